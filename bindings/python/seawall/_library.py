@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Finds and loads libseawall.so, and turns its status codes into exceptions."""
+
+import ctypes
+import ctypes.util
+import os
+import pathlib
+
+from . import _ffi
+
+
+class SeawallError(Exception):
+    """A call that failed; `code` is one of the SEAWALL_E_* numbers. A refusal is never an error."""
+
+    def __init__(self, code: int, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+def _candidates():
+    """Where the library may be, best first: named by the user, in a wheel, in a source tree, on the system."""
+    if named := os.environ.get("SEAWALL_LIBRARY"):
+        yield named
+        return
+    here = pathlib.Path(__file__).resolve().parent
+    for folder in (here, here.parent.parent.parent / "build" / "release" / "lib"):
+        if (path := folder / "libseawall.so").exists():
+            yield str(path)
+    if found := ctypes.util.find_library("seawall"):
+        yield found
+
+
+def _load():
+    for path in _candidates():
+        # PyDLL keeps the GIL: every call here is shorter than giving it away and taking it back.
+        library = _ffi.declare(ctypes.PyDLL(path))
+        if library.seawall_abi_version() != _ffi.SEAWALL_ABI_VERSION:
+            raise ImportError(
+                f"{path} has ABI version {library.seawall_abi_version()}, this package needs {_ffi.SEAWALL_ABI_VERSION}"
+            )
+        return library
+    raise ImportError("libseawall.so not found: set SEAWALL_LIBRARY to its path, install it, or run `make build`")
+
+
+lib = _load()
+NOW = _ffi.SEAWALL_NOW
+
+
+def new_error() -> _ffi.seawall_error:
+    return _ffi.seawall_error(struct_size=ctypes.sizeof(_ffi.seawall_error))
+
+
+def check(code: int, error: "_ffi.seawall_error | None" = None) -> int:
+    """`code` when it is an answer (0 or more); else raises SeawallError with the text of `error`."""
+    if code >= 0:
+        return code
+    text = error.message.decode("utf-8", "replace") if error is not None and error.message else ""
+    raise SeawallError(code, text or lib.seawall_code_name(code).decode())
+
+
+def read_text(call) -> str:
+    """The text that `call(buffer, capacity, needed)` writes, whatever its length."""
+    needed = ctypes.c_size_t(0)
+    capacity = 256
+    while True:
+        buffer = ctypes.create_string_buffer(capacity)
+        code = call(buffer, capacity, ctypes.byref(needed))
+        if code != _ffi.SEAWALL_E_BUFFER_TOO_SMALL:
+            check(code)
+            return buffer.raw[: needed.value].decode("utf-8", "replace")
+        capacity = needed.value + 1
+
+
+def version() -> str:
+    return lib.seawall_version().decode()

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// update(cell, decide): the one place where a decision meets an atomic.
+//
+// `decide` is a pure function from the word seen to a Step: the word that should stand there and the answer for the
+// caller. A step that leaves the word as it was writes nothing, so refusals and healthy reports stay reads. The cell is
+// a std::atomic in production and a suspending cell in the interleaving explorer, which so runs the shipped code.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace seawall::detail {
+
+template <class Answer>
+struct Step {
+  std::uint64_t next;
+  Answer answer;
+};
+
+template <class Cell, class Decide>
+auto update(Cell& cell, Decide&& decide) noexcept {
+  // Relaxed: everything that decides together lives in this one word, so no other memory is published through it.
+  std::uint64_t seen = cell.load(std::memory_order_relaxed);
+  for (;;) {
+    auto step = decide(seen);
+    // Relaxed, as above; a failed exchange reloads `seen` and the decision is taken anew.
+    if (step.next == seen ||
+        cell.compare_exchange_weak(seen, step.next, std::memory_order_relaxed, std::memory_order_relaxed)) {
+      return step.answer;
+    }
+  }
+}
+
+}  // namespace seawall::detail

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// Time in Seawall: monotonic, 64-bit nanoseconds, and an argument.
+//
+// Every verb of every component has a twin `verb_at(now, ...)`, so a request reads the clock once and a test never
+// sleeps (see testing/manual_clock.h). `Clock` is CLOCK_MONOTONIC: it never steps back and is shared by all processes
+// of one machine. It is not a wall clock; an instant means nothing on another machine or after a reboot.
+//
+//   seawall::TimePoint now = seawall::Clock::now();
+//   limiter.try_acquire_at(now);
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace seawall {
+
+using Duration = std::chrono::nanoseconds;
+
+// A standard clock (rep int64_t, period nano). now() is safe from any thread, takes tens of nanoseconds, never throws.
+struct Clock {
+  using duration = Duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<Clock, Duration>;
+  static constexpr bool is_steady = true;
+
+  static time_point now() noexcept {
+    return time_point(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+  }
+};
+
+using TimePoint = Clock::time_point;
+
+// The instant whose count is `ns`: the form in which instants cross the C border.
+constexpr TimePoint time_from_ns(std::int64_t ns) noexcept { return TimePoint(Duration(ns)); }
+constexpr std::int64_t to_ns(TimePoint t) noexcept { return t.time_since_epoch().count(); }
+
+}  // namespace seawall
