@@ -56,10 +56,11 @@ struct Store {
 Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields) {
   const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) return Error{Code::kInvalidArgument, "options: expected one JSON object"};
-  for (const auto& [key, value] : parsed.items()) {
+  for (const auto& item : parsed.items()) {
+    const std::string& key = item.key();
     const auto* field = std::find_if(fields.begin(), fields.end(), [&](const OptionField& f) { return f.name == key; });
     if (field == fields.end()) return Error{Code::kInvalidArgument, Message("unknown option ").append(key)};
-    if (auto stored = std::visit(Store{key, value}, field->target); !stored) return stored;
+    if (auto stored = std::visit(Store{key, item.value()}, field->target); !stored) return stored;
   }
   return {};
 }
