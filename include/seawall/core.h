@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+//
+// All that is header-only: needs seawall::headers and the standard library. For the metrics registry and the service
+// registry include seawall.h and link seawall::seawall.
+#pragma once
+
+#include "seawall/decision.h"
+#include "seawall/outcome.h"
+#include "seawall/quota.h"
+#include "seawall/result.h"
+#include "seawall/time.h"

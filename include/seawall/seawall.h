@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+//
+// All of Seawall's C++ API: needs seawall::seawall.
+#pragma once
+
+#include "seawall/core.h"
