@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# Short names for what CMake presets and scripts do; nothing is decided here.
+.DEFAULT_GOAL := help
+.PHONY: help build test bench demo lint format sanitize install clean
+
+PREFIX ?= /usr/local
+JOBS ?= 2
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: ## the gateway in front of its four services, on port 8000
+	.ci/install-deps demo
+	cmake --preset demo
+	cmake --build --preset demo
+	examples/demo.sh build/demo
+
+test: ## every test, after building what it needs
+	.ci/install-deps test
+	cmake --preset release
+	cmake --build --preset release
+	ctest --preset release --output-on-failure -j$(JOBS)
+
+build: ## library, C API, examples and tests, optimised, into build/release
+	cmake --preset release
+	cmake --build --preset release
+
+bench: ## the benchmarks; prints a table, writes build/bench/results.json
+	.ci/install-deps bench
+	cmake --preset bench
+	cmake --build --preset bench
+	bench/run.py
+
+sanitize: ## the tests under AddressSanitizer with UBSan, then under ThreadSanitizer
+	.ci/install-deps test
+	cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan --output-on-failure -j$(JOBS)
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan --output-on-failure -j$(JOBS)
+
+lint: ## clang-format, the source rules of tests/lint, clang-tidy
+	.ci/install-deps test
+	.ci/lint
+
+format: ## rewrite all C and C++ files as .clang-format says
+	git ls-files -z '*.h' '*.cc' '*.c' | xargs -0 clang-format-14 -i
+
+install: build ## install below PREFIX (/usr/local); DESTDIR is honoured
+	cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove everything that was built
+	cmake -E rm -rf build
