@@ -33,7 +33,10 @@ def _candidates():
 def _load():
     for path in _candidates():
         # PyDLL keeps the GIL: every call here is shorter than giving it away and taking it back.
-        library = _ffi.declare(ctypes.PyDLL(path))
+        try:
+            library = _ffi.declare(ctypes.PyDLL(path))
+        except OSError as error:
+            raise ImportError(f"libseawall.so cannot be loaded: {error}") from error
         if library.seawall_abi_version() != _ffi.SEAWALL_ABI_VERSION:
             raise ImportError(
                 f"{path} has ABI version {library.seawall_abi_version()}, this package needs {_ffi.SEAWALL_ABI_VERSION}"
