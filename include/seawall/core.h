@@ -9,3 +9,7 @@
 #include "seawall/quota.h"
 #include "seawall/result.h"
 #include "seawall/time.h"
+#include "seawall/trace/correlation_id.h"
+#include "seawall/trace/id_generator.h"
+#include "seawall/trace/trace_state.h"
+#include "seawall/trace_context.h"

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// fork_epoch(): a number that differs between a process and every child that it forks, for about a nanosecond.
+//
+// The number stands in a page that the kernel wipes in the child (MADV_WIPEONFORK, Linux 4.14): that also covers
+// _Fork() and a raw clone(), which run no atfork handlers. The first call in the child finds 0 and draws the next
+// number from a counter that the child inherited, so no number comes back in a line of descent. Where the kernel
+// cannot wipe pages the process id serves (a system call each time). vfork() shares its memory and needs nothing.
+//
+// State seeded in one process remembers the epoch and seeds itself anew when it sees another one.
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace seawall::detail {
+
+// What every copy of this process's memory carries. `page` is null before the first call, &no_page where unsupported.
+struct ForkEpoch {
+  std::atomic<std::atomic<std::uint64_t>*> page{nullptr};
+  std::atomic<std::uint64_t> count{0};
+  std::atomic<std::uint64_t> no_page{0};
+};
+inline constinit ForkEpoch fork_epoch_state;
+
+inline std::atomic<std::uint64_t>* map_fork_page() noexcept {
+  auto& state = fork_epoch_state;
+  constexpr std::size_t kSize = sizeof(std::uint64_t);  // the kernel gives a whole page
+  auto* page = &state.no_page;
+#ifdef MADV_WIPEONFORK
+  void* mapped = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped != MAP_FAILED && madvise(mapped, kSize, MADV_WIPEONFORK) == 0) {
+    page = static_cast<std::atomic<std::uint64_t>*>(mapped);  // zero bytes are an atomic 0
+  } else if (mapped != MAP_FAILED) {
+    munmap(mapped, kSize);
+  }
+#endif
+  std::atomic<std::uint64_t>* seen = nullptr;
+  // Release, and acquire of the other's page: the mapping must be there before its address is.
+  if (state.page.compare_exchange_strong(seen, page, std::memory_order_acq_rel, std::memory_order_acquire)) return page;
+  if (page != &state.no_page) munmap(static_cast<void*>(page), kSize);
+  return seen;
+}
+
+inline std::uint64_t next_fork_epoch(std::atomic<std::uint64_t>& word) noexcept {
+  if (&word == &fork_epoch_state.no_page) return (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(getpid());
+  // Relaxed, both: only the numbers themselves matter, and they differ whatever the order.
+  const std::uint64_t next = fork_epoch_state.count.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::uint64_t seen = 0;
+  return word.compare_exchange_strong(seen, next, std::memory_order_relaxed) ? next : seen;
+}
+
+// Never 0. Any thread; not from signal handlers of a process that never called it before.
+inline std::uint64_t fork_epoch() noexcept {
+  // Acquire: pairs with the release in map_fork_page.
+  auto* word = fork_epoch_state.page.load(std::memory_order_acquire);
+  if (word == nullptr) [[unlikely]] {
+    word = map_fork_page();
+  }
+  // Relaxed: nothing is published through the number.
+  const std::uint64_t epoch = word->load(std::memory_order_relaxed);
+  return epoch != 0 ? epoch : next_fork_epoch(*word);
+}
+
+}  // namespace seawall::detail

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// Optional white space of HTTP (RFC 9110, 5.6.3): spaces and tabs.
+#pragma once
+
+#include <string_view>
+
+namespace seawall::detail {
+
+constexpr bool is_ows(char c) noexcept { return c == ' ' || c == '\t'; }
+
+constexpr std::string_view trim_ows(std::string_view text) noexcept {
+  while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace seawall::detail
