@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Headers: each public one compiles alone without exceptions and RTTI, the umbrellas are complete, the C one is C99."""
+
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+
+import check_layers
+import tree
+from tree import Finding
+
+STRICT = ["-fsyntax-only", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+CXX = [os.environ.get("CXX", "g++"), "-std=c++20", "-x", "c++", *STRICT]
+C = [os.environ.get("CC", "gcc"), "-x", "c", "-pedantic", "-Wstrict-prototypes", *STRICT]
+
+
+def compiles(command: list[str], include: pathlib.Path, text: str) -> str:
+    """The compiler's first complaint about `text`, or nothing."""
+    result = subprocess.run([*command, "-I", str(include), "-"], input=text, capture_output=True, text=True)
+    if result.returncode == 0:
+        return ""
+    lines = [line for line in result.stderr.splitlines() if "error" in line]
+    return (lines or result.stderr.splitlines() or ["no message"])[0]
+
+
+def alone(root: pathlib.Path) -> list[Finding]:
+    """With -fno-exceptions -fno-rtti: what compiles so compiles with them too. Twice, so that the guard is tested."""
+    headers = list(tree.files(root, ".h", folders=("include",)))
+    flags = [*CXX, "-fno-exceptions", "-fno-rtti"]
+
+    def one(path) -> str:
+        line = f'#include "{path.relative_to("include")}"\n'
+        return compiles(flags, root / "include", line + line)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(one, headers)
+        return [Finding(str(path), "alone", why) for path, why in zip(headers, answers) if why]
+
+
+def reachable(root: pathlib.Path, start: str) -> set[str]:
+    seen, todo = set(), [start]
+    while todo:
+        path = todo.pop()
+        if path in seen or not (root / path).is_file():
+            continue
+        seen.add(path)
+        found = (check_layers.resolve(root, path, text) for text in tree.includes((root / path).read_text()))
+        todo += [target for target in found if target]
+    return seen
+
+
+def umbrellas(root: pathlib.Path) -> list[Finding]:
+    """core.h reaches all that is header-only, seawall.h that and runtime/; neither testing/ nor redis/."""
+    findings = []
+    public = [str(p) for p in tree.files(root, ".h", folders=("include",))]
+    wanted = [p for p in public if p.split("/")[2] not in ("detail", "testing", "redis", "seawall.h")]
+    header_only = [p for p in wanted if "/runtime/" not in p]
+    for umbrella, parts in (("include/seawall/core.h", header_only), ("include/seawall/seawall.h", wanted)):
+        reached = reachable(root, umbrella)
+        findings += [Finding(umbrella, "umbrella", f"does not include {p}") for p in parts if p not in reached]
+    core = reachable(root, "include/seawall/core.h")
+    return findings + [
+        Finding("include/seawall/core.h", "umbrella", f"includes {p}, which needs the library")
+        for p in sorted(core)
+        if "/runtime/" in p
+    ]
+
+
+def c_header(root: pathlib.Path) -> list[Finding]:
+    line = '#include "seawall_c.h"\n'
+    findings = []
+    for what, command in {
+        "C99": [*C, "-std=c99"],
+        "C11": [*C, "-std=c11"],
+        "C++20": [*CXX, "-pedantic", "-fno-exceptions"],
+    }.items():
+        if why := compiles(command, root / "capi", line + line + "int the_unit_is_not_empty;\n"):
+            findings.append(Finding("capi/seawall_c.h", "c-header", f"as {what}: {why}"))
+    return findings
+
+
+def check(root: pathlib.Path) -> list[Finding]:
+    return alone(root) + umbrellas(root) + c_header(root)
+
+
+if __name__ == "__main__":
+    tree.run(check, __doc__)

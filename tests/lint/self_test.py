@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Each rule of tests/lint is shown a tree or library that breaks it, and must say so."""
+
+import contextlib
+import io
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import check_headers
+import check_layers
+import check_library
+import check_sources
+import tree
+
+SPDX = "// SPDX-License-Identifier: MIT\n"
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Tree(unittest.TestCase):
+    """A small source tree that holds every rule; each test breaks one thing in it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.write("tests/lint/layers.txt", (HERE / "layers.txt").read_text())
+        self.write("include/seawall/time.h", SPDX + "#pragma once\n#include <cstdint>\n")
+        self.write("include/seawall/algorithm/gcra.h", SPDX + '#pragma once\n#include "seawall/time.h"\n')
+        self.write("include/seawall/limiter.h", SPDX + '#pragma once\n#include "seawall/algorithm/gcra.h"\n')
+        self.write("include/seawall/core.h", SPDX + '#pragma once\n#include "seawall/limiter.h"\n')
+        self.write("include/seawall/runtime/registry.h", SPDX + "#pragma once\n")
+        both = '#pragma once\n#include "seawall/core.h"\n#include "seawall/runtime/registry.h"\n'
+        self.write("include/seawall/seawall.h", SPDX + both)
+        self.write("capi/seawall_c.h", "/* SPDX-License-Identifier: MIT */\nint seawall_one(int);\n")
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def rules(self, check) -> set[str]:
+        return {finding.rule for finding in check(self.root)}
+
+
+class Layers(Tree):
+    def test_a_clean_tree_has_no_findings(self):
+        self.assertEqual(check_layers.check(self.root), [])
+
+    def test_an_algorithm_that_includes_a_component(self):
+        self.write("include/seawall/algorithm/bad.h", SPDX + '#include "seawall/limiter.h"\n')
+        self.assertEqual(self.rules(check_layers.check), {"layer"})
+
+    def test_an_example_that_includes_a_private_header(self):
+        self.write("include/seawall/detail/update.h", SPDX)
+        self.write("examples/gateway/main.cc", SPDX + "#include <seawall/detail/update.h>\n")
+        self.assertEqual(self.rules(check_layers.check), {"layer"})
+
+    def test_a_file_in_no_layer(self):
+        self.write("include/seawall/deep/folder/x.h", SPDX)
+        self.assertEqual(self.rules(check_layers.check), {"layer"})
+
+    def test_an_algorithm_with_an_atomic(self):
+        self.write("include/seawall/algorithm/bad.h", SPDX + "#include <atomic>\n")
+        self.assertEqual(self.rules(check_layers.check), {"forbidden"})
+
+    def test_a_public_header_with_a_library(self):
+        self.write("include/seawall/bad.h", SPDX + '#include <fmt/format.h>\n')
+        self.assertEqual(self.rules(check_layers.check), {"std-only"})
+
+    def test_an_include_in_a_block_comment_does_not_count(self):
+        self.write("include/seawall/fine.h", SPDX + '/*\n#include <fmt/format.h>\n*/\n')
+        self.assertEqual(self.rules(check_layers.check), set())
+
+    def test_a_cycle(self):
+        self.write("include/seawall/a.h", SPDX + '#include "seawall/b.h"\n')
+        self.write("include/seawall/b.h", SPDX + '#include "seawall/a.h"\n')
+        self.assertEqual(self.rules(check_layers.check), {"cycle"})
+
+    def test_a_chain_of_seven(self):
+        for i in range(7):
+            self.write(f"include/seawall/c{i}.h", SPDX + f'#include "seawall/c{i + 1}.h"\n')
+        self.write("include/seawall/c7.h", SPDX)
+        self.assertEqual([f.where for f in check_layers.check(self.root)], ["include/seawall/c0.h"])
+        self.assertEqual(self.rules(check_layers.check), {"depth"})
+
+
+class Sources(Tree):
+    def test_a_clean_tree_has_no_findings(self):
+        self.assertEqual(check_sources.check(self.root), [])
+
+    def test_each_banned_call(self):
+        samples = {
+            "wall-clock": ["std::chrono::system_clock::now();", "gettimeofday(&t, 0);", "time(NULL);", "std::time(p);"],
+            "own-clock": ["std::chrono::steady_clock::now();", "clock_gettime(CLOCK_MONOTONIC, &t);"],
+            "sleep": ["std::this_thread::sleep_for(d);", "usleep(1);", "sleep(1);", "nanosleep(&a, &b);"],
+            "thread": ["std::thread t(f);", "std::jthread t(f);", "std::async(f);", "pthread_create(&t, 0, f, 0);"],
+            "random": ["int x = rand();", "srand(1);"],
+            "output": ['printf("x");', 'std::cout << "x";', 'fprintf(stderr, "x");', 'puts("x");'],
+            "fence": ["std::atomic_thread_fence(std::memory_order_seq_cst);"],
+        }
+        self.assertEqual(samples.keys(), check_sources.BANNED.keys())
+        for rule, lines in samples.items():
+            for line in lines:
+                for path in ("src/bad.cc", "include/seawall/bad.h"):
+                    self.assertIn(rule, {f.rule for f in check_sources.banned(path, SPDX + line + "\n")}, line)
+
+    def test_words_that_only_contain_a_banned_one(self):
+        fine = 'std::thread_id x; retry_time(0); snprintf(b, 1, "rand()"); // system_clock\nint k = 1\'000\'000;\n'
+        self.assertEqual(check_sources.banned("src/fine.cc", fine), [])
+
+    def test_time_h_alone_may_read_the_clock(self):
+        line = "auto t = std::chrono::steady_clock::now();\n"
+        self.assertEqual(check_sources.banned("include/seawall/time.h", line), [])
+
+    def test_no_licence_line(self):
+        self.write("src/bad.cc", "int x;\n")
+        self.assertEqual(self.rules(check_sources.check), {"spdx"})
+
+    def test_a_letter_that_is_not_ascii(self):
+        self.write("src/bad.cc", SPDX + "// \u00b5s\n")
+        self.assertEqual(self.rules(check_sources.check), {"ascii"})
+
+    def test_a_long_header_and_a_long_source(self):
+        self.write("include/seawall/long.h", SPDX + "\n" * check_sources.MAX_HEADER)
+        self.assertEqual(self.rules(check_sources.check), {"size"})
+        self.write("include/seawall/long.h", SPDX)
+        self.write("src/long.cc", SPDX + "\n" * check_sources.MAX_SOURCE)
+        self.assertEqual(self.rules(check_sources.check), {"size"})
+
+    def test_an_unfinished_mark(self):
+        self.write("src/bad.cc", SPDX + "// TODO\n")
+        self.assertEqual(self.rules(check_sources.check), {"unfinished"})
+
+
+class Headers(Tree):
+    def test_a_clean_tree_has_no_findings(self):
+        self.assertEqual(check_headers.check(self.root), [])
+
+    def test_a_header_that_forgot_an_include(self):
+        self.write("include/seawall/limiter.h", SPDX + "#pragma once\ninline std::string x;\n")
+        self.assertIn("include/seawall/limiter.h", {f.where for f in check_headers.alone(self.root)})
+
+    def test_a_header_without_a_guard(self):
+        self.write("include/seawall/time.h", SPDX + "struct Twice {};\n")
+        self.assertIn("include/seawall/time.h", {f.where for f in check_headers.alone(self.root)})
+
+    def test_a_header_that_throws(self):
+        self.write("include/seawall/time.h", SPDX + "#pragma once\ninline void f() { throw 1; }\n")
+        self.assertEqual(self.rules(check_headers.alone), {"alone"})
+
+    def test_a_header_that_no_umbrella_lists(self):
+        self.write("include/seawall/forgotten.h", SPDX)
+        found = {f.where for f in check_headers.umbrellas(self.root)}
+        self.assertEqual(found, {"include/seawall/core.h", "include/seawall/seawall.h"})
+
+    def test_core_that_reaches_the_runtime(self):
+        self.write("include/seawall/limiter.h", SPDX + '#include "seawall/runtime/registry.h"\n')
+        self.assertIn("umbrella", self.rules(check_headers.umbrellas))
+
+    def test_a_c_header_that_is_not_c99(self):
+        for text in ("typedef enum { A = 1, } e;\nbool f(void);\n", "int f();\n", "// C++ only\nnamespace x {}\n"):
+            self.write("capi/seawall_c.h", text)
+            self.assertEqual(self.rules(check_headers.c_header), {"c-header"}, text)
+
+
+class Library(unittest.TestCase):
+    HEADER = "/* int seawall_zero(void) */\nSEAWALL_API int32_t seawall_one(void) N;\nSEAWALL_API void seawall_two(int) N;\n"
+    GOOD = ["-Wl,-z,nodelete", "-Wl,-soname,libseawall.so.0.1"]
+
+    def rules(self, code: str, *flags: str, compiler: str = "gcc") -> set[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            library = pathlib.Path(folder, "libseawall.so")
+            kind = "c++" if compiler == "g++" else "c"
+            command = [compiler, "-x", kind, "-", "-shared", "-fPIC", "-o", str(library), "-Wl,--no-as-needed", *flags]
+            subprocess.run(command, input=code, text=True, check=True)
+            return {finding.rule for finding in check_library.check(library, self.HEADER)}
+
+    def test_the_header_is_read(self):
+        self.assertEqual(check_library.declared(self.HEADER), {"seawall_one", "seawall_two"})
+
+    def test_the_right_symbols(self):
+        self.assertEqual(self.rules("int seawall_one; int seawall_two;", *self.GOOD), set())
+
+    def test_a_symbol_too_many(self):
+        self.assertEqual(self.rules("int seawall_one; int seawall_two; int leak;", *self.GOOD), {"symbols"})
+
+    def test_a_symbol_too_few(self):
+        self.assertEqual(self.rules("int seawall_one;", *self.GOOD), {"symbols"})
+
+    def test_a_library_that_can_be_unloaded(self):
+        self.assertEqual(self.rules("int seawall_one, seawall_two;", self.GOOD[1]), {"nodelete"})
+
+    def test_a_library_without_soname(self):
+        self.assertEqual(self.rules("int seawall_one, seawall_two;", self.GOOD[0]), {"soname"})
+
+    def test_a_dependency_that_is_not_listed(self):
+        self.assertEqual(self.rules("int seawall_one, seawall_two;", *self.GOOD, "-lresolv"), {"needed"})
+
+    def test_initial_exec_thread_locals(self):
+        code = 'extern "C" { int seawall_two; thread_local int x; int seawall_one() { return ++x; } }'
+        flags = [*self.GOOD, "-ftls-model=initial-exec", "-fvisibility=hidden"]
+        shown = code.replace("int seawall", "__attribute__((visibility(\"default\"))) int seawall")
+        self.assertEqual(self.rules(shown, *flags, compiler="g++"), {"tls"})
+
+    def test_a_thread_local_with_a_destructor(self):
+        code = (
+            "struct D { ~D(); int v = 0; }; int gone; D::~D() { gone = 1; } static thread_local D d;"
+            'extern "C" { int seawall_two; int seawall_one() { return d.v; } }'
+        )
+        self.assertIn("tls", self.rules(code, *self.GOOD, compiler="g++"))
+
+
+class Output(unittest.TestCase):
+    def test_a_finding_makes_the_check_fail(self):
+        for findings, code in (([], 0), ([tree.Finding("x.h", "rule", "why")], 1)):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+                with self.assertRaises(SystemExit) as stopped:
+                    tree.report(findings)
+            self.assertEqual(stopped.exception.code, code)
+            self.assertEqual(bool(said.getvalue()), bool(findings))
+
+
+if __name__ == "__main__":
+    unittest.main()
