@@ -10,13 +10,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace seawall::detail {
+#include "seawall/detail/step.h"
 
-template <class Answer>
-struct Step {
-  std::uint64_t next;
-  Answer answer;
-};
+namespace seawall::detail {
 
 template <class Cell, class Decide>
 auto update(Cell& cell, Decide&& decide) noexcept {
