@@ -1,1 +1,171 @@
 // SPDX-License-Identifier: MIT
+#include "seawall/runtime/service_registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "service_registry_impl.h"
+
+namespace seawall {
+namespace {
+
+void append_json_text(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+void append_metadata(std::string& out, const Metadata& metadata) {
+  out += '{';
+  for (const auto& [name, value] : metadata) {
+    if (&name != &metadata.front().first) out += ',';
+    append_json_text(out, name);
+    out += ':';
+    append_json_text(out, value);
+  }
+  out += '}';
+}
+
+// Names, hosts and zones need no escapes: their alphabets hold none.
+void append_instance(std::string& out, const InstanceInfo& info) {
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"id":"{}","host":"{}","port":{},"healthy":{},"state":"{}","weight":{},"zone":"{}",)"
+                 R"("in_flight":{},"failures":{},"generation":{},"slot":{},"lease_left_ms":{},"metadata":)",
+                 info.id, info.host, info.port, info.status.healthy(), info.status.state(), info.weight, info.zone,
+                 info.in_flight, info.failures, info.generation, info.slot, info.lease_left.count() / 1'000'000);
+  append_metadata(out, info.metadata);
+  out += '}';
+}
+
+void append_service(std::string& out, const ServiceInfo& service) {
+  const InstanceInfo* address = service.address();
+  fmt::format_to(std::back_inserter(out), R"("{}":{{"host":)", service.name);
+  if (address == nullptr) {
+    out += R"(null,"port":null)";
+  } else {
+    fmt::format_to(std::back_inserter(out), R"("{}","port":{})", address->host, address->port);
+  }
+  fmt::format_to(std::back_inserter(out), R"(,"healthy":{},"instances":[)", service.healthy());
+  for (const InstanceInfo& info : service.instances) {
+    if (&info != &service.instances.front()) out += ',';
+    append_instance(out, info);
+  }
+  out += "]}";
+}
+
+}  // namespace
+
+bool ServiceInfo::healthy() const noexcept {
+  return std::ranges::any_of(instances, [](const InstanceInfo& info) { return info.status.healthy(); });
+}
+
+const InstanceInfo* ServiceInfo::address() const noexcept {
+  for (const InstanceInfo& info : instances) {
+    if (info.status.healthy()) return &info;
+  }
+  return instances.empty() ? nullptr : &instances.front();
+}
+
+ServiceRegistry::ServiceRegistry(const ServiceRegistryConfig& config, TimePoint epoch)
+    : config_(config), impl_(std::make_unique<Impl>(config.options(), to_ns(epoch))) {}
+ServiceRegistry::~ServiceRegistry() = default;
+
+Result<Registration> ServiceRegistry::register_instance_at(std::string_view service, const InstanceSpec& spec,
+                                                           TimePoint now) {
+  if (auto checked = check_service_name(service); !checked) return checked.error();
+  if (auto checked = check_instance(spec, config_.options().max_metadata_bytes); !checked) return checked.error();
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->add(service, spec, to_ns(now));
+}
+
+RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view id, std::uint64_t generation, TimePoint now,
+                                             std::optional<SelfState> state) {
+  if (generation == kAnyGeneration) return RegistryAnswer::kUnknown;  // no process was ever given it
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->heartbeat(id, generation, to_ns(now), state);
+}
+
+RegistryAnswer ServiceRegistry::set_admin_at(std::string_view id, std::uint64_t generation, AdminState state,
+                                             TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->change(id, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
+}
+
+RegistryAnswer ServiceRegistry::set_health_at(std::string_view id, std::uint64_t generation, Health health,
+                                              TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->change(id, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
+}
+
+RegistryAnswer ServiceRegistry::deregister_at(std::string_view id, std::uint64_t generation, TimePoint) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->remove(id, generation);
+}
+
+std::int64_t ServiceRegistry::tick_at(TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->tick(to_ns(now));
+}
+
+Result<Service> ServiceRegistry::service(std::string_view name) {
+  if (auto checked = check_service_name(name); !checked) return checked.error();
+  const detail::MutexLock lock(impl_->mutex);
+  const auto index = impl_->pin(name);
+  if (!index) return index.error();
+  return Service(impl_->directory, index.value());
+}
+
+// The mutex is held while choosing: a service without a handle may be replaced by another one in its place.
+std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint now,
+                                             std::span<const std::uint32_t> exclude) {
+  const detail::MutexLock lock(impl_->mutex);
+  const std::uint32_t* index = impl_->find_service(service);
+  if (index == nullptr) return std::nullopt;
+  return Service(impl_->directory, *index).pick_at(now, exclude);
+}
+
+void ServiceRegistry::done(std::uint64_t ticket, Outcome outcome) noexcept {
+  Service(impl_->directory, 0).done(ticket, outcome);
+}
+
+std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view id, TimePoint now) const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->find(id, to_ns(now));
+}
+
+std::vector<ServiceInfo> ServiceRegistry::services_at(TimePoint now) const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->list(to_ns(now));
+}
+
+std::string ServiceRegistry::to_json_at(TimePoint now) const {
+  std::string out = "{";
+  for (const ServiceInfo& service : services_at(now)) {
+    if (out.size() > 1) out += ',';
+    append_service(out, service);
+  }
+  return out += '}';
+}
+
+std::uint64_t ServiceRegistry::version() const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->version;
+}
+
+RegistryStats ServiceRegistry::stats() const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->counted();
+}
+
+}  // namespace seawall

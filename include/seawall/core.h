@@ -8,6 +8,7 @@
 #include "seawall/outcome.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
+#include "seawall/service.h"
 #include "seawall/time.h"
 #include "seawall/trace/correlation_id.h"
 #include "seawall/trace/id_generator.h"

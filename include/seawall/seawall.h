@@ -4,3 +4,4 @@
 #pragma once
 
 #include "seawall/core.h"
+#include "seawall/runtime/service_registry.h"

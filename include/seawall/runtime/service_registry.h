@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+//
+// ServiceRegistry: which instances of which services exist, and which of them may get traffic now.
+//
+// An instance registers under an id that is unique in the whole registry and receives a generation, then sends a
+// heartbeat each heartbeat_interval. One lease after its last heartbeat it gets no picks; it stays listed as "expired"
+// for expired_retention and is then removed, by tick() and by nothing else. An id that registers again gets a higher
+// generation and replaces the old process at once; what the old one still says is fenced. A heartbeat renews the lease
+// and no more: it never revives what was removed (the answer is kUnknown: register again) and never makes an unhealthy
+// or draining instance healthy. algorithm/instance_health.h has the inputs of health, service.h the choosing.
+//
+// The host calls tick(now) at least every tick_tolerance. While the host was paused no heartbeat could be heard, so a
+// late tick extends the leases instead of ending all of them at once.
+//
+// Threads: any; each function takes one mutex for a short time, none blocks on anything else. Choosing through a
+// Service handle takes none. Known limits: one machine, one process; weights up to 1000.
+//
+//   auto registry = seawall::ServiceRegistry(seawall::ServiceRegistryConfig());
+//   auto mine = registry.register_instance("trading", {.id = "trading-1", .host = "127.0.0.1", .port = 8001}).value();
+//   registry.heartbeat(mine.id, mine.generation);   // every mine.heartbeat_interval
+//   registry.tick();                                // every second
+//   auto pick = registry.service("trading").value().pick();
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "seawall/algorithm/instance_health.h"
+#include "seawall/result.h"
+#include "seawall/service.h"
+#include "seawall/time.h"
+
+namespace seawall {
+
+struct ServiceRegistryOptions {
+  Duration heartbeat_interval = std::chrono::seconds(1);
+  Duration lease = std::chrono::seconds(3);
+  Duration expired_retention = std::chrono::seconds(30);
+  Duration tick_tolerance = std::chrono::seconds(1);  // at most lease - heartbeat_interval
+  std::int32_t max_services = 64;
+  std::int32_t max_instances = 1024;
+  std::int32_t max_instances_per_service = 256;
+  std::int32_t max_metadata_bytes = 4096;  // of one instance: all names and values
+  // Generations count up from here. A registry that keeps nothing over a restart takes a number above all that it gave
+  // before, such as the wall clock in microseconds: then the generation of a former run is never taken for a new one.
+  std::int64_t first_generation = 1;
+};
+
+// Options that have been checked. The default is the default options.
+class ServiceRegistryConfig {
+ public:
+  ServiceRegistryConfig() = default;
+  // Error: kInvalidArgument, naming the option.
+  static Result<ServiceRegistryConfig> make(const ServiceRegistryOptions& options);
+  const ServiceRegistryOptions& options() const noexcept { return options_; }
+
+ private:
+  ServiceRegistryOptions options_;
+};
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+// Names (service, id, zone): letters, digits and - . _ ~ : @, at most 63. Host: letters, digits and - . _ : % [ ], at
+// most 255. Metadata is UTF-8.
+struct InstanceSpec {
+  std::string id;
+  std::string host;
+  std::int32_t port = 0;
+  std::int32_t weight = 1;  // 0 to 1000; 0 gets no picks
+  std::string zone = {};
+  Metadata metadata = {};
+  SelfState state = SelfState::kServing;
+};
+
+struct Registration {
+  std::string id;
+  std::uint64_t generation = 0;
+  std::uint32_t slot = 0;
+  Duration heartbeat_interval{0};
+  Duration lease{0};
+};
+
+enum class RegistryAnswer : std::int32_t {
+  kOk = 0,
+  kUnknown = 1,  // no such instance, or a generation never given: register again, with the whole record
+  kFenced = 2,   // a newer generation took over: stop
+};
+
+struct InstanceInfo {
+  std::string service, id, host;
+  std::int32_t port = 0, weight = 0;
+  std::string zone;
+  Metadata metadata;
+  HealthStatus status;
+  AdminState admin = AdminState::kEnabled;
+  SelfState self = SelfState::kServing;
+  Health health = Health::kPassing;
+  Duration lease_left{0};  // 0 when expired
+  Duration unchanged{0};   // since `status` last became another
+  std::uint64_t generation = 0;
+  std::uint32_t slot = 0;
+  std::int64_t in_flight = 0;
+  std::int64_t failures = 0;  // of this generation, as reported to Service::done
+};
+
+struct ServiceInfo {
+  std::string name;
+  bool healthy() const noexcept;                 // has a healthy instance
+  const InstanceInfo* address() const noexcept;  // the first healthy instance, else the first, else null
+  std::vector<InstanceInfo> instances;           // in order of slot
+};
+
+struct RegistryStats {
+  std::int64_t services = 0, instances = 0;
+  std::int64_t registrations = 0, heartbeats = 0, expirations = 0, removals = 0;
+  std::int64_t fenced = 0, unknown = 0;  // answers given
+  std::int64_t refused_full = 0;         // registrations refused at a bound
+  std::int64_t evicted_expired = 0;      // expired instances that made room for a registration before their time
+  std::int64_t late_ticks = 0;           // ticks that came so late that leases were extended
+};
+
+class ServiceRegistry {
+ public:
+  static constexpr std::uint64_t kAnyGeneration = 0;
+
+  explicit ServiceRegistry(const ServiceRegistryConfig& config = {}, TimePoint epoch = Clock::now());
+  ~ServiceRegistry();
+  ServiceRegistry(const ServiceRegistry&) = delete;
+  ServiceRegistry& operator=(const ServiceRegistry&) = delete;
+
+  // A known id of the same service is replaced, in its slot; it keeps AdminState::kDisabled and nothing else. Errors:
+  // kInvalidArgument naming the field; kAlreadyExists when another service has the id; kFull naming the bound (when
+  // instances are short, the one that expired first makes room).
+  Result<Registration> register_instance_at(std::string_view service, const InstanceSpec& spec, TimePoint now);
+  Result<Registration> register_instance(std::string_view service, const InstanceSpec& spec) {
+    return register_instance_at(service, spec, Clock::now());
+  }
+
+  // Renews the lease, also one that has ended while the instance was still listed. `state` is the instance's own word;
+  // it moves forward only (starting, serving, draining).
+  RegistryAnswer heartbeat_at(std::string_view id, std::uint64_t generation, TimePoint now,
+                              std::optional<SelfState> state = std::nullopt);
+  RegistryAnswer heartbeat(std::string_view id, std::uint64_t generation,
+                           std::optional<SelfState> state = std::nullopt) {
+    return heartbeat_at(id, generation, Clock::now(), state);
+  }
+
+  // The operator's word. drain is set_admin(kDraining): no new picks, calls in flight go on. kAnyGeneration addresses
+  // whoever has the id now.
+  RegistryAnswer set_admin_at(std::string_view id, std::uint64_t generation, AdminState state, TimePoint now);
+  RegistryAnswer drain_at(std::string_view id, std::uint64_t generation, TimePoint now) {
+    return set_admin_at(id, generation, AdminState::kDraining, now);
+  }
+  RegistryAnswer drain(std::string_view id, std::uint64_t generation = kAnyGeneration) {
+    return drain_at(id, generation, Clock::now());
+  }
+  RegistryAnswer set_admin(std::string_view id, std::uint64_t generation, AdminState state) {
+    return set_admin_at(id, generation, state, Clock::now());
+  }
+  // The prober's word.
+  RegistryAnswer set_health_at(std::string_view id, std::uint64_t generation, Health health, TimePoint now);
+  RegistryAnswer set_health(std::string_view id, std::uint64_t generation, Health health) {
+    return set_health_at(id, generation, health, Clock::now());
+  }
+  // Removes the instance at once.
+  RegistryAnswer deregister_at(std::string_view id, std::uint64_t generation, TimePoint now);
+  RegistryAnswer deregister(std::string_view id, std::uint64_t generation = kAnyGeneration) {
+    return deregister_at(id, generation, Clock::now());
+  }
+
+  // Ends leases and removes what has long expired. Returns how many leases ended. A `now` before the last tick counts
+  // as the last tick.
+  std::int64_t tick_at(TimePoint now);
+  std::int64_t tick() { return tick_at(Clock::now()); }
+
+  // The handle of a service, which may have no instance yet; a service with a handle is kept for the registry's life,
+  // others go with their last instance. Errors: kInvalidArgument (name), kFull (max_services).
+  Result<Service> service(std::string_view name);
+  // Service::pick_at for callers that have only the name: takes the mutex and looks it up.
+  std::optional<Pick> pick_at(std::string_view service, TimePoint now, std::span<const std::uint32_t> exclude = {});
+  // Ends a pick of any service.
+  void done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess) noexcept;
+
+  std::optional<InstanceInfo> find_at(std::string_view id, TimePoint now) const;
+  std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name
+  // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing.
+  std::string to_json_at(TimePoint now) const;
+  std::uint64_t version() const;  // grows with every change that a reader can see; heartbeats change nothing
+  RegistryStats stats() const;
+
+ private:
+  class Impl;
+  ServiceRegistryConfig config_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace seawall

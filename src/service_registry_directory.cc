@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// What the registry shows to readers, and how it is read back for listings.
+#include <algorithm>
+
+#include "seawall/algorithm/static_stride.h"
+#include "service_registry_impl.h"
+
+namespace seawall {
+namespace {
+
+std::uint64_t packed_address(const RegisteredInstance& instance) {
+  const InstanceSpec& spec = instance.spec;
+  return std::uint64_t{instance.slot} << 32 | std::uint64_t(static_cast<std::uint32_t>(spec.port)) << 16 |
+         spec.id.size() << 8 | spec.host.size();
+}
+
+std::int32_t tally(std::uint64_t word, std::uint64_t generation) {
+  return static_cast<std::uint32_t>(word >> 32) == static_cast<std::uint32_t>(generation)
+             ? static_cast<std::int32_t>(static_cast<std::uint32_t>(word))
+             : 0;
+}
+
+std::uint32_t weight_of(const RegisteredInstance* instance) {
+  return static_cast<std::uint32_t>(instance->spec.weight);
+}
+
+}  // namespace
+
+// The record is free: no current list names it, and its stamp is 0.
+void ServiceRegistry::Impl::write_record(const RegisteredInstance& instance) {
+  detail::InstanceRecord& record = directory.record(instance.record);
+  record.id.store(instance.spec.id);
+  record.host.store(instance.spec.host);
+  detail::show(record.address, packed_address(instance));
+  detail::show(record.lease_end, static_cast<std::uint64_t>(instance.lease_end));
+  const std::uint64_t none = detail::make_ticket(instance.generation, 0);  // a tally of this generation, at zero
+  detail::show(record.failures, none);
+  for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
+    detail::show(directory.flight(stripe, instance.record), none);
+  }
+  detail::show(record.stamp, instance.generation);
+}
+
+// After the list without it was published, before anything else is written into it.
+void ServiceRegistry::Impl::retire_record(std::uint32_t record) {
+  detail::show(directory.record(record).stamp, 0);
+  free_records_.push_back(record);
+}
+
+void ServiceRegistry::Impl::publish(std::uint32_t service) {
+  ++version;
+  std::uint32_t largest = 1;
+  for (const RegisteredInstance* instance : services_[service].instances) {
+    if (instance->status(!instance->expired).pickable()) largest = std::max(largest, weight_of(instance));
+  }
+  detail::Word& head = directory.head(service);
+  const std::uint64_t next = detail::seen(head) + 1;
+  detail::Word* words = directory.list(service, next);
+  std::uint64_t count = 0;
+  for (const RegisteredInstance* instance : services_[service].instances) {
+    if (!instance->status(!instance->expired).pickable()) continue;
+    const detail::ListEntry entry{static_cast<std::uint32_t>(instance->generation),
+                                  algorithm::StaticStride::scale(weight_of(instance), largest), instance->record};
+    detail::show(words[++count], entry.pack());
+  }
+  detail::show(words[0], count);
+  detail::show(head, next);
+}
+
+std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance) const {
+  std::int64_t sum = 0;
+  for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
+    sum += tally(detail::seen(directory.flight(stripe, instance.record)), instance.generation);
+  }
+  return std::max<std::int64_t>(sum, 0);
+}
+
+InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t now) const {
+  const std::int64_t left = detail::saturating_sub(instance.lease_end, std::min(now, believed_until()));
+  InstanceInfo info;
+  info.service = services_[instance.service].name;
+  info.id = instance.spec.id;
+  info.host = instance.spec.host;
+  info.port = instance.spec.port;
+  info.weight = instance.spec.weight;
+  info.zone = instance.spec.zone;
+  info.metadata = instance.spec.metadata;
+  info.status = instance.status(!instance.expired && left > 0);
+  info.admin = instance.admin;
+  info.self = instance.self;
+  info.health = instance.health;
+  info.lease_left = Duration(std::max<std::int64_t>(left, 0));
+  info.unchanged = Duration(std::max<std::int64_t>(detail::saturating_sub(now, instance.changed_at), 0));
+  info.generation = instance.generation;
+  info.slot = instance.slot;
+  info.in_flight = in_flight(instance);
+  info.failures = tally(detail::seen(directory.record(instance.record).failures), instance.generation);
+  return info;
+}
+
+std::optional<InstanceInfo> ServiceRegistry::Impl::find(std::string_view id, std::int64_t now) const {
+  const auto found = instances_.find(id);
+  if (found == instances_.end()) return std::nullopt;
+  return info(*found->second, now);
+}
+
+std::vector<ServiceInfo> ServiceRegistry::Impl::list(std::int64_t now) const {
+  std::vector<ServiceInfo> services;
+  services.reserve(service_index_.size());
+  for (const auto& [name, index] : service_index_) {
+    ServiceInfo& service = services.emplace_back();
+    service.name = name;
+    for (const RegisteredInstance* instance : services_[index].instances) {
+      service.instances.push_back(info(*instance, now));
+    }
+    std::ranges::sort(service.instances, {}, &InstanceInfo::slot);
+  }
+  std::ranges::sort(services, {}, &ServiceInfo::name);
+  return services;
+}
+
+}  // namespace seawall

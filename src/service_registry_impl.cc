@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#include "service_registry_impl.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace seawall {
+namespace {
+
+std::vector<std::uint32_t> descending(std::uint32_t count) {  // so that the lowest index is given out first
+  std::vector<std::uint32_t> indices(count);
+  for (std::uint32_t i = 0; i < count; ++i) indices[i] = count - 1 - i;
+  return indices;
+}
+
+std::uint32_t take(std::vector<std::uint32_t>& free) {
+  const std::uint32_t index = free.back();
+  free.pop_back();
+  return index;
+}
+
+std::uint32_t unsigned_of(std::int32_t value) { return static_cast<std::uint32_t>(value); }
+std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_cast<std::int64_t>(v.size()); }
+
+}  // namespace
+
+ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch)
+    : directory(unsigned_of(options.max_services), unsigned_of(options.max_instances),
+                unsigned_of(options.max_instances_per_service)),
+      options_(options),
+      rule_{options.lease.count(), options.tick_tolerance.count()},
+      last_tick_(epoch),
+      next_generation_(static_cast<std::uint64_t>(options.first_generation)),
+      services_(unsigned_of(options.max_services)),
+      free_services_(descending(unsigned_of(options.max_services))),
+      free_slots_(descending(unsigned_of(options.max_instances))),
+      free_records_(descending(directory.record_count())) {
+  detail::show(directory.believed_until(), static_cast<std::uint64_t>(rule_.believed_until(epoch)));
+}
+
+Error ServiceRegistry::Impl::full(std::string_view bound, std::int64_t limit) {
+  ++stats_.refused_full;
+  return {Code::kFull, Message("the registry is full: ").append(bound).append(" is ").append(limit)};
+}
+
+Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const InstanceSpec& spec, std::int64_t now) {
+  if (const auto known = instances_.find(spec.id); known != instances_.end()) {
+    const std::string& owner = services_[known->second->service].name;
+    if (owner == service) return replace(*known->second, spec, now);
+    return Error{Code::kAlreadyExists,
+                 Message("id ").append(spec.id).append(" belongs to an instance of service ").append(owner)};
+  }
+  if (const auto error = make_room(service)) return *error;
+  const auto index = service_for(service);  // only now: evicting may have removed the service
+  if (!index) return index.error();
+  return add_new(index.value(), spec, now);
+}
+
+std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) {
+  const std::uint32_t* index = find_service(service);
+  if (index != nullptr && size_of(services_[*index].instances) >= options_.max_instances_per_service &&
+      !evict_expired(*index)) {
+    return full("max_instances_per_service", options_.max_instances_per_service);
+  }
+  if (free_slots_.empty() && !evict_expired(std::nullopt)) return full("max_instances", options_.max_instances);
+  return std::nullopt;
+}
+
+Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) {
+  auto& members = services_[service].instances;
+  members.reserve(members.size() + 1);  // all that can throw comes before the first change
+  auto owned = std::make_unique<RegisteredInstance>();
+  RegisteredInstance& instance = *owned;
+  instance.spec = spec;
+  instance.service = service;
+  instances_.emplace(spec.id, std::move(owned));
+  instance.slot = take(free_slots_);
+  members.push_back(&instance);
+  return enter(instance, now);
+}
+
+Registration ServiceRegistry::Impl::replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now) {
+  InstanceSpec copy = spec;
+  instance.spec = std::move(copy);
+  instance.admin = algorithm::inherit(instance.admin);
+  instance.health = Health::kPassing;
+  const std::uint32_t old = instance.record;
+  Registration registration = enter(instance, now);
+  retire_record(old);
+  return registration;
+}
+
+// Gives the instance a generation, a lease and a record of its own, and shows it to readers.
+Registration ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now) {
+  ++stats_.registrations;
+  instance.generation = take_generation();
+  instance.record = take(free_records_);
+  instance.self = instance.spec.state;
+  instance.expired = false;
+  instance.changed_at = std::max(now, last_tick_);
+  instance.lease_end = rule_.renew(std::numeric_limits<std::int64_t>::min(), instance.changed_at);
+  write_record(instance);
+  publish(instance.service);
+  return {instance.spec.id, instance.generation, instance.slot, options_.heartbeat_interval, options_.lease};
+}
+
+std::uint64_t ServiceRegistry::Impl::take_generation() {
+  if (static_cast<std::uint32_t>(next_generation_) == 0) ++next_generation_;  // so that no ticket is 0
+  return next_generation_++;
+}
+
+RegisteredInstance* ServiceRegistry::Impl::addressed(std::string_view id, std::uint64_t generation,
+                                                     RegistryAnswer& answer) {
+  const auto found = instances_.find(id);
+  if (found == instances_.end() || generation > found->second->generation) {
+    ++stats_.unknown;
+    answer = RegistryAnswer::kUnknown;
+    return nullptr;
+  }
+  if (generation != kAnyGeneration && generation < found->second->generation) {
+    ++stats_.fenced;
+    answer = RegistryAnswer::kFenced;
+    return nullptr;
+  }
+  answer = RegistryAnswer::kOk;
+  return found->second.get();
+}
+
+RegistryAnswer ServiceRegistry::Impl::heartbeat(std::string_view id, std::uint64_t generation, std::int64_t now,
+                                                std::optional<SelfState> state) {
+  RegistryAnswer answer = RegistryAnswer::kUnknown;
+  RegisteredInstance* instance = addressed(id, generation, answer);
+  if (instance == nullptr) return answer;
+  ++stats_.heartbeats;
+  const HealthStatus before = instance->status(!instance->expired);
+  set_lease_end(*instance, rule_.renew(instance->lease_end, std::max(now, last_tick_)));
+  instance->expired = false;
+  if (state) instance->self = algorithm::advance(instance->self, *state);
+  publish_if_changed(*instance, before, now);
+  return answer;
+}
+
+void ServiceRegistry::Impl::publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) {
+  if (instance.status(!instance.expired) == before) return;
+  instance.changed_at = std::max(now, last_tick_);
+  publish(instance.service);
+}
+
+RegistryAnswer ServiceRegistry::Impl::remove(std::string_view id, std::uint64_t generation) {
+  RegistryAnswer answer{};
+  if (RegisteredInstance* instance = addressed(id, generation, answer)) erase(*instance);
+  return answer;
+}
+
+bool ServiceRegistry::Impl::evict_expired(std::optional<std::uint32_t> of_service) {
+  RegisteredInstance* first = nullptr;
+  for (const auto& [id, instance] : instances_) {
+    if (!instance->expired || (of_service && instance->service != *of_service)) continue;
+    if (first == nullptr || std::pair(instance->lease_end, instance->slot) < std::pair(first->lease_end, first->slot)) {
+      first = instance.get();
+    }
+  }
+  if (first == nullptr) return false;
+  ++stats_.evicted_expired;
+  erase(*first);
+  return true;
+}
+
+void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
+  ++stats_.removals;
+  const std::uint32_t service = instance.service;
+  std::erase(services_[service].instances, &instance);
+  publish(service);
+  retire_record(instance.record);
+  free_slots_.push_back(instance.slot);
+  instances_.erase(instances_.find(instance.spec.id));
+  release_if_idle(service);
+}
+
+Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) {
+  if (const std::uint32_t* known = find_service(name)) return *known;
+  if (free_services_.empty()) return full("max_services", options_.max_services);
+  const std::uint32_t index = free_services_.back();
+  service_index_.emplace(name, index);
+  services_[index].name = name;
+  free_services_.pop_back();
+  ++version;
+  return index;
+}
+
+void ServiceRegistry::Impl::release_if_idle(std::uint32_t service) {
+  RegisteredService& entry = services_[service];
+  if (entry.pinned || !entry.instances.empty()) return;
+  service_index_.erase(service_index_.find(entry.name));
+  entry.name.clear();
+  free_services_.push_back(service);
+  ++version;
+}
+
+const std::uint32_t* ServiceRegistry::Impl::find_service(std::string_view name) const {
+  const auto found = service_index_.find(name);
+  return found == service_index_.end() ? nullptr : &found->second;
+}
+
+Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
+  auto index = service_for(name);
+  if (index) services_[index.value()].pinned = true;
+  return index;
+}
+
+RegistryStats ServiceRegistry::Impl::counted() const {
+  RegistryStats stats = stats_;
+  stats.services = static_cast<std::int64_t>(service_index_.size());
+  stats.instances = static_cast<std::int64_t>(instances_.size());
+  return stats;
+}
+
+std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
+  const std::int64_t now = std::max(given, last_tick_);
+  extend_leases(now);
+  last_tick_ = now;
+  // After the leases: a reader that sees the new instant also sees how far they were extended.
+  detail::show(directory.believed_until(), static_cast<std::uint64_t>(believed_until()));
+  std::vector<RegisteredInstance*> gone;
+  std::vector<bool> changed(services_.size());
+  std::int64_t ended = 0;
+  for (const auto& [id, instance] : instances_) {
+    if (!instance->expired && !algorithm::lease_live(instance->lease_end, now, now)) {
+      instance->expired = true;
+      instance->changed_at = instance->lease_end;
+      changed[instance->service] = true;
+      ++ended;
+    }
+    if (detail::saturating_sub(now, instance->lease_end) >= options_.expired_retention.count() && instance->expired) {
+      gone.push_back(instance.get());
+    }
+  }
+  stats_.expirations += ended;
+  for (std::uint32_t service = 0; service < changed.size(); ++service) {
+    if (changed[service]) publish(service);
+  }
+  for (RegisteredInstance* instance : gone) erase(*instance);
+  return ended;
+}
+
+void ServiceRegistry::Impl::extend_leases(std::int64_t now) {
+  if (now <= believed_until()) return;
+  ++stats_.late_ticks;
+  for (const auto& [id, instance] : instances_) {
+    set_lease_end(*instance, rule_.compensate(instance->lease_end, last_tick_, now));
+  }
+}
+
+void ServiceRegistry::Impl::set_lease_end(RegisteredInstance& instance, std::int64_t end) {
+  instance.lease_end = end;
+  detail::show(directory.record(instance.record).lease_end, static_cast<std::uint64_t>(end));
+}
+
+}  // namespace seawall

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// The write side of the registry. All of Impl is guarded by its mutex; what readers see is in the directory.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/algorithm/lease.h"
+#include "seawall/detail/mutex.h"
+#include "seawall/runtime/service_registry.h"
+
+namespace seawall {
+
+struct RegisteredInstance {
+  InstanceSpec spec;
+  std::uint32_t service = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t record = 0;
+  std::uint64_t generation = 0;
+  AdminState admin = AdminState::kEnabled;
+  SelfState self = SelfState::kServing;
+  Health health = Health::kPassing;
+  bool expired = false;  // as the last tick found
+  std::int64_t lease_end = 0;
+  std::int64_t changed_at = 0;
+
+  HealthStatus status(bool lease_live) const noexcept {
+    return algorithm::join_health(admin, self, health, lease_live, static_cast<std::uint32_t>(spec.weight));
+  }
+};
+
+struct RegisteredService {
+  std::string name;
+  bool pinned = false;  // somebody holds a handle
+  std::vector<RegisteredInstance*> instances;
+};
+
+// Looks up by std::string_view whichever string_view Abseil was built with.
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+};
+template <class T>
+using ByName = absl::flat_hash_map<std::string, T, NameHash, std::equal_to<>>;
+
+class ServiceRegistry::Impl {
+ public:
+  Impl(const ServiceRegistryOptions& options, std::int64_t epoch);
+
+  Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
+      SEAWALL_REQUIRES(mutex);
+  RegistryAnswer heartbeat(std::string_view id, std::uint64_t generation, std::int64_t now,
+                           std::optional<SelfState> state) SEAWALL_REQUIRES(mutex);
+  // Finds the instance and lets `change(instance)` alter it; publishes when its health is another afterwards.
+  template <class Change>
+  RegistryAnswer change(std::string_view id, std::uint64_t generation, std::int64_t now, Change&& change)
+      SEAWALL_REQUIRES(mutex);
+  RegistryAnswer remove(std::string_view id, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
+  std::int64_t tick(std::int64_t now) SEAWALL_REQUIRES(mutex);
+  Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
+  const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
+
+  RegistryStats counted() const SEAWALL_REQUIRES(mutex);
+  std::vector<ServiceInfo> list(std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  std::optional<InstanceInfo> find(std::string_view id, std::int64_t now) const SEAWALL_REQUIRES(mutex);
+
+  mutable detail::Mutex mutex;
+  detail::ServiceDirectory directory;
+  std::uint64_t version SEAWALL_GUARDED_BY(mutex) = 0;
+
+ private:
+  std::optional<Error> make_room(std::string_view service) SEAWALL_REQUIRES(mutex);
+  Result<std::uint32_t> service_for(std::string_view name) SEAWALL_REQUIRES(mutex);
+  Error full(std::string_view bound, std::int64_t limit) SEAWALL_REQUIRES(mutex);
+  Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
+      SEAWALL_REQUIRES(mutex);
+  Registration enter(RegisteredInstance& instance, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  RegisteredInstance* addressed(std::string_view id, std::uint64_t generation, RegistryAnswer& answer)
+      SEAWALL_REQUIRES(mutex);
+  bool evict_expired(std::optional<std::uint32_t> of_service) SEAWALL_REQUIRES(mutex);
+  void erase(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void release_if_idle(std::uint32_t service) SEAWALL_REQUIRES(mutex);
+  void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);
+  void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
+  void write_record(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void retire_record(std::uint32_t record) SEAWALL_REQUIRES(mutex);
+  void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
+  void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
+  InstanceInfo info(const RegisteredInstance& instance, std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  std::int64_t in_flight(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
+  std::int64_t believed_until() const SEAWALL_REQUIRES(mutex) { return rule_.believed_until(last_tick_); }
+
+  const ServiceRegistryOptions options_;
+  const algorithm::LeaseRule rule_;
+  RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);
+  std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
+  std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
+  ByName<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);
+  ByName<std::uint32_t> service_index_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<RegisteredService> services_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint32_t> free_services_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint32_t> free_slots_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint32_t> free_records_ SEAWALL_GUARDED_BY(mutex);
+};
+
+// What is wrong with the fields of a registration, if anything (service_registry_names.cc).
+Result<void> check_service_name(std::string_view name);
+Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
+
+template <class Change>
+RegistryAnswer ServiceRegistry::Impl::change(std::string_view id, std::uint64_t generation, std::int64_t now,
+                                             Change&& change) {
+  RegistryAnswer answer{};
+  RegisteredInstance* instance = addressed(id, generation, answer);
+  if (instance == nullptr) return answer;
+  const HealthStatus before = instance->status(!instance->expired);
+  change(*instance);
+  publish_if_changed(*instance, before, now);
+  return answer;
+}
+
+}  // namespace seawall

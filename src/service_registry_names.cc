@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Parsing: options and registrations are checked here, once, and trusted behind.
+#include "service_registry_impl.h"
+#include "utf8.h"
+
+namespace seawall {
+namespace {
+
+constexpr std::int32_t kMaxName = 63;
+constexpr std::int32_t kMaxHost = 255;
+constexpr std::int32_t kMaxWeight = 1000;
+
+constexpr bool alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+Result<void> check_text(std::string_view what, std::string_view text, std::int32_t longest, std::string_view others) {
+  if (text.empty()) return Error{Code::kInvalidArgument, Message(what).append(" must not be empty")};
+  if (text.size() > static_cast<std::size_t>(longest)) {
+    return out_of_range(Message("length of ").append(what).view(), static_cast<std::int64_t>(text.size()), 1, longest);
+  }
+  for (const char c : text) {
+    if (alphanumeric(c) || others.find(c) != std::string_view::npos) continue;
+    return Error{Code::kInvalidArgument,
+                 Message(what).append(" may hold letters, digits and ").append(others).append(" only")};
+  }
+  return {};
+}
+
+Result<void> check_name(std::string_view what, std::string_view text) {
+  return check_text(what, text, kMaxName, "-._~:@");
+}
+
+Result<void> check_range(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value < low || value > high) return out_of_range(what, value, low, high);
+  return {};
+}
+
+Result<void> check_metadata(const Metadata& metadata, std::int32_t most) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : metadata) {
+    if (name.empty()) return Error{Code::kInvalidArgument, "a metadata name must not be empty"};
+    if (!is_utf8(name) || !is_utf8(value)) return Error{Code::kInvalidArgument, "metadata must be UTF-8"};
+    for (const auto& other : metadata) {
+      if (&other.first != &name && other.first == name) {
+        return Error{Code::kInvalidArgument, Message("metadata name ").append(name).append(" stands twice")};
+      }
+    }
+    bytes += name.size() + value.size();
+    if (bytes > static_cast<std::size_t>(most)) {
+      return Error{Code::kFull, Message("metadata is longer than max_metadata_bytes, ").append(std::int64_t{most})};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_service_name(std::string_view name) { return check_name("service", name); }
+
+Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes) {
+  if (auto r = check_name("id", spec.id); !r) return r;
+  if (auto r = check_text("host", spec.host, kMaxHost, "-._:%[]"); !r) return r;
+  if (auto r = check_range("port", spec.port, 1, 65535); !r) return r;
+  if (auto r = check_range("weight", spec.weight, 0, kMaxWeight); !r) return r;
+  if (!spec.zone.empty()) {
+    if (auto r = check_name("zone", spec.zone); !r) return r;
+  }
+  if (auto r = check_range("state", static_cast<std::int32_t>(spec.state), 0, 2); !r) return r;
+  return check_metadata(spec.metadata, max_metadata_bytes);
+}
+
+Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryOptions& options) {
+  constexpr std::int64_t kMaxDuration = Duration(std::chrono::hours(24 * 366)).count();
+  const std::int64_t lease = options.lease.count();
+  const std::int64_t interval = options.heartbeat_interval.count();
+  struct Bound {
+    std::string_view name;
+    std::int64_t value, low, high;
+  };
+  const Bound bounds[] = {
+      {"lease in ns", lease, 2, kMaxDuration},
+      {"heartbeat_interval in ns", interval, 1, lease - 1},
+      {"tick_tolerance in ns", options.tick_tolerance.count(), 1, lease - interval},
+      {"expired_retention in ns", options.expired_retention.count(), 0, kMaxDuration},
+      {"max_services", options.max_services, 1, 4096},
+      {"max_instances", options.max_instances, 1, detail::ServiceDirectory::kMaxRecords - 1},
+      {"max_instances_per_service", options.max_instances_per_service, 1, 4096},
+      {"max_metadata_bytes", options.max_metadata_bytes, 0, 1 << 20},
+      {"first_generation", options.first_generation, 1, std::int64_t{1} << 62},
+  };
+  for (const Bound& bound : bounds) {
+    if (auto r = check_range(bound.name, bound.value, bound.low, bound.high); !r) return r.error();
+  }
+  ServiceRegistryConfig config;
+  config.options_ = options;
+  return config;
+}
+
+}  // namespace seawall
