@@ -33,9 +33,9 @@ class IdGenerator {
   using Seed = std::array<std::uint64_t, 4>;
 
   constexpr IdGenerator() noexcept = default;
-  // The same ids in every run, also on both sides of a fork: for tests. A seed of zeros counts as {1, 0, 0, 0}.
+  // The same ids in every run, also on both sides of a fork: for tests. A seed of zeros counts as {1, 2, 3, 4}.
   constexpr explicit IdGenerator(const Seed& seed) noexcept : state_(seed), epoch_(kFixed) {
-    if (seed == Seed{}) state_[0] = 1;
+    if (seed == Seed{}) state_ = {1, 2, 3, 4};
   }
   IdGenerator(const IdGenerator&) = delete;  // a copy would repeat its ids
   IdGenerator& operator=(const IdGenerator&) = delete;

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// Ids on both sides of a fork differ, whichever way the process was split.
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <vector>
+
+#include "seawall/trace/id_generator.h"
+#include "support/catch.h"
+
+namespace {
+
+using seawall::IdGenerator;
+
+constexpr std::size_t kIds = 500;  // of each process
+
+// Memory that children write and the parent reads once they have ended.
+class Shared {
+ public:
+  explicit Shared(std::size_t words) : size_(words * sizeof(std::uint64_t)) {
+    void* mapped = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(mapped != MAP_FAILED);
+    words_ = static_cast<std::uint64_t*>(mapped);
+  }
+  ~Shared() { munmap(words_, size_); }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+  std::uint64_t* data() const { return words_; }
+
+ private:
+  std::uint64_t* words_ = nullptr;
+  std::size_t size_;
+};
+
+void write_ids(IdGenerator& ids, std::uint64_t* to) {
+  for (std::size_t i = 0; i < kIds; ++i) to[i] = ids.nonzero();
+}
+
+pid_t with_fork() { return fork(); }
+// As container runtimes and some language run times do it: no atfork handler runs.
+pid_t with_clone() { return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }
+
+std::size_t distinct(const std::uint64_t* first, std::size_t count) {
+  std::vector<std::uint64_t> sorted(first, first + count);
+  std::sort(sorted.begin(), sorted.end());
+  return static_cast<std::size_t>(std::unique(sorted.begin(), sorted.end()) - sorted.begin());
+}
+
+// Forks `children` times; each child writes ids, then forks a grandchild that writes ids too. The parent writes last.
+std::size_t ids_of_a_family(pid_t (*split)(), IdGenerator& ids, std::size_t children) {
+  const Shared shared((2 * children + 1) * kIds);
+  const std::uint64_t before = ids.nonzero();
+  CHECK(before != 0);
+  for (std::size_t child = 0; child < children; ++child) {
+    const pid_t pid = split();
+    if (pid == 0) {
+      std::uint64_t* mine = shared.data() + 2 * child * kIds;
+      write_ids(ids, mine);
+      const pid_t grandchild = split();
+      if (grandchild == 0) {
+        write_ids(ids, mine + kIds);
+        _exit(0);
+      }
+      int status = 1;
+      waitpid(grandchild, &status, 0);
+      _exit(status);
+    }
+    REQUIRE(pid > 0);
+  }
+  write_ids(ids, shared.data() + 2 * children * kIds);
+  for (std::size_t child = 0; child < children; ++child) {
+    int status = 1;
+    REQUIRE(wait(&status) > 0);
+    REQUIRE(status == 0);
+  }
+  return distinct(shared.data(), (2 * children + 1) * kIds);
+}
+
+}  // namespace
+
+TEST_CASE("children and grandchildren generate ids of their own") {
+  CHECK(ids_of_a_family(with_fork, IdGenerator::this_thread(), 8) == 17 * kIds);
+}
+
+TEST_CASE("so does a generator that is no thread's own") {
+  IdGenerator ids;
+  CHECK(ids_of_a_family(with_fork, ids, 4) == 9 * kIds);
+}
+
+TEST_CASE("so do children of a raw clone, which runs no handlers") {
+  CHECK(ids_of_a_family(with_clone, IdGenerator::this_thread(), 4) == 9 * kIds);
+}
+
+TEST_CASE("a given seed repeats itself, also in a child") {
+  IdGenerator one({1, 2, 3, 4});
+  IdGenerator two({1, 2, 3, 4});
+  const Shared shared(kIds);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    write_ids(one, shared.data());
+    _exit(0);
+  }
+  REQUIRE(pid > 0);
+  int status = 1;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  std::vector<std::uint64_t> mine(kIds);
+  write_ids(two, mine.data());
+  CHECK(std::equal(mine.begin(), mine.end(), shared.data()));
+}
+
+TEST_CASE("the fork epoch changes in each generation and never at home") {
+  const std::uint64_t home = seawall::detail::fork_epoch();
+  CHECK(home != 0);
+  CHECK(seawall::detail::fork_epoch() == home);
+  const pid_t pid = fork();
+  if (pid == 0) _exit(seawall::detail::fork_epoch() == home ? 1 : 0);
+  REQUIRE(pid > 0);
+  int status = 1;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  CHECK(status == 0);
+  CHECK(seawall::detail::fork_epoch() == home);
+}
+
+TEST_CASE("where pages cannot be wiped the process id serves") {
+  std::atomic<std::uint64_t>& no_page = seawall::detail::fork_epoch_state.no_page;
+  const std::uint64_t home = seawall::detail::next_fork_epoch(no_page);
+  CHECK(home != 0);
+  CHECK(no_page == 0);
+  const pid_t pid = fork();
+  if (pid == 0) _exit(seawall::detail::next_fork_epoch(no_page) == home ? 1 : 0);
+  REQUIRE(pid > 0);
+  int status = 1;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  CHECK(status == 0);
+}
+
+TEST_CASE("xoshiro256++ gives the numbers of its authors") {
+  // From the reference C code with state {1, 2, 3, 4}.
+  IdGenerator ids({1, 2, 3, 4});
+  const std::vector<std::uint64_t> expected{
+      41943041u, 58720359u, 3588806011781223u, 3591011842654386u, 9228616714210784205u, 9973669472204895162u};
+  for (const std::uint64_t word : expected) CHECK(ids.nonzero() == word);
+}
+
+TEST_CASE("a seed of zeros does not stand still") {
+  IdGenerator ids(IdGenerator::Seed{});
+  std::vector<std::uint64_t> words(kIds);
+  write_ids(ids, words.data());
+  CHECK(distinct(words.data(), words.size()) == kIds);
+}

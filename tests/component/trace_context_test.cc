@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/trace_context.h"
+
+#include <cstdlib>
+#include <new>
+#include <set>
+#include <string>
+#include <type_traits>
+
+#include "seawall/trace/correlation_id.h"
+#include "support/catch.h"
+
+// Counts what this program allocates; the sanitizers keep their own operator new.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEAWALL_COUNTS_ALLOCATIONS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SEAWALL_COUNTS_ALLOCATIONS 0
+#endif
+#endif
+#ifndef SEAWALL_COUNTS_ALLOCATIONS
+#define SEAWALL_COUNTS_ALLOCATIONS 1
+#endif
+
+#if SEAWALL_COUNTS_ALLOCATIONS
+namespace {
+thread_local std::size_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+#endif
+
+namespace {
+
+using namespace seawall;
+
+constexpr std::string_view kTraceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
+
+// What the promises of the headers rest on: no destructors, no pointers into themselves.
+static_assert(std::is_trivially_destructible_v<IdGenerator> && !std::is_copy_constructible_v<IdGenerator>);
+static_assert(std::is_trivially_copyable_v<TraceContext> && sizeof(TraceContext) == 25);
+static_assert(std::is_trivially_copyable_v<TraceState> && std::is_trivially_copyable_v<CorrelationId>);
+static_assert(sizeof(CorrelationId) == 129);
+
+}  // namespace
+
+#if SEAWALL_COUNTS_ALLOCATIONS
+TEST_CASE("a whole request allocates nothing") {
+  std::string joined = "first";
+  const std::size_t before = allocations;
+  joined = std::string(100, 'x');
+  REQUIRE(allocations > before);  // the counter counts
+
+  auto& ids = IdGenerator::this_thread();
+  std::array<char, 55> traceparent{};
+  std::array<char, 512> tracestate{};
+  std::array<char, 32> trace_id{};
+  const std::size_t start = allocations;
+  Extracted in = extract(kTraceparent, "vendor=1, tenant@system=2,third=3", ids);
+  const Extracted fresh = extract("not one", "a=1", ids);
+  const bool bad_state = TraceState::parse("B=1").ok();
+  const bool changed = in.state.set("seawall", "1").ok() && in.state.remove("third");
+  in.state.shrink_to(30);
+  in.context.child(ids).format(traceparent);
+  fresh.context.format_trace_id(trace_id);
+  const std::size_t written = in.state.format(tracestate);
+  const auto id = CorrelationId::accept_or_generate("not an id", ids);
+  CHECK(allocations == start);
+  CHECK(changed);
+  CHECK_FALSE(bad_state);
+  CHECK(written == std::string_view("seawall=1,vendor=1").size());
+  CHECK(id.view().size() == 32);
+}
+#endif
+
+TEST_CASE("a child keeps trace and flags and gets a span id of its own") {
+  IdGenerator ids({1, 2, 3, 4});
+  const TraceContext parent = TraceContext::parse(kTraceparent).value();
+  const TraceContext first = parent.child(ids);
+  const TraceContext second = parent.child(ids);
+  CHECK(first.trace_id() == parent.trace_id());
+  CHECK(first.flags() == parent.flags());
+  CHECK(first.span_id() != parent.span_id());
+  CHECK(first.span_id() != second.span_id());
+}
+
+TEST_CASE("the random flag is passed on as it came, and never invented") {
+  auto& ids = IdGenerator::this_thread();
+  const auto without = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").value();
+  CHECK_FALSE(without.child(ids).random());
+  CHECK(TraceContext::parse(kTraceparent).value().child(ids).random());
+  CHECK(TraceContext::root(ids).random());
+  CHECK_FALSE(TraceContext::root(ids, kTraceSampled).random());
+  CHECK(TraceContext::root(ids, 0xff).flags() == kTraceFlagsKnown);
+}
+
+TEST_CASE("with_sampled changes that flag only") {
+  const TraceContext context = TraceContext::parse(kTraceparent).value();
+  const TraceContext off = context.with_sampled(false);
+  CHECK_FALSE(off.sampled());
+  CHECK(off.random());
+  CHECK(off.trace_id() == context.trace_id());
+  CHECK(off.with_sampled(true) == context);
+}
+
+TEST_CASE("make refuses all-zero ids and drops unknown flags") {
+  CHECK_FALSE(TraceContext::make({}, {1}, 0));
+  CHECK_FALSE(TraceContext::make({1}, {}, 0));
+  CHECK(TraceContext::make({1}, {1}, 0xff).value().flags() == 3);
+}
+
+TEST_CASE("an error says which rule was broken") {
+  CHECK(TraceContext::parse("00-0AF7").error().message.view() == "traceparent has the wrong length for its version");
+  CHECK(TraceState::parse("A=1").error().code == Code::kInvalidArgument);
+  std::string many;
+  for (int i = 0; i < 33; ++i) many.append("k").append(std::to_string(i)).append("=1,");
+  CHECK(TraceState::parse(many).error().code == Code::kFull);
+}
+
+TEST_CASE("format writes nothing into a buffer that is too small") {
+  const TraceState state = TraceState::parse("a=1,b=2").value();
+  std::array<char, 6> small{'x', 'x', 'x', 'x', 'x', 'x'};
+  CHECK(state.format(small) == 7);
+  CHECK(std::string_view(small.data(), small.size()) == "xxxxxx");
+  std::array<char, 7> exact{};
+  CHECK(state.format(exact) == 7);
+  CHECK(std::string_view(exact.data(), exact.size()) == "a=1,b=2");
+}
+
+TEST_CASE("a fresh root of extract starts another trace each time") {
+  auto& ids = IdGenerator::this_thread();
+  std::set<TraceId> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(extract("", "a=1", ids).context.trace_id());
+  CHECK(seen.size() == 1000);
+}
+
+TEST_CASE("a correlation id is the caller's unchanged, or 32 fresh hex digits") {
+  auto& ids = IdGenerator::this_thread();
+  CHECK(CorrelationId::accept_or_generate("Req-1.2_3", ids).view() == "Req-1.2_3");
+  const auto first = CorrelationId::accept_or_generate("no spaces please", ids);
+  const auto second = CorrelationId::generate(ids);
+  CHECK(first.view().size() == 32);
+  CHECK_FALSE(first == second);
+  CHECK(CorrelationId::accept(first.view()) == first);
+}
