@@ -4,7 +4,9 @@
 // registry include seawall.h and link seawall::seawall.
 #pragma once
 
+#include "seawall/circuit_breaker.h"
 #include "seawall/decision.h"
+#include "seawall/execution.h"
 #include "seawall/outcome.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"

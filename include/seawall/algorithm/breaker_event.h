@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// One transition of a circuit breaker, as the host sees it and as the 64 bits that travel through the event ring:
+//
+//   63..47 generation | 46..44 state before | 43..40 reason | 39..0 instant, ms since the epoch, rounded down
+//
+// The reason fixes the state after. A reason is never 0, so an event is never 0 and 0 is an empty slot.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "seawall/algorithm/breaker_word.h"
+#include "seawall/time.h"
+
+namespace seawall {
+
+// Why a breaker changed. Numbers are those of the C API; they only grow at the end.
+enum class BreakerReason : std::int32_t {
+  kFailureThreshold = 1,  // closed -> open: too many failures in a row
+  kOpenElapsed = 2,       // open -> half_open: open_duration is over and a call came
+  kProbesSucceeded = 3,   // half_open -> closed
+  kProbeFailed = 4,       // half_open -> open
+  kProbesLost = 5,        // half_open -> half_open: the lease ran out, the probes in flight are given up
+  kForcedOpen = 6,        // force_open()
+  kDisabled = 7,          // disable()
+  kReset = 8,             // reset()
+};
+
+constexpr std::string_view to_string(BreakerReason reason) noexcept {
+  constexpr std::string_view kNames[] = {"failure_threshold", "open_elapsed", "probes_succeeded", "probe_failed",
+                                         "probes_lost",       "forced_open",  "disabled",         "reset"};
+  const auto at = static_cast<std::uint32_t>(reason) - 1;
+  return at < 8 ? kNames[at] : "unknown";
+}
+
+struct CircuitBreakerEvent {
+  BreakerState from = BreakerState::kClosed;
+  BreakerState to = BreakerState::kClosed;
+  BreakerReason reason = BreakerReason::kReset;
+  std::uint32_t generation = 0;  // after the transition; consecutive, wraps at 131,072
+  TimePoint at{};                // the `now` of the call that caused it, to the millisecond
+};
+
+namespace algorithm::breaker {
+
+using EventGeneration = WordField<47, 17>;
+using EventFrom = WordField<44, 3>;
+using EventReason = WordField<40, 4>;
+using EventInstant = WordField<0, 40>;
+
+constexpr std::uint64_t pack_event(std::uint64_t before, std::uint64_t after, BreakerReason reason,
+                                   std::int64_t elapsed_ns) noexcept {
+  return EventGeneration::of(Generation::get(after)) | EventFrom::of(State::get(before)) |
+         EventReason::of(static_cast<std::uint64_t>(reason)) |
+         EventInstant::of(static_cast<std::uint64_t>(elapsed_ns / kOpenUnitNs));
+}
+
+constexpr BreakerState state_after(BreakerReason reason) noexcept {
+  switch (reason) {
+    case BreakerReason::kFailureThreshold:
+    case BreakerReason::kProbeFailed:
+      return BreakerState::kOpen;
+    case BreakerReason::kOpenElapsed:
+    case BreakerReason::kProbesLost:
+      return BreakerState::kHalfOpen;
+    case BreakerReason::kForcedOpen:
+      return BreakerState::kForcedOpen;
+    case BreakerReason::kDisabled:
+      return BreakerState::kDisabled;
+    case BreakerReason::kProbesSucceeded:
+    case BreakerReason::kReset:
+      break;
+  }
+  return BreakerState::kClosed;
+}
+
+constexpr CircuitBreakerEvent unpack_event(std::uint64_t packed, TimePoint epoch) noexcept {
+  const auto reason = static_cast<BreakerReason>(EventReason::get(packed));
+  return {.from = static_cast<BreakerState>(EventFrom::get(packed)),
+          .to = state_after(reason),
+          .reason = reason,
+          .generation = static_cast<std::uint32_t>(EventGeneration::get(packed)),
+          .at = epoch + Duration(static_cast<std::int64_t>(EventInstant::get(packed)) * kOpenUnitNs)};
+}
+
+// How many generations `a` is after `b`: from -65,536 to 65,535.
+constexpr std::int32_t generations_after(std::uint32_t a, std::uint32_t b) noexcept {
+  return static_cast<std::int32_t>((a - b) << 15) >> 15;
+}
+
+}  // namespace algorithm::breaker
+}  // namespace seawall

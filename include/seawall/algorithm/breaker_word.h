@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// The 64 bits that are a circuit breaker: everything that decides together, so that one compare-exchange changes all of
+// it. Zero is a closed breaker without failures.
+//
+//   63..61 state | 60..44 generation | 43..40 trips | 39..0 payload, whose meaning depends on the state:
+//     closed                  9..0 failures in a row; 39..10 are zero (room for an instant, 1.024 s a unit)
+//     open                    39..0 deadline, ms since the epoch, rounded up
+//     half-open               39..8 lease deadline, 256 ms units since the epoch, rounded up; 7..4 probes in flight;
+//                             3..0 successful probes
+//     forced open, disabled   9..0 the failure count that was shown when the operator stepped in
+//
+// Horizons. Time: 2^40 ms = 34.8 years after the epoch. An instant beyond it is stored as the last one that fits, and
+// is compared with an unclipped clock, so what has once passed stays passed: after the horizon breaks and leases have
+// no length, and nothing is refused for ever. Generation: 2^17 transitions; a call that lasts exactly a multiple of
+// 131,072 transitions (22 days of uninterrupted opening and probing at 30 s) would be taken as current. Trips: openings
+// since the breaker was last closed, stays at 15.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+namespace seawall {
+
+// Numbers are those of the C API; they never change.
+enum class BreakerState : std::int32_t { kClosed = 0, kOpen = 1, kHalfOpen = 2, kForcedOpen = 3, kDisabled = 4 };
+
+constexpr std::string_view to_string(BreakerState state) noexcept {
+  switch (state) {
+    case BreakerState::kClosed:
+      return "closed";
+    case BreakerState::kOpen:
+      return "open";
+    case BreakerState::kHalfOpen:
+      return "half_open";
+    case BreakerState::kForcedOpen:
+      return "forced_open";
+    case BreakerState::kDisabled:
+      return "disabled";
+  }
+  return "unknown";
+}
+
+namespace algorithm {
+
+template <int kShift, int kBits>
+struct WordField {
+  static constexpr std::uint64_t kMax = (std::uint64_t{1} << kBits) - 1;
+  static constexpr std::uint64_t kMask = kMax << kShift;
+
+  static constexpr std::uint64_t get(std::uint64_t word) noexcept { return (word >> kShift) & kMax; }
+  // The field alone, the other bits zero. `value` beyond the range is cut to the largest.
+  static constexpr std::uint64_t of(std::uint64_t value) noexcept { return std::min(value, kMax) << kShift; }
+};
+
+namespace breaker {
+
+using State = WordField<61, 3>;
+using Generation = WordField<44, 17>;
+using Trips = WordField<40, 4>;
+using Failures = WordField<0, 10>;
+using OpenDeadline = WordField<0, 40>;
+using LeaseDeadline = WordField<8, 32>;
+using Probes = WordField<4, 4>;
+using Successes = WordField<0, 4>;
+
+inline constexpr std::int64_t kOpenUnitNs = 1'000'000;
+inline constexpr std::int64_t kLeaseUnitNs = 256'000'000;
+
+constexpr BreakerState state_of(std::uint64_t word) noexcept { return static_cast<BreakerState>(State::get(word)); }
+constexpr std::uint32_t generation_of(std::uint64_t word) noexcept {
+  return static_cast<std::uint32_t>(Generation::get(word));
+}
+
+// The head of the word after a transition: new state, next generation, no payload.
+constexpr std::uint64_t entered(BreakerState state, std::uint64_t from, std::uint64_t trips) noexcept {
+  const std::uint64_t generation = (Generation::get(from) + 1) & Generation::kMax;
+  return State::of(static_cast<std::uint64_t>(state)) | Generation::of(generation) | Trips::of(trips);
+}
+
+// `ns` (not negative) in units, rounded up. The field cuts what is beyond the horizon.
+constexpr std::uint64_t units_up(std::int64_t ns, std::int64_t unit) noexcept {
+  return static_cast<std::uint64_t>(ns / unit) + (ns % unit != 0 ? 1 : 0);
+}
+
+// Nanoseconds since the epoch; both fit in 61 bits.
+constexpr std::int64_t open_deadline_ns(std::uint64_t word) noexcept {
+  return static_cast<std::int64_t>(OpenDeadline::get(word)) * kOpenUnitNs;
+}
+constexpr std::int64_t lease_deadline_ns(std::uint64_t word) noexcept {
+  return static_cast<std::int64_t>(LeaseDeadline::get(word)) * kLeaseUnitNs;
+}
+
+// A token is state and generation of the word that admitted the call, and a bit so that it is never 0. The result
+// counts only while the word still has both.
+inline constexpr std::uint64_t kIdentity = State::kMask | Generation::kMask;
+inline constexpr std::uint64_t kTokenMark = Trips::of(1);
+
+constexpr std::uint64_t token_of(std::uint64_t word) noexcept { return (word & kIdentity) | kTokenMark; }
+constexpr bool is_current(std::uint64_t word, std::uint64_t token) noexcept {
+  return ((word ^ token) & kIdentity) == 0;
+}
+constexpr bool admits_freely(std::uint64_t word) noexcept {
+  return state_of(word) == BreakerState::kClosed || state_of(word) == BreakerState::kDisabled;
+}
+constexpr bool is_token(std::uint64_t token) noexcept {
+  return (token & ~kIdentity) == kTokenMark && (admits_freely(token) || state_of(token) == BreakerState::kHalfOpen);
+}
+
+}  // namespace breaker
+}  // namespace algorithm
+}  // namespace seawall

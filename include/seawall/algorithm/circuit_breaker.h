@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+//
+// The circuit breaker as pure decisions: (config, word, nanoseconds since the epoch) -> (next word, answer). No clock,
+// no atomic. circuit_breaker.h wraps them; breaker_word.h has the bits and their horizons.
+//
+// Rules that other breakers broke, each a test here: the call that moves open to half-open IS the probe; a result whose
+// generation passed changes nothing; kIgnored refunds a probe and neither resets the count nor closes; only an
+// operator's call leaves forced open and disabled; a probe that is not reported within its lease is given up.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "seawall/algorithm/breaker_config.h"
+#include "seawall/algorithm/breaker_event.h"
+#include "seawall/algorithm/breaker_word.h"
+#include "seawall/decision.h"
+#include "seawall/detail/saturating.h"
+#include "seawall/detail/update.h"
+#include "seawall/outcome.h"
+
+namespace seawall {
+
+// What became of a report. Numbers are those of the C API; they only grow at the end.
+enum class ReportResult : std::int32_t {
+  kRecorded = 0,
+  kLate = 1,          // the breaker has moved on since the call was admitted; nothing changed
+  kNotCounted = 2,    // admitted while disabled: nothing is counted
+  kInvalidToken = 3,  // no breaker gave this token out; nothing changed
+};
+
+struct CircuitBreakerSnapshot {
+  BreakerState state = BreakerState::kClosed;
+  std::int32_t failure_count = 0;     // closed: the run so far; open, half-open: the count that tripped
+  std::uint32_t generation = 0;       // grows by one with each transition, wraps at 131,072
+  std::int32_t trips = 0;             // openings since the breaker was last closed, at most 15
+  std::int32_t probes_in_flight = 0;  // 0 unless half-open, as the next
+  std::int32_t probe_successes = 0;
+  Duration retry_after{0};  // 0: a call now would be admitted; Decision::kNever while forced open
+};
+
+namespace algorithm::breaker {
+
+// `token` 0: refused, ask again after `retry_after`. `event` 0: no transition.
+struct Admission {
+  std::uint64_t token = 0;
+  Duration retry_after{0};
+  std::uint64_t event = 0;
+  std::uint32_t probes_lost = 0;
+};
+
+struct Report {
+  ReportResult result = ReportResult::kRecorded;
+  std::uint64_t event = 0;
+};
+
+constexpr std::int64_t elapsed_ns(TimePoint now, TimePoint epoch) noexcept {
+  return std::max<std::int64_t>(0, detail::saturating_sub(to_ns(now), to_ns(epoch)));
+}
+
+constexpr std::int32_t failures_shown(const CircuitBreakerConfig& config, std::uint64_t word) noexcept {
+  const BreakerState state = state_of(word);
+  if (state == BreakerState::kOpen || state == BreakerState::kHalfOpen) return config.failure_threshold();
+  return static_cast<std::int32_t>(Failures::get(word));
+}
+
+constexpr std::uint64_t lease_until(const CircuitBreakerConfig& config, std::int64_t elapsed) noexcept {
+  return LeaseDeadline::of(units_up(detail::saturating_add(elapsed, config.probe_lease().count()), kLeaseUnitNs));
+}
+
+// The transition to open. Half-open knows that the clock had reached the last probe's admission; a report whose `now`
+// is older than that does not shorten the break.
+constexpr std::uint64_t opened(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed) noexcept {
+  if (state_of(word) == BreakerState::kHalfOpen) {
+    const std::int64_t seen = lease_deadline_ns(word) - config.probe_lease().count() - (kLeaseUnitNs - 1);
+    elapsed = std::max(elapsed, seen);
+  }
+  const std::int64_t deadline = detail::saturating_add(elapsed, config.open_duration().count());
+  return entered(BreakerState::kOpen, word, Trips::get(word) + 1) | OpenDeadline::of(units_up(deadline, kOpenUnitNs));
+}
+
+constexpr std::uint64_t probing(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed) noexcept {
+  return entered(BreakerState::kHalfOpen, word, Trips::get(word)) | lease_until(config, elapsed) | Probes::of(1);
+}
+
+constexpr detail::Step<Admission> refuse(std::uint64_t word, std::int64_t retry_after_ns) noexcept {
+  return {word, {.retry_after = Duration(retry_after_ns)}};
+}
+
+// Starts a half-open generation with this call as its first probe.
+constexpr detail::Step<Admission> start_probing(const CircuitBreakerConfig& config, std::uint64_t word,
+                                                std::int64_t elapsed, BreakerReason reason) noexcept {
+  const std::uint64_t next = probing(config, word, elapsed);
+  const bool lost = reason == BreakerReason::kProbesLost;
+  return {next,
+          {.token = token_of(next),
+           .event = pack_event(word, next, reason, elapsed),
+           .probes_lost = lost ? static_cast<std::uint32_t>(Probes::get(word)) : 0}};
+}
+
+constexpr detail::Step<Admission> admit_half_open(const CircuitBreakerConfig& config, std::uint64_t word,
+                                                  std::int64_t elapsed) noexcept {
+  const std::uint64_t in_flight = Probes::get(word);
+  const std::int64_t lease = lease_deadline_ns(word);
+  if (in_flight > 0 && elapsed >= lease) return start_probing(config, word, elapsed, BreakerReason::kProbesLost);
+  if (in_flight >= static_cast<std::uint64_t>(config.half_open_max_probes())) return refuse(word, lease - elapsed);
+  // Every probe gets its whole lease: the last one admitted sets the deadline for all.
+  const std::uint64_t deadline = std::max(word & LeaseDeadline::kMask, lease_until(config, elapsed));
+  const std::uint64_t next = (word & ~(LeaseDeadline::kMask | Probes::kMask)) | deadline | Probes::of(in_flight + 1);
+  return {next, {.token = token_of(next)}};
+}
+
+// May a call go out? At most one transition; the caller whose exchange succeeds holds the probe.
+constexpr detail::Step<Admission> acquire(const CircuitBreakerConfig& config, std::uint64_t word,
+                                          std::int64_t elapsed) noexcept {
+  switch (state_of(word)) {
+    case BreakerState::kOpen: {
+      const std::int64_t deadline = open_deadline_ns(word);
+      if (elapsed < deadline) return refuse(word, deadline - elapsed);
+      return start_probing(config, word, elapsed, BreakerReason::kOpenElapsed);
+    }
+    case BreakerState::kHalfOpen:
+      return admit_half_open(config, word, elapsed);
+    case BreakerState::kForcedOpen:
+      return refuse(word, Decision::kNever.count());
+    case BreakerState::kClosed:
+    case BreakerState::kDisabled:
+      break;
+  }
+  return {word, {.token = token_of(word)}};
+}
+
+constexpr detail::Step<Report> transition(std::uint64_t word, std::uint64_t next, BreakerReason reason,
+                                          std::int64_t elapsed) noexcept {
+  return {next, {.event = pack_event(word, next, reason, elapsed)}};
+}
+
+constexpr detail::Step<Report> report_closed(const CircuitBreakerConfig& config, std::uint64_t word,
+                                             std::int64_t elapsed, Outcome outcome) noexcept {
+  if (outcome == Outcome::kSuccess) return {word & ~Failures::kMask, {}};
+  if (outcome != Outcome::kFailure) return {word, {}};
+  const std::uint64_t failures = Failures::get(word) + 1;
+  if (failures < static_cast<std::uint64_t>(config.failure_threshold())) {
+    return {(word & ~Failures::kMask) | Failures::of(failures), {}};
+  }
+  return transition(word, opened(config, word, elapsed), BreakerReason::kFailureThreshold, elapsed);
+}
+
+constexpr detail::Step<Report> report_probe(const CircuitBreakerConfig& config, std::uint64_t word,
+                                            std::int64_t elapsed, Outcome outcome) noexcept {
+  if (Probes::get(word) == 0) return {word, {.result = ReportResult::kLate}};  // reported before
+  if (outcome == Outcome::kFailure) {
+    return transition(word, opened(config, word, elapsed), BreakerReason::kProbeFailed, elapsed);
+  }
+  const std::uint64_t without = word - Probes::of(1);
+  if (outcome != Outcome::kSuccess) return {without, {}};
+  if (Successes::get(word) + 1 < static_cast<std::uint64_t>(config.success_threshold())) {
+    return {without + Successes::of(1), {}};
+  }
+  return transition(word, entered(BreakerState::kClosed, word, 0), BreakerReason::kProbesSucceeded, elapsed);
+}
+
+// How the admitted call ended.
+constexpr detail::Step<Report> report(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed,
+                                      std::uint64_t token, Outcome outcome) noexcept {
+  if (!is_token(token)) return {word, {.result = ReportResult::kInvalidToken}};
+  if (!is_current(word, token)) return {word, {.result = ReportResult::kLate}};
+  switch (state_of(word)) {
+    case BreakerState::kClosed:
+      return report_closed(config, word, elapsed, outcome);
+    case BreakerState::kHalfOpen:
+      return report_probe(config, word, elapsed, outcome);
+    default:
+      return {word, {.result = ReportResult::kNotCounted}};
+  }
+}
+
+// A report that changes nothing and needs no clock: the healthy path.
+constexpr bool changes_nothing(std::uint64_t word, std::uint64_t token, Outcome outcome) noexcept {
+  constexpr std::uint64_t kHead = State::kMask | Generation::kMask | Failures::kMask;
+  return state_of(token) == BreakerState::kClosed && outcome == Outcome::kSuccess && ((word ^ token) & kHead) == 0 &&
+         (token & ~kIdentity) == kTokenMark;
+}
+
+// The operator: kForcedOpen, kDisabled, or kClosed for reset. Asking for the administrative state that holds changes
+// nothing; reset always starts a new generation, so calls in flight no longer count.
+constexpr detail::Step<std::uint64_t> administer(const CircuitBreakerConfig& config, std::uint64_t word,
+                                                 std::int64_t elapsed, BreakerState to) noexcept {
+  if (to == BreakerState::kClosed) {
+    const std::uint64_t next = entered(to, word, 0);
+    return {next, pack_event(word, next, BreakerReason::kReset, elapsed)};
+  }
+  if (state_of(word) == to) return {word, 0};
+  const std::uint64_t next =
+      entered(to, word, Trips::get(word)) | Failures::of(static_cast<std::uint64_t>(failures_shown(config, word)));
+  const bool forced = to == BreakerState::kForcedOpen;
+  return {next, pack_event(word, next, forced ? BreakerReason::kForcedOpen : BreakerReason::kDisabled, elapsed)};
+}
+
+constexpr CircuitBreakerSnapshot describe(const CircuitBreakerConfig& config, std::uint64_t word,
+                                          std::int64_t elapsed) noexcept {
+  const bool half_open = state_of(word) == BreakerState::kHalfOpen;
+  return {.state = state_of(word),
+          .failure_count = failures_shown(config, word),
+          .generation = generation_of(word),
+          .trips = static_cast<std::int32_t>(Trips::get(word)),
+          .probes_in_flight = half_open ? static_cast<std::int32_t>(Probes::get(word)) : 0,
+          .probe_successes = half_open ? static_cast<std::int32_t>(Successes::get(word)) : 0,
+          .retry_after = acquire(config, word, elapsed).answer.retry_after};
+}
+
+}  // namespace algorithm::breaker
+}  // namespace seawall

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs two or three threads of shipped lock-free code in every order of their memory accesses.
+//
+// A component that is a template over its cell type is instantiated with explorer::Cell, which stands for
+// std::atomic<uint64_t> and hands control to the scheduler before each access. Threads are fibers, so one schedule is
+// one deterministic run; explore() repeats the scenario until every schedule was taken. Of schedules that differ only
+// in the order of independent accesses (other cells, or reads of one cell) one is taken (sleep sets), so every sequence
+// of values of every single cell is met. Memory is sequentially consistent: this explores orders, not fences. Spurious
+// failures of compare_exchange_weak are not explored.
+//
+//   const auto result = explorer::explore([](explorer::Run& run) {
+//     BasicCircuitBreaker<explorer::Cell> breaker(config, epoch);     // anew for each schedule
+//     int admitted[2] = {};
+//     for (int& mine : admitted) run.thread([&] { mine = bool(breaker.try_acquire_at(now)); });
+//     if (!run.go()) return;                                          // a repetition of an order met before
+//     REQUIRE(admitted[0] + admitted[1] == 1);
+//   });
+//   REQUIRE(result.complete);
+//
+// Threads share cells and nothing else that matters (each may write results of its own). run.after_each_access(fn)
+// checks invariants between accesses. run.thread(fn, explorer::kMortal) makes one thread die before each of its
+// accesses in turn: its stack is abandoned, as by SIGKILL; no destructor runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "support/fiber.h"
+
+namespace seawall::testing::explorer {
+
+inline constexpr bool kMortal = true;
+inline constexpr int kMaxThreads = 4;
+
+struct Access {
+  const void* cell = nullptr;
+  bool writes = false;
+
+  bool independent_of(const Access& other) const { return cell != other.cell || !(writes || other.writes); }
+};
+
+// The thread that runs now, or null in the scenario itself, whose accesses are not scheduled.
+struct Thread {
+  std::function<void()> body;
+  std::unique_ptr<Fiber> fiber;
+  Access next;
+  int accesses = 0;
+  int dies_before = -1;  // -1: lives
+  bool mortal = false;
+
+  bool dead() const { return dies_before >= 0 && accesses >= dies_before; }
+  bool runnable() const { return !fiber->finished() && !dead(); }
+};
+inline Thread* current = nullptr;
+
+inline void before_access(const void* cell, bool writes) {
+  if (current == nullptr) return;
+  current->next = {cell, writes};
+  current->fiber->yield();
+}
+
+class Cell {
+ public:
+  constexpr Cell(std::uint64_t value = 0) : value_(value) {}  // NOLINT: as std::atomic
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+
+  std::uint64_t load(std::memory_order = std::memory_order_seq_cst) const {
+    before_access(this, false);
+    return value_;
+  }
+  void store(std::uint64_t value, std::memory_order = std::memory_order_seq_cst) {
+    before_access(this, true);
+    value_ = value;
+  }
+  std::uint64_t fetch_add(std::uint64_t n, std::memory_order = std::memory_order_seq_cst) {
+    before_access(this, true);
+    return std::exchange(value_, value_ + n);
+  }
+  bool compare_exchange_strong(std::uint64_t& expected, std::uint64_t desired,
+                               std::memory_order = std::memory_order_seq_cst,
+                               std::memory_order = std::memory_order_seq_cst) {
+    before_access(this, true);
+    if (value_ != expected) {
+      expected = value_;
+      return false;
+    }
+    value_ = desired;
+    return true;
+  }
+  bool compare_exchange_weak(std::uint64_t& expected, std::uint64_t desired,
+                             std::memory_order success = std::memory_order_seq_cst,
+                             std::memory_order failure = std::memory_order_seq_cst) {
+    return compare_exchange_strong(expected, desired, success, failure);
+  }
+
+ private:
+  std::uint64_t value_;
+};
+
+// The tree of choices, walked depth first. One Choice for each access of the schedule at hand.
+class Schedules {
+ public:
+  // The thread to move at this depth, or -1 when all orders from here on repeat ones met before.
+  int choose(std::size_t depth, const std::vector<Thread>& threads) {
+    if (depth == path_.size()) path_.push_back(open(depth, threads));
+    return path_[depth].thread;
+  }
+  // Moves on to the next schedule; false when there is none.
+  bool advance() {
+    while (!path_.empty()) {
+      Choice& last = path_.back();
+      if (last.thread >= 0) {
+        last.asleep |= 1U << last.thread;
+        last.thread = first_of(last.enabled & ~last.asleep);
+        if (last.thread >= 0) return true;
+      }
+      path_.pop_back();
+    }
+    return false;
+  }
+
+ private:
+  struct Choice {
+    unsigned enabled = 0;
+    unsigned asleep = 0;  // threads whose turn here leads only to orders met before
+    int thread = -1;
+    Access next[kMaxThreads];
+  };
+
+  static int first_of(unsigned set) { return set == 0 ? -1 : __builtin_ctz(set); }
+
+  Choice open(std::size_t depth, const std::vector<Thread>& threads) const {
+    Choice choice;
+    for (std::size_t t = 0; t < threads.size(); ++t) {
+      choice.next[t] = threads[t].next;
+      if (threads[t].runnable()) choice.enabled |= 1U << t;
+    }
+    if (depth > 0) {
+      const Choice& parent = path_[depth - 1];
+      for (std::size_t t = 0; t < threads.size(); ++t) {
+        const bool stays = parent.next[t].independent_of(parent.next[parent.thread]);
+        if ((parent.asleep >> t & 1U) != 0 && stays) choice.asleep |= 1U << t;
+      }
+    }
+    choice.thread = first_of(choice.enabled & ~choice.asleep);
+    return choice;
+  }
+
+  std::vector<Choice> path_;
+};
+
+// One schedule: the scenario adds threads and calls go().
+class Run {
+ public:
+  Run(Schedules& schedules, int dies_before) : schedules_(schedules), dies_before_(dies_before) {}
+
+  void thread(std::function<void()> body, bool mortal = false) {
+    Thread added;
+    added.body = std::move(body);
+    added.mortal = mortal;
+    if (mortal) added.dies_before = dies_before_;
+    threads_.push_back(std::move(added));
+  }
+  void after_each_access(std::function<void()> check) { check_ = std::move(check); }
+
+  // Runs all threads to their end. False: this schedule repeats one met before and was cut short; check nothing.
+  [[nodiscard]] bool go() {
+    for (Thread& t : threads_) {
+      t.fiber = std::make_unique<Fiber>(t.body);
+      resume(t);
+    }
+    for (std::size_t depth = 0; anyone_runnable(); ++depth) {
+      const int chosen = schedules_.choose(depth, threads_);
+      if (chosen < 0) return false;
+      Thread& t = threads_[static_cast<std::size_t>(chosen)];
+      ++t.accesses;
+      resume(t);
+      if (check_) check_();
+    }
+    finished_ = true;
+    return true;
+  }
+
+  // After go(): was the mortal thread killed in this schedule?
+  bool killed() const {
+    for (const Thread& t : threads_) {
+      if (t.mortal && !t.fiber->finished()) return true;
+    }
+    return false;
+  }
+  bool finished() const { return finished_; }
+  bool has_mortal() const {
+    for (const Thread& t : threads_) {
+      if (t.mortal) return true;
+    }
+    return false;
+  }
+
+ private:
+  static void resume(Thread& t) {
+    current = &t;
+    t.fiber->resume();
+    current = nullptr;
+  }
+  bool anyone_runnable() const {
+    for (const Thread& t : threads_) {
+      if (t.runnable()) return true;
+    }
+    return false;
+  }
+
+  Schedules& schedules_;
+  int dies_before_;
+  bool finished_ = false;
+  std::vector<Thread> threads_;
+  std::function<void()> check_;
+};
+
+struct Exploration {
+  std::uint64_t schedules = 0;  // that ran to their end
+  std::uint64_t kills = 0;      // of these, with the mortal thread dead
+  bool complete = true;         // false: `limit` was reached first
+};
+
+// A thrown exception (a failed REQUIRE) ends the exploration. Without a mortal thread there is one round; with one,
+// another for each access it may die before.
+inline Exploration explore(const std::function<void(Run&)>& scenario, std::uint64_t limit = 2'000'000) {
+  Exploration total;
+  for (int dies_before = -1;; ++dies_before) {
+    Schedules schedules;
+    bool another_round = false;
+    do {
+      Run run(schedules, dies_before);
+      scenario(run);
+      // The first round kills nobody; the last one asks for a death later than the thread's end.
+      another_round |= run.has_mortal() && (dies_before < 0 || (run.finished() && run.killed()));
+      if (!run.finished()) continue;
+      if (run.killed()) ++total.kills;
+      if (++total.schedules == limit) {
+        total.complete = false;
+        return total;
+      }
+    } while (schedules.advance());
+    if (!another_round) return total;
+  }
+}
+
+}  // namespace seawall::testing::explorer
