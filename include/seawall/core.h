@@ -4,9 +4,13 @@
 // registry include seawall.h and link seawall::seawall.
 #pragma once
 
+#include "seawall/algorithm/bounds.h"
 #include "seawall/circuit_breaker.h"
+#include "seawall/counter.h"
 #include "seawall/decision.h"
 #include "seawall/execution.h"
+#include "seawall/gauge.h"
+#include "seawall/histogram.h"
 #include "seawall/outcome.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"

@@ -4,4 +4,5 @@
 #pragma once
 
 #include "seawall/core.h"
+#include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+//
+// Bounds: the upper bounds of a histogram's buckets, and the pure functions on them.
+//
+// A Bounds is always valid: 1 to kMax numbers, finite, not negative, strictly rising. The bucket above the last bound,
+// `+Inf`, is implied and never listed. A value equal to a bound belongs to the bucket below it (Prometheus `le`).
+//
+//   auto latency = seawall::Bounds::defaults();                                 // 5 ms to 10 s, in seconds
+//   auto sizes = seawall::Bounds::exponential(256, 4, 8).value();               // 256 B to 4 MiB, in bytes
+//   std::size_t bucket = seawall::bucket_of(latency.values(), 0.3);
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "seawall/result.h"
+
+namespace seawall {
+
+// Index of the bucket that holds `value`: that of the first bound not below it, bounds.size() for +Inf. NaN is not
+// less or equal to anything and so counts as +Inf. Linear: up to some 35 bounds this beats a binary search.
+constexpr std::size_t bucket_of(std::span<const double> bounds, double value) noexcept {
+  std::size_t i = 0;
+  while (i < bounds.size() && !(value <= bounds[i])) ++i;
+  return i;
+}
+
+// The value below which the share q (0 to 1) of all observations lies, interpolated inside its bucket as Prometheus'
+// histogram_quantile does. `counts` are per bucket, one more than bounds. NaN when nothing was observed or q is outside
+// 0 to 1; the last bound when the answer lies in +Inf.
+constexpr double quantile(std::span<const double> bounds, std::span<const std::uint64_t> counts, double q) noexcept {
+  double total = 0;
+  for (const std::uint64_t count : counts) total += static_cast<double>(count);
+  if (!(total > 0) || !(q >= 0 && q <= 1)) return std::numeric_limits<double>::quiet_NaN();
+  double before = 0;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    const auto inside = static_cast<double>(counts[i]);
+    if (inside > 0 && before + inside >= q * total) {
+      const double low = i == 0 ? 0 : bounds[i - 1];
+      const double part = (q * total - before) / inside;
+      return low + (bounds[i] - low) * (part > 0 ? part : 0);
+    }
+    before += inside;
+  }
+  return bounds.back();
+}
+
+class Bounds {
+ public:
+  static constexpr std::size_t kMax = 30;
+
+  // Error: kInvalidArgument, naming the bound by its position (from 0).
+  static constexpr Result<Bounds> make(std::span<const double> values) {
+    if (values.empty() || values.size() > kMax) {
+      return out_of_range("number of bounds", static_cast<std::int64_t>(values.size()), 1, kMax);
+    }
+    Bounds made;
+    for (const double value : values) {
+      if (!(value >= 0 && value <= std::numeric_limits<double>::max()))
+        return bad(made.size_, "finite and not negative");
+      if (made.size_ > 0 && value <= made.values_[made.size_ - 1]) return bad(made.size_, "above the one before it");
+      made.values_[made.size_++] = value;
+    }
+    return made;
+  }
+
+  // start, start + width, ...
+  static constexpr Result<Bounds> linear(double start, double width, std::size_t count) {
+    return generate(start, count, [width](double last) { return last + width; });
+  }
+  // start, start * factor, ...
+  static constexpr Result<Bounds> exponential(double start, double factor, std::size_t count) {
+    return generate(start, count, [factor](double last) { return last * factor; });
+  }
+  // For latencies in seconds; the defaults of Prometheus' own clients.
+  static constexpr Bounds defaults() {
+    constexpr double kSeconds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+    return make(kSeconds).value();
+  }
+
+  constexpr std::span<const double> values() const noexcept { return {values_.data(), size_}; }
+
+  friend constexpr bool operator==(const Bounds& a, const Bounds& b) {
+    return a.size_ == b.size_ && a.values_ == b.values_;
+  }
+
+ private:
+  Bounds() = default;
+
+  static constexpr Error bad(std::size_t position, const char* rule) {
+    Message m("bound ");
+    m.append(static_cast<std::int64_t>(position)).append(" must be ").append(rule);
+    return {Code::kInvalidArgument, m};
+  }
+  template <class Next>
+  static constexpr Result<Bounds> generate(double start, std::size_t count, Next next) {
+    std::array<double, kMax + 1> values{};  // one more, so that make() refuses a count that is too large
+    const std::size_t size = count < values.size() ? count : values.size();
+    for (std::size_t i = 0; i < size; ++i) values[i] = i == 0 ? start : next(values[i - 1]);
+    return make(std::span(values).first(size));
+  }
+
+  std::array<double, kMax> values_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace seawall

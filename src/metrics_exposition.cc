@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+#include "metrics_exposition.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "metrics_names.h"
+
+namespace seawall {
+namespace detail {
+namespace {
+
+void append_integer(std::string& out, std::uint64_t value) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), end);
+}
+
+// The shortest text that reads back as `value`, in any locale: plain digits from 1e-4 to below 1e6, else an exponent.
+void append_double(std::string& out, double value) {
+  if (std::isnan(value)) {
+    out += "NaN";
+  } else if (std::isinf(value)) {
+    out += value > 0 ? "+Inf" : "-Inf";
+  } else {
+    const double size = std::fabs(value);
+    const bool plain = size == 0 || (size >= 1e-4 && size < 1e6);
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,
+                                   plain ? std::chars_format::fixed : std::chars_format::scientific)
+                         .ptr;
+    out.append(digits.data(), end);
+  }
+}
+
+// As OpenMetrics writes bounds, "1.0" and not "1": a series has one name in every format.
+std::string bound_text(double bound) {
+  std::string out;
+  append_double(out, bound);
+  if (out.find_first_of(".e") == std::string::npos) out += ".0";
+  return out;
+}
+
+void append_total(std::string& out, const Definition& d, std::uint64_t total) {
+  if (d.units_per_one == 1) return append_integer(out, total);
+  append_double(out, static_cast<double>(total) / static_cast<double>(d.units_per_one));
+}
+
+void append_escaped(std::string& out, std::string_view text, bool quotes) {
+  for (const char c : text) {
+    if (c == '\\' || (c == '"' && quotes)) out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+}
+
+// Prometheus text 0.0.4 and OpenMetrics 1.0 text, which differ in the head of a family and at the end.
+class TextPrinter {
+ public:
+  explicit TextPrinter(bool open_metrics) : open_metrics_(open_metrics) {}
+
+  void begin(const Definition& d) {
+    const std::string_view name = open_metrics_ ? family_name(d) : std::string_view(d.name);
+    if (open_metrics_) type_line(name, d);
+    out_.append("# HELP ").append(name).append(" ");
+    append_escaped(out_, d.help, open_metrics_);
+    out_ += '\n';
+    if (!open_metrics_) type_line(name, d);
+  }
+  void end() {}
+
+  void series(const Definition& d, const Series& s, std::uint64_t total) {
+    sample(d.name, "", s.labels);
+    append_total(out_, d, total);
+    out_ += '\n';
+  }
+  void series(const Definition& d, const Series& s, double value) {
+    sample(d.name, "", s.labels);
+    append_double(out_, value);
+    out_ += '\n';
+  }
+  void series(const Definition& d, const Series& s, const HistogramSnapshot& h) {
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < h.counts().size(); ++i) {
+      const auto bounds = h.bounds.values();
+      below += h.buckets[i];
+      integer_sample(d.name, "_bucket", s.labels, i < bounds.size() ? bound_text(bounds[i]) : "+Inf", below);
+    }
+    sample(d.name, "_sum", s.labels);
+    append_double(out_, h.sum);
+    out_ += '\n';
+    integer_sample(d.name, "_count", s.labels, "", h.count);
+  }
+
+  std::string finish() && {
+    if (open_metrics_) out_ += "# EOF\n";
+    return std::move(out_);
+  }
+
+ private:
+  void type_line(std::string_view name, const Definition& d) {
+    out_.append("# TYPE ").append(name).append(" ").append(to_string(d.type)).append("\n");
+  }
+  void sample(std::string_view name, std::string_view suffix, std::string_view labels, std::string_view le = "") {
+    out_.append(name).append(suffix);
+    if (!labels.empty() || !le.empty()) {
+      out_.append("{").append(labels);
+      if (!le.empty()) out_.append(labels.empty() ? "le=\"" : ",le=\"").append(le).append("\"");
+      out_ += '}';
+    }
+    out_ += ' ';
+  }
+  void integer_sample(std::string_view name, std::string_view suffix, std::string_view labels, std::string_view le,
+                      std::uint64_t value) {
+    sample(name, suffix, labels, le);
+    append_integer(out_, value);
+    out_ += '\n';
+  }
+
+  const bool open_metrics_;
+  std::string out_;
+};
+
+class JsonPrinter {
+ public:
+  void begin(const Definition& d) {
+    out_ += first_family_ ? "" : ",";
+    first_family_ = false;
+    first_series_ = true;
+    out_ += "{\"name\":";
+    text(d.name);
+    out_ += ",\"type\":";
+    text(to_string(d.type));
+    out_ += ",\"help\":";
+    text(d.help);
+    out_ += ",\"series\":[";
+  }
+  void end() { out_ += "]}"; }
+
+  void series(const Definition& d, const Series& s, std::uint64_t total) {
+    labels(d, s);
+    out_ += ",\"value\":";
+    if (d.units_per_one == 1) {
+      integer(total);
+    } else {
+      number(static_cast<double>(total) / static_cast<double>(d.units_per_one));
+    }
+    out_ += '}';
+  }
+  void series(const Definition& d, const Series& s, double value) {
+    labels(d, s);
+    out_ += ",\"value\":";
+    number(value);
+    out_ += '}';
+  }
+  void series(const Definition& d, const Series& s, const HistogramSnapshot& h) {
+    labels(d, s);
+    out_ += ",\"count\":";
+    integer(h.count);
+    out_ += ",\"sum\":";
+    number(h.sum);
+    out_ += ",\"buckets\":[";
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < h.counts().size(); ++i) {
+      const auto bounds = h.bounds.values();
+      below += h.buckets[i];
+      out_ += i == 0 ? "{\"le\":" : ",{\"le\":";
+      number(i < bounds.size() ? bounds[i] : HUGE_VAL);
+      out_ += ",\"count\":";
+      integer(below);
+      out_ += '}';
+    }
+    out_ += "]}";
+  }
+
+  std::string finish() && {
+    out_ += "]}\n";
+    return std::move(out_);
+  }
+
+ private:
+  void labels(const Definition& d, const Series& s) {
+    out_ += first_series_ ? "{\"labels\":{" : ",{\"labels\":{";
+    first_series_ = false;
+    const std::size_t head = out_.size();
+    for (std::size_t i = 0; i < s.values.size(); ++i) {
+      if (!s.values[i].empty()) label(head, d.labels[i], s.values[i]);
+    }
+    if (s.values.size() != d.labels.size()) label(head, kOverflowLabel, "true");
+    out_ += '}';
+  }
+  void label(std::size_t head, std::string_view name, std::string_view value) {
+    if (out_.size() != head) out_ += ',';
+    text(name);
+    out_ += ':';
+    text(value);
+  }
+  void text(std::string_view text) {
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    out_ += '"';
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20) {
+        out_.append("\\u00") += kHex[byte >> 4];
+        out_ += kHex[byte & 15];
+      } else {
+        if (c == '"' || c == '\\') out_ += '\\';
+        out_ += c;
+      }
+    }
+    out_ += '"';
+  }
+  void integer(std::uint64_t value) {
+    const bool exact = value <= (std::uint64_t{1} << 53);  // beyond, readers that take every number for a double round
+    if (!exact) out_ += '"';
+    append_integer(out_, value);
+    if (!exact) out_ += '"';
+  }
+  void number(double value) {
+    if (!std::isfinite(value)) out_ += '"';
+    append_double(out_, value);
+    if (!std::isfinite(value)) out_ += '"';
+  }
+
+  std::string out_ = "{\"schema\":1,\"families\":[";
+  bool first_family_ = true;
+  bool first_series_ = true;
+};
+
+template <class Metric, class Read, class Printer>
+void print_series(const FamilyState& family, Printer& printer, Read read) {
+  for (const Series* s = family.series.first(); s != nullptr; s = AppendList<Series>::after(*s)) {
+    printer.series(family.definition, *s, read(static_cast<const SeriesOf<Metric>*>(s)->metric));
+  }
+}
+
+template <class Printer>
+std::string print(std::span<const FamilyState* const> families, Printer printer) {
+  for (const FamilyState* family : families) {
+    printer.begin(family->definition);
+    switch (family->definition.type) {
+      case MetricType::kCounter:
+        print_series<Counter>(*family, printer, [](const Counter& c) { return c.value(); });
+        break;
+      case MetricType::kGauge:
+        print_series<Gauge>(*family, printer, [](const Gauge& g) { return g.value(); });
+        break;
+      case MetricType::kHistogram:
+        print_series<Histogram>(*family, printer, [](const Histogram& h) { return h.snapshot(); });
+        break;
+    }
+    printer.end();
+  }
+  return std::move(printer).finish();
+}
+
+}  // namespace
+
+std::string label_text(std::span<const std::string> names, std::span<const std::string> values) {
+  std::string out;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].empty()) continue;
+    if (!out.empty()) out += ',';
+    out.append(names[i]).append("=\"");
+    append_escaped(out, values[i], true);
+    out += '"';
+  }
+  return out;
+}
+
+std::string render(std::span<const FamilyState* const> families, Exposition format) {
+  if (format == Exposition::kJson) return print(families, JsonPrinter());
+  return print(families, TextPrinter(format == Exposition::kOpenMetrics));
+}
+
+}  // namespace detail
+}  // namespace seawall

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "metrics_names.h"
+
+#include <algorithm>
+
+namespace seawall::detail {
+namespace {
+
+constexpr std::string_view kTotal = "_total";
+
+bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_word(char c) noexcept { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; }
+bool is_name(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= MetricsRegistry::kMaxNameBytes &&
+         std::all_of(text.begin(), text.end(), is_word);
+}
+
+Error refuse(std::string_view what, std::string_view culprit, std::string_view rule) {
+  Message m(what);
+  m.append(" \"").append(culprit.substr(0, 100)).append("\" ").append(rule);
+  return {Code::kInvalidArgument, m};
+}
+
+Result<void> check_name(const Definition& d) {
+  if (!is_name(d.name) || !is_letter(d.name.front())) {
+    return refuse("metric name", d.name, "must match [a-zA-Z][a-zA-Z0-9_]* and have at most 200 bytes");
+  }
+  const bool total = std::string_view(d.name).ends_with(kTotal) && d.name.size() > kTotal.size();
+  if (d.type == MetricType::kCounter && !total) return refuse("counter name", d.name, "must end in _total");
+  if (d.type != MetricType::kCounter && total) return refuse("metric name", d.name, "ends in _total but is no counter");
+  return {};
+}
+
+Result<void> check_label(const Definition& d, std::size_t at) {
+  const std::string& label = d.labels[at];
+  if (!is_name(label) || (label.front() >= '0' && label.front() <= '9')) {
+    return refuse("label name", label, "must match [a-zA-Z_][a-zA-Z0-9_]* and have at most 200 bytes");
+  }
+  if (label.starts_with("__")) return refuse("label name", label, "must not begin with __");
+  if (label == "seawall_overflow") return refuse("label name", label, "is taken by the overflow series");
+  if (label == "le" && d.type == MetricType::kHistogram) return refuse("label name", label, "is taken by the buckets");
+  const auto here = d.labels.begin() + static_cast<std::ptrdiff_t>(at);
+  if (std::find(d.labels.begin(), here, label) != here) return refuse("label name", label, "is there twice");
+  return {};
+}
+
+// The length of the UTF-8 sequence at the front of `text`, 0 when it is none (RFC 3629: no overlong forms, no
+// surrogates, nothing above U+10FFFF) or is a zero byte.
+std::size_t sequence(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto follows = [&](std::size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return lead != 0 ? 1 : 0;
+  if (lead < 0xC2 || lead > 0xF4 || !follows(1)) return 0;
+  if (lead < 0xE0) return 2;
+  if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) || !follows(2)) return 0;
+  if (lead < 0xF0) return 3;
+  if ((lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F) || !follows(3)) return 0;
+  return 4;
+}
+
+}  // namespace
+
+bool is_clean_text(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const std::size_t size = sequence(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+Result<void> check_definition(const Definition& d) {
+  if (auto name = check_name(d); !name) return name;
+  if (d.help.empty() || d.help.size() > MetricsRegistry::kMaxHelpBytes || !is_clean_text(d.help)) {
+    return refuse("help of", d.name, "must be 1 to 1000 bytes of UTF-8 without zero bytes");
+  }
+  if (d.labels.size() > MetricsRegistry::kMaxLabels) return refuse("metric", d.name, "has more than 16 labels");
+  for (std::size_t i = 0; i < d.labels.size(); ++i) {
+    if (auto label = check_label(d, i); !label) return label;
+  }
+  if (d.units_per_one < 1) return refuse("counter", d.name, "needs units_per_one of 1 or more");
+  return {};
+}
+
+std::string_view family_name(const Definition& d) noexcept {
+  std::string_view name = d.name;
+  if (d.type == MetricType::kCounter) name.remove_suffix(kTotal.size());
+  return name;
+}
+
+std::vector<std::string> claimed_names(const Definition& d) {
+  const std::string name(family_name(d));
+  if (d.type == MetricType::kGauge) return {name};
+  if (d.type == MetricType::kCounter) return {name, d.name, name + "_created"};
+  return {name, name + "_bucket", name + "_count", name + "_sum", name + "_created"};
+}
+
+}  // namespace seawall::detail
