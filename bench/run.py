@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs seawall_bench and prints, for each operation and number of threads, its time and how it compares with an
+atomic addition, a clock read and an uncontended mutex that were measured in the same run.
+
+Writes build/bench/results.json: [{"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"}], one row for each
+(id, threads). README.md beside this file says how to read the numbers.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "bench"
+BASELINES = {"fetch_add": "baseline.fetch_add", "clock": "baseline.clock", "mutex": "baseline.mutex"}
+_DECORATION = re.compile(r"/(?:real_time|process_time|manual_time|threads:\d+|min_time:[\d.]+s?|repeats:\d+)")
+_ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+_NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def measure(program: pathlib.Path, options: argparse.Namespace) -> dict:
+    """One run of the program with its repetitions in random order, so that a slow minute hits all alike."""
+    if not program.exists():
+        raise SystemExit(f"{program} is missing: run `make bench`")
+    out = program.parent.parent / "benchmark.json"
+    command = [
+        str(program),
+        f"--benchmark_filter={options.filter}",
+        f"--benchmark_repetitions={options.repetitions}",
+        f"--benchmark_min_time={options.min_time}",
+        "--benchmark_enable_random_interleaving=true",
+        "--benchmark_out_format=json",
+        f"--benchmark_out={out}",
+    ]
+    print(f"{program.name}: {options.repetitions} repetitions of each operation, interleaved ...", flush=True)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(out.read_text())
+
+
+def samples(report: dict) -> tuple[dict, list[str]]:
+    """{(id, threads): [ns of each repetition]}, and the names that are no part.what.
+
+    Google Benchmark's real_time is wall time over the operations of all threads together; what one thread waits for
+    one operation is that times the number of threads.
+    """
+    found: dict[tuple[str, int], list[float]] = {}
+    other: list[str] = []
+    for run in report["benchmarks"]:
+        if run.get("run_type", "iteration") != "iteration":
+            continue
+        name = _DECORATION.sub("", run.get("run_name", run["name"]))
+        if run.get("error_occurred"):
+            raise SystemExit(f"{run['name']}: {run.get('error_message', 'failed')}")
+        if not _ID.fullmatch(name):
+            other.append(name)
+            continue
+        threads = run.get("threads", 1)
+        ns = run["real_time"] * _NS[run["time_unit"]] * threads
+        found.setdefault((name, threads), []).append(ns)
+    return found, sorted(set(other))
+
+
+def rows(found: dict) -> list[dict]:
+    """The median of each operation, and its ratios to the uncontended baselines."""
+    base = {}
+    for name, identifier in BASELINES.items():
+        if (identifier, 1) not in found:
+            raise SystemExit(f"{identifier} with one thread was not measured: nothing to compare with")
+        base[name] = statistics.median(found[identifier, 1])
+    table = []
+    for (identifier, threads), values in sorted(found.items()):
+        ns = statistics.median(values)
+        row = {"id": identifier, "threads": threads, "ns": ns, "spread": (max(values) - min(values)) / ns}
+        row.update({f"{name}_ratio": ns / unit for name, unit in base.items()})
+        table.append(row)
+    return table
+
+
+def render(table: list[dict]) -> str:
+    """As a Markdown table. Spread is (slowest - fastest repetition) / median."""
+    lines = [
+        "| operation | threads | ns | x fetch_add | x clock | x mutex | spread |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for row in table:
+        ratios = " | ".join(f"{row[f'{name}_ratio']:.2f}" for name in BASELINES)
+        lines.append(f"| {row['id']} | {row['threads']} | {row['ns']:.1f} | {ratios} | {row['spread']:.0%} |")
+    return "\n".join(lines)
+
+
+def results(table: list[dict]) -> list[dict]:
+    kept = ("id", "threads", "ns", "fetch_add_ratio", "clock_ratio")
+    return [{key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in kept} for row in table]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--program", type=pathlib.Path, default=BUILD / "bin" / "seawall_bench")
+    parser.add_argument("--filter", default=".", help="regular expression; the baselines are always measured")
+    parser.add_argument("--repetitions", type=int, default=5, help="at least 5")
+    parser.add_argument("--min-time", type=float, default=0.1, help="seconds of each repetition")
+    options = parser.parse_args()
+    if options.repetitions < 5:
+        parser.error("a median of fewer than 5 repetitions says little")
+    options.filter = f"^baseline|{options.filter}"
+
+    report = measure(options.program, options)
+    found, other = samples(report)
+    table = rows(found)
+    context = report["context"]
+    print(f"{context['num_cpus']} CPUs at {context['mhz_per_cpu']} MHz, load {context.get('load_avg')}\n")
+    print(render(table))
+    if other:
+        print(f"\nnot in the table, because not named part.what: {', '.join(other)}", file=sys.stderr)
+    path = BUILD / "results.json"
+    path.write_text(json.dumps(results(table), indent=1) + "\n")
+    print(f"\nwritten: {path}")
+
+
+if __name__ == "__main__":
+    main()
