@@ -94,6 +94,159 @@ enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME
 
 /* ---- service registry ------------------------------------------------------------------------------------------ */
 
+/* Which instances of which services exist, and which may get traffic. An instance registers, then sends a heartbeat
+ * each heartbeat interval; one lease after the last it gets no picks, and tick removes it some time later. Its id is
+ * unique in the registry. Registering an id again gives a higher generation and fences the process that had the lower
+ * one.
+ *
+ * Four inputs decide about traffic, each with one writer: the operator (admin state), the instance (its own state,
+ * which moves forward only), the prober (health), and time (the lease). No one overwrites another.
+ *
+ * Names (service, id, zone): letters, digits and - . _ ~ : @, at most 63 bytes. Host: letters, digits and - . _ : % [
+ * ], at most 255 bytes. Metadata: UTF-8. */
+typedef struct seawall_registry seawall_registry;
+typedef struct seawall_service seawall_service;
+
+/* 0 means the default, which stands behind each field. */
+typedef struct seawall_registry_options {
+  uint32_t struct_size;
+  int32_t max_services;              /* 64 */
+  int32_t max_instances;             /* 1024 */
+  int32_t max_instances_per_service; /* 256 */
+  int32_t max_metadata_bytes;        /* 4096, of one instance */
+  uint32_t reserved;                 /* 0 */
+  int64_t heartbeat_interval_ns;     /* 1 s */
+  int64_t lease_ns;                  /* 3 s */
+  int64_t expired_retention_ns;      /* 30 s: how long an expired instance stays listed */
+  int64_t tick_tolerance_ns;         /* 1 s: a tick that comes later extends the leases; at most lease - interval */
+  int64_t first_generation;          /* 1; give a number above all given before a restart, such as wall clock in us */
+} seawall_registry_options;
+
+/* An instance's own state. */
+enum { SEAWALL_SELF_STARTING = 0, SEAWALL_SELF_SERVING = 1, SEAWALL_SELF_DRAINING = 2 };
+/* No news, in seawall_registry_heartbeat. */
+#define SEAWALL_SELF_UNCHANGED -1
+/* The operator's word. */
+enum { SEAWALL_ADMIN_ENABLED = 0, SEAWALL_ADMIN_DRAINING = 1, SEAWALL_ADMIN_DISABLED = 2 };
+/* The prober's word. */
+enum { SEAWALL_HEALTH_PASSING = 0, SEAWALL_HEALTH_FAILING = 1 };
+/* Whoever has the id now. */
+#define SEAWALL_ANY_GENERATION 0
+
+/* Text fields are pointer and length, as everywhere (length SEAWALL_TEXT: up to the zero byte); NULL with length 0 is
+ * the empty text. */
+typedef struct seawall_metadata {
+  const char* name;
+  size_t name_size;
+  const char* value;
+  size_t value_size;
+} seawall_metadata;
+
+typedef struct seawall_instance {
+  uint32_t struct_size;
+  int32_t port; /* 1 to 65535 */
+  const char* service;
+  size_t service_size;
+  const char* id;
+  size_t id_size;
+  const char* host;
+  size_t host_size;
+  const char* zone; /* may be empty */
+  size_t zone_size;
+  const seawall_metadata* metadata; /* metadata_count of them */
+  size_t metadata_count;
+  int32_t weight; /* 0 to 1000; 0 gets no picks */
+  int32_t state;  /* SEAWALL_SELF_... */
+} seawall_instance;
+
+typedef struct seawall_registration {
+  uint64_t generation;
+  uint32_t slot;
+  uint32_t reserved;
+  int64_t heartbeat_interval_ns;
+  int64_t lease_ns;
+} seawall_registration;
+
+/* The instance that gets a call. Texts end with a zero byte. slot is small, dense and the same for as long as the
+ * registry knows the id: an index into arrays of your own. ticket is for done. */
+typedef struct seawall_pick {
+  uint64_t ticket;
+  uint64_t generation;
+  uint32_t slot;
+  uint16_t port;
+  uint8_t id_size;
+  uint8_t host_size;
+  char id[64];
+  char host[256];
+} seawall_pick;
+
+/* Sets struct_size and the defaults (for an instance: weight 1, serving, all else empty). Threads: any. */
+SEAWALL_API void seawall_registry_options_init(seawall_registry_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_instance_init(seawall_instance* instance) SEAWALL_NOEXCEPT;
+
+/* *out is the caller's, to be given to _free; NULL on failure. options NULL: the defaults. Does not block.
+ * Errors: INVALID_ARGUMENT naming the field, NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_new(const seawall_registry_options* options, int64_t now_ns,
+                                         seawall_registry** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from {"lease_ns": 3000000000, ...}; the keys are the fields above. */
+SEAWALL_API int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                   seawall_registry** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* Threads: exclusive, for the registry and all its services; free the services first. */
+SEAWALL_API void seawall_registry_free(seawall_registry* registry) SEAWALL_NOEXCEPT;
+
+/* Adds an instance, or replaces the one of the same service and id by a new generation. *out (may be NULL) is filled.
+ * Copies what it is given. Threads: any; takes a mutex for a short time, as do all functions on a seawall_registry.
+ * Errors: INVALID_ARGUMENT naming the field; ALREADY_EXISTS when another service has the id; FULL naming the bound. */
+SEAWALL_API int32_t seawall_registry_register(seawall_registry* registry, const seawall_instance* instance,
+                                              int64_t now_ns, seawall_registration* out,
+                                              seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* Each of these addresses an instance by id and generation. Threads: any; short mutex. Errors: NOT_FOUND when the id is
+ * unknown or the generation was never given (register again); FENCED when a newer generation took over (stop);
+ * INVALID_ARGUMENT. */
+
+/* Renews the lease. state is a SEAWALL_SELF_ value or SEAWALL_SELF_UNCHANGED. ANY_GENERATION is NOT_FOUND here. */
+SEAWALL_API int32_t seawall_registry_heartbeat(seawall_registry* registry, const char* id, size_t id_size,
+                                               uint64_t generation, int32_t state, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* No new picks; calls in flight go on. The same as set_admin with SEAWALL_ADMIN_DRAINING. */
+SEAWALL_API int32_t seawall_registry_drain(seawall_registry* registry, const char* id, size_t id_size,
+                                           uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_registry_set_admin(seawall_registry* registry, const char* id, size_t id_size,
+                                               uint64_t generation, int32_t admin, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_registry_set_health(seawall_registry* registry, const char* id, size_t id_size,
+                                                uint64_t generation, int32_t health, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Removes it at once. */
+SEAWALL_API int32_t seawall_registry_deregister(seawall_registry* registry, const char* id, size_t id_size,
+                                                uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* Ends leases and removes what has long expired; call it at least every tick_tolerance. Answers how many leases ended.
+ * Threads: any; short mutex. */
+SEAWALL_API int32_t seawall_registry_tick(seawall_registry* registry, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* The listing as JSON: {"NAME": {"host", "port", "healthy", "instances": [{"id", "host", "port", "healthy", "state",
+ * "weight", ...}]}}; host and port are those of the first healthy instance, else of the first, else null. It may grow
+ * between a call that measures and one that copies: repeat until it fits. Threads: any; short mutex. Errors:
+ * BUFFER_TOO_SMALL, NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_to_json(const seawall_registry* registry, int64_t now_ns, char* buffer,
+                                             size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+
+/* The handle of a service, which may have no instance yet. *out is the caller's, to be freed before the registry; the
+ * service keeps one of max_services for the registry's life. Threads: any; short mutex. Errors: INVALID_ARGUMENT
+ * (name), FULL (max_services), NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_service(seawall_registry* registry, const char* name, size_t name_size,
+                                             seawall_service** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_service_free(seawall_service* service) SEAWALL_NOEXCEPT;
+
+/* 1: *out holds the next instance in weighted round robin whose slot is not among the exclude_count slots in exclude
+ * (NULL with 0); 0: there is none, *out is as it was. A pick is in flight until done is called once with its ticket.
+ * Threads: any. Lock-free, no allocation. Errors: INVALID_ARGUMENT (out or exclude NULL). */
+SEAWALL_API int32_t seawall_service_pick(const seawall_service* service, const uint32_t* exclude, size_t exclude_count,
+                                         int64_t now_ns, seawall_pick* out) SEAWALL_NOEXCEPT;
+/* Ends a pick, from any thread, with a SEAWALL_OUTCOME_. A ticket of an earlier generation changes nothing.
+ * Lock-free. Errors: INVALID_ARGUMENT (outcome). */
+SEAWALL_API int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome,
+                                         int64_t now_ns) SEAWALL_NOEXCEPT;
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,8 @@ SEAWALL_ABI_VERSION = 1
 SEAWALL_NOW = -9223372036854775808
 SEAWALL_NEVER = 9223372036854775807
 SEAWALL_TEXT = 18446744073709551615
+SEAWALL_SELF_UNCHANGED = -1
+SEAWALL_ANY_GENERATION = 0
 SEAWALL_OK = 0
 SEAWALL_E_INVALID_ARGUMENT = -1
 SEAWALL_E_WRONG_HANDLE = -2
@@ -24,6 +26,14 @@ SEAWALL_E_INTERNAL = -9
 SEAWALL_OUTCOME_SUCCESS = 0
 SEAWALL_OUTCOME_FAILURE = 1
 SEAWALL_OUTCOME_IGNORED = 2
+SEAWALL_SELF_STARTING = 0
+SEAWALL_SELF_SERVING = 1
+SEAWALL_SELF_DRAINING = 2
+SEAWALL_ADMIN_ENABLED = 0
+SEAWALL_ADMIN_DRAINING = 1
+SEAWALL_ADMIN_DISABLED = 2
+SEAWALL_HEALTH_PASSING = 0
+SEAWALL_HEALTH_FAILING = 1
 
 
 class seawall_error(ctypes.Structure):
@@ -34,12 +44,96 @@ class seawall_error(ctypes.Structure):
     ]
 
 
+class seawall_registry_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("max_services", ctypes.c_int32),
+        ("max_instances", ctypes.c_int32),
+        ("max_instances_per_service", ctypes.c_int32),
+        ("max_metadata_bytes", ctypes.c_int32),
+        ("reserved", ctypes.c_uint32),
+        ("heartbeat_interval_ns", ctypes.c_int64),
+        ("lease_ns", ctypes.c_int64),
+        ("expired_retention_ns", ctypes.c_int64),
+        ("tick_tolerance_ns", ctypes.c_int64),
+        ("first_generation", ctypes.c_int64),
+    ]
+
+
+class seawall_metadata(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("name_size", ctypes.c_size_t),
+        ("value", ctypes.c_char_p),
+        ("value_size", ctypes.c_size_t),
+    ]
+
+
+class seawall_instance(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("port", ctypes.c_int32),
+        ("service", ctypes.c_char_p),
+        ("service_size", ctypes.c_size_t),
+        ("id", ctypes.c_char_p),
+        ("id_size", ctypes.c_size_t),
+        ("host", ctypes.c_char_p),
+        ("host_size", ctypes.c_size_t),
+        ("zone", ctypes.c_char_p),
+        ("zone_size", ctypes.c_size_t),
+        ("metadata", ctypes.POINTER(seawall_metadata)),
+        ("metadata_count", ctypes.c_size_t),
+        ("weight", ctypes.c_int32),
+        ("state", ctypes.c_int32),
+    ]
+
+
+class seawall_registration(ctypes.Structure):
+    _fields_ = [
+        ("generation", ctypes.c_uint64),
+        ("slot", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("heartbeat_interval_ns", ctypes.c_int64),
+        ("lease_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_pick(ctypes.Structure):
+    _fields_ = [
+        ("ticket", ctypes.c_uint64),
+        ("generation", ctypes.c_uint64),
+        ("slot", ctypes.c_uint32),
+        ("port", ctypes.c_uint16),
+        ("id_size", ctypes.c_uint8),
+        ("host_size", ctypes.c_uint8),
+        ("id", ctypes.c_char * 64),
+        ("host", ctypes.c_char * 256),
+    ]
+
+
 # name: (result, arguments). Opaque handles are c_void_p.
 FUNCTIONS = {
     "seawall_version": (ctypes.c_char_p, []),
     "seawall_abi_version": (ctypes.c_int32, []),
     "seawall_code_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_now_ns": (ctypes.c_int64, []),
+    "seawall_registry_options_init": (None, [ctypes.POINTER(seawall_registry_options)]),
+    "seawall_instance_init": (None, [ctypes.POINTER(seawall_instance)]),
+    "seawall_registry_new": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_free": (None, [ctypes.c_void_p]),
+    "seawall_registry_register": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_instance), ctypes.c_int64, ctypes.POINTER(seawall_registration), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_heartbeat": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_registry_drain": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
+    "seawall_registry_set_admin": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_registry_set_health": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_registry_deregister": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
+    "seawall_registry_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_registry_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_registry_service": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_service_free": (None, [ctypes.c_void_p]),
+    "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
+    "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
 }
 
 
