@@ -16,7 +16,7 @@
 #include "seawall/algorithm/breaker_word.h"
 #include "seawall/decision.h"
 #include "seawall/detail/saturating.h"
-#include "seawall/detail/update.h"
+#include "seawall/detail/step.h"
 #include "seawall/outcome.h"
 
 namespace seawall {
