@@ -161,6 +161,18 @@ class GatewayChecks:
         ]
         return [Check("http", name, run) for name, run in steps]
 
+    def await_health(self, seconds: float) -> None:
+        """Returns when the gateway calls itself healthy, or after so many seconds; the checks say what is missing."""
+
+        def healthy() -> bool:
+            try:
+                return self.client.get("/health").ok().get("status") == "healthy"
+            except AssertionError:
+                return False
+
+        if seconds > 0:
+            until(healthy, seconds)
+
     def connectivity(self) -> str:
         answer = self.client.get("/")
         body = answer.ok()
@@ -435,6 +447,9 @@ def arguments(argv: Optional[List[str]]) -> argparse.Namespace:
     )
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds for each request (default %(default)g)")
     parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long at most until the gateway is healthy"
+    )
+    parser.add_argument(
         "--recovery-timeout",
         type=float,
         default=45.0,
@@ -456,6 +471,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     if options.only != "http":
         checks.append(("Library, through ctypes", library_checks()))
     try:
+        if options.only != "library":
+            gateway.await_health(options.wait)
         results = run(checks, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     finally:
         if left := gateway.close():

@@ -153,6 +153,21 @@ class Gateway(Patient):
         self.assertIn("no recovery in 0.2 s", text)
         self.assertIn("may still be open", text)
 
+    def test_it_can_wait_for_a_gateway_that_is_not_ready(self):
+        gateway = FakeGateway()
+        gateway.opened_at, gateway.recovers_after = 0.0, None  # open, until the first look at its health has passed
+        look, looks = gateway.health, []
+
+        def health():
+            looks.append(gateway.breaker("trading"))
+            answer = look()
+            gateway.opened_at = None if len(looks) == 3 else gateway.opened_at
+            return answer
+
+        with running(gateway) as url, mock.patch.object(gateway, "health", health):
+            code, text, _ = validated("--url", url, "--wait", "30")
+        self.assertEqual((code, looks[:4]), (0, ["open", "open", "open", "closed"]), text)
+
     def test_an_interrupted_run_closes_the_breaker_it_opened(self):
         gateway = FakeGateway()
         interrupt = mock.patch.object(validate.GatewayChecks, "breaker_protects", side_effect=KeyboardInterrupt)
