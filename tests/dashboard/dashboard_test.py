@@ -8,6 +8,7 @@ import unittest
 import browser
 import stand_in
 
+DASH = "\u2013"
 STOPPED = "The gateway has stopped answering"
 # Milliseconds after loading: how far the page is wider than its window.
 MEASURE = "setTimeout(() => { const d = document.documentElement; d.dataset.overflow = d.scrollWidth - innerWidth; }, 1200);"
@@ -53,7 +54,7 @@ class Shown(unittest.TestCase):
         page = loaded(stand_in.scene())
         self.assertGreaterEqual(len(page.where(**{"class": "curve"})), 1 + 1 + 3 + 4)
         labels = [one[1].get("aria-label", "") for one in page.elements if one[0] == "svg"]
-        self.assertTrue(any(re.search(r"Latency of services, ms, now: trading 2\.\d+, .*social –", label) for label in labels), labels)
+        self.assertTrue(any(re.search(r"Latency of services, ms, now: trading 2\.\d+, .*social " + DASH, label) for label in labels), labels)
         self.assertTrue(any("Breaker of social: " in label and "Open from" in label for label in labels), labels)
 
     def test_the_log_lists_transitions_latest_first(self):
@@ -78,9 +79,9 @@ class Borne(unittest.TestCase):
         answers["/health"] = {"services": {"trading": {}}}
         page = loaded(answers)
         self.assert_sound(page)
-        self.assertIn("–", page.one(data_service="trading")[2])
+        self.assertIn(DASH, page.one(data_service="trading")[2])
         self.assertIn("Unknown", page.one(data_service="trading")[2])
-        self.assertEqual(len([one for one in page.where(**{"class": "value"}) if "–" in one[2]]), 8)
+        self.assertEqual(len([one for one in page.where(**{"class": "value"}) if DASH in one[2]]), 8)
 
     def test_fields_of_the_wrong_type_break_nothing(self):
         for wrong in (None, [], {}, "text", 7, True, [None, "x"], {"trading": None}):
