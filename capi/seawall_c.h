@@ -92,6 +92,98 @@ enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME
 
 /* ---- trace context --------------------------------------------------------------------------------------------- */
 
+/* W3C Trace Context Level 2. There are no handles here: contexts are structs of the caller, tracestate is text. All
+ * functions: threads any, do not block, allocate nothing. Ids come from a generator of the calling thread that is safe
+ * across fork; they are unique, not secret. NULL for a context answers SEAWALL_E_WRONG_HANDLE, NULL for a text that
+ * must be there or a context that is not initialised SEAWALL_E_INVALID_ARGUMENT. */
+
+#define SEAWALL_TRACEPARENT_SIZE 55
+#define SEAWALL_CORRELATION_ID_MAX_SIZE 128
+
+/* Bits of seawall_trace_context.flags, and for the `flags` of a new root. RANDOM says that the last 7 bytes of the
+ * trace id are random; leave it out of new roots for peers that drop a traceparent with flags they do not know. */
+enum { SEAWALL_TRACE_SAMPLED = 1, SEAWALL_TRACE_RANDOM = 2, SEAWALL_TRACE_ROOT_FLAGS = 3 };
+
+/* Where a request belongs. Set struct_size (or use SEAWALL_TRACE_CONTEXT_INIT) before the first call that fills it; a
+ * filled one may be copied. A context that was not filled, so whose ids are all zero, is refused wherever one is read.
+ */
+typedef struct seawall_trace_context {
+  uint32_t struct_size;
+  uint8_t trace_id[16];
+  uint8_t span_id[8];
+  uint8_t flags;
+  uint8_t reserved[3];
+} seawall_trace_context;
+#define SEAWALL_TRACE_CONTEXT_INIT                              \
+  {                                                             \
+    (uint32_t)sizeof(seawall_trace_context), {0}, {0}, 0, { 0 } \
+  }
+
+/* Reads a traceparent; white space around it is allowed. Flags that the library does not know are dropped.
+ * Errors: SEAWALL_E_INVALID_ARGUMENT, with *out unchanged and the broken rule in *error. */
+SEAWALL_API int32_t seawall_trace_context_parse(const char* traceparent, size_t size, seawall_trace_context* out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* Writes the traceparent, SEAWALL_TRACEPARENT_SIZE bytes. Errors: SEAWALL_E_INVALID_ARGUMENT (an all-zero id),
+ * SEAWALL_E_BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_trace_context_format(const seawall_trace_context* context, char* buffer, size_t capacity,
+                                                 size_t* needed) SEAWALL_NOEXCEPT;
+
+/* Starts a new trace with these SEAWALL_TRACE_* flags. Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_trace_context_new_root(uint32_t flags, seawall_trace_context* out) SEAWALL_NOEXCEPT;
+
+/* The same trace and flags with a new span id: one for each call that goes out. `out` may be `parent` itself.
+ * Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size, or an all-zero id in *parent). */
+SEAWALL_API int32_t seawall_trace_context_child(const seawall_trace_context* parent,
+                                                seawall_trace_context* out) SEAWALL_NOEXCEPT;
+
+enum { SEAWALL_TRACE_NEW_ROOT = 0, SEAWALL_TRACE_CONTINUED = 1 };
+
+/* What a server does with the headers of a request, in one call. SEAWALL_TRACE_CONTINUED: *out is the caller's context
+ * and the buffer holds its tracestate, normalised, or nothing when that is invalid. SEAWALL_TRACE_NEW_ROOT: traceparent
+ * was absent (NULL, 0) or invalid, *out is a new root with SEAWALL_TRACE_ROOT_FLAGS and the tracestate is dropped.
+ * Several header fields of one name are joined with "," first; two traceparents so are an invalid one.
+ * Errors: SEAWALL_E_BUFFER_TOO_SMALL (*out is filled all the same, and may be used without a tracestate). A capacity of
+ * `tracestate_size` always suffices. */
+SEAWALL_API int32_t seawall_trace_context_extract(const char* traceparent, size_t traceparent_size,
+                                                  const char* tracestate, size_t tracestate_size,
+                                                  seawall_trace_context* out, char* buffer, size_t capacity,
+                                                  size_t* needed) SEAWALL_NOEXCEPT;
+
+/* The functions below read a tracestate (NULL, 0 is the empty one) and write one: buffer, capacity, needed, where the
+ * buffer must not overlap a text that goes in. Errors of all: SEAWALL_E_INVALID_ARGUMENT for a list, key or value that
+ * breaks the grammar, SEAWALL_E_FULL for a list of more than 32 members, SEAWALL_E_BUFFER_TOO_SMALL; nothing is written
+ * then. */
+
+/* The list without white space, empty members and repeated keys, and with whole members dropped (first those over 128
+ * bytes, then from the right) until it has at most max_bytes; 0 means no limit. */
+SEAWALL_API int32_t seawall_trace_state_normalize(const char* text, size_t size, size_t max_bytes, char* buffer,
+                                                  size_t capacity, size_t* needed,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* The list with that member added or changed, and in front. A 33rd member drops the last one. */
+SEAWALL_API int32_t seawall_trace_state_set(const char* text, size_t size, const char* key, size_t key_size,
+                                            const char* value, size_t value_size, char* buffer, size_t capacity,
+                                            size_t* needed, seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* The list without that member. SEAWALL_E_NOT_FOUND: it had none, and nothing is written. */
+SEAWALL_API int32_t seawall_trace_state_remove(const char* text, size_t size, const char* key, size_t key_size,
+                                               char* buffer, size_t capacity, size_t* needed,
+                                               seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* The value of that member. SEAWALL_E_NOT_FOUND: it has none, and nothing is written. */
+SEAWALL_API int32_t seawall_trace_state_get(const char* text, size_t size, const char* key, size_t key_size,
+                                            char* buffer, size_t capacity, size_t* needed,
+                                            seawall_error* error) SEAWALL_NOEXCEPT;
+
+enum { SEAWALL_CORRELATION_GENERATED = 0, SEAWALL_CORRELATION_ACCEPTED = 1 };
+
+/* The correlation id of a request: the caller's, unchanged, when it is 1 to 128 of A-Z a-z 0-9 . _ - (ACCEPTED); else,
+ * also for NULL, 32 random hex digits (GENERATED). A capacity of SEAWALL_CORRELATION_ID_MAX_SIZE always suffices.
+ * Errors: SEAWALL_E_BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_correlation_id_accept(const char* text, size_t size, char* buffer, size_t capacity,
+                                                  size_t* needed) SEAWALL_NOEXCEPT;
+
 /* ---- service registry ------------------------------------------------------------------------------------------ */
 
 /* Which instances of which services exist, and which may get traffic. An instance registers, then sends a heartbeat

@@ -1,2 +1,169 @@
 // SPDX-License-Identifier: MIT
+#include "seawall/trace_context.h"
+
+#include <algorithm>
+
 #include "internal.h"
+#include "seawall/trace/correlation_id.h"
+
+namespace seawall::capi {
+namespace {
+
+static_assert(sizeof(seawall_trace_context) == 32);
+static_assert(SEAWALL_TRACEPARENT_SIZE == TraceContext::kTextSize);
+static_assert(SEAWALL_CORRELATION_ID_MAX_SIZE == CorrelationId::kMaxSize);
+static_assert(SEAWALL_TRACE_SAMPLED == int{kTraceSampled} && SEAWALL_TRACE_RANDOM == int{kTraceRandom});
+
+// SEAWALL_OK, or why the context cannot be read or filled. A larger struct_size is a newer caller's: we know its head.
+int32_t check(const seawall_trace_context* context) noexcept {
+  if (context == nullptr) return SEAWALL_E_WRONG_HANDLE;
+  return context->struct_size >= sizeof(seawall_trace_context) ? SEAWALL_OK : SEAWALL_E_INVALID_ARGUMENT;
+}
+
+Result<TraceContext> read(const seawall_trace_context& from) {
+  TraceId trace_id;
+  SpanId span_id;
+  std::copy(std::begin(from.trace_id), std::end(from.trace_id), trace_id.begin());
+  std::copy(std::begin(from.span_id), std::end(from.span_id), span_id.begin());
+  return TraceContext::make(trace_id, span_id, from.flags);
+}
+
+void write(const TraceContext& from, seawall_trace_context& to) noexcept {
+  std::copy(from.trace_id().begin(), from.trace_id().end(), to.trace_id);
+  std::copy(from.span_id().begin(), from.span_id().end(), to.span_id);
+  to.flags = from.flags();
+  std::fill(std::begin(to.reserved), std::end(to.reserved), std::uint8_t{0});
+}
+
+int32_t state_out(const TraceState& state, char* buffer, size_t capacity, size_t* needed) noexcept {
+  const std::size_t size = state.text_size();
+  if (needed != nullptr) *needed = size;
+  if (size > capacity || (buffer == nullptr && size > 0)) return SEAWALL_E_BUFFER_TOO_SMALL;
+  if (buffer == nullptr) return SEAWALL_OK;
+  state.format({buffer, capacity});
+  if (size < capacity) buffer[size] = '\0';
+  return SEAWALL_OK;
+}
+
+// Parses the list and hands it to edit(state) -> int32_t.
+template <class Edit>
+int32_t with_state(const char* text, size_t size, size_t* needed, seawall_error* error, Edit&& edit) noexcept {
+  if (needed != nullptr) *needed = 0;
+  if (!readable(text, size)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "tracestate text is NULL");
+  auto parsed = TraceState::parse(text_in(text, size));
+  return parsed ? edit(parsed.value()) : fail(error, parsed.error());
+}
+
+int32_t no_text(seawall_error* error) noexcept {
+  return fail(error, SEAWALL_E_INVALID_ARGUMENT, "tracestate key or value is NULL");
+}
+
+int32_t not_found(seawall_error* error) noexcept {
+  return fail(error, SEAWALL_E_NOT_FOUND, "tracestate has no member with this key");
+}
+
+}  // namespace
+}  // namespace seawall::capi
+
+using namespace seawall;
+using namespace seawall::capi;
+
+extern "C" {
+
+int32_t seawall_trace_context_parse(const char* traceparent, size_t size, seawall_trace_context* out,
+                                    seawall_error* error) noexcept {
+  if (const int32_t code = check(out); code != SEAWALL_OK) return fail(error, code, "context is NULL or too small");
+  if (!readable(traceparent, size)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "traceparent is NULL");
+  const auto parsed = TraceContext::parse(text_in(traceparent, size));
+  if (!parsed) return fail(error, parsed.error());
+  write(parsed.value(), *out);
+  return SEAWALL_OK;
+}
+
+int32_t seawall_trace_context_format(const seawall_trace_context* context, char* buffer, size_t capacity,
+                                     size_t* needed) noexcept {
+  if (needed != nullptr) *needed = SEAWALL_TRACEPARENT_SIZE;
+  if (const int32_t code = check(context); code != SEAWALL_OK) return code;
+  const auto read_context = read(*context);
+  if (!read_context) return SEAWALL_E_INVALID_ARGUMENT;
+  std::array<char, SEAWALL_TRACEPARENT_SIZE> text;
+  return text_out(read_context.value().format(text), buffer, capacity, needed);
+}
+
+int32_t seawall_trace_context_new_root(uint32_t flags, seawall_trace_context* out) noexcept {
+  if (const int32_t code = check(out); code != SEAWALL_OK) return code;
+  write(TraceContext::root(IdGenerator::this_thread(), static_cast<std::uint8_t>(flags & kTraceFlagsKnown)), *out);
+  return SEAWALL_OK;
+}
+
+int32_t seawall_trace_context_child(const seawall_trace_context* parent, seawall_trace_context* out) noexcept {
+  if (const int32_t code = check(parent); code != SEAWALL_OK) return code;
+  if (const int32_t code = check(out); code != SEAWALL_OK) return code;
+  const auto context = read(*parent);
+  if (!context) return SEAWALL_E_INVALID_ARGUMENT;
+  write(context.value().child(IdGenerator::this_thread()), *out);
+  return SEAWALL_OK;
+}
+
+int32_t seawall_trace_context_extract(const char* traceparent, size_t traceparent_size, const char* tracestate,
+                                      size_t tracestate_size, seawall_trace_context* out, char* buffer, size_t capacity,
+                                      size_t* needed) noexcept {
+  if (needed != nullptr) *needed = 0;
+  if (const int32_t code = check(out); code != SEAWALL_OK) return code;
+  if (!readable(traceparent, traceparent_size) || !readable(tracestate, tracestate_size)) {
+    return SEAWALL_E_INVALID_ARGUMENT;
+  }
+  const Extracted found =
+      extract(text_in(traceparent, traceparent_size), text_in(tracestate, tracestate_size), IdGenerator::this_thread());
+  write(found.context, *out);
+  const int32_t code = state_out(found.state, buffer, capacity, needed);
+  if (code != SEAWALL_OK) return code;
+  return found.continued ? SEAWALL_TRACE_CONTINUED : SEAWALL_TRACE_NEW_ROOT;
+}
+
+int32_t seawall_trace_state_normalize(const char* text, size_t size, size_t max_bytes, char* buffer, size_t capacity,
+                                      size_t* needed, seawall_error* error) noexcept {
+  return with_state(text, size, needed, error, [&](TraceState& state) {
+    if (max_bytes != 0) state.shrink_to(max_bytes);
+    return state_out(state, buffer, capacity, needed);
+  });
+}
+
+int32_t seawall_trace_state_set(const char* text, size_t size, const char* key, size_t key_size, const char* value,
+                                size_t value_size, char* buffer, size_t capacity, size_t* needed,
+                                seawall_error* error) noexcept {
+  return with_state(text, size, needed, error, [&](TraceState& state) {
+    if (!readable(key, key_size) || !readable(value, value_size)) return no_text(error);
+    const auto done = state.set(text_in(key, key_size), text_in(value, value_size));
+    return done ? state_out(state, buffer, capacity, needed) : fail(error, done.error());
+  });
+}
+
+int32_t seawall_trace_state_remove(const char* text, size_t size, const char* key, size_t key_size, char* buffer,
+                                   size_t capacity, size_t* needed, seawall_error* error) noexcept {
+  return with_state(text, size, needed, error, [&](TraceState& state) {
+    if (!readable(key, key_size)) return no_text(error);
+    return state.remove(text_in(key, key_size)) ? state_out(state, buffer, capacity, needed) : not_found(error);
+  });
+}
+
+int32_t seawall_trace_state_get(const char* text, size_t size, const char* key, size_t key_size, char* buffer,
+                                size_t capacity, size_t* needed, seawall_error* error) noexcept {
+  return with_state(text, size, needed, error, [&](TraceState& state) {
+    if (!readable(key, key_size)) return no_text(error);
+    const auto value = state.get(text_in(key, key_size));
+    return value ? text_out(*value, buffer, capacity, needed) : not_found(error);
+  });
+}
+
+int32_t seawall_correlation_id_accept(const char* text, size_t size, char* buffer, size_t capacity,
+                                      size_t* needed) noexcept {
+  if (needed != nullptr) *needed = 0;
+  if (!readable(text, size)) return SEAWALL_E_INVALID_ARGUMENT;
+  const auto accepted = CorrelationId::accept(text_in(text, size));
+  const CorrelationId id = accepted ? *accepted : CorrelationId::generate(IdGenerator::this_thread());
+  if (const int32_t code = text_out(id.view(), buffer, capacity, needed); code != SEAWALL_OK) return code;
+  return accepted ? SEAWALL_CORRELATION_ACCEPTED : SEAWALL_CORRELATION_GENERATED;
+}
+
+}  // extern "C"

@@ -11,6 +11,8 @@ SEAWALL_ABI_VERSION = 1
 SEAWALL_NOW = -9223372036854775808
 SEAWALL_NEVER = 9223372036854775807
 SEAWALL_TEXT = 18446744073709551615
+SEAWALL_TRACEPARENT_SIZE = 55
+SEAWALL_CORRELATION_ID_MAX_SIZE = 128
 SEAWALL_SELF_UNCHANGED = -1
 SEAWALL_ANY_GENERATION = 0
 SEAWALL_OK = 0
@@ -26,6 +28,13 @@ SEAWALL_E_INTERNAL = -9
 SEAWALL_OUTCOME_SUCCESS = 0
 SEAWALL_OUTCOME_FAILURE = 1
 SEAWALL_OUTCOME_IGNORED = 2
+SEAWALL_TRACE_SAMPLED = 1
+SEAWALL_TRACE_RANDOM = 2
+SEAWALL_TRACE_ROOT_FLAGS = 3
+SEAWALL_TRACE_NEW_ROOT = 0
+SEAWALL_TRACE_CONTINUED = 1
+SEAWALL_CORRELATION_GENERATED = 0
+SEAWALL_CORRELATION_ACCEPTED = 1
 SEAWALL_SELF_STARTING = 0
 SEAWALL_SELF_SERVING = 1
 SEAWALL_SELF_DRAINING = 2
@@ -41,6 +50,16 @@ class seawall_error(ctypes.Structure):
         ("struct_size", ctypes.c_uint32),
         ("code", ctypes.c_int32),
         ("message", ctypes.c_char * 256),
+    ]
+
+
+class seawall_trace_context(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("trace_id", ctypes.c_uint8 * 16),
+        ("span_id", ctypes.c_uint8 * 8),
+        ("flags", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8 * 3),
     ]
 
 
@@ -117,6 +136,16 @@ FUNCTIONS = {
     "seawall_abi_version": (ctypes.c_int32, []),
     "seawall_code_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_now_ns": (ctypes.c_int64, []),
+    "seawall_trace_context_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_trace_context), ctypes.POINTER(seawall_error)]),
+    "seawall_trace_context_format": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_trace_context_new_root": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(seawall_trace_context)]),
+    "seawall_trace_context_child": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(seawall_trace_context)]),
+    "seawall_trace_context_extract": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_trace_state_normalize": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_trace_state_set": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_trace_state_remove": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_trace_state_get": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_correlation_id_accept": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_options_init": (None, [ctypes.POINTER(seawall_registry_options)]),
     "seawall_instance_init": (None, [ctypes.POINTER(seawall_instance)]),
     "seawall_registry_new": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
