@@ -28,4 +28,20 @@ auto update(Cell& cell, Decide&& decide) noexcept {
   }
 }
 
+// As update(), for a word that is ordered with other words: what the caller wrote before is seen by whoever reads the
+// word written here, and what that writer wrote before the word read here is seen by the caller.
+template <class Cell, class Decide>
+auto publish(Cell& cell, Decide&& decide) noexcept {
+  // Acquire: the words that the writer of `seen` published are read after this.
+  std::uint64_t seen = cell.load(std::memory_order_acquire);
+  for (;;) {
+    auto step = decide(seen);
+    // Release on success publishes our words, acquire as above.
+    if (step.next == seen ||
+        cell.compare_exchange_weak(seen, step.next, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      return step.answer;
+    }
+  }
+}
+
 }  // namespace seawall::detail

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Limiters count time from their epoch, so that a state word holds 100 years whatever the machine's clock says.
+#pragma once
+
+#include <algorithm>
+
+#include "seawall/decision.h"
+#include "seawall/detail/saturating.h"
+#include "seawall/time.h"
+
+namespace seawall::algorithm {
+
+// Where a limiter's time ends: later instants count as this one.
+inline constexpr Duration kHorizon = std::chrono::hours(24) * 36525;
+
+constexpr Duration since(TimePoint epoch, TimePoint now) noexcept {
+  return std::clamp(Duration(detail::saturating_sub(to_ns(now), to_ns(epoch))), Duration(0), kHorizon);
+}
+
+// A decision that was taken as of the later instant `decided` (the epoch, or the latest instant seen), told to a caller
+// who waits from its own `now`.
+constexpr Decision seen_from(TimePoint now, TimePoint decided, Decision decision) noexcept {
+  if (now >= decided) return decision;
+  const std::int64_t early = detail::saturating_sub(to_ns(decided), to_ns(now));
+  const auto later = [early](Duration wait) { return Duration(detail::saturating_add(wait.count(), early)); };
+  if (!decision.allowed) decision.retry_after = later(decision.retry_after);
+  if (decision.reset_after > Duration(0)) decision.reset_after = later(decision.reset_after);
+  return decision;
+}
+
+}  // namespace seawall::algorithm
