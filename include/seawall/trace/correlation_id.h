@@ -13,6 +13,7 @@
 //   response.set("X-Correlation-ID", id.view());
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -30,11 +31,12 @@ class CorrelationId {
   // The caller's id unchanged; empty when it is too long, empty itself or has another character.
   static constexpr std::optional<CorrelationId> accept(std::string_view text) noexcept {
     if (text.empty() || text.size() > kMaxSize) return std::nullopt;
+    bool all_allowed = true;
+    for (const char c : text) all_allowed &= kAllowed[static_cast<std::uint8_t>(c)];
+    if (!all_allowed) return std::nullopt;
     CorrelationId id;
-    for (const char c : text) {
-      if (!allowed(c)) return std::nullopt;
-      id.text_[id.size_++] = c;
-    }
+    std::copy(text.begin(), text.end(), id.text_.begin());
+    id.size_ = static_cast<std::uint8_t>(text.size());
     return id;
   }
 
@@ -61,10 +63,13 @@ class CorrelationId {
  private:
   constexpr CorrelationId() = default;
 
-  static constexpr bool allowed(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  }
+  static constexpr auto kAllowed = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")) {
+      table[static_cast<std::uint8_t>(c)] = true;
+    }
+    return table;
+  }();
 
   std::array<char, kMaxSize> text_{};
   std::uint8_t size_ = 0;

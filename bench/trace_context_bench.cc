@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include <benchmark/benchmark.h>
+
+#include "seawall/trace/correlation_id.h"
+#include "seawall/trace_context.h"
+
+namespace {
+
+using namespace seawall;
+
+constexpr std::string_view kTraceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+constexpr std::string_view kTwoMembers = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7";
+
+// The text comes from where the compiler cannot see it, as a header does.
+std::string_view hidden(std::string_view text) {
+  benchmark::DoNotOptimize(text);
+  return text;
+}
+
+void parse(benchmark::State& state) {
+  const std::string_view text = hidden(kTraceparent);
+  for (auto _ : state) {
+    benchmark::ClobberMemory();
+    auto parsed = TraceContext::parse(text);
+    benchmark::DoNotOptimize(parsed);
+  }
+}
+
+void format(benchmark::State& state) {
+  TraceContext context = TraceContext::parse(kTraceparent).value();
+  std::array<char, TraceContext::kTextSize> out{};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(context);
+    context.format(out);
+    benchmark::DoNotOptimize(out);
+  }
+}
+
+void child(benchmark::State& state) {
+  TraceContext context = TraceContext::parse(kTraceparent).value();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(context);
+    auto made = context.child(IdGenerator::this_thread());
+    benchmark::DoNotOptimize(made);
+  }
+}
+
+void root(benchmark::State& state) {
+  for (auto _ : state) {
+    auto made = TraceContext::root(IdGenerator::this_thread());
+    benchmark::DoNotOptimize(made);
+  }
+}
+
+void state_2_members(benchmark::State& state) {
+  const std::string_view text = hidden(kTwoMembers);
+  for (auto _ : state) {
+    benchmark::ClobberMemory();
+    auto parsed = TraceState::parse(text);
+    benchmark::DoNotOptimize(parsed);
+  }
+}
+
+void accept(benchmark::State& state) {
+  const std::string_view text = hidden("550e8400-e29b-41d4-a716-446655440000");
+  for (auto _ : state) {
+    benchmark::ClobberMemory();
+    auto id = CorrelationId::accept(text);
+    benchmark::DoNotOptimize(id);
+  }
+}
+
+BENCHMARK(parse)->Name("trace.parse")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(format)->Name("trace.format")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(child)->Name("trace.child")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(root)->Name("trace.root")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(state_2_members)->Name("trace.state_2_members")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(accept)->Name("correlation.accept")->ThreadRange(1, 2)->UseRealTime();
+
+}  // namespace
