@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Calls every function of the C API with arguments that are wrong, generated from the ctypes table of its header.
+
+No function may crash or hang; one that takes a handle must refuse NULL and a live handle of another type. A crash ends
+the process, after the name of the function was printed (python -X faulthandler shows the rest).
+"""
+
+import ctypes
+import os
+import unittest
+
+from seawall import _ffi
+
+LIBRARY = _ffi.declare(ctypes.PyDLL(os.environ["SEAWALL_LIBRARY"]))
+HANDLE = ctypes.c_void_p
+OUT_HANDLE = ctypes.POINTER(ctypes.c_void_p)
+INTEGERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_int)
+
+# A valid creation needs more than {} here.
+JSON = {}
+
+
+def call(name: str, arguments: list):
+    print(name, flush=True)
+    return getattr(LIBRARY, name)(*arguments)
+
+
+def empty(kind):
+    """NULL, or zero."""
+    return None if kind in (HANDLE, ctypes.c_char_p) or not isinstance(kind(), ctypes._SimpleCData) else kind(0)
+
+
+def takes_handle(name: str) -> bool:
+    arguments = _ffi.FUNCTIONS[name][1]
+    return bool(arguments) and arguments[0] is HANDLE
+
+
+def answers(name: str) -> bool:
+    return _ffi.FUNCTIONS[name][0] is ctypes.c_int32
+
+
+def create(name: str) -> ctypes.c_void_p:
+    """A handle of the kind that `name`, a *_new_from_json, makes."""
+    json = JSON.get(name, b"{}")
+    handle = ctypes.c_void_p()
+    given = {ctypes.c_char_p: json, ctypes.c_size_t: len(json), ctypes.c_int64: _ffi.SEAWALL_NOW, OUT_HANDLE: handle}
+    arguments = [ctypes.byref(handle) if kind is OUT_HANDLE else given.get(kind) for kind in _ffi.FUNCTIONS[name][1]]
+    code = call(name, arguments)
+    assert code == _ffi.SEAWALL_OK and handle, f"{name}: {LIBRARY.seawall_code_name(code)}"
+    return handle
+
+
+def kinds() -> dict[str, str]:
+    """{handle type: the function that makes one}"""
+    return {name.removesuffix("_new_from_json"): name for name in _ffi.FUNCTIONS if name.endswith("_new_from_json")}
+
+
+class Arguments(unittest.TestCase):
+    def test_null_and_zero_everywhere(self):
+        for name, (_, kinds_) in _ffi.FUNCTIONS.items():
+            answer = call(name, [empty(kind) for kind in kinds_])
+            if takes_handle(name) and answers(name):
+                self.assertLess(answer, 0, name)
+
+    def test_null_with_every_number_at_its_ends(self):
+        for name, (_, kinds_) in _ffi.FUNCTIONS.items():
+            if not any(kind in INTEGERS for kind in kinds_):
+                continue
+            for bits in (1, -1, 2**31 - 1, 2**63 - 1, -(2**63)):
+                answer = call(name, [kind(bits) if kind in INTEGERS else empty(kind) for kind in kinds_])
+                if takes_handle(name) and answers(name):
+                    self.assertLess(answer, 0, (name, bits))
+
+    def test_a_live_handle_with_nothing_else(self):
+        """The handle is right, all else is NULL or zero: an answer or a code, no crash."""
+        for kind, maker in kinds().items():
+            handle = create(maker)
+            for name, (_, arguments) in _ffi.FUNCTIONS.items():
+                if takes_handle(name) and name.startswith(kind + "_") and not name.endswith("_free"):
+                    call(name, [handle] + [empty(other) for other in arguments[1:]])
+            call(kind + "_free", [handle])
+
+    def test_a_live_handle_of_another_type_is_refused(self):
+        for kind, maker in kinds().items():
+            handle = create(maker)
+            for name, (_, arguments) in _ffi.FUNCTIONS.items():
+                if not takes_handle(name) or name.startswith(kind + "_"):
+                    continue
+                for bits in (0, 1):
+                    rest = [other(bits) if other in INTEGERS else empty(other) for other in arguments[1:]]
+                    answer = call(name, [handle, *rest])
+                    if answers(name):
+                        self.assertEqual(answer, _ffi.SEAWALL_E_WRONG_HANDLE, f"{name} with a {kind}")
+            call(kind + "_free", [handle])
+
+    def test_creation_from_text_that_is_no_json(self):
+        for maker in kinds().values():
+            for text in (b"", b"{", b"[]", b"null", b'{"no such key": 1}', b"\xff\xfe", b"{}{}", b"[" * 100_000):
+                handle = ctypes.c_void_p(1)
+                given = {ctypes.c_char_p: text, ctypes.c_size_t: len(text), ctypes.c_int64: _ffi.SEAWALL_NOW}
+                error = _ffi.seawall_error(struct_size=ctypes.sizeof(_ffi.seawall_error))
+                pointers = {OUT_HANDLE: ctypes.byref(handle), ctypes.POINTER(_ffi.seawall_error): ctypes.byref(error)}
+                arguments = [pointers[k] if k in pointers else given.get(k) for k in _ffi.FUNCTIONS[maker][1]]
+                self.assertEqual(call(maker, arguments), _ffi.SEAWALL_E_INVALID_ARGUMENT, (maker, text[:20]))
+                self.assertIsNone(handle.value, f"{maker} left *out on failure")
+                self.assertTrue(error.message, f"{maker} says nothing about {text[:20]!r}")
+
+    def test_options_of_other_sizes(self):
+        """A struct_size of 0 is refused; a longer struct is read when what we do not know is zero, else refused."""
+        makers = [name for name in _ffi.FUNCTIONS if name.endswith("_new") and name + "_from_json" in _ffi.FUNCTIONS]
+        self.assertTrue(makers)
+        for maker in makers:
+            options = _ffi.FUNCTIONS[maker][1][0]._type_
+
+            class Longer(ctypes.Structure):
+                _fields_ = [("known", options), ("unknown", ctypes.c_uint64)]
+
+            for size, unknown, accepted in (
+                (0, 0, False),
+                (ctypes.sizeof(options), 7, True),
+                (ctypes.sizeof(Longer), 0, True),
+                (ctypes.sizeof(Longer), 7, False),
+            ):
+                given = Longer(unknown=unknown)
+                getattr(LIBRARY, maker.removesuffix("_new") + "_options_init")(ctypes.byref(given.known))
+                given.known.struct_size = size
+                handle = ctypes.c_void_p()
+                arguments = []
+                for kind in _ffi.FUNCTIONS[maker][1]:
+                    if kind is ctypes.POINTER(options):
+                        arguments.append(ctypes.byref(given.known))
+                    elif kind is OUT_HANDLE:
+                        arguments.append(ctypes.byref(handle))
+                    else:
+                        arguments.append(_ffi.SEAWALL_NOW if kind is ctypes.c_int64 else empty(kind))
+                code = call(maker, arguments)
+                want = _ffi.SEAWALL_OK if accepted else _ffi.SEAWALL_E_INVALID_ARGUMENT
+                self.assertEqual(code, want, (maker, size, unknown))
+                self.assertEqual(bool(handle), accepted)
+                call(maker.removesuffix("_new") + "_free", [handle])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=0)
