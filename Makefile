@@ -13,7 +13,7 @@ demo: ## the gateway in front of its four services, on port 8000
 	.ci/install-deps demo
 	cmake --preset demo
 	cmake --build --preset demo
-	examples/demo.sh build/demo
+	examples/demo.sh
 
 test: ## every test, after building what it needs
 	.ci/install-deps test
