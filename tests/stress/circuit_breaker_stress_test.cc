@@ -177,6 +177,7 @@ TEST_CASE("processes: workers killed anywhere in the middle of their calls leave
   std::uint64_t delivered = 0;
   std::array<CircuitBreakerEvent, 32> events;
   for (int round = 0; round < 20; ++round) {
+    const std::uint32_t before = breaker->snapshot_at(kEpoch).generation;
     std::array<pid_t, 2> workers{};
     for (auto& pid : workers) {
       pid = child([&] {
@@ -185,10 +186,8 @@ TEST_CASE("processes: workers killed anywhere in the middle of their calls leave
           const TimePoint now = kEpoch + round * 24h + Duration(i * 300'000);
           breaker->try_acquire_at(now).report_at(i % 3 == 0 ? Outcome::kSuccess : Outcome::kFailure, now);
         }
-        for (;;) pause();
       });
     }
-    const std::uint32_t before = breaker->snapshot_at(kEpoch).generation;
     while (algorithm::breaker::generations_after(breaker->snapshot_at(kEpoch).generation, before) < 50) {
       delivered += breaker->poll_events(events);
     }
