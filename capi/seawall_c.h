@@ -90,6 +90,113 @@ enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME
 
 /* ---- metrics --------------------------------------------------------------------------------------------------- */
 
+/* A registry owns its families and they own their series. Handles of families and series are borrowed: they are valid
+ * until seawall_metrics_free, never freed by the caller, and the same family or label set gives the same handle.
+ * Resolve once, keep the handle, record through it. */
+typedef struct seawall_metrics seawall_metrics;
+typedef struct seawall_family seawall_family;
+typedef struct seawall_counter seawall_counter;
+typedef struct seawall_gauge seawall_gauge;
+typedef struct seawall_histogram seawall_histogram;
+
+enum { SEAWALL_METRIC_COUNTER = 0, SEAWALL_METRIC_GAUGE = 1, SEAWALL_METRIC_HISTOGRAM = 2 };
+/* Prometheus text 0.0.4, OpenMetrics 1.0 text, JSON. */
+enum { SEAWALL_FORMAT_PROMETHEUS = 0, SEAWALL_FORMAT_OPENMETRICS = 1, SEAWALL_FORMAT_JSON = 2 };
+/* Answers of the functions that resolve a label set: its own series, or the family's overflow series, which takes what
+ * is beyond the bounds and values that are too long, no UTF-8 or hold a zero byte. Both can be recorded into. */
+enum { SEAWALL_SERIES_OWN = 0, SEAWALL_SERIES_OVERFLOW = 1 };
+
+/* A borrowed text; size may be SEAWALL_TEXT. */
+typedef struct seawall_text {
+  const char* data;
+  size_t size;
+} seawall_text;
+
+/* Bounds; 0 means the default in brackets. Also the keys for seawall_metrics_new_from_json. */
+typedef struct seawall_metrics_options {
+  uint32_t struct_size;
+  uint32_t reserved;             /* 0 */
+  int64_t max_families;          /* [1000] */
+  int64_t max_series;            /* [10000], of all families together */
+  int64_t max_series_per_family; /* [2000] */
+  int64_t max_label_value_bytes; /* [256] */
+} seawall_metrics_options;
+
+/* What makes two registrations the same family. */
+typedef struct seawall_family_options {
+  uint32_t struct_size;
+  int32_t type;               /* SEAWALL_METRIC_* */
+  seawall_text name;          /* [a-zA-Z][a-zA-Z0-9_]*; of a counter, and only of one, ending in _total */
+  seawall_text help;          /* needed */
+  const seawall_text* labels; /* label_count names; NULL with 0 */
+  size_t label_count;
+  const double* bounds; /* histograms: bound_count rising upper bounds; 0: 0.005 to 10, for seconds */
+  size_t bound_count;
+  int64_t units_per_one;  /* counters: the exposed value is the total divided by this; 0: 1 */
+  int64_t steps_per_unit; /* histograms: resolution of the sum; 0: chosen from the bounds */
+} seawall_family_options;
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_options_init(seawall_metrics_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_family_options_init(seawall_family_options* options) SEAWALL_NOEXCEPT;
+
+/* A new registry in *out, owned by the caller. options NULL: all defaults. Errors: INVALID_ARGUMENT, NO_MEMORY; *out is
+ * then NULL. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_metrics_new(const seawall_metrics_options* options, seawall_metrics** out,
+                                        seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from JSON text such as {"max_series": 500}. */
+SEAWALL_API int32_t seawall_metrics_new_from_json(const char* json, size_t json_size, seawall_metrics** out,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+/* Frees the registry and all that was borrowed from it. Threads: exclusive, also of its families and series. */
+SEAWALL_API void seawall_metrics_free(seawall_metrics* metrics) SEAWALL_NOEXCEPT;
+
+/* Registers a family, or finds it when it was registered with the same options. *out is borrowed. Errors, which quote
+ * the culprit: WRONG_HANDLE, INVALID_ARGUMENT, ALREADY_EXISTS (another definition, or a name that would share a sample
+ * name with another family), FULL (max_families), NO_MEMORY. Threads: any. Blocks for other registrations only. */
+SEAWALL_API int32_t seawall_metrics_family(seawall_metrics* metrics, const seawall_family_options* options,
+                                           seawall_family** out, seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* The series with these values, one for each label in order: SEAWALL_SERIES_OWN or SEAWALL_SERIES_OVERFLOW, and a
+ * borrowed handle in *out. Errors: WRONG_HANDLE (also for a family of another type), INVALID_ARGUMENT (the number of
+ * values is not that of the labels), NO_MEMORY. Threads: any. Blocks for other lookups only. */
+SEAWALL_API int32_t seawall_family_counter(seawall_family* family, const seawall_text* values, size_t value_count,
+                                           seawall_counter** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_family_gauge(seawall_family* family, const seawall_text* values, size_t value_count,
+                                         seawall_gauge** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_family_histogram(seawall_family* family, const seawall_text* values, size_t value_count,
+                                             seawall_histogram** out, seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* Recording and reading of series: threads any, never blocks or allocates. SEAWALL_OK, or WRONG_HANDLE, or
+ * INVALID_ARGUMENT for what the line says and for a NULL result. */
+SEAWALL_API int32_t seawall_counter_add(seawall_counter* counter,
+                                        int64_t n) SEAWALL_NOEXCEPT; /* n below 0 is refused */
+SEAWALL_API int32_t seawall_counter_value(const seawall_counter* counter, uint64_t* value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_set(seawall_gauge* gauge, double value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_add(seawall_gauge* gauge, double difference) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_value(const seawall_gauge* gauge, double* value) SEAWALL_NOEXCEPT;
+/* A negative value counts as 0, NaN counts into +Inf and adds nothing to the sum. */
+SEAWALL_API int32_t seawall_histogram_observe(seawall_histogram* histogram, double value) SEAWALL_NOEXCEPT;
+/* A duration into a histogram of seconds. */
+SEAWALL_API int32_t seawall_histogram_observe_ns(seawall_histogram* histogram, int64_t ns) SEAWALL_NOEXCEPT;
+/* count or sum may be NULL. */
+SEAWALL_API int32_t seawall_histogram_totals(const seawall_histogram* histogram, uint64_t* count,
+                                             double* sum) SEAWALL_NOEXCEPT;
+/* The interpolated quantile q (0 to 1, else refused); NaN when nothing was observed. */
+SEAWALL_API int32_t seawall_histogram_quantile(const seawall_histogram* histogram, double q,
+                                               double* value) SEAWALL_NOEXCEPT;
+
+/* All families as text into the caller's buffer, as the head of this file says. Values change between two calls, so a
+ * caller that asks for the size first should add some room, or repeat. Errors: WRONG_HANDLE, INVALID_ARGUMENT (format),
+ * BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Takes no lock: neither recording nor lookups wait for it. */
+SEAWALL_API int32_t seawall_metrics_render(const seawall_metrics* metrics, int32_t format, char* buffer,
+                                           size_t capacity, size_t* needed, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The Content-Type of a format; static text, "" for others. Threads: any. */
+SEAWALL_API const char* seawall_metrics_content_type(int32_t format) SEAWALL_NOEXCEPT;
+/* The SEAWALL_FORMAT_* for an HTTP Accept header; never an error. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_negotiate(const char* accept, size_t accept_size) SEAWALL_NOEXCEPT;
+/* Series now, overflow series not counted, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_series_count(const seawall_metrics* metrics, int64_t* count) SEAWALL_NOEXCEPT;
+
 /* ---- trace context --------------------------------------------------------------------------------------------- */
 
 /* W3C Trace Context Level 2. There are no handles here: contexts are structs of the caller, tracestate is text. All

@@ -102,6 +102,7 @@ class FamilyOf final : public FamilyState {
 
   Metric& with(LabelValues values) noexcept;
   Metric& overflow() noexcept;
+  bool is_overflow(const Metric& metric) const noexcept { return &metric == &overflow_->metric; }
 
  private:
   std::unique_ptr<SeriesOf<Metric>> make_series() const;

@@ -244,6 +244,10 @@ Metric& Family<Metric>::overflow() const noexcept {
   return family_->overflow();
 }
 template <class Metric>
+bool Family<Metric>::is_overflow(const Metric& metric) const noexcept {
+  return family_->is_overflow(metric);
+}
+template <class Metric>
 std::string_view Family<Metric>::name() const noexcept {
   return family_->definition.name;
 }

@@ -28,6 +28,14 @@ SEAWALL_E_INTERNAL = -9
 SEAWALL_OUTCOME_SUCCESS = 0
 SEAWALL_OUTCOME_FAILURE = 1
 SEAWALL_OUTCOME_IGNORED = 2
+SEAWALL_METRIC_COUNTER = 0
+SEAWALL_METRIC_GAUGE = 1
+SEAWALL_METRIC_HISTOGRAM = 2
+SEAWALL_FORMAT_PROMETHEUS = 0
+SEAWALL_FORMAT_OPENMETRICS = 1
+SEAWALL_FORMAT_JSON = 2
+SEAWALL_SERIES_OWN = 0
+SEAWALL_SERIES_OVERFLOW = 1
 SEAWALL_TRACE_SAMPLED = 1
 SEAWALL_TRACE_RANDOM = 2
 SEAWALL_TRACE_ROOT_FLAGS = 3
@@ -50,6 +58,39 @@ class seawall_error(ctypes.Structure):
         ("struct_size", ctypes.c_uint32),
         ("code", ctypes.c_int32),
         ("message", ctypes.c_char * 256),
+    ]
+
+
+class seawall_text(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_char_p),
+        ("size", ctypes.c_size_t),
+    ]
+
+
+class seawall_metrics_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("max_families", ctypes.c_int64),
+        ("max_series", ctypes.c_int64),
+        ("max_series_per_family", ctypes.c_int64),
+        ("max_label_value_bytes", ctypes.c_int64),
+    ]
+
+
+class seawall_family_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("type", ctypes.c_int32),
+        ("name", seawall_text),
+        ("help", seawall_text),
+        ("labels", ctypes.POINTER(seawall_text)),
+        ("label_count", ctypes.c_size_t),
+        ("bounds", ctypes.POINTER(ctypes.c_double)),
+        ("bound_count", ctypes.c_size_t),
+        ("units_per_one", ctypes.c_int64),
+        ("steps_per_unit", ctypes.c_int64),
     ]
 
 
@@ -136,6 +177,28 @@ FUNCTIONS = {
     "seawall_abi_version": (ctypes.c_int32, []),
     "seawall_code_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_now_ns": (ctypes.c_int64, []),
+    "seawall_metrics_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options)]),
+    "seawall_family_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_family_options)]),
+    "seawall_metrics_new": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_free": (None, [ctypes.c_void_p]),
+    "seawall_metrics_family": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_family_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_family_counter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_family_gauge": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_family_histogram": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_counter_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_counter_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "seawall_gauge_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
+    "seawall_gauge_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
+    "seawall_gauge_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]),
+    "seawall_histogram_observe": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
+    "seawall_histogram_observe_ns": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_histogram_totals": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_double)]),
+    "seawall_histogram_quantile": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double, ctypes.POINTER(ctypes.c_double)]),
+    "seawall_metrics_render": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_content_type": (ctypes.c_char_p, [ctypes.c_int32]),
+    "seawall_metrics_negotiate": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_metrics_series_count": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)]),
     "seawall_trace_context_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_trace_context), ctypes.POINTER(seawall_error)]),
     "seawall_trace_context_format": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_trace_context_new_root": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(seawall_trace_context)]),

@@ -103,6 +103,7 @@ class Family {
   Metric& get() const noexcept { return with({}); }
   // What takes the dropped label sets; exposed once it was handed out. In a family without labels its only series.
   Metric& overflow() const noexcept;
+  bool is_overflow(const Metric& metric) const noexcept;
   std::string_view name() const noexcept;
 
  private:

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "seawall_c.h"
+
+static seawall_text text(const char* data) {
+  const seawall_text made = {data, SEAWALL_TEXT};
+  return made;
+}
+
+static seawall_family_options options(int32_t type, const char* name, const seawall_text* labels, size_t count) {
+  seawall_family_options made;
+  seawall_family_options_init(&made);
+  made.type = type;
+  made.name = text(name);
+  made.help = text("Help.");
+  made.labels = labels;
+  made.label_count = count;
+  return made;
+}
+
+/* A counter, a gauge and a histogram, recorded into and rendered. */
+static void records_and_renders(void) {
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_metrics* metrics = NULL;
+  CHECK(seawall_metrics_new(NULL, &metrics, &error) == SEAWALL_OK);
+
+  const seawall_text labels[] = {text("route"), text("code")};
+  const seawall_text values[] = {text("/\"x\""), {"200xxx", 3}};
+  const seawall_family_options counters = options(SEAWALL_METRIC_COUNTER, "hits_total", labels, 2);
+  seawall_family* family = NULL;
+  seawall_family* again = NULL;
+  CHECK(seawall_metrics_family(metrics, &counters, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_metrics_family(metrics, &counters, &again, &error) == SEAWALL_OK && again == family);
+  seawall_counter* counter = NULL;
+  seawall_counter* same = NULL;
+  CHECK(seawall_family_counter(family, values, 2, &counter, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_family_counter(family, values, 2, &same, &error) == SEAWALL_SERIES_OWN && same == counter);
+  CHECK(seawall_counter_add(counter, 5) == SEAWALL_OK);
+  CHECK(seawall_counter_add(counter, -1) == SEAWALL_E_INVALID_ARGUMENT);
+  uint64_t total = 0;
+  CHECK(seawall_counter_value(counter, &total) == SEAWALL_OK && total == 5);
+
+  const seawall_family_options gauges = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
+  seawall_gauge* gauge = NULL;
+  double value = 0;
+  CHECK(seawall_metrics_family(metrics, &gauges, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_gauge(family, NULL, 0, &gauge, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_gauge_set(gauge, 1.5) == SEAWALL_OK && seawall_gauge_add(gauge, -4) == SEAWALL_OK);
+  CHECK(seawall_gauge_value(gauge, &value) == SEAWALL_OK && value == -2.5);
+
+  const double bounds[] = {0.1, 1};
+  seawall_family_options histograms = options(SEAWALL_METRIC_HISTOGRAM, "wait_seconds", NULL, 0);
+  histograms.bounds = bounds;
+  histograms.bound_count = 2;
+  seawall_histogram* histogram = NULL;
+  CHECK(seawall_metrics_family(metrics, &histograms, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_histogram(family, NULL, 0, &histogram, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_histogram_quantile(histogram, 0.5, &value) == SEAWALL_OK && isnan(value));
+  CHECK(seawall_histogram_observe(histogram, 0.5) == SEAWALL_OK);
+  CHECK(seawall_histogram_observe_ns(histogram, 100000000) == SEAWALL_OK);
+  CHECK(seawall_histogram_totals(histogram, &total, &value) == SEAWALL_OK && total == 2 && value == 0.6);
+  CHECK(seawall_histogram_totals(histogram, NULL, NULL) == SEAWALL_OK);
+  CHECK(seawall_histogram_quantile(histogram, 0.5, &value) == SEAWALL_OK && value == 0.1);
+  CHECK(seawall_histogram_quantile(histogram, 1.5, &value) == SEAWALL_E_INVALID_ARGUMENT);
+
+  int64_t series = 0;
+  CHECK(seawall_metrics_series_count(metrics, &series) == SEAWALL_OK && series == 3);
+
+  char small[8];
+  size_t needed = 0;
+  CHECK(seawall_metrics_render(metrics, SEAWALL_FORMAT_PROMETHEUS, small, sizeof small, &needed, &error) ==
+        SEAWALL_E_BUFFER_TOO_SMALL);
+  char* buffer = malloc(needed + 1);
+  CHECK(seawall_metrics_render(metrics, SEAWALL_FORMAT_PROMETHEUS, buffer, needed + 1, NULL, &error) == SEAWALL_OK);
+  CHECK(strlen(buffer) == needed);
+  CHECK(strstr(buffer, "\nhits_total{route=\"/\\\"x\\\"\",code=\"200\"} 5\n") != NULL);
+  CHECK(strstr(buffer, "\ndepth -2.5\n") != NULL);
+  CHECK(strstr(buffer, "\nwait_seconds_bucket{le=\"0.1\"} 1\n") != NULL);
+  free(buffer);
+  CHECK(seawall_metrics_render(metrics, 3, small, sizeof small, &needed, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_metrics_free(metrics);
+}
+
+static void bounds_and_errors(void) {
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_metrics* metrics = NULL;
+  CHECK(seawall_metrics_new_from_json("{\"max_series_per_family\": 1}", SEAWALL_TEXT, &metrics, &error) == SEAWALL_OK);
+  const seawall_text label = text("x");
+  const seawall_text one = text("1");
+  const seawall_text two = text("2");
+  seawall_family_options made = options(SEAWALL_METRIC_COUNTER, "hits_total", &label, 1);
+  seawall_family* family = NULL;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
+  seawall_counter* counter = NULL;
+  CHECK(seawall_family_counter(family, &one, 1, &counter, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_family_counter(family, &two, 1, &counter, &error) == SEAWALL_SERIES_OVERFLOW);
+  CHECK(counter != NULL && seawall_counter_add(counter, 1) == SEAWALL_OK);
+  CHECK(seawall_family_counter(family, NULL, 1, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT && counter == NULL);
+  CHECK(seawall_family_counter(family, NULL, 0, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_gauge* gauge = NULL;
+  CHECK(seawall_family_gauge(family, &one, 1, &gauge, &error) == SEAWALL_E_WRONG_HANDLE && gauge == NULL);
+
+  made = options(SEAWALL_METRIC_COUNTER, "hits", NULL, 0);
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT && family == NULL);
+  CHECK(strcmp(error.message, "counter name \"hits\" must end in _total") == 0);
+  made = options(SEAWALL_METRIC_GAUGE, "hits", NULL, 0);
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_ALREADY_EXISTS);
+  made = options(7, "depth", NULL, 0);
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  made = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
+  made.steps_per_unit = 1;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  made = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
+  made.struct_size = 3;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_metrics_free(metrics);
+
+  CHECK(seawall_metrics_new_from_json("{\"max_serie\": 1}", SEAWALL_TEXT, &metrics, &error) ==
+            SEAWALL_E_INVALID_ARGUMENT &&
+        metrics == NULL);
+  seawall_metrics_options negative;
+  CHECK(seawall_metrics_options_init(&negative) == SEAWALL_OK);
+  negative.max_series = -1;
+  CHECK(seawall_metrics_new(&negative, &metrics, &error) == SEAWALL_E_INVALID_ARGUMENT && metrics == NULL);
+}
+
+static void null_and_wrong_handles(void) {
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_metrics* metrics = NULL;
+  CHECK(seawall_metrics_new(NULL, &metrics, NULL) == SEAWALL_OK);
+  void* other = metrics; /* a live handle of another type for all but the first functions */
+  const seawall_family_options made = options(SEAWALL_METRIC_COUNTER, "hits_total", NULL, 0);
+  seawall_family* family = NULL;
+  CHECK(seawall_metrics_family(metrics, &made, &family, NULL) == SEAWALL_OK);
+  void* wrong = family;
+
+  CHECK(seawall_metrics_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_family_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_new(NULL, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_new_from_json(NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_metrics* none = NULL;
+  CHECK(seawall_metrics_new_from_json(NULL, 5, &none, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_family(NULL, NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_metrics_family(wrong, &made, &family, &error) == SEAWALL_E_WRONG_HANDLE && family == NULL);
+  CHECK(seawall_metrics_family(metrics, NULL, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_family_counter(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_gauge(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_histogram(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  seawall_counter* counter = NULL;
+  CHECK(seawall_family_counter(other, NULL, 0, &counter, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_counter(wrong, NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_counter_add(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_add(other, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_value(NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_value(other, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_counter(wrong, NULL, 0, &counter, NULL) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_counter_value(counter, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_gauge_set(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_set(other, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_add(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_add(other, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_value(NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_value(other, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe(other, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe_ns(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe_ns(other, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_totals(NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_totals(other, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_quantile(NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_quantile(other, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  size_t needed = 1;
+  CHECK(seawall_metrics_render(NULL, 0, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_metrics_render(wrong, 0, NULL, 0, &needed, &error) == SEAWALL_E_WRONG_HANDLE && needed == 0);
+  CHECK(seawall_metrics_render(metrics, 0, NULL, 0, &needed, NULL) == SEAWALL_E_BUFFER_TOO_SMALL && needed > 0);
+  CHECK(seawall_metrics_series_count(NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_metrics_series_count(wrong, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_metrics_series_count(metrics, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_negotiate(NULL, 0) == SEAWALL_FORMAT_PROMETHEUS);
+  CHECK(seawall_metrics_negotiate(NULL, 9) == SEAWALL_FORMAT_PROMETHEUS);
+  CHECK(seawall_metrics_negotiate("application/openmetrics-text", SEAWALL_TEXT) == SEAWALL_FORMAT_OPENMETRICS);
+  CHECK(strcmp(seawall_metrics_content_type(0), "text/plain; version=0.0.4; charset=utf-8") == 0);
+  CHECK(strcmp(seawall_metrics_content_type(-1), "") == 0);
+  seawall_metrics_free(NULL);
+  seawall_metrics_free(wrong);
+  seawall_metrics_free(metrics);
+}
+
+int main(void) {
+  records_and_renders();
+  bounds_and_errors();
+  null_and_wrong_handles();
+  return check_result();
+}
