@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/app.h"
+
+#include <chrono>
+#include <stdexcept>
+
+namespace {
+
+template <class T>
+T checked(seawall::Result<T> result, const char* what) {
+  if (!result) throw std::invalid_argument(std::string(what) + ": " + std::string(result.error().message.view()));
+  return std::move(result).value();
+}
+
+seawall::CircuitBreakerConfig breaker_config(const Options& options) {
+  seawall::CircuitBreakerOptions breaker;
+  breaker.open_duration = options.open_duration;
+  return checked(seawall::CircuitBreakerConfig::make(breaker), "--open-duration");
+}
+
+seawall::ServiceRegistryConfig registry_config() {
+  seawall::ServiceRegistryOptions options;
+  // Above all that a former run of the gateway gave, so that its instances register anew instead of being mistaken.
+  options.first_generation =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  return checked(seawall::ServiceRegistryConfig::make(options), "registry");
+}
+
+seawall::KeyedRateLimiter<seawall::SlidingWindow> keyed_limiter(const seawall::Quota& quota, std::size_t bytes,
+                                                                const char* what) {
+  return checked(seawall::KeyedRateLimiter<seawall::SlidingWindow>::make({.quota = quota, .memory_bytes = bytes}),
+                 what);
+}
+
+constexpr std::size_t kUserTable = 16 * 1024 * 1024;
+constexpr std::size_t kTestTable = 1024 * 1024;
+
+}  // namespace
+
+InstanceBreakers::InstanceBreakers(std::size_t slots, const seawall::CircuitBreakerConfig& config) {
+  for (std::size_t i = 0; i < slots; ++i) slots_.push_back(std::make_unique<Slot>(config));
+}
+
+seawall::CircuitBreaker& InstanceBreakers::of(std::uint32_t slot, std::uint64_t generation) {
+  Slot& found = *slots_.at(slot);
+  std::uint64_t seen = found.generation.load();
+  if (seen < generation && found.generation.compare_exchange_strong(seen, generation)) found.breaker.reset();
+  return found.breaker;
+}
+
+App::App(Options given)
+    : options(std::move(given)),
+      registry(registry_config()),
+      user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
+      test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
+      instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)) {
+  const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");
+  for (std::size_t i = 0; i < kUpstreams; ++i) {
+    const std::string name(kUpstreamNames[i]);
+    upstreams[i].reset(new Upstream{name, checked(registry.service(name), "service"), seawall::SlidingWindow(limit),
+                                    seawall::CircuitBreaker(breaker_config(options))});
+  }
+}
+
+Upstream* App::find(std::string_view name) {
+  for (auto& upstream : upstreams) {
+    if (upstream->name == name) return upstream.get();
+  }
+  return nullptr;
+}
+
+std::size_t App::active_users(seawall::TimePoint now) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  std::int64_t counted_at = users_counted_at_.load();
+  const std::int64_t at = seawall::to_ns(now);
+  // The table is walked by whoever moves the time on; others take the number that is there.
+  if (counted_at < at - kSecond && users_counted_at_.compare_exchange_strong(counted_at, at)) {
+    users_.store(user_limit.stats_at(now).keys_active);
+  }
+  return users_.load();
+}
+
+Sample App::sample(seawall::TimePoint now) {
+  Sample sample = metrics.sample();
+  const auto listed = registry.services_at(now);
+  for (std::size_t i = 0; i < kUpstreams; ++i) {
+    sample.services[i].breaker = upstreams[i]->breaker.state();
+    for (const auto& service : listed) {
+      if (service.name != upstreams[i]->name) continue;
+      sample.services[i].instances = service.instances.size();
+      for (const auto& instance : service.instances) {
+        if (takes_calls(*this, instance, now)) ++sample.services[i].healthy_instances;
+      }
+    }
+  }
+  return sample;
+}
+
+http::Task<> App::keep_house(http::Loop& loop) {
+  auto next_sample = std::chrono::steady_clock::now();
+  do {
+    const auto now = seawall::Clock::now();
+    registry.tick_at(now);
+    if (std::chrono::steady_clock::now() < next_sample) continue;
+    history.add(sample(now));
+    next_sample += std::chrono::seconds(1);
+  } while (co_await http::pause(loop, std::chrono::milliseconds(200)));
+}
+
+bool takes_calls(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now) {
+  if (!instance.status.healthy()) return false;
+  const auto breaker = app.instance_breakers.of(instance.slot, instance.generation).snapshot_at(now);
+  return breaker.state != seawall::BreakerState::kOpen || breaker.retry_after <= seawall::Duration(0);
+}

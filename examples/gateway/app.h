@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// App: what the gateway keeps between requests. Everything here is shared by all loops; the Seawall parts are made for
+// that, and the rest has a lock of its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/history.h"
+#include "gateway/metrics.h"
+#include "gateway/options.h"
+#include "seawall/circuit_breaker.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/service_registry.h"
+#include "seawall/sliding_window.h"
+
+inline constexpr std::array<std::string_view, kUpstreams> kUpstreamNames = {"trading", "gamification", "social",
+                                                                            "user"};
+
+// One service behind the gateway.
+struct Upstream {
+  std::string name;
+  seawall::Service instances;
+  seawall::SlidingWindow limit;
+  seawall::CircuitBreaker breaker;  // of the service: sees the final outcome of each request
+};
+
+// One breaker for each instance, in the instance's slot of the registry. A new process in a slot starts afresh.
+class InstanceBreakers {
+ public:
+  InstanceBreakers(std::size_t slots, const seawall::CircuitBreakerConfig& config);
+  seawall::CircuitBreaker& of(std::uint32_t slot, std::uint64_t generation);
+  seawall::CircuitBreaker& of(const seawall::Pick& pick) { return of(pick.slot, pick.generation); }
+
+ private:
+  struct Slot {
+    explicit Slot(const seawall::CircuitBreakerConfig& config) : breaker(config) {}
+    std::atomic<std::uint64_t> generation{0};
+    seawall::CircuitBreaker breaker;
+  };
+  std::vector<std::unique_ptr<Slot>> slots_;
+};
+
+struct App {
+  explicit App(Options given);
+
+  Upstream* find(std::string_view name);
+  // Users (and addresses) with a request in the last period; counted at most once a second.
+  std::size_t active_users(seawall::TimePoint now);
+  // Ends leases every 200 ms and takes a sample for the dashboard every second, for ever.
+  http::Task<> keep_house(http::Loop& loop);
+  Sample sample(seawall::TimePoint now);
+
+  const Options options;
+  const seawall::TimePoint started = seawall::Clock::now();
+  seawall::ServiceRegistry registry;
+  seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
+  seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
+  InstanceBreakers instance_breakers;
+  std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
+  Metrics metrics;
+  History history;
+
+ private:
+  std::atomic<std::int64_t> users_counted_at_{INT64_MIN};
+  std::atomic<std::size_t> users_{0};
+};
+
+// How an instance is listed: alive by the registry, and its own breaker lets calls through or is ready for a probe.
+bool takes_calls(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/exchange.h"
+
+#include <algorithm>
+#include <charconv>
+
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::string_view> values_of(const http::Headers& headers, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (const auto& [key, value] : headers) {
+    if (http::same_name(key, name)) values.push_back(value);
+  }
+  return values;
+}
+
+seawall::Extracted extract_trace(const http::Headers& headers) {
+  auto& ids = seawall::IdGenerator::this_thread();
+  return seawall::extract(values_of(headers, "traceparent"), values_of(headers, "tracestate"), ids);
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Exchange::Exchange(const http::Request& incoming)
+    : request(incoming),
+      start(seawall::Clock::now()),
+      correlation(seawall::CorrelationId::accept_or_generate(incoming.headers.get("X-Correlation-ID"),
+                                                             seawall::IdGenerator::this_thread())),
+      trace(extract_trace(incoming.headers)) {}
+
+std::string Exchange::trace_id() const {
+  std::array<char, 32> text;
+  return std::string(trace.context.format_trace_id(text));
+}
+
+http::Request Exchange::outgoing() const {
+  http::Request out;
+  out.method = request.method == "HEAD" ? "GET" : request.method;
+  out.target = request.target;
+  out.body = request.body;
+  std::string forwarded;
+  for (const auto& [name, value] : request.headers) {
+    if (http::same_name(name, "X-Forwarded-For")) {
+      forwarded += value + ", ";
+    } else if (!http::same_name(name, "traceparent") && !http::same_name(name, "tracestate") &&
+               !http::same_name(name, "X-Correlation-ID")) {
+      out.headers.add(name, value);
+    }
+  }
+  if (request.peer) out.headers.add("X-Forwarded-For", forwarded + request.peer->address());
+  out.headers.add("X-Correlation-ID", correlation.view());
+  std::array<char, seawall::TraceContext::kTextSize> parent;
+  out.headers.add("traceparent", trace.context.child(seawall::IdGenerator::this_thread()).format(parent));
+  if (!trace.state.empty()) {
+    std::string state(trace.state.text_size(), '\0');
+    trace.state.format(state);
+    out.headers.add("tracestate", state);
+  }
+  return out;
+}
+
+std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+http::Response reply(const Exchange&, int status, json body) { return http::Response::json(status, to_text(body)); }
+
+http::Response refuse(const Exchange& exchange, int status, std::string_view message, json more) {
+  more["success"] = false;
+  more["message"] = message;
+  more["correlation_id"] = exchange.correlation.view();
+  return http::Response::json(status, to_text(more));
+}
+
+http::Response refuse(const Exchange& exchange, const Fault& fault) {
+  return refuse(exchange, 400, fault.message, {{"field", fault.field}});
+}
+
+std::int64_t retry_seconds(seawall::Duration wait) noexcept {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t ns = std::clamp<std::int64_t>(wait.count(), 1, std::int64_t{86'400} * kSecond);
+  return (ns + kSecond - 1) / kSecond;
+}
+
+double accept_quality(std::string_view accept, std::string_view type) noexcept {
+  while (!accept.empty()) {
+    const std::size_t end = std::min(accept.find(','), accept.size());
+    std::string_view item = accept.substr(0, end);
+    accept.remove_prefix(std::min(end + 1, accept.size()));
+    const std::size_t parameters = std::min(item.find(';'), item.size());
+    if (!http::same_name(trimmed(item.substr(0, parameters)), type)) continue;
+    const std::size_t q = item.find("q=", parameters);
+    double quality = 1;
+    if (q != std::string_view::npos) std::from_chars(item.data() + q + 2, item.data() + item.size(), quality);
+    return quality;
+  }
+  return 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Exchange: one request on its way through the gateway, with the names it goes by, and the answers it can get.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/validation.h"
+#include "http/server.h"
+#include "seawall/time.h"
+#include "seawall/trace/correlation_id.h"
+#include "seawall/trace_context.h"
+
+class Exchange {
+ public:
+  // Takes correlation id and trace from the request, or makes new ones.
+  explicit Exchange(const http::Request& request);
+
+  const http::Request& request;
+  const seawall::TimePoint start;
+  const seawall::CorrelationId correlation;
+  const seawall::Extracted trace;
+  std::vector<std::string_view> segments;  // what the {} of the route's path matched
+
+  std::string trace_id() const;
+  // As it leaves for the upstream, under a span of its own.
+  http::Request outgoing() const;
+};
+
+std::string to_text(const nlohmann::json& value);
+
+http::Response reply(const Exchange& exchange, int status, nlohmann::json body);
+// An error body: {success: false, message, correlation_id} and what `more` adds.
+http::Response refuse(const Exchange& exchange, int status, std::string_view message,
+                      nlohmann::json more = nlohmann::json::object());
+http::Response refuse(const Exchange& exchange, const Fault& fault);  // 400 that names the field
+
+// Whole seconds, rounded up: at least 1, so that nobody comes back at once.
+std::int64_t retry_seconds(seawall::Duration wait) noexcept;
+
+// The q that an Accept header gives to a media type that it names; 0 when it does not name it.
+double accept_quality(std::string_view accept, std::string_view type) noexcept;

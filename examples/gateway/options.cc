@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/options.h"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+seawall::Quota quota(const Arguments& arguments, const std::string& name, QuotaText fallback) {
+  const QuotaText given = arguments.quota(name, fallback);
+  const auto made = seawall::Quota::make(given.permits, given.period);
+  if (!made) throw std::invalid_argument(name + ": " + std::string(made.error().message.view()));
+  return made.value();
+}
+
+void add_upstream(Options& options, const std::string& given) {
+  const std::size_t equals = given.find('=');
+  if (equals == std::string::npos) throw std::invalid_argument("--upstream: '" + given + "' is not NAME=HOST:PORT");
+  try {
+    options.upstreams[given.substr(0, equals)].push_back(http::parse_endpoint(given.substr(equals + 1)));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("--upstream: ") + error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<OptionSpec> option_specs() {
+  return {
+      {"--host", "address to listen on (127.0.0.1)"},
+      {"--port", "port to listen on, 0 takes a free one (8000)"},
+      {"--threads", "event loops, one thread each (number of processors)"},
+      {"--user-limit", "requests of one user, as PERMITS/PERIOD (200/60s)"},
+      {"--service-limit", "requests to one service (1000/60s)"},
+      {"--open-duration", "how long an open breaker waits before it tries again (30s)"},
+      {"--upstream-timeout", "limit for a whole upstream call, connecting and retrying included (2s)"},
+      {"--read-timeout", "limit for a client to send a header, and a body (10s)"},
+      {"--idle-timeout", "how long a connection without a request stays open (60s)"},
+      {"--cors-origin", "web origin that may call the gateway; may be repeated"},
+      {"--redis", "HOST:PORT of a Redis that gateways share"},
+      {"--test-endpoints", "serve /test/*", false},
+      {"--no-seawall", "for benchmarks: the same proxy without limits, breakers, registry and metrics", false},
+      {"--upstream", "with --no-seawall: NAME=HOST:PORT of an instance; may be repeated"},
+      {"--help", "this text", false},
+  };
+}
+
+Options parse_options(const Arguments& arguments) {
+  if (arguments.has("--redis")) {
+    throw std::invalid_argument("--redis: this build has no Redis support; run without it");
+  }
+  Options options{
+      .server = {},
+      .user_limit = quota(arguments, "--user-limit", {200, seconds(60)}),
+      .service_limit = quota(arguments, "--service-limit", {1000, seconds(60)}),
+      .open_duration = arguments.duration("--open-duration", seconds(30), milliseconds(1)),
+      .upstream_timeout = arguments.duration("--upstream-timeout", seconds(2), milliseconds(1)),
+      .cors_origins = arguments.all("--cors-origin"),
+      .admin_token = {},
+      .test_endpoints = arguments.has("--test-endpoints"),
+      .no_seawall = arguments.has("--no-seawall"),
+      .upstreams = {},
+  };
+  const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  options.server.host = arguments.text("--host", "127.0.0.1");
+  options.server.port = static_cast<std::uint16_t>(arguments.number("--port", 8000, 0, 65535));
+  options.server.threads = static_cast<std::size_t>(arguments.number("--threads", cores, 1, 1024));
+  options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
+  options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
+  if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
+  for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
+  if (!options.upstreams.empty() && !options.no_seawall) {
+    throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");
+  }
+  return options;
+}

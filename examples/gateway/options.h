@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// The gateway's command line, checked.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/arguments.h"
+#include "http/server.h"
+#include "seawall/quota.h"
+
+struct Options {
+  http::ServerOptions server;
+  seawall::Quota user_limit;
+  seawall::Quota service_limit;
+  std::chrono::nanoseconds open_duration;
+  std::chrono::nanoseconds upstream_timeout;
+  std::vector<std::string> cors_origins;
+  std::string admin_token;  // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
+  bool test_endpoints = false;
+  bool no_seawall = false;
+  std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall
+};
+
+// Throws std::invalid_argument with a message that names the option.
+Options parse_options(const Arguments& arguments);
+std::vector<OptionSpec> option_specs();

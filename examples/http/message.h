@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// HTTP messages as plain structs: what handlers and the upstream client exchange. No Beast here.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace http {
+
+// Compares header names and tokens: ASCII letters without regard to case.
+bool same_name(std::string_view a, std::string_view b) noexcept;
+
+// Header fields in the order of the message. Names compare without regard to case.
+class Headers {
+ public:
+  using Field = std::pair<std::string, std::string>;
+
+  void add(std::string_view name, std::string_view value) { fields_.emplace_back(name, value); }
+  void set(std::string_view name, std::string_view value);  // replaces every field of that name
+  void remove(std::string_view name);
+  const std::string* find(std::string_view name) const noexcept;  // the first of that name, or null
+  std::string_view get(std::string_view name) const noexcept;     // its value, or an empty text
+  std::size_t count(std::string_view name) const noexcept;
+
+  auto begin() const noexcept { return fields_.begin(); }
+  auto end() const noexcept { return fields_.end(); }
+  void clear() noexcept { fields_.clear(); }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+// The other end of the connection that a request came in on.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  virtual const std::string& address() const noexcept = 0;
+  virtual bool loopback() const noexcept = 0;
+  // Calls `action` once, on this connection's thread, if the client goes away before the next call of on_gone.
+  // An empty action stops the watch. A client that already sent its next request is not watched.
+  virtual void on_gone(std::function<void()> action) = 0;
+};
+
+struct Request {
+  std::string method;
+  std::string target;  // origin form, "/path?query", or "*"
+  Headers headers;
+  std::string body;
+  Peer* peer = nullptr;
+
+  std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find('?')); }
+  std::string_view query() const noexcept;
+  // The raw value of a query parameter, percent escapes left as they are; nothing when it is missing.
+  std::optional<std::string_view> parameter(std::string_view name) const noexcept;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;  // without Content-Length and Connection, which the server adds
+  std::string body;
+  bool close = false;  // close the connection after this response
+
+  static Response json(int status, std::string body);
+};
+
+std::string_view reason_phrase(int status) noexcept;
+
+}  // namespace http

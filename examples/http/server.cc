@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: MIT
+#include "http/server.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+#include <unordered_set>
+
+#include "http/deadline.h"
+#include "http/wire.h"
+
+namespace http {
+
+namespace beast = boost::beast;
+using Parser = beast::http::request_parser<beast::http::string_body>;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// A request that is not answered by the handler: the status to refuse it with, 0 for "close without a word".
+struct Refusal {
+  int status = 0;
+  std::string message;
+};
+
+std::string response_text(const Response& response, bool head, bool keep_alive) {
+  const bool bodiless = response.status == 204 || response.status == 304;
+  std::string text;
+  text.reserve(512 + response.body.size());
+  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  text.append(reason_phrase(response.status)).append("\r\n");
+  for (const auto& [name, value] : response.headers) append_field(text, name, value);
+  if (!bodiless) append_field(text, "Content-Length", std::to_string(response.body.size()));
+  append_field(text, "Connection", keep_alive ? "keep-alive" : "close");
+  text.append("\r\n");
+  if (!head && !bodiless) text.append(response.body);
+  return text;
+}
+
+// What Beast's parser accepts and a proxy must not: it could be read in two ways further on (RFC 9112, 6.1 and 3.2).
+std::string_view framing_fault(const Request& request, unsigned version) {
+  const std::size_t encodings = request.headers.count("Transfer-Encoding");
+  if (encodings > 0 && request.headers.count("Content-Length") > 0) return "both Content-Length and Transfer-Encoding";
+  if (encodings > 1 || (encodings == 1 && !same_name(request.headers.get("Transfer-Encoding"), "chunked"))) {
+    return "the only Transfer-Encoding understood is chunked";
+  }
+  if (encodings == 1 && version < 11) return "Transfer-Encoding needs HTTP/1.1";
+  if (version != 10 && version != 11) return "the HTTP version is neither 1.0 nor 1.1";
+  if (request.headers.count("Host") > 1) return "more than one Host";
+  if (version == 11 && request.headers.count("Host") == 0) return "Host is missing";
+  if (request.target.empty() || (request.target[0] != '/' && request.target != "*")) return "the target is not a path";
+  return {};
+}
+
+// "http://host/path" becomes "/path": absolute form must be accepted (RFC 9112, 3.2.2).
+std::string origin_form(std::string_view target) {
+  if (!target.starts_with("http://") && !target.starts_with("https://")) return std::string(target);
+  const std::size_t path = target.find('/', target.find("//") + 2);
+  return path == std::string_view::npos ? "/" : std::string(target.substr(path));
+}
+
+void take_head(const Parser& parser, Request& request) {
+  const auto& head = parser.get();
+  request.method = std::string_view(head.method_string());
+  request.target = origin_form(head.target());
+  request.headers.clear();
+  for (const auto& field : head) request.headers.add(std::string_view(field.name_string()), field.value());
+}
+
+Refusal refusal_of(const ErrorCode& error, bool expired, bool in_body) {
+  if (expired) return {408, in_body ? "the body did not arrive in time" : "the header did not arrive in time"};
+  if (error == beast::http::error::header_limit || error == beast::http::error::buffer_overflow) {
+    return {431, "the header section is too large"};
+  }
+  if (error == beast::http::error::body_limit) return {413, "the body is too large"};
+  if (error.category() == asio::error::get_system_category()) return {};
+  return {400, "malformed HTTP: " + error.message()};
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, Handler handler, Refuse refuse)
+      : options_(std::move(options)), handler_(std::move(handler)), refuse_(std::move(refuse)) {
+    for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
+      lanes_.push_back(std::make_unique<Lane>(i));
+    }
+    listen();
+  }
+
+  class Session;
+  // A loop and the connections on it.
+  struct Lane {
+    explicit Lane(std::size_t number) : loop(number) {}
+    std::unordered_set<Session*> sessions;
+    Loop loop;  // after sessions: its coroutines hold sessions, which sign off when they go
+  };
+
+  void listen();
+  void run();
+  Task<> accept();
+  Task<> stop();
+  void ask_to_stop() {
+    if (stop_asked_.exchange(true)) return;
+    asio::co_spawn(
+        lanes_[0]->loop.context, [this] { return stop(); }, asio::detached);
+  }
+  bool stopping() const noexcept {
+    return stopping_.load(std::memory_order_relaxed);  // Relaxed: a flag that publishes nothing else.
+  }
+
+  ServerOptions options_;
+  Handler handler_;
+  Refuse refuse_;
+  std::function<Task<>(Loop&)> before_stop_;
+  std::string url_;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stop_asked_{false};
+  std::atomic<std::size_t> open_sessions_{0};
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<asio::basic_socket_acceptor<tcp, Executor>> acceptor_;
+};
+
+// One client connection, from accept to close. Lives on its lane's thread.
+class Server::Impl::Session : public Peer, public std::enable_shared_from_this<Session> {
+ public:
+  Session(Impl& server, Lane& lane, Socket socket)
+      : server_(server),
+        lane_(lane),
+        socket_(std::move(socket)),
+        deadline_(lane.loop.context.get_executor(), [this] { on_deadline(); }) {
+    ErrorCode error;
+    const auto remote = socket_.remote_endpoint(error).address();
+    address_ = remote.to_string();
+    loopback_ = remote.is_loopback() || (remote.is_v6() && remote.to_v6().is_v4_mapped() &&
+                                         asio::ip::make_address_v4(asio::ip::v4_mapped, remote.to_v6()).is_loopback());
+    socket_.set_option(tcp::no_delay(true), error);
+    lane_.sessions.insert(this);
+  }
+  ~Session() override {
+    lane_.sessions.erase(this);
+    // Relaxed: a counter that stop() polls.
+    server_.open_sessions_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  Task<> run();
+  void finish_if_idle() {
+    if (idle_) close();
+  }
+
+  const std::string& address() const noexcept override { return address_; }
+  bool loopback() const noexcept override { return loopback_; }
+  void on_gone(std::function<void()> action) override;
+
+ private:
+  Task<bool> wait_for_request();
+  Task<bool> read(Parser& parser, Request& request, Refusal& refusal);
+  Task<Response> answer(Request& request);
+  Task<bool> write(const std::string& text);
+  Task<> linger();
+
+  void set_deadline(std::chrono::nanoseconds from_now) { deadline_.set(Clock::now() + from_now); }
+  void on_deadline() {
+    if (!reading_) return close();
+    // Reading ends, writing stays possible: the answer is a 408. Shutdown also stops a read that starts later.
+    ErrorCode ignored;
+    socket_.shutdown(tcp::socket::shutdown_receive, ignored);
+    socket_.cancel(ignored);
+  }
+  void close() {
+    ErrorCode ignored;
+    socket_.close(ignored);
+  }
+
+  Impl& server_;
+  Lane& lane_;
+  Socket socket_;
+  beast::flat_buffer buffer_{128 * 1024};
+  std::string address_;
+  bool loopback_ = false;
+  bool idle_ = false;     // waiting for the first byte of a request
+  bool reading_ = false;  // an expired deadline is answered with 408
+  bool watching_ = false;
+  std::function<void()> gone_;
+  Deadline deadline_;  // last: its action uses the members above
+};
+
+Task<> Server::Impl::Session::run() {
+  while (co_await wait_for_request()) {
+    Parser parser;
+    Request request;
+    Refusal refusal;
+    request.peer = this;
+    Response response;
+    bool keep_alive = false;
+    if (co_await read(parser, request, refusal)) {
+      keep_alive = parser.get().keep_alive();
+      request.body = std::move(parser.get().body());
+      response = co_await answer(request);
+      gone_ = nullptr;
+    } else if (refusal.status != 0) {
+      response = server_.refuse_(request, refusal.status, refusal.message);
+    } else {
+      break;
+    }
+    keep_alive = keep_alive && !response.close && !server_.stopping();
+    set_deadline(server_.options_.read_timeout);
+    if (!co_await write(response_text(response, request.method == "HEAD", keep_alive))) break;
+    if (!keep_alive) {
+      co_await linger();
+      break;
+    }
+  }
+  deadline_.clear();
+  close();
+}
+
+Task<bool> Server::Impl::Session::wait_for_request() {
+  if (buffer_.size() > 0) co_return true;  // pipelined
+  if (server_.stopping()) co_return false;
+  ErrorCode error;
+  set_deadline(server_.options_.idle_timeout);
+  idle_ = true;
+  const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
+  idle_ = false;
+  buffer_.commit(got);
+  co_return !error && !deadline_.expired();
+}
+
+Task<bool> Server::Impl::Session::read(Parser& parser, Request& request, Refusal& refusal) {
+  ErrorCode error;
+  parser.header_limit(static_cast<std::uint32_t>(server_.options_.header_limit));
+  parser.body_limit(server_.options_.body_limit);
+  set_deadline(server_.options_.read_timeout);
+  reading_ = true;
+  co_await beast::http::async_read_header(socket_, buffer_, parser, into(error));
+  take_head(parser, request);
+  const bool has_header = !error;
+  if (has_header) {
+    if (const std::string_view fault = framing_fault(request, parser.get().version()); !fault.empty()) {
+      refusal = {400, "malformed HTTP: " + std::string(fault)};
+      co_return false;
+    }
+    if (const std::string* expect = request.headers.find("Expect"); expect && parser.get().version() == 11) {
+      if (!same_name(*expect, "100-continue")) {
+        refusal = {417, "the only expectation understood is 100-continue"};
+        co_return false;
+      }
+      if (!parser.is_done() && buffer_.size() == 0 && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+    }
+    set_deadline(server_.options_.read_timeout);
+    co_await beast::http::async_read(socket_, buffer_, parser, into(error));
+  }
+  reading_ = false;
+  if (error || deadline_.expired()) {
+    refusal = refusal_of(error, deadline_.expired(), has_header);
+    co_return false;
+  }
+  deadline_.clear();
+  co_return true;
+}
+
+Task<Response> Server::Impl::Session::answer(Request& request) {
+  std::string failure;
+  try {
+    co_return co_await server_.handler_(request, lane_.loop);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  std::fprintf(stderr, "error: %s %s: %s\n", request.method.c_str(), std::string(request.path()).c_str(),
+               failure.c_str());
+  co_return server_.refuse_(request, 500, "internal error");
+}
+
+Task<bool> Server::Impl::Session::write(const std::string& text) {
+  ErrorCode error;
+  reading_ = false;
+  co_await asio::async_write(socket_, asio::buffer(text), into(error));
+  co_return !error;
+}
+
+// Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way: say that we are
+// done, then read on for a moment.
+Task<> Server::Impl::Session::linger() {
+  ErrorCode error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  set_deadline(std::chrono::seconds(2));
+  std::size_t left = 4 * 1024 * 1024;
+  buffer_.clear();
+  while (!error && left > 0) {
+    const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(16 * 1024), into(error));
+    left -= std::min(left, got);
+  }
+}
+
+void Server::Impl::Session::on_gone(std::function<void()> action) {
+  gone_ = std::move(action);
+  if (!gone_ || watching_ || buffer_.size() > 0) return;
+  watching_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
+    self->watching_ = false;
+    if (error || !self->gone_ || look_at(self->socket_) != PeerState::kClosed) return;
+    std::exchange(self->gone_, nullptr)();
+  });
+}
+
+void Server::Impl::listen() {
+  const tcp::endpoint endpoint(to_address(options_.host), options_.port);
+  const bool ipv6 = endpoint.address().is_v6();
+  const std::string host = ipv6 ? "[" + options_.host + "]" : options_.host;
+  acceptor_ = std::make_unique<asio::basic_socket_acceptor<tcp, Executor>>(lanes_[0]->loop.context.get_executor());
+  try {
+    acceptor_->open(endpoint.protocol());
+    // Lets a restart listen while connections of the last run linger; a port in use stays in use.
+    acceptor_->set_option(asio::socket_base::reuse_address(true));
+    acceptor_->bind(endpoint);
+    acceptor_->listen(4096);
+  } catch (const boost::system::system_error& error) {
+    throw std::runtime_error("cannot listen on " + host + ":" + std::to_string(options_.port) + ": " +
+                             error.code().message());
+  }
+  port_ = acceptor_->local_endpoint().port();
+  url_ = "http://" + host + ":" + std::to_string(port_);
+}
+
+// Connections go to the loops in turn. One listening socket, without SO_REUSEPORT, so that a second gateway on the same
+// port fails loudly.
+Task<> Server::Impl::accept() {
+  for (std::size_t next = 0; !stopping(); ++next) {
+    Lane& lane = *lanes_[next % lanes_.size()];
+    Socket socket(lane.loop.context.get_executor());
+    ErrorCode error;
+    co_await acceptor_->async_accept(socket, into(error));
+    if (error == asio::error::operation_aborted || !acceptor_->is_open()) break;
+    if (error) {  // out of files, most likely: give others time to close some
+      co_await pause(lanes_[0]->loop, std::chrono::milliseconds(50));
+      continue;
+    }
+    // Relaxed: a counter that stop() polls.
+    open_sessions_.fetch_add(1, std::memory_order_relaxed);
+    asio::post(lane.loop.context, [this, &lane, socket = std::move(socket)]() mutable {
+      auto session = std::make_shared<Session>(*this, lane, std::move(socket));
+      asio::co_spawn(
+          lane.loop.context, [session] { return session->run(); }, asio::detached);
+    });
+  }
+}
+
+Task<> Server::Impl::stop() {
+  if (before_stop_) co_await before_stop_(lanes_[0]->loop);
+  stopping_.store(true, std::memory_order_relaxed);  // Relaxed: see stopping().
+  ErrorCode ignored;
+  acceptor_->close(ignored);
+  for (auto& lane : lanes_) {
+    asio::post(lane->loop.context, [&lane = *lane] {
+      const std::vector<Session*> sessions(lane.sessions.begin(), lane.sessions.end());
+      for (Session* session : sessions) session->finish_if_idle();
+    });
+  }
+  const auto give_up = Clock::now() + options_.drain_timeout;
+  // Relaxed: the sessions' own data is not read.
+  while (open_sessions_.load(std::memory_order_relaxed) > 0 && Clock::now() < give_up) {
+    co_await pause(lanes_[0]->loop, std::chrono::milliseconds(10));
+  }
+  for (auto& lane : lanes_) lane->loop.context.stop();
+}
+
+void Server::Impl::run() {
+  asio::basic_signal_set<Executor> signals(lanes_[0]->loop.context.get_executor(), SIGTERM, SIGINT);
+  signals.async_wait([this](const ErrorCode& error, int) {
+    if (!error) ask_to_stop();
+  });
+  asio::co_spawn(
+      lanes_[0]->loop.context, [this] { return accept(); }, asio::detached);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < lanes_.size(); ++i) {
+    threads.emplace_back([&lane = *lanes_[i]] {
+      const auto work = asio::make_work_guard(lane.loop.context);
+      lane.loop.context.run();
+    });
+  }
+  const auto work = asio::make_work_guard(lanes_[0]->loop.context);
+  lanes_[0]->loop.context.run();
+  for (auto& thread : threads) thread.join();
+}
+
+Server::Server(ServerOptions options, Handler handler, Refuse refuse)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler), std::move(refuse))) {}
+Server::~Server() = default;
+
+std::string Server::url() const { return impl_->url_; }
+std::uint16_t Server::port() const noexcept { return impl_->port_; }
+std::size_t Server::size() const noexcept { return impl_->lanes_.size(); }
+Loop& Server::loop(std::size_t index) noexcept { return impl_->lanes_[index]->loop; }
+void Server::run() { impl_->run(); }
+void Server::stop() { impl_->ask_to_stop(); }
+void Server::before_stop(std::function<Task<>(Loop&)> work) { impl_->before_stop_ = std::move(work); }
+
+void Server::spawn(Loop& loop, std::function<Task<>()> work) {
+  // The function object lives in the outer coroutine: a lambda's captures must outlast the coroutine it starts.
+  asio::co_spawn(
+      loop.context, [](std::function<Task<>()> task) -> Task<> { co_await task(); }(std::move(work)), asio::detached);
+}
+
+Task<bool> pause(Loop& loop, std::chrono::nanoseconds duration) {
+  Timer timer(loop.context.get_executor());
+  timer.expires_after(duration);
+  ErrorCode error;
+  co_await timer.async_wait(into(error));
+  co_return !error;
+}
+
+void raise_open_file_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace http

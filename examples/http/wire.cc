@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "http/wire.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <cerrno>
+#include <charconv>
+#include <stdexcept>
+
+#include "http/client.h"
+
+namespace http {
+
+asio::ip::address to_address(const std::string& host) {
+  ErrorCode error;
+  const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
+  if (error) throw std::invalid_argument("'" + host + "' is not an IP address");
+  return address;
+}
+
+PeerState look_at(Socket& socket) noexcept {
+  char byte;
+  const auto got = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) return PeerState::kHasData;
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return PeerState::kQuiet;
+  return PeerState::kClosed;
+}
+
+bool has_token(std::string_view list, std::string_view token) noexcept {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    std::string_view item = list.substr(0, end);
+    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+    if (same_name(item, token)) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
+bool hop_by_hop(std::string_view name, std::string_view connection) noexcept {
+  for (const char* field : {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
+                            "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
+    if (same_name(name, field)) return true;
+  }
+  return has_token(connection, name);
+}
+
+Endpoint parse_endpoint(std::string_view url) {
+  const std::string given(url);
+  constexpr std::string_view kScheme = "http://";
+  if (url.starts_with(kScheme)) url.remove_prefix(kScheme.size());
+  while (url.ends_with('/')) url.remove_suffix(1);
+  const std::size_t colon = url.rfind(':');
+  unsigned port = 0;
+  if (colon != std::string_view::npos) {
+    const char* end = url.data() + url.size();
+    const auto [at, failed] = std::from_chars(url.data() + colon + 1, end, port);
+    if (failed != std::errc() || at != end) port = 0;
+  }
+  if (port < 1 || port > 65535) throw std::invalid_argument("'" + given + "' is not http://HOST:PORT");
+  Endpoint endpoint{std::string(url.substr(0, colon)), static_cast<std::uint16_t>(port)};
+  if (endpoint.host.starts_with('[') && endpoint.host.ends_with(']')) {
+    endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
+  }
+  static_cast<void>(to_address(endpoint.host));
+  return endpoint;
+}
+
+}  // namespace http
