@@ -10,7 +10,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "seawall/algorithm/breaker_word.h"
+#include "seawall/circuit_breaker.h"
 #include "seawall/histogram.h"
 
 inline constexpr std::size_t kUpstreams = 4;

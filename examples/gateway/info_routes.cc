@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// What the gateway tells about itself.
+#include <nlohmann/json.hpp>
+
+#include "common/text.h"
+#include "gateway/page.h"
+#include "gateway/routes.h"
+
+using nlohmann::json;
+
+namespace {
+
+json instance_json(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now) {
+  const auto breaker = app.instance_breakers.of(instance.slot, instance.generation).snapshot_at(now);
+  json metadata = json::object();
+  for (const auto& [name, value] : instance.metadata) metadata[name] = value;
+  return {{"id", instance.id},
+          {"host", instance.host},
+          {"port", instance.port},
+          {"healthy", takes_calls(app, instance, now)},
+          {"state", instance.status.state()},
+          {"weight", instance.weight},
+          {"circuit_breaker", seawall::to_string(breaker.state)},
+          {"in_flight", instance.in_flight},
+          {"metadata", std::move(metadata)}};
+}
+
+json service_json(App& app, const seawall::ServiceInfo& service, seawall::TimePoint now) {
+  const seawall::InstanceInfo* address = service.instances.empty() ? nullptr : &service.instances.front();
+  bool healthy = false;
+  json instances = json::array();
+  for (const auto& instance : service.instances) {
+    if (!healthy && takes_calls(app, instance, now)) {
+      healthy = true;
+      address = &instance;
+    }
+    instances.push_back(instance_json(app, instance, now));
+  }
+  return {{"host", address ? json(address->host) : json()},
+          {"port", address ? json(address->port) : json()},
+          {"healthy", healthy},
+          {"instances", std::move(instances)}};
+}
+
+json services_json(App& app, seawall::TimePoint now) {
+  json services = json::object();
+  for (const auto& service : app.registry.services_at(now)) services[service.name] = service_json(app, service, now);
+  return services;
+}
+
+std::size_t healthy_instances(const json& service) {
+  std::size_t healthy = 0;
+  for (const auto& instance : service.at("instances")) healthy += instance.at("healthy").get<bool>() ? 1 : 0;
+  return healthy;
+}
+
+struct Health {
+  json services = json::object();
+  bool healthy = true;
+};
+
+Health health_of(App& app, seawall::TimePoint now) {
+  Health health;
+  const json listed = services_json(app, now);
+  for (auto& upstream : app.upstreams) {
+    const auto breaker = upstream->breaker.snapshot_at(now);
+    const std::size_t instances = healthy_instances(listed.at(upstream->name));
+    health.healthy = health.healthy && instances > 0 && breaker.state == seawall::BreakerState::kClosed;
+    health.services[upstream->name] = {{"circuit_breaker", seawall::to_string(breaker.state)},
+                                       {"failure_count", breaker.failure_count},
+                                       {"healthy_instances", instances}};
+  }
+  return health;
+}
+
+json business_json(App& app, const Sample& now, seawall::TimePoint at) {
+  return {{"requests_total", now.requests},         {"trades_executed", now.trades},
+          {"users_active", app.active_users(at)},   {"users_registered", app.metrics.users_registered->value()},
+          {"revenue_generated", now.revenue},       {"errors_total", now.errors},
+          {"rate_limited_total", now.rate_limited}, {"unavailable_total", now.unavailable}};
+}
+
+// The gauges that say how things are now.
+void set_gauges(App& app, seawall::TimePoint now) {
+  using seawall::BreakerState;
+  for (auto& upstream : app.upstreams) {
+    const BreakerState is = upstream->breaker.state();
+    for (const BreakerState state : {BreakerState::kClosed, BreakerState::kOpen, BreakerState::kHalfOpen}) {
+      app.metrics.breaker_state.with({upstream->name, seawall::to_string(state)}).set(state == is ? 1 : 0);
+    }
+  }
+  for (const auto& service : app.registry.services_at(now)) {
+    if (!app.find(service.name)) continue;  // names come from outside; series are for ever
+    std::size_t healthy = 0;
+    std::int64_t in_flight = 0;
+    for (const auto& instance : service.instances) {
+      healthy += takes_calls(app, instance, now) ? 1 : 0;
+      in_flight += instance.in_flight;
+    }
+    app.metrics.instances.with({service.name, "true"}).set(static_cast<double>(healthy));
+    app.metrics.instances.with({service.name, "false"}).set(static_cast<double>(service.instances.size() - healthy));
+    app.metrics.in_flight.with({service.name}).set(static_cast<double>(in_flight));
+  }
+  app.metrics.active_users->set(static_cast<double>(app.active_users(now)));
+}
+
+json metrics_json(App& app, const Exchange& exchange) {
+  json breakers = json::object();
+  for (auto& upstream : app.upstreams) breakers[upstream->name] = seawall::to_string(upstream->breaker.state());
+  const Sample now = app.metrics.sample();
+  json metrics = business_json(app, now, exchange.start);
+  metrics["families"] = json::parse(app.metrics.registry.to_json()).at("families");
+  return {
+      {"success", true},
+      {"timestamp", timestamp()},
+      {"metrics", std::move(metrics)},
+      {"circuit_breakers", std::move(breakers)},
+      {"rate_limiting", {{"active_users", app.active_users(exchange.start)}, {"total_tracked_requests", now.proxied}}},
+      {"message", "Metrics"}};
+}
+
+}  // namespace
+
+http::Response root_route(App& app, const Exchange& exchange) {
+  json endpoints = {{"health", "/health"},
+                    {"services", "/services"},
+                    {"dashboard", "/dashboard"},
+                    {"history", "/dashboard/history"},
+                    {"metrics", "/metrics"},
+                    {"trade", "/api/v1/trading/execute"},
+                    {"profile", "/api/v1/gamification/user/{id}/profile"},
+                    {"feed", "/api/v1/social/feed"},
+                    {"register", "/api/v1/users/register"}};
+  if (app.options.test_endpoints) endpoints["test_rate_limit"] = "/test/rate-limit";
+  return reply(
+      exchange, 200,
+      {{"success", true},
+       {"message", "AstraTrade gateway on Seawall"},
+       {"version", SEAWALL_GATEWAY_VERSION},
+       {"features",
+        {"circuit_breaker", "rate_limiting", "service_registry", "metrics", "trace_context", "correlation_id"}},
+       {"endpoints", std::move(endpoints)},
+       {"timestamp", timestamp()}});
+}
+
+http::Response health_route(App& app, const Exchange& exchange) {
+  Health health = health_of(app, exchange.start);
+  return reply(exchange, 200,
+               {{"success", true},
+                {"timestamp", timestamp()},
+                {"status", health.healthy ? "healthy" : "degraded"},
+                {"infrastructure", {{"redis", "disabled"}, {"service_registry", "in_process"}}},
+                {"services", std::move(health.services)},
+                {"message", health.healthy ? "All services are healthy" : "Some services need attention"}});
+}
+
+http::Response services_route(App& app, const Exchange& exchange) {
+  json services = services_json(app, exchange.start);
+  const std::string count = std::to_string(services.size());
+  return reply(exchange, 200,
+               {{"success", true},
+                {"timestamp", timestamp()},
+                {"services", std::move(services)},
+                {"message", count + " services known"}});
+}
+
+http::Response dashboard_route(App& app, const Exchange& exchange) {
+  const std::string_view accept = exchange.request.headers.get("Accept");
+  const double html = accept_quality(accept, "text/html");
+  if (html > 0 && html >= accept_quality(accept, "application/json")) {
+    http::Response page;
+    page.headers.add("Content-Type", "text/html; charset=utf-8");
+    page.headers.add("Cache-Control", "no-cache");
+    page.headers.add("Vary", "Accept");
+    page.body = dashboard_page();
+    return page;
+  }
+  const Sample now = app.metrics.sample();
+  const std::chrono::duration<double> uptime = exchange.start - app.started;
+  auto response = reply(exchange, 200,
+                        {{"success", true},
+                         {"data",
+                          {{"timestamp", timestamp()},
+                           {"uptime_seconds", uptime.count()},
+                           {"metrics", business_json(app, now, exchange.start)},
+                           {"kpis", app.history.kpis(now)},
+                           {"status", health_of(app, exchange.start).healthy ? "healthy" : "degraded"}}},
+                         {"message", "Dashboard"}});
+  response.headers.add("Vary", "Accept");
+  return response;
+}
+
+http::Response history_route(App& app, const Exchange& exchange) {
+  std::int64_t after = INT64_MIN;
+  if (const auto given = exchange.request.parameter("after")) {
+    const auto number = to_integer(*given);
+    if (!number) return refuse(exchange, Fault{"after", "after must be an integer, in Unix seconds"});
+    after = *number;
+  }
+  return reply(exchange, 200,
+               {{"success", true}, {"data", app.history.to_json(after)}, {"message", "One sample a second"}});
+}
+
+http::Response metrics_route(App& app, const Exchange& exchange) {
+  set_gauges(app, exchange.start);
+  const auto format = seawall::negotiate(exchange.request.headers.get("Accept"));
+  if (format == seawall::Exposition::kJson) {
+    auto response = reply(exchange, 200, metrics_json(app, exchange));
+    response.headers.add("Vary", "Accept");
+    return response;
+  }
+  http::Response response;
+  response.headers.add("Content-Type", seawall::content_type(format));
+  response.headers.add("Vary", "Accept");
+  response.body = app.metrics.registry.render(format);
+  return response;
+}

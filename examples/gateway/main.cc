@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// seawall-gateway: a reverse proxy in front of AstraTrade's services, built on Seawall. Begin with proxy.cc.
+#include <cstdio>
+#include <stdexcept>
+
+#include "gateway/routes.h"
+
+namespace {
+
+int serve(const Options& options) {
+  App app(options);
+  Router router(app);
+  http::Server server(
+      options.server, [&router](http::Request& request, http::Loop& loop) { return router.handle(request, loop); },
+      [&router](const http::Request& request, int status, const std::string& message) {
+        return router.refuse_unread(request, status, message);
+      });
+  if (!options.no_seawall) server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
+  std::printf("listening on %s\n", server.url().c_str());
+  std::fflush(stdout);
+  server.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const Arguments arguments(argc, argv, option_specs());
+    if (arguments.has("--help")) {
+      std::printf("usage: seawall-gateway [options]\n%s", arguments.help().c_str());
+      return 0;
+    }
+    const Options options = parse_options(arguments);
+    http::raise_open_file_limit();
+    return serve(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "seawall-gateway: %s\n", error.what());
+    return 2;
+  }
+}

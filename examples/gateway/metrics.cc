@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/metrics.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "gateway/app.h"
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kMethodNames = {"GET",    "HEAD",    "POST",  "PUT",
+                                                          "DELETE", "OPTIONS", "PATCH", "other"};
+
+template <class T>
+T made(seawall::Result<T> result) {
+  if (!result) throw std::logic_error(std::string(result.error().message.view()));
+  return std::move(result).value();
+}
+
+}  // namespace
+
+void RouteCounters::count(std::string_view method, int status) {
+  const auto found = std::find(kMethodNames.begin(), kMethodNames.end() - 1, method);
+  const std::size_t code = status > 0 && status < static_cast<int>(kCodes) ? static_cast<std::size_t>(status) : 0;
+  auto& slot = known_[static_cast<std::size_t>(found - kMethodNames.begin())][code];
+  // Acquire, with the release below: the counter was made before it was published.
+  seawall::Counter* counter = slot.load(std::memory_order_acquire);
+  if (!counter) {
+    counter = &family_.with({route_, *found, std::to_string(code)});
+    slot.store(counter, std::memory_order_release);
+  }
+  counter->add();
+}
+
+Metrics::Metrics()
+    : breaker_state(made(registry.gauge("gateway_circuit_breaker_state",
+                                        "1 for the state that the breaker of a service is in.", {"service", "state"}))),
+      instances(
+          made(registry.gauge("gateway_instances", "Instances by whether they take calls.", {"service", "healthy"}))),
+      in_flight(made(registry.gauge("gateway_upstream_in_flight", "Calls on their way.", {"service"}))),
+      http_requests_(
+          made(registry.counter("gateway_http_requests_total", "Requests answered.", {"route", "method", "code"}))) {
+  const auto limited = made(registry.counter("gateway_rate_limited_total",
+                                             "Requests refused by a limit: the user's or the service's.", {"scope"}));
+  user_limited = &limited.with({"user"});
+  service_limited = &limited.with({"service"});
+  const auto unavailable =
+      made(registry.counter("gateway_unavailable_total", "Requests refused with 503, by reason.", {"reason"}));
+  breaker_open = &unavailable.with({"circuit_breaker"});
+  no_instance = &unavailable.with({"no_instance"});
+  const auto trades = made(registry.counter("gateway_trades_total", "Trades executed.", {"kind"}));
+  trades_live = &trades.with({"live"});
+  trades_mock = &trades.with({"mock"});
+  revenue = &made(registry.counter("gateway_revenue_total", "Fees of all trades.", {},
+                                   {.units_per_one = static_cast<std::int64_t>(1 / kRevenueUnit)}))
+                 .get();
+  users_registered = &made(registry.counter("gateway_users_registered_total", "Users registered.")).get();
+  active_users =
+      &made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
+
+  const auto duration = made(registry.histogram("gateway_upstream_duration_seconds",
+                                                "Time of upstream calls that ended, retries included.", {"service"}));
+  const auto calls =
+      made(registry.counter("gateway_upstream_calls_total", "Upstream calls by outcome.", {"service", "outcome"}));
+  const auto retries = made(registry.counter("gateway_upstream_retries_total",
+                                             "Requests that went to a second instance, nothing having been sent to the "
+                                             "first.",
+                                             {"service"}));
+  for (std::size_t i = 0; i < kUpstreams; ++i) {
+    const std::string_view name = kUpstreamNames[i];
+    upstreams[i] = {&duration.with({name}), &calls.with({name, "success"}), &calls.with({name, "failure"}),
+                    &calls.with({name, "ignored"}), &retries.with({name})};
+  }
+}
+
+RouteCounters& Metrics::route(const std::string& label) {
+  for (auto& [known, counters] : routes_) {
+    if (known == label) return *counters;
+  }
+  routes_.emplace_back(label, std::make_unique<RouteCounters>(http_requests_, label));
+  return *routes_.back().second;
+}
+
+Sample Metrics::sample() const {
+  Sample sample;
+  sample.time =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  sample.at = std::chrono::steady_clock::now();
+  sample.requests = requests.value();
+  sample.proxied = proxied.value();
+  sample.errors = errors.value();
+  sample.trades = trades_live->value() + trades_mock->value();
+  sample.revenue = static_cast<double>(revenue->value()) * kRevenueUnit;
+  sample.rate_limited = user_limited->value() + service_limited->value();
+  sample.unavailable = breaker_open->value() + no_instance->value();
+  for (std::size_t i = 0; i < kUpstreams; ++i) {
+    const auto measured = upstreams[i].duration->snapshot();
+    sample.services[i].calls = measured.count;
+    sample.services[i].seconds = measured.sum;
+    if (i == 0) {
+      sample.latency = measured;
+      continue;
+    }
+    for (std::size_t b = 0; b < measured.buckets.size(); ++b) sample.latency.buckets[b] += measured.buckets[b];
+    sample.latency.count += measured.count;
+    sample.latency.sum += measured.sum;
+  }
+  return sample;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// How a request passes the gateway: limits, breaker, choice of an instance, upstream call, report. This is the page to
+// read first.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "gateway/routes.h"
+
+using http::CallStatus;
+using seawall::Outcome;
+using seawall::TimePoint;
+
+namespace {
+
+// Both limits are charged, or neither.
+struct Charged {
+  seawall::Decision user;
+  seawall::Decision service;
+  bool allowed() const { return user.allowed && service.allowed; }
+};
+
+Charged charge(App& app, Upstream& upstream, const std::string& user, TimePoint now) {
+  Charged charged{app.user_limit.try_acquire_at(user, now), {}};
+  if (!charged.user.allowed) {
+    charged.service = upstream.limit.peek_at(now);
+    return charged;
+  }
+  charged.service = upstream.limit.try_acquire_at(now);
+  if (!charged.service.allowed) app.user_limit.refund_at(user, now, charged.user.charge);
+  return charged;
+}
+
+void refund(App& app, Upstream& upstream, const std::string& user, Charged& charged, TimePoint now) {
+  charged.user.remaining += app.user_limit.refund_at(user, now, charged.user.charge);
+  charged.service.remaining += upstream.limit.refund_at(now, charged.service.charge);
+}
+
+// An instance to call, with the leave of its own breaker.
+struct Choice {
+  seawall::Pick pick;
+  seawall::Ticket ticket;
+};
+
+// Passes over instances whose breaker refuses; `wait` becomes the shortest time after which one of them may not.
+std::optional<Choice> choose(App& app, Upstream& upstream, std::vector<std::uint32_t>& excluded,
+                             seawall::Duration& wait, TimePoint now) {
+  while (auto pick = upstream.instances.pick_at(now, excluded)) {
+    auto ticket = app.instance_breakers.of(*pick).try_acquire_at(now);
+    if (ticket) return Choice{*pick, std::move(ticket)};
+    wait = std::min(wait, ticket.retry_after());
+    excluded.push_back(pick->slot);
+    upstream.instances.done(pick->ticket, Outcome::kIgnored);
+  }
+  return std::nullopt;
+}
+
+Outcome outcome_of(const http::CallResult& result) {
+  if (result.status == CallStatus::kAborted) return Outcome::kIgnored;  // the client left: says nothing about anyone
+  if (result.status != CallStatus::kAnswered || result.response.status >= 500) return Outcome::kFailure;
+  return result.response.status >= 400 ? Outcome::kIgnored : Outcome::kSuccess;
+}
+
+// One call, or two when the first instance was sent nothing (connection refused): each counts for its instance.
+// Nothing when no instance could be chosen.
+http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, const UpstreamMetrics& metrics,
+                                                 const Exchange& exchange, http::Loop& loop, seawall::Duration& wait) {
+  const http::Request outgoing = exchange.outgoing();
+  const auto deadline = std::chrono::steady_clock::now() + app.options.upstream_timeout;
+  std::vector<std::uint32_t> excluded;
+  std::optional<http::CallResult> result;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto choice = choose(app, upstream, excluded, wait, seawall::Clock::now());
+    if (!choice) break;
+    if (attempt > 0) metrics.retries->add();
+    const http::Endpoint endpoint{std::string(choice->pick.host.view()), choice->pick.port};
+    result = co_await loop.client.call(endpoint, outgoing, deadline, exchange.request.peer);
+    const Outcome outcome = outcome_of(*result);
+    choice->ticket.report(outcome);
+    upstream.instances.done(choice->pick.ticket, outcome);
+    if (result->status != CallStatus::kNotSent) break;
+    excluded.push_back(choice->pick.slot);
+  }
+  co_return result;
+}
+
+http::Response refuse_limited(const Exchange& exchange, const Charged& charged, const Upstream& upstream) {
+  const bool users = !charged.user.allowed;
+  const seawall::Decision& refusal = users ? charged.user : charged.service;
+  auto response =
+      refuse(exchange, 429,
+             users ? "rate limit of the user exceeded" : "rate limit of the service " + upstream.name + " exceeded",
+             {{"limit", users ? "user" : "service"}});
+  response.headers.add("Retry-After", std::to_string(retry_seconds(refusal.retry_after)));
+  return response;
+}
+
+http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upstream, seawall::Duration wait,
+                                  TimePoint now) {
+  auto response = refuse(exchange, 503, "the " + upstream.name + " service is temporarily unavailable",
+                         {{"service", upstream.name},
+                          {"circuit_breaker_state", seawall::to_string(upstream.breaker.snapshot_at(now).state)}});
+  response.headers.add("Retry-After", std::to_string(retry_seconds(wait)));
+  return response;
+}
+
+http::Response answer(const Exchange& exchange, const Upstream& upstream, http::CallResult& result) {
+  switch (result.status) {
+    case CallStatus::kAnswered:
+      return std::move(result.response);
+    case CallStatus::kTimeout:
+      return refuse(exchange, 504, "the " + upstream.name + " service did not answer in time");
+    case CallStatus::kAborted:
+      return refuse(exchange, 499, "the client went away");
+    default:
+      return refuse(exchange, 502,
+                    "the " + upstream.name + " service could not be reached: " + http::to_string(result.status));
+  }
+}
+
+// What the business counts: trades with their fees, and new users.
+void count_business(App& app, std::size_t service, const http::Response& response) {
+  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  const auto data = body.find("data");
+  if (!body.is_object() || data == body.end() || !data->is_object()) return;
+  if (kUpstreamNames[service] == "user" && response.status == 201) app.metrics.users_registered->add();
+  if (kUpstreamNames[service] != "trading" || response.status != 200) return;
+  const bool mock = data->contains("service_type") && (*data)["service_type"] == "mock";
+  (mock ? app.metrics.trades_mock : app.metrics.trades_live)->add();
+  const auto fee = data->find("fee");
+  if (fee == data->end() || !fee->is_number()) return;
+  const double units = std::clamp(fee->get<double>() / kRevenueUnit, 0.0, 1e15);
+  app.metrics.revenue->add(std::llround(units));
+}
+
+void count_call(const UpstreamMetrics& metrics, Outcome outcome, seawall::Duration duration) {
+  metrics.duration->observe(duration);
+  (outcome == Outcome::kSuccess   ? metrics.calls_answered
+   : outcome == Outcome::kFailure ? metrics.calls_failed
+                                  : metrics.calls_cancelled)
+      ->add();
+}
+
+}  // namespace
+
+http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchange, http::Loop& loop) {
+  Upstream& upstream = *app.upstreams[service];
+  const UpstreamMetrics& metrics = app.metrics.upstreams[service];
+  app.metrics.proxied.add();
+
+  const auto key = user_key(exchange);
+  if (const auto* fault = std::get_if<Fault>(&key)) co_return refuse(exchange, *fault);
+  const std::string& user = std::get<std::string>(key);
+
+  // Limits.
+  Charged charged = charge(app, upstream, user, exchange.start);
+  const auto with_limits = [&](http::Response response) {
+    add_rate_limit_headers(response, {{"user", &app.options.user_limit, charged.user},
+                                      {"service", &app.options.service_limit, charged.service}});
+    return response;
+  };
+  if (!charged.allowed()) {
+    (charged.user.allowed ? app.metrics.service_limited : app.metrics.user_limited)->add();
+    co_return with_limits(refuse_limited(exchange, charged, upstream));
+  }
+  if (const auto fault = check_input(service, exchange)) co_return with_limits(refuse(exchange, *fault));
+
+  // Breaker of the service.
+  auto ticket = upstream.breaker.try_acquire_at(exchange.start);
+  if (!ticket) {
+    app.metrics.breaker_open->add();
+    refund(app, upstream, user, charged, exchange.start);
+    co_return with_limits(refuse_unavailable(exchange, upstream, ticket.retry_after(), exchange.start));
+  }
+
+  // Instance and call. A request that finds no instance was never made: the ticket is cancelled, the limits refunded.
+  seawall::Duration wait = seawall::Decision::kNever;
+  auto result = co_await call(app, upstream, metrics, exchange, loop, wait);
+  const TimePoint now = seawall::Clock::now();
+  if (!result) {
+    app.metrics.no_instance->add();
+    ticket.cancel();
+    if (wait == seawall::Decision::kNever) wait = std::chrono::seconds(1);  // an instance may register any moment
+    refund(app, upstream, user, charged, now);
+    co_return with_limits(refuse_unavailable(exchange, upstream, wait, now));
+  }
+
+  // Report.
+  const Outcome outcome = outcome_of(*result);
+  ticket.report_at(outcome, now);
+  count_call(metrics, outcome, now - exchange.start);
+  http::Response response = answer(exchange, upstream, *result);
+  if (response.status == 500 || response.status == 502 || response.status == 504) app.metrics.errors.add();
+  if (outcome == Outcome::kSuccess && exchange.request.method == "POST") count_business(app, service, response);
+  co_return with_limits(std::move(response));
+}
