@@ -2,67 +2,103 @@
 #include "options.h"
 
 #include <algorithm>
-
-#include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <type_traits>
+#include <utility>
 
 namespace seawall::capi {
 namespace {
 
 using Json = nlohmann::json;
 
-Error bad(std::string_view key, std::string_view expected, const Json& given) {
-  Message m("option ");
-  m.append(key).append(": expected ").append(expected).append(", not ").append(given.dump());
-  return {Code::kInvalidArgument, m};
+template <class Target>
+constexpr std::string_view expected() {
+  if constexpr (std::is_same_v<Target, bool>) return "true or false";
+  if constexpr (std::is_same_v<Target, double>) return "a number";
+  if constexpr (std::is_same_v<Target, std::string>) return "a string";
+  return "an integer that fits";
 }
 
-template <class Integer>
-bool fits(const Json& value) {
-  if (value.is_number_unsigned())
-    return value.get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<Integer>::max()};
-  if (!value.is_number_integer()) return false;
-  const auto number = value.get<std::int64_t>();
-  if constexpr (std::is_unsigned_v<Integer>) {
-    return number >= 0 && static_cast<std::uint64_t>(number) <= std::numeric_limits<Integer>::max();
-  } else {
-    return number >= std::numeric_limits<Integer>::min() && number <= std::numeric_limits<Integer>::max();
+template <class Target, class Value>
+constexpr bool suits(const Value& value) {
+  if constexpr (std::is_same_v<Target, Value>) return true;
+  if constexpr (std::is_integral_v<Value> && !std::is_same_v<Value, bool>) {
+    if constexpr (std::is_same_v<Target, double>) return true;
+    if constexpr (std::is_integral_v<Target> && !std::is_same_v<Target, bool>) return std::in_range<Target>(value);
   }
+  return false;
 }
 
-struct Store {
-  std::string_view key;
-  const Json& value;
+// Receives the events of the JSON parser; each answers whether to go on. No document is built: destroying one
+// allocates, which must not happen when memory has run out.
+class Reader {
+ public:
+  explicit Reader(std::initializer_list<OptionField> fields) : fields_(fields) {}
 
-  template <class T>
-  Result<void> operator()(T* target) const {
-    if constexpr (std::is_same_v<T, bool>) {
-      if (!value.is_boolean()) return bad(key, "true or false", value);
-    } else if constexpr (std::is_same_v<T, std::string>) {
-      if (!value.is_string()) return bad(key, "a string", value);
-    } else if constexpr (std::is_same_v<T, double>) {
-      if (!value.is_number()) return bad(key, "a number", value);
-    } else {
-      if (!fits<T>(value)) return bad(key, "an integer that fits", value);
-    }
-    *target = value.get<T>();
-    return {};
+  Result<void> result() const { return failed_ ? Result<void>(error_) : Result<void>(); }
+
+  bool start_object(std::size_t) { return inside_ ? refuse("an object") : (inside_ = true); }
+  bool end_object() { return true; }
+  bool start_array(std::size_t) { return refuse("an array"); }
+  bool end_array() { return true; }
+
+  bool key(std::string& name) {
+    field_ = std::find_if(fields_.begin(), fields_.end(), [&](const OptionField& f) { return f.name == name; });
+    return field_ != fields_.end() || fail(Message("unknown option ").append(name));
   }
+
+  bool null() { return refuse("null"); }
+  bool boolean(bool value) { return store(value, value ? "true" : "false"); }
+  bool number_integer(std::int64_t value) { return store(value, std::to_string(value)); }
+  bool number_unsigned(std::uint64_t value) { return store(value, std::to_string(value)); }
+  bool number_float(double value, const std::string& text) { return store(value, text); }
+  bool string(std::string& value) { return store(value, "\"" + value + "\""); }
+  bool binary(Json::binary_t&) { return refuse("binary"); }
+
+  bool parse_error(std::size_t position, const std::string&, const Json::exception&) {
+    return fail(Message("options: no valid JSON at byte ").append(static_cast<std::int64_t>(position)));
+  }
+
+ private:
+  template <class Value>
+  bool store(const Value& value, std::string_view given) {
+    if (!inside_) return refuse(given);
+    return std::visit(
+        [&]<class Target>(Target* target) {
+          if (!suits<Target>(value)) return refuse(given);
+          if constexpr (std::is_convertible_v<Value, Target>) *target = static_cast<Target>(value);
+          return true;
+        },
+        field_->target);
+  }
+
+  bool refuse(std::string_view given) {
+    if (!inside_) return fail("options: expected one JSON object");
+    const auto want = std::visit([]<class Target>(Target*) { return expected<Target>(); }, field_->target);
+    return fail(
+        Message("option ").append(field_->name).append(": expected ").append(want).append(", not ").append(given));
+  }
+
+  bool fail(const Message& why) {
+    error_ = {Code::kInvalidArgument, why};
+    failed_ = true;
+    return false;
+  }
+
+  std::initializer_list<OptionField> fields_;
+  const OptionField* field_ = nullptr;  // the one whose value comes next
+  bool inside_ = false;
+  bool failed_ = false;
+  Error error_{Code::kInvalidArgument, {}};
 };
 
 }  // namespace
 
 Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields) {
-  const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!parsed.is_object()) return Error{Code::kInvalidArgument, "options: expected one JSON object"};
-  for (const auto& item : parsed.items()) {
-    const std::string& key = item.key();
-    const auto* field = std::find_if(fields.begin(), fields.end(), [&](const OptionField& f) { return f.name == key; });
-    if (field == fields.end()) return Error{Code::kInvalidArgument, Message("unknown option ").append(key)};
-    if (auto stored = std::visit(Store{key, item.value()}, field->target); !stored) return stored;
-  }
-  return {};
+  Reader reader(fields);
+  Json::sax_parse(json, &reader);
+  return reader.result();
 }
 
 }  // namespace seawall::capi

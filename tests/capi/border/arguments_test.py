@@ -93,17 +93,32 @@ class Arguments(unittest.TestCase):
                         self.assertEqual(answer, _ffi.SEAWALL_E_WRONG_HANDLE, f"{name} with a {kind}")
             call(kind + "_free", [handle])
 
-    def test_creation_from_text_that_is_no_json(self):
+    def refused(self, maker: str, text: bytes) -> str:
+        """The message with which `maker` refuses this text."""
+        handle = ctypes.c_void_p(1)
+        given = {ctypes.c_char_p: text, ctypes.c_size_t: len(text), ctypes.c_int64: _ffi.SEAWALL_NOW}
+        error = _ffi.seawall_error(struct_size=ctypes.sizeof(_ffi.seawall_error))
+        pointers = {OUT_HANDLE: ctypes.byref(handle), ctypes.POINTER(_ffi.seawall_error): ctypes.byref(error)}
+        arguments = [pointers[k] if k in pointers else given.get(k) for k in _ffi.FUNCTIONS[maker][1]]
+        self.assertEqual(call(maker, arguments), _ffi.SEAWALL_E_INVALID_ARGUMENT, (maker, text[:60]))
+        self.assertIsNone(handle.value, f"{maker} left *out on failure")
+        self.assertTrue(error.message, f"{maker} says nothing about {text[:60]!r}")
+        return error.message.decode()
+
+    def test_creation_from_text_that_is_no_json_object(self):
         for maker in kinds().values():
-            for text in (b"", b"{", b"[]", b"null", b'{"no such key": 1}', b"\xff\xfe", b"{}{}", b"[" * 100_000):
-                handle = ctypes.c_void_p(1)
-                given = {ctypes.c_char_p: text, ctypes.c_size_t: len(text), ctypes.c_int64: _ffi.SEAWALL_NOW}
-                error = _ffi.seawall_error(struct_size=ctypes.sizeof(_ffi.seawall_error))
-                pointers = {OUT_HANDLE: ctypes.byref(handle), ctypes.POINTER(_ffi.seawall_error): ctypes.byref(error)}
-                arguments = [pointers[k] if k in pointers else given.get(k) for k in _ffi.FUNCTIONS[maker][1]]
-                self.assertEqual(call(maker, arguments), _ffi.SEAWALL_E_INVALID_ARGUMENT, (maker, text[:20]))
-                self.assertIsNone(handle.value, f"{maker} left *out on failure")
-                self.assertTrue(error.message, f"{maker} says nothing about {text[:20]!r}")
+            for text in (b"", b"{", b"[]", b"1", b"null", b"\xff\xfe", b"{}{}", b'{"a":1,}', b"[" * 100_000):
+                self.refused(maker, text)
+
+    def test_creation_from_json_names_the_key_that_is_wrong(self):
+        for kind, maker in kinds().items():
+            self.assertIn("no_such_key", self.refused(maker, b'{"no_such_key": 1}'))
+            for field, field_kind in getattr(_ffi, kind + "_options")._fields_:
+                if field == "struct_size" or field.startswith("reserved") or field_kind not in INTEGERS:
+                    continue
+                for value in ("true", "null", '"1"', "1.5", "[1]", "{}", str(2**64), str(-(2**63) - 1)):
+                    said = self.refused(maker, f'{{"{field}": {value}}}'.encode())
+                    self.assertIn(field, said, (maker, value))
 
     def test_options_of_other_sizes(self):
         """A struct_size of 0 is refused; a longer struct is read when what we do not know is zero, else refused."""
