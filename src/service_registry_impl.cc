@@ -26,7 +26,7 @@ std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_
 
 ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch)
     : directory(unsigned_of(options.max_services), unsigned_of(options.max_instances),
-                unsigned_of(options.max_instances_per_service)),
+                unsigned_of(options.max_instances_per_service), static_cast<std::uint64_t>(epoch)),
       options_(options),
       rule_{options.lease.count(), options.tick_tolerance.count()},
       last_tick_(epoch),

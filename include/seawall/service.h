@@ -48,7 +48,7 @@ class FixedText {
 
  private:
   friend class Service;
-  std::size_t size_ = 0;
+  std::uint16_t size_ = 0;
   std::array<char, kBytes> text_;
 };
 
@@ -180,8 +180,8 @@ inline bool Service::copy(const detail::ListEntry& entry, Pick& pick) const noex
   const std::uint64_t address = detail::seen(record.address);
   pick.slot = static_cast<std::uint32_t>(address >> 32);
   pick.port = static_cast<std::uint16_t>(address >> 16);
-  pick.id.size_ = std::min<std::size_t>(address >> 8 & 0xff, record.id.kBytes - 1);
-  pick.host.size_ = address & 0xff;
+  pick.id.size_ = static_cast<std::uint16_t>(address >> 8 & 0x3f);  // never more than there is room for
+  pick.host.size_ = static_cast<std::uint16_t>(address & 0xff);
   record.id.load(pick.id.text_.data(), pick.id.size_);
   record.host.load(pick.host.text_.data(), pick.host.size_);
   pick.generation = detail::seen(record.stamp);

@@ -87,7 +87,8 @@ class ServiceDirectory {
   static constexpr std::uint32_t kMaxRecords = 65535;
 
   // One record more than instances, so that an instance is replaced without a moment of absence.
-  ServiceDirectory(std::uint32_t services, std::uint32_t instances, std::uint32_t list_capacity)
+  // `seed` spreads where the rounds start, so that not every gateway's first call goes to the same instance.
+  ServiceDirectory(std::uint32_t services, std::uint32_t instances, std::uint32_t list_capacity, std::uint64_t seed)
       : services_(services),
         records_count_(instances + 1),
         list_words_(list_capacity + 1),
@@ -95,7 +96,9 @@ class ServiceDirectory {
         lists_(new Word[std::size_t{services} * kBuffers * list_words_]()),
         records_(new InstanceRecord[records_count_]),
         cursors_(new Word[padded(services) * kStripes]()),
-        flights_(new Word[padded(records_count_) * kStripes]()) {}
+        flights_(new Word[padded(records_count_) * kStripes]()) {
+    for (std::size_t i = 0; i < padded(services) * kStripes; ++i) show(cursors_[i], mixed(seed + i));
+  }
 
   Word& head(std::uint32_t service) noexcept { return heads_[service]; }
   Word* list(std::uint32_t service, std::uint64_t version) noexcept {
@@ -118,6 +121,12 @@ class ServiceDirectory {
   }
 
  private:
+  // The finaliser of splitmix64, https://prng.di.unimi.it/splitmix64.c
+  static constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+  }
   static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
 
   std::uint32_t services_;
