@@ -7,29 +7,30 @@
 #include <stdint.h>
 
 #include "capi/check.h"
+#include "seawall_c.h"
 
 static int64_t (*now_ns)(void);
-static int32_t (*make_registry)(const char*, size_t, int64_t, void**, void*);
-static void (*free_registry)(void*);
-static int32_t (*new_root)(uint32_t, void*);
+static int32_t (*make_registry)(const char*, size_t, int64_t, seawall_registry**, seawall_error*);
+static void (*free_registry)(seawall_registry*);
+static int32_t (*new_root)(uint32_t, seawall_trace_context*);
 static pthread_barrier_t used, closed;
 
 static void use(void) {
-  void* registry = NULL;
-  unsigned char trace_context[64];
+  seawall_registry* registry = NULL;
+  seawall_trace_context context = SEAWALL_TRACE_CONTEXT_INIT;
   CHECK(now_ns() > 0);
   CHECK(make_registry("{}", 2, now_ns(), &registry, NULL) == 0 && registry != NULL);
   free_registry(registry);
-  CHECK(new_root(1, trace_context) == 0);
+  CHECK(new_root(1, &context) == 0);
 }
 
 /* Only the main thread checks; this one uses the library before and after the host has closed it. */
 static void* outlive(void* unused) {
-  unsigned char trace_context[64];
-  new_root(1, trace_context);
+  seawall_trace_context context = SEAWALL_TRACE_CONTEXT_INIT;
+  new_root(1, &context);
   pthread_barrier_wait(&used);
   pthread_barrier_wait(&closed);
-  new_root(1, trace_context);
+  new_root(1, &context);
   return unused;
 }
 
