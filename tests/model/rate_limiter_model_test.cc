@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+// Random operations in any order of `now` against oracles that keep a log of every admission and add it up each time.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "seawall/keyed_rate_limiter.h"
+#include "support/catch.h"
+
+using namespace std::chrono_literals;
+using namespace seawall;
+using algorithm::Wide;
+
+namespace {
+
+struct Random {
+  std::mt19937_64 engine;
+  std::int64_t below(std::int64_t n) { return static_cast<std::int64_t>(engine() % static_cast<std::uint64_t>(n)); }
+};
+
+// Time that mostly goes on in steps of the period's size, sometimes stands still, and sometimes steps back.
+struct Time {
+  std::int64_t now = 0;
+  void move(Random& random, Duration period) {
+    const std::int64_t span = std::max<std::int64_t>(period.count(), 1);
+    switch (random.below(8)) {
+      case 0:
+        now = std::max<std::int64_t>(0, now - random.below(span));
+        break;
+      case 1:
+        now += random.below(3 * span);
+        break;
+      case 2:
+      case 3:
+        break;
+      default:
+        now += random.below(span / 8 + 1);
+    }
+  }
+};
+
+struct Entry {
+  std::int64_t at = 0;
+  std::int64_t permits = 0;
+  Charge charge;
+};
+
+// Denied at every instant before retry_after (three are tried) and allowed exactly at it, if nothing else happens.
+template <class Limiter>
+void check_retry(Limiter& limiter, std::int64_t now, std::int64_t n, Duration retry, Random& random) {
+  for (const std::int64_t early : {retry.count() - 1, random.below(retry.count()), std::int64_t{0}}) {
+    const Decision before = limiter.peek(now + early, n);
+    if (before.allowed || before.retry_after.count() != retry.count() - early) FAIL("allowed " << early << " early");
+  }
+  if (!limiter.peek(now + retry.count(), n).allowed) FAIL("not allowed at retry_after " << retry.count());
+}
+
+// ---- the window: at most `limit` in the sub-windows that a trailing window can touch
+// ---------------------------------
+
+class WindowOracle {
+ public:
+  WindowOracle(Quota quota, std::int64_t sub_windows, bool refunds_at_once)
+      : quota_(quota), sub_windows_(sub_windows), refunds_at_once_(refunds_at_once) {}
+
+  // SlidingWindow notices every call, a keyed line only those that change it.
+  void notice(std::int64_t now) { latest_ = std::max(latest_, index(now)); }
+  std::int64_t total(std::int64_t now) const {
+    const std::int64_t current = std::max(latest_, index(now));
+    std::int64_t sum = 0;
+    for (const auto& [i, t] : taken_) {
+      if (i + sub_windows_ < current) continue;
+      sum += t.permits;
+      if (!refunds_at_once_ && t.refund_seen_after >= current) sum += t.late_refund;
+    }
+    return sum;
+  }
+  std::int64_t index(std::int64_t now) const {
+    const Wide scaled = Wide{static_cast<std::uint64_t>(now)} * static_cast<std::uint64_t>(sub_windows_);
+    return static_cast<std::int64_t>(scaled / static_cast<std::uint64_t>(quota_.period().count())) + 1;
+  }
+  void take(std::int64_t now, std::int64_t n) {
+    notice(now);
+    taken_[latest_].permits += n;
+  }
+  // The permits given back of n that were charged to sub-window i.
+  std::int64_t refund(std::int64_t now, std::int64_t i, std::int64_t n) {
+    const std::int64_t current = std::max(latest_, index(now));
+    if (i + sub_windows_ < current || taken_.count(i) == 0) return 0;
+    Taken& t = taken_[i];
+    const std::int64_t back = std::min(n, t.permits);
+    t.permits -= back;
+    if (i < current) {
+      t.late_refund = (t.refund_seen_after == current ? t.late_refund : 0) + back;
+      t.refund_seen_after = current;
+    }
+    return back;
+  }
+
+ private:
+  struct Taken {
+    std::int64_t permits = 0;
+    std::int64_t late_refund = 0;  // given back while sub-window refund_seen_after was in progress
+    std::int64_t refund_seen_after = -1;
+  };
+  Quota quota_;
+  std::int64_t sub_windows_;
+  bool refunds_at_once_;
+  std::int64_t latest_ = 0;
+  std::map<std::int64_t, Taken> taken_;
+};
+
+struct SingleWindow {
+  static constexpr bool kKeyed = false;
+  explicit SingleWindow(Quota quota) : limiter(SlidingWindowConfig::make(quota).value(), time_from_ns(0)) {}
+  Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
+  Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(time_from_ns(now), charge); }
+  SlidingWindow limiter;
+};
+
+template <class Limiter>
+struct Keyed {
+  static constexpr bool kKeyed = true;
+  explicit Keyed(Quota quota)
+      : limiter(KeyedRateLimiter<Limiter>::make({.quota = quota, .memory_bytes = 1024}, time_from_ns(0)).value()) {}
+  Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(7, time_from_ns(now), n); }
+  Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(7, time_from_ns(now), n); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(7, time_from_ns(now), charge); }
+  KeyedRateLimiter<Limiter> limiter;
+};
+
+template <class Limiter>
+void window_run(std::uint64_t seed, Quota quota, std::int64_t sub_windows) {
+  INFO("seed " << seed << ", " << quota.permits() << " in " << quota.period().count());
+  Random random{std::mt19937_64(seed)};
+  Limiter limiter(quota);
+  WindowOracle oracle(quota, sub_windows, Limiter::kKeyed);
+  Time time;
+  std::vector<Entry> log;
+  std::int64_t latest = 0;
+  for (int step = 0; step < 400; ++step) {
+    time.move(random, quota.period());
+    const std::int64_t n = random.below(std::min<std::int64_t>(quota.permits() + 1, 1 + quota.permits() / 3 + 1)) + 1;
+    if (!log.empty() && random.below(4) == 0) {
+      Entry& entry = log[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(log.size())))];
+      if (entry.charge.permits == 0) continue;
+      if (!Limiter::kKeyed) oracle.notice(time.now), latest = std::max(latest, time.now);
+      const std::int64_t back =
+          oracle.refund(time.now, static_cast<std::int64_t>(entry.charge.at), entry.charge.permits);
+      REQUIRE(limiter.refund(time.now, entry.charge) == back);
+      entry.permits -= back;
+      entry.charge.permits = 0;
+      continue;
+    }
+    if (!Limiter::kKeyed) oracle.notice(time.now), latest = std::max(latest, time.now);
+    const std::int64_t total = oracle.total(time.now);
+    const Decision decision = limiter.try_acquire(time.now, n);
+    REQUIRE(decision.allowed == (total + n <= quota.permits()));
+    REQUIRE(decision.never() == (n > quota.permits()));
+    REQUIRE(decision.remaining == quota.permits() - total - (decision.allowed ? n : 0));
+    if (!decision.allowed) {
+      if (!decision.never()) check_retry(limiter, time.now, n, decision.retry_after, random);
+      continue;
+    }
+    oracle.take(time.now, n);
+    latest = std::max(latest, time.now);
+    log.push_back({latest, n, decision.charge});
+    // The promise itself, on effective time: no trailing window holds more than the limit.
+    std::int64_t in_window = 0;
+    for (const Entry& e : log) in_window += e.at > latest - quota.period().count() ? e.permits : 0;
+    REQUIRE(in_window <= quota.permits());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the window agrees with a log of admissions and keeps its promise") {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    for (const auto& [permits, period] :
+         {std::pair{1, Duration(60s)}, {10, Duration(60s)}, {7, Duration(997)}, {1000, Duration(1s)}}) {
+      const Quota quota = Quota::make(permits, period).value();
+      window_run<SingleWindow>(seed, quota, 12);
+      window_run<Keyed<SlidingWindow>>(seed, quota, 12);
+    }
+  }
+}
+
+// An adversary who knows the boundaries: a burst just before one, then as much as is let through at every boundary.
+TEST_CASE("an adversary gets the limit in a window and not one more") {
+  const std::int64_t sub = 1'000'000'000;
+  for (std::int64_t offset = 0; offset < 13; ++offset) {
+    SingleWindow limiter(Quota::make(1000, Duration(12 * sub)).value());
+    std::vector<Entry> log;
+    for (std::int64_t tick = 0; tick < 400; ++tick) {
+      const std::int64_t now =
+          (tick / 4) * sub + std::vector<std::int64_t>{0, 1, sub / 2, sub - 1}[static_cast<std::size_t>(tick % 4)];
+      const std::int64_t want = tick % 13 == offset ? 1000 : 1 + (tick * 37) % 400;
+      const Decision seen = limiter.peek(now, 1);
+      const std::int64_t n = std::min(want, seen.remaining);
+      if (n > 0 && limiter.try_acquire(now, n).allowed) log.push_back({now, n, {}});
+    }
+    for (const Entry& last : log) {
+      std::int64_t in_window = 0;
+      for (const Entry& e : log) in_window += e.at <= last.at && e.at > last.at - 12 * sub ? e.permits : 0;
+      REQUIRE(in_window <= 1000);
+    }
+  }
+}
+
+// ---- the bucket: at most burst + rate * interval in every interval that ends now
+// -------------------------------------
+
+namespace {
+
+struct SingleBucket {
+  explicit SingleBucket(Quota quota) : limiter(TokenBucketConfig::make(quota).value(), time_from_ns(0)) {}
+  Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
+  Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(time_from_ns(now), charge); }
+  TokenBucket limiter;
+};
+
+// Arrival curve: n more fit when for each earlier admission the permits since then, and n, stay below burst plus
+// refill. Time is in the bucket's ticks, a permit being `unit` of them.
+class BucketOracle {
+ public:
+  explicit BucketOracle(Quota quota) : quota_(quota), unit_(Wide{1} << algorithm::Gcra::make(quota).value().shift()) {}
+  bool fits(std::int64_t now, std::int64_t n) const {
+    Wide sum = static_cast<std::uint64_t>(n);
+    if (n > quota_.burst()) return false;
+    for (std::size_t i = log_.size(); i-- > 0;) {
+      sum += static_cast<std::uint64_t>(log_[i].permits);
+      const Wide refill = ticks(now) >= ticks(log_[i].at) ? ticks(now) - ticks(log_[i].at) : 0;
+      const Wide behind = ticks(now) >= ticks(log_[i].at) ? 0 : ticks(log_[i].at) - ticks(now);
+      if (sum * unit_ + behind > static_cast<std::uint64_t>(quota_.burst()) * unit_ + refill) return false;
+    }
+    return true;
+  }
+  void take(std::int64_t now, std::int64_t n) { log_.push_back({now, n, {}}); }
+
+ private:
+  Wide ticks(std::int64_t now) const {
+    return Wide{static_cast<std::uint64_t>(now)} * static_cast<std::uint64_t>(quota_.permits()) * unit_ /
+           static_cast<std::uint64_t>(quota_.period().count());
+  }
+  Quota quota_;
+  Wide unit_;
+  std::vector<Entry> log_;
+};
+
+template <class Limiter>
+void bucket_run(std::uint64_t seed, Quota quota) {
+  INFO("seed " << seed << ", " << quota.permits() << " in " << quota.period().count() << " burst " << quota.burst());
+  Random random{std::mt19937_64(seed)};
+  Limiter limiter(quota);
+  BucketOracle oracle(quota);
+  Time time;
+  for (int step = 0; step < 300; ++step) {
+    time.move(random, Duration(quota.period() / 2));
+    const std::int64_t n = random.below(random.below(4) == 0 ? quota.burst() + 2 : 3) + 1;
+    const Decision decision = limiter.try_acquire(time.now, n);
+    REQUIRE(decision.allowed == oracle.fits(time.now, n));
+    REQUIRE(decision.never() == (n > quota.burst()));
+    if (decision.allowed) {
+      oracle.take(time.now, n);
+      if (decision.remaining > 0) REQUIRE(oracle.fits(time.now, decision.remaining));
+      REQUIRE_FALSE(oracle.fits(time.now, decision.remaining + 1));
+    } else if (!decision.never()) {
+      check_retry(limiter, time.now, n, decision.retry_after, random);
+    }
+  }
+}
+
+const std::vector<Quota>& bucket_quotas() {
+  static const std::vector<Quota> all{Quota::make(10, 1s).value(),
+                                      Quota::make(3, 1s, 1).value(),
+                                      Quota::make(200, 60s).value(),
+                                      Quota::make(1, 365 * 24h, 5).value(),
+                                      Quota::make(7, Duration(997), 20).value(),
+                                      Quota::make(1'000'000'000, 1s, 50).value()};
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("the bucket agrees with a log of admissions") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (const Quota& quota : bucket_quotas()) {
+      bucket_run<SingleBucket>(seed, quota);
+      bucket_run<Keyed<TokenBucket>>(seed, quota);
+    }
+  }
+}
+
+// A refund never makes the bucket fuller than if the charge had never been: the twin does not make the charge at all.
+TEST_CASE("one refund, however late, never leaves more than not having asked") {
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    Random random{std::mt19937_64(seed)};
+    const Quota quota = bucket_quotas()[seed % bucket_quotas().size()];
+    SingleBucket limiter(quota);
+    SingleBucket twin(quota);
+    Time time;
+    Charge charge;
+    const std::int64_t charged_step = random.below(20);
+    const std::int64_t refund_step = charged_step + 1 + random.below(20);
+    bool in_debt = false;
+    for (int step = 0; step < 60; ++step) {
+      time.now += random.below(quota.period().count() / (4 * quota.permits()) + 2);
+      if (step == charged_step) {
+        charge = limiter.try_acquire(time.now, 1 + random.below(quota.burst())).charge;
+      } else if (step == refund_step) {
+        limiter.refund(time.now, charge);
+      } else if (limiter.try_acquire(time.now, 1).allowed) {
+        in_debt |= !twin.try_acquire(time.now, 1).allowed;
+      }
+      REQUIRE(limiter.peek(time.now, 0).remaining <= twin.peek(time.now, 0).remaining);
+    }
+    REQUIRE_FALSE(in_debt);
+  }
+}
+
+TEST_CASE("with any refunds, admitted minus refunded stays below burst plus refill") {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    Random random{std::mt19937_64(seed)};
+    const Quota quota = bucket_quotas()[seed % bucket_quotas().size()];
+    SingleBucket limiter(quota);
+    Time time;
+    std::vector<Charge> charges;
+    std::int64_t net = 0;
+    std::int64_t latest = 0;
+    for (int step = 0; step < 400; ++step) {
+      time.move(random, quota.period() / 4);
+      latest = std::max(latest, time.now);
+      if (!charges.empty() && random.below(3) == 0) {
+        const auto which = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(charges.size())));
+        // Whole permits: what is given back in part counts as kept, which only makes the check stricter by one.
+        net -= limiter.refund(time.now, charges[which]) + 1;
+        charges[which].permits = 0;
+      } else if (const Decision d = limiter.try_acquire(time.now, 1 + random.below(quota.burst())); d.allowed) {
+        net += d.charge.permits;
+        charges.push_back(d.charge);
+      }
+      const Wide refill = Wide{static_cast<std::uint64_t>(latest)} * static_cast<std::uint64_t>(quota.permits()) /
+                          static_cast<std::uint64_t>(quota.period().count());
+      REQUIRE(net <= quota.burst() + static_cast<std::int64_t>(refill) + 1);
+    }
+  }
+}
