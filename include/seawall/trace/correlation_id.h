@@ -4,8 +4,8 @@
 //
 // Opaque text of 1 to 128 bytes of A-Z a-z 0-9 . _ -, so it can be echoed into a header, a log line or JSON as it is.
 // A caller's id is kept unchanged or not at all, and never decides anything (sampling, routing). It is not the trace
-// id: callers choose it, and one may name many traces. Where the caller sent none, use of(context), so that one word
-// finds both the logs and the trace.
+// id: callers choose it, and one may name many traces. Where the caller sent none, use of(context.trace_id()), so that
+// one word finds both the logs and the trace.
 //
 // Plain data of 129 bytes, no allocation; exclusive while written.
 //
