@@ -1,2 +1,187 @@
 // SPDX-License-Identifier: MIT
+#include "seawall/circuit_breaker.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
 #include "internal.h"
+#include "options.h"
+
+using seawall::capi::guarded;
+using seawall::capi::instant;
+using seawall::capi::valid;
+
+struct seawall_circuit_breaker : seawall::capi::Handle<0x42726b72> {  // "Brkr"
+  seawall_circuit_breaker(const seawall::CircuitBreakerConfig& config, seawall::TimePoint epoch) : rep(config, epoch) {}
+  seawall::CircuitBreaker rep;
+};
+
+namespace {
+
+using seawall::BreakerReason;
+using seawall::BreakerState;
+using seawall::ReportResult;
+
+static_assert(SEAWALL_BREAKER_DISABLED == static_cast<int>(BreakerState::kDisabled));
+static_assert(SEAWALL_BREAKER_HALF_OPEN == static_cast<int>(BreakerState::kHalfOpen));
+static_assert(SEAWALL_BREAKER_REASON_RESET == static_cast<int>(BreakerReason::kReset));
+static_assert(SEAWALL_BREAKER_REASON_PROBES_LOST == static_cast<int>(BreakerReason::kProbesLost));
+static_assert(SEAWALL_REPORT_LATE == static_cast<int>(ReportResult::kLate));
+static_assert(SEAWALL_REPORT_INVALID_TOKEN == static_cast<int>(ReportResult::kInvalidToken));
+static_assert(SEAWALL_NEVER == seawall::Decision::kNever.count());
+static_assert(sizeof(seawall_circuit_breaker_event) == 24);
+static_assert(sizeof(seawall_circuit_breaker_snapshot) == 64);
+
+int32_t invalid(seawall_error* error, std::string_view why) noexcept {
+  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
+}
+
+int32_t make(const seawall_circuit_breaker_options& given, int64_t now_ns, seawall_circuit_breaker** out,
+             seawall_error* error) {
+  seawall::CircuitBreakerOptions options;
+  const auto count = [](int32_t value, int32_t fallback) { return value != 0 ? value : fallback; };
+  const auto time = [](int64_t ns, seawall::Duration fallback) { return ns != 0 ? seawall::Duration(ns) : fallback; };
+  options.failure_threshold = count(given.failure_threshold, options.failure_threshold);
+  options.open_duration = time(given.open_duration_ns, options.open_duration);
+  options.half_open_max_probes = count(given.half_open_max_probes, options.half_open_max_probes);
+  options.success_threshold = count(given.success_threshold, options.success_threshold);
+  options.probe_lease = time(given.probe_lease_ns, options.probe_lease);
+  const auto config = seawall::CircuitBreakerConfig::make(options);
+  if (!config) return seawall::capi::fail(error, config.error());
+  *out = new seawall_circuit_breaker(config.value(), instant(now_ns));
+  return SEAWALL_OK;
+}
+
+// SEAWALL_NOW reaches the breaker as "ask the clock if you need it".
+struct LazyClock {
+  int64_t now_ns;
+  seawall::TimePoint operator()() const noexcept { return instant(now_ns); }
+};
+
+int32_t administer(seawall_circuit_breaker* breaker, int64_t now_ns,
+                   void (seawall::CircuitBreaker::*verb)(seawall::TimePoint)) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  (breaker->rep.*verb)(instant(now_ns));
+  return SEAWALL_OK;
+}
+
+seawall_circuit_breaker_event event_out(const seawall::CircuitBreakerEvent& event) noexcept {
+  return {static_cast<int32_t>(event.from), static_cast<int32_t>(event.to), static_cast<int32_t>(event.reason),
+          event.generation, seawall::to_ns(event.at)};
+}
+
+}  // namespace
+
+extern "C" {
+
+void seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) noexcept {
+  if (options == nullptr) return;
+  *options = {};
+  options->struct_size = sizeof *options;
+}
+
+int32_t seawall_circuit_breaker_new(const seawall_circuit_breaker_options* options, int64_t now_ns,
+                                    seawall_circuit_breaker** out, seawall_error* error) noexcept {
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  seawall_circuit_breaker_options given{};
+  if (!seawall::capi::read_options(options, given)) return invalid(error, "options: unknown struct_size");
+  return guarded(error, [&] { return make(given, now_ns, out, error); });
+}
+
+int32_t seawall_circuit_breaker_new_from_json(const char* json, size_t size, int64_t now_ns,
+                                              seawall_circuit_breaker** out, seawall_error* error) noexcept {
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  if (!seawall::capi::readable(json, size)) return invalid(error, "json is NULL");
+  return guarded(error, [&] {
+    seawall_circuit_breaker_options given{};
+    const auto read = seawall::capi::read_json_options(seawall::capi::text_in(json, size),
+                                                       {{"failure_threshold", &given.failure_threshold},
+                                                        {"open_duration_ns", &given.open_duration_ns},
+                                                        {"half_open_max_probes", &given.half_open_max_probes},
+                                                        {"success_threshold", &given.success_threshold},
+                                                        {"probe_lease_ns", &given.probe_lease_ns}});
+    return read ? make(given, now_ns, out, error) : seawall::capi::fail(error, read.error());
+  });
+}
+
+void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) noexcept { seawall::capi::free_handle(breaker); }
+
+int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, int64_t now_ns, uint64_t* token,
+                                            int64_t* retry_after_ns) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  if (token == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  auto ticket = breaker->rep.try_acquire_with(LazyClock{now_ns});
+  if (retry_after_ns != nullptr) *retry_after_ns = ticket.retry_after().count();
+  *token = ticket.detach();
+  return *token != 0 ? SEAWALL_BREAKER_ADMITTED : SEAWALL_BREAKER_REFUSED;
+}
+
+int32_t seawall_circuit_breaker_report(seawall_circuit_breaker* breaker, uint64_t token, int32_t outcome,
+                                       int64_t now_ns) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  if (outcome < SEAWALL_OUTCOME_SUCCESS || outcome > SEAWALL_OUTCOME_IGNORED) return SEAWALL_E_INVALID_ARGUMENT;
+  return static_cast<int32_t>(
+      breaker->rep.report_with(LazyClock{now_ns}, token, static_cast<seawall::Outcome>(outcome)));
+}
+
+int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_t token) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  breaker->rep.cancel(token);
+  return SEAWALL_OK;
+}
+
+int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* breaker, int64_t now_ns,
+                                             seawall_circuit_breaker_snapshot* out) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
+  const auto seen = breaker->rep.snapshot_at(instant(now_ns));
+  const auto stats = breaker->rep.stats();
+  out->state = static_cast<int32_t>(seen.state);
+  out->failure_count = seen.failure_count;
+  out->generation = seen.generation;
+  out->trips = seen.trips;
+  out->probes_in_flight = seen.probes_in_flight;
+  out->probe_successes = seen.probe_successes;
+  out->reserved = 0;
+  out->retry_after_ns = seen.retry_after.count();
+  out->late_results = stats.late_results;
+  out->probes_lost = stats.probes_lost;
+  out->lost_events = stats.lost_events;
+  return SEAWALL_OK;
+}
+
+int32_t seawall_circuit_breaker_force_open(seawall_circuit_breaker* breaker, int64_t now_ns) noexcept {
+  return administer(breaker, now_ns, &seawall::CircuitBreaker::force_open_at);
+}
+
+int32_t seawall_circuit_breaker_disable(seawall_circuit_breaker* breaker, int64_t now_ns) noexcept {
+  return administer(breaker, now_ns, &seawall::CircuitBreaker::disable_at);
+}
+
+int32_t seawall_circuit_breaker_reset(seawall_circuit_breaker* breaker, int64_t now_ns) noexcept {
+  return administer(breaker, now_ns, &seawall::CircuitBreaker::reset_at);
+}
+
+int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker* breaker, seawall_circuit_breaker_event* events,
+                                            size_t capacity) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  if (events == nullptr && capacity != 0) return SEAWALL_E_INVALID_ARGUMENT;
+  std::array<seawall::CircuitBreakerEvent, 32> portion;
+  const std::size_t count = breaker->rep.poll_events(std::span(portion).first(std::min(capacity, portion.size())));
+  std::transform(portion.begin(), portion.begin() + static_cast<std::ptrdiff_t>(count), events, event_out);
+  return static_cast<int32_t>(count);
+}
+
+// The views end with a zero byte: they are literals.
+const char* seawall_breaker_state_name(int32_t state) noexcept {
+  return seawall::to_string(static_cast<BreakerState>(state)).data();
+}
+
+const char* seawall_breaker_reason_name(int32_t reason) noexcept {
+  return seawall::to_string(static_cast<BreakerReason>(reason)).data();
+}
+
+}  // extern "C"

@@ -86,6 +86,125 @@ enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME
 
 /* ---- circuit breaker ------------------------------------------------------------------------------------------- */
 
+/* Stops calling a dependency that keeps failing: three failures in a row open it, after open_duration one probe
+ * decides. For each call: try_acquire, the call, report, once. All functions but _free: threads any, do not block,
+ * allocate nothing. While the breaker is closed, SEAWALL_NOW reads no clock. */
+typedef struct seawall_circuit_breaker seawall_circuit_breaker;
+
+enum {
+  SEAWALL_BREAKER_CLOSED = 0,
+  SEAWALL_BREAKER_OPEN = 1,
+  SEAWALL_BREAKER_HALF_OPEN = 2,
+  SEAWALL_BREAKER_FORCED_OPEN = 3,
+  SEAWALL_BREAKER_DISABLED = 4
+};
+/* Why a breaker changed: three failures, break over, probes succeeded, a probe failed, probes not reported within their
+ * lease, and the three calls of an operator. */
+enum {
+  SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD = 1,
+  SEAWALL_BREAKER_REASON_OPEN_ELAPSED = 2,
+  SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED = 3,
+  SEAWALL_BREAKER_REASON_PROBE_FAILED = 4,
+  SEAWALL_BREAKER_REASON_PROBES_LOST = 5,
+  SEAWALL_BREAKER_REASON_FORCED_OPEN = 6,
+  SEAWALL_BREAKER_REASON_DISABLED = 7,
+  SEAWALL_BREAKER_REASON_RESET = 8
+};
+enum { SEAWALL_BREAKER_REFUSED = 0, SEAWALL_BREAKER_ADMITTED = 1 };
+/* What became of a report: LATE when the breaker has moved on since the call was admitted, NOT_COUNTED when it was
+ * admitted while disabled, INVALID_TOKEN when no breaker gave the token out. Only RECORDED can change anything. */
+enum {
+  SEAWALL_REPORT_RECORDED = 0,
+  SEAWALL_REPORT_LATE = 1,
+  SEAWALL_REPORT_NOT_COUNTED = 2,
+  SEAWALL_REPORT_INVALID_TOKEN = 3
+};
+
+typedef struct seawall_circuit_breaker_options {
+  uint32_t struct_size;
+  int32_t failure_threshold;    /* failures in a row that open it, 1 to 1023; default 3 */
+  int64_t open_duration_ns;     /* 1 ms to 366 days; default 30 s; kept to the millisecond, rounded up */
+  int32_t half_open_max_probes; /* probes in flight at once, 1 to 15; default 1 */
+  int32_t success_threshold;    /* successful probes that close it, 1 to 15; default 1 */
+  int64_t probe_lease_ns;       /* 1 ms to 366 days, longer than a call; default 30 s; rounded up to 256 ms */
+} seawall_circuit_breaker_options;
+
+/* One load; the last three are totals, each by itself. Set struct_size before the call. */
+typedef struct seawall_circuit_breaker_snapshot {
+  uint32_t struct_size;
+  int32_t state;         /* SEAWALL_BREAKER_* */
+  int32_t failure_count; /* closed: the run so far; open and half-open: the count that tripped */
+  uint32_t generation;   /* grows by one with each transition, wraps at 131,072 */
+  int32_t trips;         /* openings since it was last closed, at most 15 */
+  int32_t probes_in_flight;
+  int32_t probe_successes;
+  int32_t reserved;
+  int64_t retry_after_ns; /* 0: a call now would be admitted; SEAWALL_NEVER while forced open */
+  uint64_t late_results;
+  uint64_t probes_lost;
+  uint64_t lost_events;
+} seawall_circuit_breaker_snapshot;
+
+/* One transition. This struct never changes. */
+typedef struct seawall_circuit_breaker_event {
+  int32_t from;
+  int32_t to;
+  int32_t reason; /* SEAWALL_BREAKER_REASON_* */
+  uint32_t generation;
+  int64_t at_ns; /* the now_ns of the call that caused it, to the millisecond */
+} seawall_circuit_breaker_event;
+
+/* All defaults, struct_size set. */
+SEAWALL_API void seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) SEAWALL_NOEXCEPT;
+
+/* A closed breaker; the caller owns *out and frees it. options may be NULL. Times are kept from now_ns, for 34 years.
+ * Allocates. Errors: SEAWALL_E_INVALID_ARGUMENT naming the option, SEAWALL_E_NO_MEMORY. */
+SEAWALL_API int32_t seawall_circuit_breaker_new(const seawall_circuit_breaker_options* options, int64_t now_ns,
+                                                seawall_circuit_breaker** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same with options as a JSON object whose keys are the fields above. */
+SEAWALL_API int32_t seawall_circuit_breaker_new_from_json(const char* json, size_t size, int64_t now_ns,
+                                                          seawall_circuit_breaker** out,
+                                                          seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. Tokens that are still out must not be reported any more. */
+SEAWALL_API void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) SEAWALL_NOEXCEPT;
+
+/* May a call go out? SEAWALL_BREAKER_ADMITTED with *token, which the caller reports or cancels once; or
+ * SEAWALL_BREAKER_REFUSED with *token = 0 and, where retry_after_ns is not NULL, the time to wait: while open, nothing
+ * is admitted earlier; while probes are in flight, one is admitted at the latest then. *retry_after_ns is 0 when
+ * admitted. Errors: SEAWALL_E_INVALID_ARGUMENT (token is NULL). */
+SEAWALL_API int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, int64_t now_ns,
+                                                        uint64_t* token, int64_t* retry_after_ns) SEAWALL_NOEXCEPT;
+/* How the call ended: SEAWALL_OUTCOME_*. Answers SEAWALL_REPORT_*. A probe that is never reported is given up after
+ * probe_lease_ns. Errors: SEAWALL_E_INVALID_ARGUMENT (outcome). */
+SEAWALL_API int32_t seawall_circuit_breaker_report(seawall_circuit_breaker* breaker, uint64_t token, int32_t outcome,
+                                                   int64_t now_ns) SEAWALL_NOEXCEPT;
+/* The call was not made: it counts for nothing, and a probe is given back. */
+SEAWALL_API int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_t token) SEAWALL_NOEXCEPT;
+
+/* An observation: only try_acquire moves an open breaker on, so do not wait here for "closed".
+ * Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* breaker, int64_t now_ns,
+                                                         seawall_circuit_breaker_snapshot* out) SEAWALL_NOEXCEPT;
+
+/* The operator. force_open refuses all, disable admits all and counts nothing; only reset leaves these states. reset
+ * closes from any state; calls in flight are late then. */
+SEAWALL_API int32_t seawall_circuit_breaker_force_open(seawall_circuit_breaker* breaker,
+                                                       int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_circuit_breaker_disable(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_circuit_breaker_reset(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* Moves the oldest unread transitions, in order, into events[0 .. capacity) and answers how many. 32 are kept, older
+ * ones are counted in lost_events. Several pollers share the events, each is delivered once.
+ * Errors: SEAWALL_E_INVALID_ARGUMENT (events is NULL and capacity is not 0). */
+SEAWALL_API int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker* breaker,
+                                                        seawall_circuit_breaker_event* events,
+                                                        size_t capacity) SEAWALL_NOEXCEPT;
+
+/* "closed", "open", "half_open", "forced_open", "disabled"; "failure_threshold", ...; "unknown" for other numbers.
+ * Static text. */
+SEAWALL_API const char* seawall_breaker_state_name(int32_t state) SEAWALL_NOEXCEPT;
+SEAWALL_API const char* seawall_breaker_reason_name(int32_t reason) SEAWALL_NOEXCEPT;
+
 /* ---- rate limiters --------------------------------------------------------------------------------------------- */
 
 /* ---- metrics --------------------------------------------------------------------------------------------------- */

@@ -104,21 +104,46 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   const CircuitBreakerConfig& config() const noexcept { return config_; }
 
   // A true ticket admits one call. Never blocks. Reads no clock while closed.
-  Ticket try_acquire() noexcept { return acquire(&Clock::now); }
+  Ticket try_acquire() noexcept { return try_acquire_with(&Clock::now); }
   Ticket try_acquire_at(TimePoint now) noexcept {
-    return acquire([now] { return now; });
+    return try_acquire_with([now] { return now; });
   }
 
   // For a detached token, once each; a ticket's own report() comes here.
-  ReportResult report(std::uint64_t token, Outcome outcome) noexcept { return record(token, outcome, &Clock::now); }
+  ReportResult report(std::uint64_t token, Outcome outcome) noexcept {
+    return report_with(&Clock::now, token, outcome);
+  }
   ReportResult report_at(std::uint64_t token, Outcome outcome, TimePoint now) noexcept {
-    return record(token, outcome, [now] { return now; });
+    return report_with([now] { return now; }, token, outcome);
   }
   // The call was never made. Needs no time: it cannot cause a transition.
   void cancel(std::uint64_t token) noexcept {
     detail::update(word_, [&](std::uint64_t word) {
       return algorithm::breaker::report(config_, word, 0, token, Outcome::kIgnored);
     });
+  }
+
+  // The two above with a clock (callable, must not throw) that is called at most once, on the healthy path not at all.
+  template <class Now>
+  Ticket try_acquire_with(const Now& clock) noexcept {
+    const std::uint64_t seen = load();
+    if (algorithm::breaker::admits_freely(seen)) return Ticket(*this, algorithm::breaker::token_of(seen));
+    const std::int64_t at = elapsed(clock());
+    const auto admission =
+        detail::update(word_, [&](std::uint64_t word) { return algorithm::breaker::acquire(config_, word, at); });
+    events_.publish(admission.event);
+    if (admission.probes_lost != 0) add(probes_lost_, admission.probes_lost);
+    return admission.token != 0 ? Ticket(*this, admission.token) : Ticket(admission.retry_after);
+  }
+  template <class Now>
+  ReportResult report_with(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
+    if (algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
+    const std::int64_t at = elapsed(clock());
+    const auto report = detail::update(
+        word_, [&](std::uint64_t word) { return algorithm::breaker::report(config_, word, at, token, outcome); });
+    events_.publish(report.event);
+    if (report.result == ReportResult::kLate) add(late_results_, 1);
+    return report.result;
   }
 
   // Runs fn() if admitted and reports for it. fn returns T or void; classify(const T&) -> Outcome says how it went
@@ -131,9 +156,9 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   template <class Now, class Fn, class Classify = detail::AlwaysSuccess>
   auto execute_with(Now clock, Fn&& fn, Classify&& classify = {}) {
     using Run = Execution<std::invoke_result_t<Fn&>>;
-    Ticket ticket = acquire(clock);
+    Ticket ticket = try_acquire_with(clock);
     if (!ticket) return Run(Refused{ticket.retry_after()});
-    const auto settle = [&](Outcome outcome) { record(ticket.detach(), outcome, clock); };
+    const auto settle = [&](Outcome outcome) { report_with(clock, ticket.detach(), outcome); };
     return Run::of(fn, classify, settle);
   }
 
@@ -176,29 +201,6 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
 
   static void add(Cell& total, std::uint64_t n) noexcept {
     detail::update(total, [n](std::uint64_t seen) { return detail::Step<bool>{seen + n, true}; });
-  }
-
-  template <class Now>
-  Ticket acquire(const Now& clock) noexcept {
-    const std::uint64_t seen = load();
-    if (algorithm::breaker::admits_freely(seen)) return Ticket(*this, algorithm::breaker::token_of(seen));
-    const std::int64_t at = elapsed(clock());
-    const auto admission =
-        detail::update(word_, [&](std::uint64_t word) { return algorithm::breaker::acquire(config_, word, at); });
-    events_.publish(admission.event);
-    if (admission.probes_lost != 0) add(probes_lost_, admission.probes_lost);
-    return admission.token != 0 ? Ticket(*this, admission.token) : Ticket(admission.retry_after);
-  }
-
-  template <class Now>
-  ReportResult record(std::uint64_t token, Outcome outcome, const Now& clock) noexcept {
-    if (algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
-    const std::int64_t at = elapsed(clock());
-    const auto report = detail::update(
-        word_, [&](std::uint64_t word) { return algorithm::breaker::report(config_, word, at, token, outcome); });
-    events_.publish(report.event);
-    if (report.result == ReportResult::kLate) add(late_results_, 1);
-    return report.result;
   }
 
   void administer(TimePoint now, BreakerState to) noexcept {

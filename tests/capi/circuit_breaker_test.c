@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+#include "seawall_c.h"
+
+#define SECOND INT64_C(1000000000)
+
+static seawall_circuit_breaker_snapshot look(const seawall_circuit_breaker* breaker, int64_t now_ns) {
+  seawall_circuit_breaker_snapshot out;
+  out.struct_size = (uint32_t)sizeof out;
+  CHECK(seawall_circuit_breaker_get_snapshot(breaker, now_ns, &out) == SEAWALL_OK);
+  return out;
+}
+
+static int32_t call(seawall_circuit_breaker* breaker, int32_t outcome, int64_t now_ns) {
+  uint64_t token = 0;
+  if (seawall_circuit_breaker_try_acquire(breaker, now_ns, &token, NULL) != SEAWALL_BREAKER_ADMITTED) return -100;
+  return seawall_circuit_breaker_report(breaker, token, outcome, now_ns);
+}
+
+static void three_failures_open_and_a_probe_closes(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  uint64_t probe = 0, refused = 77;
+  int64_t wait = -1;
+  CHECK(seawall_circuit_breaker_new(NULL, 0, &breaker, &error) == SEAWALL_OK);
+  for (int i = 0; i < 3; ++i) CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 0).state == SEAWALL_BREAKER_OPEN);
+  CHECK(look(breaker, 0).failure_count == 3);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, SECOND, &refused, &wait) == SEAWALL_BREAKER_REFUSED);
+  CHECK(refused == 0 && wait == 29 * SECOND);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 30 * SECOND, &probe, &wait) == SEAWALL_BREAKER_ADMITTED);
+  CHECK(probe != 0 && wait == 0);
+  CHECK(look(breaker, 30 * SECOND).probes_in_flight == 1);
+  CHECK(seawall_circuit_breaker_cancel(breaker, probe) == SEAWALL_OK);
+  CHECK(look(breaker, 30 * SECOND).probes_in_flight == 0);
+  CHECK(call(breaker, SEAWALL_OUTCOME_SUCCESS, 31 * SECOND) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 31 * SECOND).state == SEAWALL_BREAKER_CLOSED);
+  CHECK(seawall_circuit_breaker_report(breaker, probe, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_LATE);
+  CHECK(seawall_circuit_breaker_report(breaker, 0, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_INVALID_TOKEN);
+  CHECK(look(breaker, 0).late_results == 1);
+
+  seawall_circuit_breaker_event events[8];
+  CHECK(seawall_circuit_breaker_poll_events(breaker, events, 1) == 1);
+  CHECK(events[0].reason == SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD && events[0].to == SEAWALL_BREAKER_OPEN);
+  CHECK(seawall_circuit_breaker_poll_events(breaker, events, 8) == 2);
+  CHECK(events[0].reason == SEAWALL_BREAKER_REASON_OPEN_ELAPSED && events[0].at_ns == 30 * SECOND);
+  CHECK(events[1].reason == SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED && events[1].generation == 3);
+  CHECK(seawall_circuit_breaker_poll_events(breaker, NULL, 0) == 0);
+  seawall_circuit_breaker_free(breaker);
+}
+
+static void the_operator(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  uint64_t token = 0;
+  int64_t wait = 0;
+  CHECK(seawall_circuit_breaker_new(NULL, SEAWALL_NOW, &breaker, NULL) == SEAWALL_OK);
+  CHECK(call(breaker, SEAWALL_OUTCOME_SUCCESS, SEAWALL_NOW) == SEAWALL_REPORT_RECORDED);
+  CHECK(seawall_circuit_breaker_force_open(breaker, SEAWALL_NOW) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, SEAWALL_NOW, &token, &wait) == SEAWALL_BREAKER_REFUSED);
+  CHECK(wait == SEAWALL_NEVER);
+  CHECK(seawall_circuit_breaker_disable(breaker, SEAWALL_NOW) == SEAWALL_OK);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, SEAWALL_NOW) == SEAWALL_REPORT_NOT_COUNTED);
+  CHECK(look(breaker, SEAWALL_NOW).state == SEAWALL_BREAKER_DISABLED);
+  CHECK(seawall_circuit_breaker_reset(breaker, SEAWALL_NOW) == SEAWALL_OK);
+  CHECK(look(breaker, SEAWALL_NOW).state == SEAWALL_BREAKER_CLOSED);
+  CHECK(look(breaker, SEAWALL_NOW).generation == 3);
+  seawall_circuit_breaker_free(breaker);
+}
+
+static void options(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  seawall_circuit_breaker_options given;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_circuit_breaker_options_init(&given);
+  seawall_circuit_breaker_options_init(NULL);
+  given.failure_threshold = 1;
+  given.open_duration_ns = SECOND;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_OK);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 0).retry_after_ns == SECOND);
+  seawall_circuit_breaker_free(breaker);
+
+  given.failure_threshold = 1024;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(breaker == NULL && strstr(error.message, "failure_threshold") != NULL);
+  given.struct_size = 1;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
+
+  const char* json = "{\"failure_threshold\": 2, \"probe_lease_ns\": 5000000000}";
+  CHECK(seawall_circuit_breaker_new_from_json(json, SEAWALL_TEXT, 0, &breaker, &error) == SEAWALL_OK);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 0).state == SEAWALL_BREAKER_OPEN);
+  seawall_circuit_breaker_free(breaker);
+  CHECK(seawall_circuit_breaker_new_from_json("{\"failures\": 2}", SEAWALL_TEXT, 0, &breaker, &error) ==
+        SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "failures") != NULL);
+}
+
+static void wrong_arguments(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  seawall_circuit_breaker_snapshot small;
+  uint64_t other_handle[16] = {0x54455354}; /* begins as a handle of another type does */
+  seawall_circuit_breaker* wrong[2];
+  uint64_t token = 0;
+  wrong[0] = NULL;
+  wrong[1] = (seawall_circuit_breaker*)(void*)other_handle;
+  small.struct_size = 4;
+  for (int i = 0; i < 2; ++i) {
+    CHECK(seawall_circuit_breaker_try_acquire(wrong[i], 0, &token, NULL) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_report(wrong[i], 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_cancel(wrong[i], 1) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_get_snapshot(wrong[i], 0, &small) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_force_open(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_disable(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_reset(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_poll_events(wrong[i], NULL, 0) == SEAWALL_E_WRONG_HANDLE);
+    seawall_circuit_breaker_free(wrong[i]);
+  }
+  CHECK(seawall_circuit_breaker_new(NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_new_from_json("{}", 2, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_new_from_json(NULL, 2, 0, &breaker, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_new(NULL, 0, &breaker, NULL) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_report(breaker, 1, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_report(breaker, 1, -1, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_get_snapshot(breaker, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_get_snapshot(breaker, 0, &small) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_circuit_breaker_poll_events(breaker, NULL, 1) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_circuit_breaker_free(breaker);
+}
+
+static void names(void) {
+  CHECK(strcmp(seawall_breaker_state_name(SEAWALL_BREAKER_HALF_OPEN), "half_open") == 0);
+  CHECK(strcmp(seawall_breaker_state_name(-1), "unknown") == 0);
+  CHECK(strcmp(seawall_breaker_reason_name(SEAWALL_BREAKER_REASON_PROBES_LOST), "probes_lost") == 0);
+  CHECK(strcmp(seawall_breaker_reason_name(0), "unknown") == 0);
+}
+
+int main(void) {
+  three_failures_open_and_a_probe_closes();
+  the_operator();
+  options();
+  wrong_arguments();
+  names();
+  return check_result();
+}
