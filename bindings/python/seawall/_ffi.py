@@ -28,6 +28,25 @@ SEAWALL_E_INTERNAL = -9
 SEAWALL_OUTCOME_SUCCESS = 0
 SEAWALL_OUTCOME_FAILURE = 1
 SEAWALL_OUTCOME_IGNORED = 2
+SEAWALL_BREAKER_CLOSED = 0
+SEAWALL_BREAKER_OPEN = 1
+SEAWALL_BREAKER_HALF_OPEN = 2
+SEAWALL_BREAKER_FORCED_OPEN = 3
+SEAWALL_BREAKER_DISABLED = 4
+SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD = 1
+SEAWALL_BREAKER_REASON_OPEN_ELAPSED = 2
+SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED = 3
+SEAWALL_BREAKER_REASON_PROBE_FAILED = 4
+SEAWALL_BREAKER_REASON_PROBES_LOST = 5
+SEAWALL_BREAKER_REASON_FORCED_OPEN = 6
+SEAWALL_BREAKER_REASON_DISABLED = 7
+SEAWALL_BREAKER_REASON_RESET = 8
+SEAWALL_BREAKER_REFUSED = 0
+SEAWALL_BREAKER_ADMITTED = 1
+SEAWALL_REPORT_RECORDED = 0
+SEAWALL_REPORT_LATE = 1
+SEAWALL_REPORT_NOT_COUNTED = 2
+SEAWALL_REPORT_INVALID_TOKEN = 3
 SEAWALL_METRIC_COUNTER = 0
 SEAWALL_METRIC_GAUGE = 1
 SEAWALL_METRIC_HISTOGRAM = 2
@@ -58,6 +77,44 @@ class seawall_error(ctypes.Structure):
         ("struct_size", ctypes.c_uint32),
         ("code", ctypes.c_int32),
         ("message", ctypes.c_char * 256),
+    ]
+
+
+class seawall_circuit_breaker_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("failure_threshold", ctypes.c_int32),
+        ("open_duration_ns", ctypes.c_int64),
+        ("half_open_max_probes", ctypes.c_int32),
+        ("success_threshold", ctypes.c_int32),
+        ("probe_lease_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_circuit_breaker_snapshot(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("state", ctypes.c_int32),
+        ("failure_count", ctypes.c_int32),
+        ("generation", ctypes.c_uint32),
+        ("trips", ctypes.c_int32),
+        ("probes_in_flight", ctypes.c_int32),
+        ("probe_successes", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("retry_after_ns", ctypes.c_int64),
+        ("late_results", ctypes.c_uint64),
+        ("probes_lost", ctypes.c_uint64),
+        ("lost_events", ctypes.c_uint64),
+    ]
+
+
+class seawall_circuit_breaker_event(ctypes.Structure):
+    _fields_ = [
+        ("from", ctypes.c_int32),
+        ("to", ctypes.c_int32),
+        ("reason", ctypes.c_int32),
+        ("generation", ctypes.c_uint32),
+        ("at_ns", ctypes.c_int64),
     ]
 
 
@@ -177,6 +234,20 @@ FUNCTIONS = {
     "seawall_abi_version": (ctypes.c_int32, []),
     "seawall_code_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_now_ns": (ctypes.c_int64, []),
+    "seawall_circuit_breaker_options_init": (None, [ctypes.POINTER(seawall_circuit_breaker_options)]),
+    "seawall_circuit_breaker_new": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_circuit_breaker_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_circuit_breaker_free": (None, [ctypes.c_void_p]),
+    "seawall_circuit_breaker_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_int64)]),
+    "seawall_circuit_breaker_report": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_circuit_breaker_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64]),
+    "seawall_circuit_breaker_get_snapshot": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_circuit_breaker_snapshot)]),
+    "seawall_circuit_breaker_force_open": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_circuit_breaker_disable": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_circuit_breaker_reset": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_circuit_breaker_poll_events": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_circuit_breaker_event), ctypes.c_size_t]),
+    "seawall_breaker_state_name": (ctypes.c_char_p, [ctypes.c_int32]),
+    "seawall_breaker_reason_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_metrics_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options)]),
     "seawall_family_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_family_options)]),
     "seawall_metrics_new": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

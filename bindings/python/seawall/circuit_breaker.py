@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""Circuit breaker: stops calling a dependency that keeps failing.
+
+    breaker = CircuitBreaker(failure_threshold=3, open_duration=30)
+
+    with breaker:                      # raises CircuitOpenError while open
+        reply = requests.get(url)      # an exception is a failure
+
+    @breaker                           # functions and coroutine functions
+    def fetch(url): ...
+
+    with breaker.try_acquire():        # as `with breaker`, but may be left in another thread or task
+        ...
+
+    ticket = breaker.try_acquire()     # never raises
+    if not ticket:
+        return unavailable(ticket.retry_after)
+    ticket.report(Outcome.FAILURE if reply.status >= 500 else Outcome.SUCCESS)
+
+Every method may be called from any thread and any asyncio task. Durations are seconds, instants are nanoseconds of
+time.monotonic_ns() and only needed by tests.
+"""
+
+import contextvars
+import ctypes
+import dataclasses
+import enum
+import functools
+import inspect
+import json
+import math
+from typing import Any, Callable, Optional, TypeVar, Union
+
+from . import _ffi
+from ._library import NOW, check, lib, new_error
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Exceptions = Union[type[BaseException], tuple[type[BaseException], ...]]
+
+
+class State(enum.IntEnum):
+    """str() gives the name that metrics and JSON use: "closed", "half_open", ..."""
+
+    CLOSED = _ffi.SEAWALL_BREAKER_CLOSED
+    OPEN = _ffi.SEAWALL_BREAKER_OPEN
+    HALF_OPEN = _ffi.SEAWALL_BREAKER_HALF_OPEN
+    FORCED_OPEN = _ffi.SEAWALL_BREAKER_FORCED_OPEN
+    DISABLED = _ffi.SEAWALL_BREAKER_DISABLED
+
+    def __str__(self) -> str:
+        return lib.seawall_breaker_state_name(self).decode()
+
+
+class Reason(enum.IntEnum):
+    """Why a breaker changed."""
+
+    FAILURE_THRESHOLD = _ffi.SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD
+    OPEN_ELAPSED = _ffi.SEAWALL_BREAKER_REASON_OPEN_ELAPSED
+    PROBES_SUCCEEDED = _ffi.SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED
+    PROBE_FAILED = _ffi.SEAWALL_BREAKER_REASON_PROBE_FAILED
+    PROBES_LOST = _ffi.SEAWALL_BREAKER_REASON_PROBES_LOST
+    FORCED_OPEN = _ffi.SEAWALL_BREAKER_REASON_FORCED_OPEN
+    DISABLED = _ffi.SEAWALL_BREAKER_REASON_DISABLED
+    RESET = _ffi.SEAWALL_BREAKER_REASON_RESET
+
+    def __str__(self) -> str:
+        return lib.seawall_breaker_reason_name(self).decode()
+
+
+class Outcome(enum.IntEnum):
+    """IGNORED says nothing about the dependency: cancelled by the caller, refused by a limit of our own."""
+
+    SUCCESS = _ffi.SEAWALL_OUTCOME_SUCCESS
+    FAILURE = _ffi.SEAWALL_OUTCOME_FAILURE
+    IGNORED = _ffi.SEAWALL_OUTCOME_IGNORED
+
+
+class ReportResult(enum.IntEnum):
+    """What became of a report; only RECORDED can change anything."""
+
+    RECORDED = _ffi.SEAWALL_REPORT_RECORDED
+    LATE = _ffi.SEAWALL_REPORT_LATE
+    NOT_COUNTED = _ffi.SEAWALL_REPORT_NOT_COUNTED
+    INVALID_TOKEN = _ffi.SEAWALL_REPORT_INVALID_TOKEN
+
+
+def _seconds(ns: int) -> float:
+    return math.inf if ns == _ffi.SEAWALL_NEVER else ns / 1e9
+
+
+class CircuitOpenError(Exception):
+    """The breaker refused the call. `retry_after` is the time to wait in seconds, math.inf while forced open."""
+
+    def __init__(self, retry_after: float):
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"circuit breaker is open, retry after {self.retry_after:.3f} s"
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """One consistent look; the last three are totals."""
+
+    state: State
+    failure_count: int
+    generation: int
+    trips: int
+    probes_in_flight: int
+    probe_successes: int
+    retry_after_ns: int
+    late_results: int
+    probes_lost: int
+    lost_events: int
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds; 0 when a call now would be admitted."""
+        return _seconds(self.retry_after_ns)
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One transition."""
+
+    source: State
+    target: State
+    reason: Reason
+    generation: int
+    at_ns: int
+
+
+class _Handle:
+    """Owns the breaker in the library. Cyclic garbage may be finalised in any order, so a ticket may meet it freed: then
+    it is NULL to the library."""
+
+    __slots__ = ("_as_parameter_",)
+
+    def __init__(self, options: dict, now_ns: int):
+        self._as_parameter_ = None
+        text = json.dumps(options).encode()
+        handle, error = ctypes.c_void_p(), new_error()
+        check(lib.seawall_circuit_breaker_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
+        self._as_parameter_ = handle.value
+
+    def __del__(self, free: Any = lib.seawall_circuit_breaker_free) -> None:
+        handle, self._as_parameter_ = self._as_parameter_, None
+        free(handle)
+
+
+class Ticket:
+    """The right to make one call; false when refused. Report it once. One that is dropped unreported is cancelled.
+
+    As context manager it raises CircuitOpenError when refused, and reports how the block ended."""
+
+    __slots__ = ("_breaker", "_token", "retry_after_ns")
+
+    def __init__(self, breaker: "CircuitBreaker", token: int, retry_after_ns: int):
+        self._breaker = breaker
+        self._token = token
+        self.retry_after_ns = retry_after_ns
+
+    def __bool__(self) -> bool:
+        return self._token != 0
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until it is worth asking again; math.inf while forced open."""
+        return _seconds(self.retry_after_ns)
+
+    def report(self, outcome: Outcome, *, now_ns: int = NOW) -> ReportResult:
+        """How the call ended. INVALID_TOKEN when refused or reported before."""
+        token, self._token = self._token, 0
+        handle = self._breaker._handle
+        return ReportResult(check(lib.seawall_circuit_breaker_report(handle, token, outcome, now_ns)))
+
+    def cancel(self, cancel: Any = lib.seawall_circuit_breaker_cancel) -> None:
+        """The call was not made: it counts for nothing."""
+        token, self._token = self._token, 0
+        if token:
+            cancel(self._breaker._handle, token)
+
+    def __del__(self) -> None:
+        self.cancel()
+
+    def __enter__(self) -> "Ticket":
+        if not self:
+            raise CircuitOpenError(self.retry_after)
+        return self
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        if self:
+            self.report(self._breaker.outcome_of(error))
+
+
+# The tickets of the `with` blocks around this point of this thread or task, innermost first: (ticket, rest).
+_entered: contextvars.ContextVar = contextvars.ContextVar("seawall_entered", default=None)
+
+
+def _without(entries, breaker):
+    """(innermost ticket of `breaker`, the other entries)."""
+    if entries is None:
+        raise RuntimeError("`with breaker` was entered in another thread or task: use `with breaker.try_acquire()`")
+    ticket, rest = entries
+    if ticket._breaker is breaker:
+        return ticket, rest
+    found, others = _without(rest, breaker)
+    return found, (ticket, others)
+
+
+class CircuitBreaker:
+    """See the module. `failures` are the exceptions that count against the dependency, unless they are `ignored`; any
+    other exception, such as KeyboardInterrupt or asyncio.CancelledError, counts for nothing."""
+
+    def __init__(
+        self,
+        *,
+        failure_threshold: int = 3,
+        open_duration: float = 30.0,
+        half_open_max_probes: int = 1,
+        success_threshold: int = 1,
+        probe_lease: float = 30.0,
+        failures: Exceptions = Exception,
+        ignored: Exceptions = (),
+        now_ns: int = NOW,
+    ):
+        """Raises SeawallError that names the option out of range."""
+        options = {
+            "failure_threshold": failure_threshold,
+            "open_duration_ns": round(open_duration * 1e9),
+            "half_open_max_probes": half_open_max_probes,
+            "success_threshold": success_threshold,
+            "probe_lease_ns": round(probe_lease * 1e9),
+        }
+        if zeros := [name for name, value in options.items() if value == 0]:
+            raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
+        self._handle = _Handle(options, now_ns)
+        self._failures = failures
+        self._ignored = ignored
+
+    def try_acquire(self, *, now_ns: int = NOW) -> Ticket:
+        """May a call go out? A true ticket must be reported."""
+        token, wait = ctypes.c_uint64(), ctypes.c_int64()
+        check(lib.seawall_circuit_breaker_try_acquire(self._handle, now_ns, ctypes.byref(token), ctypes.byref(wait)))
+        return Ticket(self, token.value, wait.value)
+
+    def outcome_of(self, error: Optional[BaseException]) -> Outcome:
+        """What the end of a `with` block or of a decorated function is reported as."""
+        if error is None:
+            return Outcome.SUCCESS
+        if isinstance(error, self._ignored) or not isinstance(error, self._failures):
+            return Outcome.IGNORED
+        return Outcome.FAILURE
+
+    def __enter__(self) -> Ticket:
+        """Raises CircuitOpenError. The ticket may be reported inside the block; else its end is."""
+        ticket = self.try_acquire().__enter__()
+        _entered.set((ticket, _entered.get()))
+        return ticket
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        ticket, others = _without(_entered.get(), self)
+        _entered.set(others)
+        ticket.__exit__(kind, error, trace)
+
+    def __call__(self, function: Function) -> Function:
+        """As decorator: every call of the function is one call of the dependency."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def guarded(*args: Any, **kwargs: Any) -> Any:
+                with self.try_acquire():
+                    return await function(*args, **kwargs)
+
+        else:
+
+            @functools.wraps(function)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                with self.try_acquire():
+                    return function(*args, **kwargs)
+
+        return guarded  # type: ignore[return-value]
+
+    def snapshot(self, *, now_ns: int = NOW) -> Snapshot:
+        """An observation: only a call moves an open breaker on, so do not wait here for CLOSED."""
+        seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
+        check(lib.seawall_circuit_breaker_get_snapshot(self._handle, now_ns, seen))
+        values = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
+        return Snapshot(**{**values, "state": State(seen.state)})
+
+    @property
+    def state(self) -> State:
+        return self.snapshot().state
+
+    def events(self) -> list[Event]:
+        """The transitions since the last call, oldest first; at most 32 are kept, the rest is in lost_events."""
+        buffer = (_ffi.seawall_circuit_breaker_event * 32)()
+        count = check(lib.seawall_circuit_breaker_poll_events(self._handle, buffer, len(buffer)))
+        return [
+            Event(State(getattr(e, "from")), State(e.to), Reason(e.reason), e.generation, e.at_ns)
+            for e in buffer[:count]
+        ]
+
+    def force_open(self, *, now_ns: int = NOW) -> None:
+        """Refuses every call until reset()."""
+        check(lib.seawall_circuit_breaker_force_open(self._handle, now_ns))
+
+    def disable(self, *, now_ns: int = NOW) -> None:
+        """Admits every call and counts nothing until reset()."""
+        check(lib.seawall_circuit_breaker_disable(self._handle, now_ns))
+
+    def reset(self, *, now_ns: int = NOW) -> None:
+        """Closed with a count of 0; calls in flight are late."""
+        check(lib.seawall_circuit_breaker_reset(self._handle, now_ns))
