@@ -1,2 +1,314 @@
 // SPDX-License-Identifier: MIT
+#include <variant>
+
 #include "internal.h"
+#include "options.h"
+#include "seawall/keyed_rate_limiter.h"
+
+using namespace seawall::capi;
+using seawall::Charge;
+using seawall::Decision;
+using seawall::Duration;
+using seawall::KeyedRateLimiter;
+using seawall::LimiterKey;
+using seawall::Quota;
+using seawall::Result;
+using seawall::SlidingWindow;
+using seawall::TimePoint;
+using seawall::TokenBucket;
+
+struct seawall_token_bucket : Handle<0x53574C01> {
+  seawall_token_bucket(const TokenBucket::Config& config, TimePoint epoch) : rep(config, epoch) {}
+  TokenBucket rep;
+};
+
+struct seawall_sliding_window : Handle<0x53574C02> {
+  seawall_sliding_window(const SlidingWindow::Config& config, TimePoint epoch) : rep(config, epoch) {}
+  SlidingWindow rep;
+};
+
+struct seawall_keyed_limiter : Handle<0x53574C03> {
+  using Rep = std::variant<KeyedRateLimiter<TokenBucket>, KeyedRateLimiter<SlidingWindow>>;
+  explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::move(limiter)) {}
+  Rep rep;
+};
+
+namespace {
+
+template <class Options>
+int32_t init(Options* options) noexcept {
+  if (options == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  *options = {};
+  options->struct_size = sizeof(Options);
+  return SEAWALL_OK;
+}
+
+// ---- options: C struct or JSON text into the C struct, then into the config
+// ------------------------------------------
+
+Result<void> from_json(std::string_view json, seawall_token_bucket_options& o) {
+  return read_json_options(json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"burst", &o.burst}});
+}
+Result<void> from_json(std::string_view json, seawall_sliding_window_options& o) {
+  return read_json_options(json,
+                           {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"sub_windows", &o.sub_windows}});
+}
+Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) {
+  return read_json_options(json, {{"kind", &o.kind},
+                                  {"permits", &o.permits},
+                                  {"period_ns", &o.period_ns},
+                                  {"burst", &o.burst},
+                                  {"memory_bytes", &o.memory_bytes},
+                                  {"seed", &o.seed},
+                                  {"when_full", &o.when_full}});
+}
+
+Result<Quota> quota(std::int64_t permits, std::int64_t period_ns, std::int64_t burst) {
+  return burst == 0 ? Quota::make(permits, Duration(period_ns)) : Quota::make(permits, Duration(period_ns), burst);
+}
+
+template <class Handle, class Config>
+int32_t create(const Result<Config>& config, TimePoint epoch, Handle** out, seawall_error* error) {
+  if (!config) return fail(error, config.error());
+  *out = new Handle(config.value(), epoch);
+  return SEAWALL_OK;
+}
+
+int32_t make(const seawall_token_bucket_options& o, TimePoint epoch, seawall_token_bucket** out, seawall_error* error) {
+  const auto parsed = quota(o.permits, o.period_ns, o.burst);
+  if (!parsed) return fail(error, parsed.error());
+  return create(TokenBucket::Config::make(parsed.value()), epoch, out, error);
+}
+
+int32_t make(const seawall_sliding_window_options& o, TimePoint epoch, seawall_sliding_window** out,
+             seawall_error* error) {
+  const auto parsed = quota(o.permits, o.period_ns, 0);
+  if (!parsed) return fail(error, parsed.error());
+  return create(SlidingWindow::Config::make({parsed.value(), o.sub_windows}), epoch, out, error);
+}
+
+template <class Limiter>
+int32_t make_keyed(const seawall::KeyedOptions& options, TimePoint epoch, seawall_keyed_limiter** out,
+                   seawall_error* error) {
+  auto made = KeyedRateLimiter<Limiter>::make(options, epoch);
+  if (!made) return fail(error, made.error());
+  *out = new seawall_keyed_limiter(std::move(made).value());
+  return SEAWALL_OK;
+}
+
+int32_t make(const seawall_keyed_limiter_options& o, TimePoint epoch, seawall_keyed_limiter** out,
+             seawall_error* error) {
+  const auto parsed = quota(o.permits, o.period_ns, o.burst);
+  if (!parsed) return fail(error, parsed.error());
+  if (o.kind < SEAWALL_KIND_TOKEN_BUCKET || o.kind > SEAWALL_KIND_SLIDING_WINDOW) {
+    return fail(error, seawall::out_of_range("kind", o.kind, SEAWALL_KIND_TOKEN_BUCKET, SEAWALL_KIND_SLIDING_WINDOW));
+  }
+  if (o.when_full < SEAWALL_WHEN_FULL_DENY || o.when_full > SEAWALL_WHEN_FULL_ALLOW) {
+    return fail(error,
+                seawall::out_of_range("when_full", o.when_full, SEAWALL_WHEN_FULL_DENY, SEAWALL_WHEN_FULL_ALLOW));
+  }
+  seawall::KeyedOptions options{.quota = parsed.value()};
+  if (o.memory_bytes != 0) options.memory_bytes = o.memory_bytes;
+  options.when_full = static_cast<seawall::WhenFull>(o.when_full);
+  options.seed = o.seed;
+  return o.kind == SEAWALL_KIND_TOKEN_BUCKET ? make_keyed<TokenBucket>(options, epoch, out, error)
+                                             : make_keyed<SlidingWindow>(options, epoch, out, error);
+}
+
+template <class Options, class H>
+int32_t new_from_struct(const Options* given, int64_t now_ns, H** out, seawall_error* error) noexcept {
+  if (out == nullptr) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
+  *out = nullptr;
+  Options options{};
+  if (!read_options(given, options)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "options.struct_size is wrong");
+  return guarded(error, [&] { return make(options, instant(now_ns), out, error); });
+}
+
+template <class Options, class H>
+int32_t new_from_text(const char* json, size_t size, int64_t now_ns, H** out, seawall_error* error) noexcept {
+  if (out == nullptr) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
+  *out = nullptr;
+  if (!readable(json, size)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "json is NULL");
+  return guarded(error, [&] {
+    Options options{};
+    if (const auto read = from_json(text_in(json, size), options); !read) return fail(error, read.error());
+    return make(options, instant(now_ns), out, error);
+  });
+}
+
+// ---- decisions
+// -------------------------------------------------------------------------------------------------------
+
+bool usable(const seawall_decision* decision) noexcept { return decision->struct_size >= sizeof(seawall_decision); }
+
+int32_t answer(const Decision& decision) noexcept {
+  if (decision.allowed) return SEAWALL_ALLOWED;
+  return decision.never() ? SEAWALL_NEVER_ALLOWED : SEAWALL_DENIED;
+}
+
+// ask(limiter, instant) -> Decision
+template <class H, class Ask>
+int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
+  if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
+  if (permits < 0 || (out != nullptr && !usable(out))) return SEAWALL_E_INVALID_ARGUMENT;
+  const Decision decision = ask(handle->rep, instant(now_ns));
+  if (out != nullptr) {
+    out->answer = answer(decision);
+    out->limit = decision.limit;
+    out->remaining = decision.remaining;
+    out->retry_after_ns = decision.retry_after.count();
+    out->reset_after_ns = decision.reset_after.count();
+    out->charge_at = decision.charge.at;
+    out->charge_permits = decision.charge.permits;
+  }
+  return answer(decision);
+}
+
+// give(limiter, instant, charge) -> permits
+template <class H, class Give>
+int32_t refund(H* handle, int64_t now_ns, seawall_decision* decision, Give&& give) noexcept {
+  if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
+  if (decision == nullptr || !usable(decision)) return SEAWALL_E_INVALID_ARGUMENT;
+  const Charge charge{decision->charge_at, decision->charge_permits};
+  decision->charge_permits = 0;
+  return static_cast<int32_t>(give(handle->rep, instant(now_ns), charge));
+}
+
+int32_t keyed_decide(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns, int64_t permits, bool take,
+                     seawall_decision* out) noexcept {
+  return decide(limiter, now_ns, permits, out, [&](seawall_keyed_limiter::Rep& rep, TimePoint now) {
+    const auto ask = [&](auto& keyed) {
+      return take ? keyed.try_acquire_at(key, now, permits) : keyed.peek_at(key, now, permits);
+    };
+    // One of two: std::visit could throw.
+    if (auto* bucket = std::get_if<0>(&rep)) return ask(*bucket);
+    return ask(*std::get_if<1>(&rep));
+  });
+}
+
+int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns,
+                     seawall_decision* decision) noexcept {
+  return refund(limiter, now_ns, decision, [&](seawall_keyed_limiter::Rep& rep, TimePoint now, Charge charge) {
+    if (auto* bucket = std::get_if<0>(&rep)) return bucket->refund_at(key, now, charge);
+    return std::get_if<1>(&rep)->refund_at(key, now, charge);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) noexcept { return init(options); }
+int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept { return init(options); }
+int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) noexcept { return init(options); }
+
+int32_t seawall_token_bucket_new(const seawall_token_bucket_options* options, int64_t now_ns,
+                                 seawall_token_bucket** out, seawall_error* error) noexcept {
+  return new_from_struct(options, now_ns, out, error);
+}
+int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options, int64_t now_ns,
+                                   seawall_sliding_window** out, seawall_error* error) noexcept {
+  return new_from_struct(options, now_ns, out, error);
+}
+int32_t seawall_keyed_limiter_new(const seawall_keyed_limiter_options* options, int64_t now_ns,
+                                  seawall_keyed_limiter** out, seawall_error* error) noexcept {
+  return new_from_struct(options, now_ns, out, error);
+}
+
+int32_t seawall_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                           seawall_token_bucket** out, seawall_error* error) noexcept {
+  return new_from_text<seawall_token_bucket_options>(json, json_size, now_ns, out, error);
+}
+int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                             seawall_sliding_window** out, seawall_error* error) noexcept {
+  return new_from_text<seawall_sliding_window_options>(json, json_size, now_ns, out, error);
+}
+int32_t seawall_keyed_limiter_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                            seawall_keyed_limiter** out, seawall_error* error) noexcept {
+  return new_from_text<seawall_keyed_limiter_options>(json, json_size, now_ns, out, error);
+}
+
+void seawall_token_bucket_free(seawall_token_bucket* bucket) noexcept { free_handle(bucket); }
+void seawall_sliding_window_free(seawall_sliding_window* window) noexcept { free_handle(window); }
+void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) noexcept { free_handle(limiter); }
+
+int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
+                                         seawall_decision* decision) noexcept {
+  return decide(bucket, now_ns, permits, decision,
+                [&](TokenBucket& rep, TimePoint now) { return rep.try_acquire_at(now, permits); });
+}
+int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
+                                  seawall_decision* decision) noexcept {
+  return decide(bucket, now_ns, permits, decision,
+                [&](TokenBucket& rep, TimePoint now) { return rep.peek_at(now, permits); });
+}
+int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns, seawall_decision* decision) noexcept {
+  return refund(bucket, now_ns, decision,
+                [](TokenBucket& rep, TimePoint now, Charge charge) { return rep.refund_at(now, charge); });
+}
+
+int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
+                                           seawall_decision* decision) noexcept {
+  return decide(window, now_ns, permits, decision,
+                [&](SlidingWindow& rep, TimePoint now) { return rep.try_acquire_at(now, permits); });
+}
+int32_t seawall_sliding_window_peek(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
+                                    seawall_decision* decision) noexcept {
+  return decide(window, now_ns, permits, decision,
+                [&](SlidingWindow& rep, TimePoint now) { return rep.peek_at(now, permits); });
+}
+int32_t seawall_sliding_window_refund(seawall_sliding_window* window, int64_t now_ns,
+                                      seawall_decision* decision) noexcept {
+  return refund(window, now_ns, decision,
+                [](SlidingWindow& rep, TimePoint now, Charge charge) { return rep.refund_at(now, charge); });
+}
+
+int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
+                                          int64_t now_ns, int64_t permits, seawall_decision* decision) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
+  return keyed_decide(limiter, text_in(key, key_size), now_ns, permits, true, decision);
+}
+int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, const char* key, size_t key_size, int64_t now_ns,
+                                   int64_t permits, seawall_decision* decision) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
+  return keyed_decide(limiter, text_in(key, key_size), now_ns, permits, false, decision);
+}
+int32_t seawall_keyed_limiter_refund(seawall_keyed_limiter* limiter, const char* key, size_t key_size, int64_t now_ns,
+                                     seawall_decision* decision) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
+  return keyed_refund(limiter, text_in(key, key_size), now_ns, decision);
+}
+
+int32_t seawall_keyed_limiter_try_acquire_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
+                                             int64_t permits, seawall_decision* decision) noexcept {
+  return keyed_decide(limiter, key, now_ns, permits, true, decision);
+}
+int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns, int64_t permits,
+                                      seawall_decision* decision) noexcept {
+  return keyed_decide(limiter, key, now_ns, permits, false, decision);
+}
+int32_t seawall_keyed_limiter_refund_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
+                                        seawall_decision* decision) noexcept {
+  return keyed_refund(limiter, key, now_ns, decision);
+}
+
+int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,
+                                    seawall_keyed_stats* stats) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (stats == nullptr || stats->struct_size < sizeof(seawall_keyed_stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  const TimePoint now = instant(now_ns);
+  auto* bucket = std::get_if<0>(&limiter->rep);
+  const auto found = bucket != nullptr ? bucket->stats_at(now) : std::get_if<1>(&limiter->rep)->stats_at(now);
+  stats->memory_bytes = found.memory_bytes;
+  stats->capacity = found.capacity;
+  stats->keys_active = found.keys_active;
+  stats->evictions = found.evictions;
+  stats->full_refusals = found.full_refusals;
+  stats->full_admissions = found.full_admissions;
+  return SEAWALL_OK;
+}
+
+}  // extern "C"

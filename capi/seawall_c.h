@@ -207,6 +207,145 @@ SEAWALL_API const char* seawall_breaker_reason_name(int32_t reason) SEAWALL_NOEX
 
 /* ---- rate limiters --------------------------------------------------------------------------------------------- */
 
+/* A token bucket: a rate, and a burst at one instant. A sliding window: never more than `permits` in any `period_ns`.
+ * A keyed limiter: either of the two for each of very many keys, in memory chosen once. */
+typedef struct seawall_token_bucket seawall_token_bucket;
+typedef struct seawall_sliding_window seawall_sliding_window;
+typedef struct seawall_keyed_limiter seawall_keyed_limiter;
+
+/* What try_acquire and peek answer. A refusal is an answer, not an error. */
+enum {
+  SEAWALL_ALLOWED = 0,
+  SEAWALL_DENIED = 1,       /* allowed exactly after retry_after_ns, if nobody asks meanwhile */
+  SEAWALL_NEVER_ALLOWED = 2 /* asks for more than the limit: no wait helps */
+};
+
+/* Filled by try_acquire and peek; the caller owns it and sets struct_size once (SEAWALL_DECISION_INIT). */
+typedef struct seawall_decision {
+  uint32_t struct_size;
+  int32_t answer;         /* as returned */
+  int64_t limit;          /* the most permits that can be available at one instant */
+  int64_t remaining;      /* permits available after this decision */
+  int64_t retry_after_ns; /* 0 when allowed; SEAWALL_NEVER when never */
+  int64_t reset_after_ns; /* until all `limit` permits are available again, if nobody asks meanwhile */
+  uint64_t charge_at;     /* what was taken, for refund: leave as it is */
+  int64_t charge_permits; /* may be lowered before a refund, to give back only a part */
+} seawall_decision;
+#define SEAWALL_DECISION_INIT \
+  { (uint32_t)sizeof(seawall_decision), 0, 0, 0, 0, 0, 0, 0 }
+
+/* permits and period_ns have no default. Also the keys of the JSON text of _new_from_json. */
+typedef struct seawall_token_bucket_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t permits; /* 1 to 1000000000 */
+  int64_t period_ns;
+  int64_t burst; /* 0: permits */
+} seawall_token_bucket_options;
+
+typedef struct seawall_sliding_window_options {
+  uint32_t struct_size;
+  int32_t sub_windows; /* 1 to 12; 0: as many as possible. A permit comes back up to period_ns / sub_windows late */
+  int64_t permits;
+  int64_t period_ns;
+} seawall_sliding_window_options;
+
+enum { SEAWALL_KIND_TOKEN_BUCKET = 0, SEAWALL_KIND_SLIDING_WINDOW = 1 };
+/* A new key when all its places are taken by keys in use: refused until one is free, or admitted and not counted. */
+enum { SEAWALL_WHEN_FULL_DENY = 0, SEAWALL_WHEN_FULL_ALLOW = 1 };
+
+typedef struct seawall_keyed_limiter_options {
+  uint32_t struct_size;
+  int32_t kind; /* SEAWALL_KIND_* */
+  int64_t permits;
+  int64_t period_ns;
+  int64_t burst;         /* 0: permits, the only value that a sliding window takes */
+  uint64_t memory_bytes; /* 0: 16 MiB; about 18 bytes a key in a token bucket's table, 73 in a window's */
+  uint64_t seed;         /* of the hash; 0: random. Give one only to make a test repeatable */
+  int32_t when_full;     /* SEAWALL_WHEN_FULL_* */
+  int32_t reserved;
+} seawall_keyed_limiter_options;
+
+typedef struct seawall_keyed_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t memory_bytes;
+  uint64_t capacity;        /* keys */
+  uint64_t keys_active;     /* keys whose state says more than a fresh one */
+  uint64_t evictions;       /* idle keys forgotten to make room */
+  uint64_t full_refusals;   /* SEAWALL_WHEN_FULL_DENY at work */
+  uint64_t full_admissions; /* SEAWALL_WHEN_FULL_ALLOW at work */
+} seawall_keyed_stats;
+
+/* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) SEAWALL_NOEXCEPT;
+
+/* A new limiter in *out, owned by the caller, to be given to _free; NULL on failure. now_ns is its epoch: earlier
+ * instants count as it. Errors: INVALID_ARGUMENT naming the option, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_token_bucket_new(const seawall_token_bucket_options* options, int64_t now_ns,
+                                             seawall_token_bucket** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options, int64_t now_ns,
+                                               seawall_sliding_window** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_new(const seawall_keyed_limiter_options* options, int64_t now_ns,
+                                              seawall_keyed_limiter** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from JSON text such as {"permits": 200, "period_ns": 60000000000}. */
+SEAWALL_API int32_t seawall_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                       seawall_token_bucket** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                         seawall_sliding_window** out,
+                                                         seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                        seawall_keyed_limiter** out,
+                                                        seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_token_bucket_free(seawall_token_bucket* bucket) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_sliding_window_free(seawall_sliding_window* window) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) SEAWALL_NOEXCEPT;
+
+/* Takes `permits` or nothing and answers SEAWALL_ALLOWED, SEAWALL_DENIED or SEAWALL_NEVER_ALLOWED. *decision is filled
+ * unless it is NULL. peek answers the same and takes nothing. Keys are texts of any bytes (not kept) or, with _id,
+ * numbers; the number 7 and the text "7" are different keys. Errors: WRONG_HANDLE, INVALID_ARGUMENT for negative
+ * permits, a NULL key or a decision without struct_size. Threads: any. Does not block, but a keyed limiter waits for
+ * another thread's decision in the same set of seven keys (tens of nanoseconds). */
+SEAWALL_API int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
+                                                     seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
+                                              seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
+                                                       seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_peek(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
+                                                seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
+                                                      int64_t now_ns, int64_t permits,
+                                                      seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
+                                                         int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
+                                               int64_t now_ns, int64_t permits,
+                                               seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
+                                                  int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
+
+/* Gives back what `decision` took from this limiter (and key), and clears its charge, so that a second refund does
+ * nothing. Answers the permits given back: 0 when the charge is too old to matter. To charge two limits, both or
+ * neither: acquire the first, acquire the second, refund the first when the second refuses. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT. Threads: any (one at a time for one decision). Does not block. */
+SEAWALL_API int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns,
+                                                seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_refund(seawall_sliding_window* window, int64_t now_ns,
+                                                  seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_refund(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
+                                                 int64_t now_ns, seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_refund_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
+                                                    seawall_decision* decision) SEAWALL_NOEXCEPT;
+
+/* Fills *stats, whose struct_size the caller has set. Walks the whole table: for a scrape, not for a request. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,
+                                                seawall_keyed_stats* stats) SEAWALL_NOEXCEPT;
+
 /* ---- metrics --------------------------------------------------------------------------------------------------- */
 
 /* A registry owns its families and they own their series. Handles of families and series are borrowed: they are valid

@@ -3,21 +3,29 @@
 
 from . import circuit_breaker
 from . import metrics
+from . import rate_limiter
 from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .metrics import MetricsRegistry
+from .rate_limiter import Decision, KeyedRateLimiter, KeyedStats, SlidingWindow, TokenBucket
 from .trace import TraceContext, TraceState
 
 __all__ = [
     "CircuitBreaker",
     "CircuitOpenError",
+    "Decision",
+    "KeyedRateLimiter",
+    "KeyedStats",
     "MetricsRegistry",
     "SeawallError",
+    "SlidingWindow",
+    "TokenBucket",
     "TraceContext",
     "TraceState",
     "circuit_breaker",
     "metrics",
+    "rate_limiter",
     "trace",
     "version",
 ]

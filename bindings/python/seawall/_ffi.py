@@ -47,6 +47,13 @@ SEAWALL_REPORT_RECORDED = 0
 SEAWALL_REPORT_LATE = 1
 SEAWALL_REPORT_NOT_COUNTED = 2
 SEAWALL_REPORT_INVALID_TOKEN = 3
+SEAWALL_ALLOWED = 0
+SEAWALL_DENIED = 1
+SEAWALL_NEVER_ALLOWED = 2
+SEAWALL_KIND_TOKEN_BUCKET = 0
+SEAWALL_KIND_SLIDING_WINDOW = 1
+SEAWALL_WHEN_FULL_DENY = 0
+SEAWALL_WHEN_FULL_ALLOW = 1
 SEAWALL_METRIC_COUNTER = 0
 SEAWALL_METRIC_GAUGE = 1
 SEAWALL_METRIC_HISTOGRAM = 2
@@ -115,6 +122,65 @@ class seawall_circuit_breaker_event(ctypes.Structure):
         ("reason", ctypes.c_int32),
         ("generation", ctypes.c_uint32),
         ("at_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_decision(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("answer", ctypes.c_int32),
+        ("limit", ctypes.c_int64),
+        ("remaining", ctypes.c_int64),
+        ("retry_after_ns", ctypes.c_int64),
+        ("reset_after_ns", ctypes.c_int64),
+        ("charge_at", ctypes.c_uint64),
+        ("charge_permits", ctypes.c_int64),
+    ]
+
+
+class seawall_token_bucket_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_int32),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+        ("burst", ctypes.c_int64),
+    ]
+
+
+class seawall_sliding_window_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("sub_windows", ctypes.c_int32),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_keyed_limiter_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("kind", ctypes.c_int32),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+        ("burst", ctypes.c_int64),
+        ("memory_bytes", ctypes.c_uint64),
+        ("seed", ctypes.c_uint64),
+        ("when_full", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
+class seawall_keyed_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("memory_bytes", ctypes.c_uint64),
+        ("capacity", ctypes.c_uint64),
+        ("keys_active", ctypes.c_uint64),
+        ("evictions", ctypes.c_uint64),
+        ("full_refusals", ctypes.c_uint64),
+        ("full_admissions", ctypes.c_uint64),
     ]
 
 
@@ -248,6 +314,31 @@ FUNCTIONS = {
     "seawall_circuit_breaker_poll_events": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_circuit_breaker_event), ctypes.c_size_t]),
     "seawall_breaker_state_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_breaker_reason_name": (ctypes.c_char_p, [ctypes.c_int32]),
+    "seawall_token_bucket_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options)]),
+    "seawall_sliding_window_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_sliding_window_options)]),
+    "seawall_keyed_limiter_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_limiter_options)]),
+    "seawall_token_bucket_new": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_new": (ctypes.c_int32, [ctypes.POINTER(seawall_sliding_window_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_keyed_limiter_new": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_limiter_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_token_bucket_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_keyed_limiter_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_token_bucket_free": (None, [ctypes.c_void_p]),
+    "seawall_sliding_window_free": (None, [ctypes.c_void_p]),
+    "seawall_keyed_limiter_free": (None, [ctypes.c_void_p]),
+    "seawall_token_bucket_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_token_bucket_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_sliding_window_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_sliding_window_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_try_acquire_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_peek_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_token_bucket_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_sliding_window_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_refund_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_keyed_stats)]),
     "seawall_metrics_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options)]),
     "seawall_family_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_family_options)]),
     "seawall_metrics_new": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

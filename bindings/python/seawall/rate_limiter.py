@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Token bucket, strict sliding window, and either of them for each of very many keys.
+
+    users = KeyedRateLimiter(SlidingWindow, permits=200, period=60.0)
+    decision = users.try_acquire(user_id)
+    if not decision:
+        return too_many_requests(decision.retry_after)
+    if not send():
+        users.refund(user_id, decision)
+
+Durations are seconds as float, or exact integers of nanoseconds where a name ends in `_ns`. Every verb takes `now_ns`, an
+instant of CLOCK_MONOTONIC (`time.monotonic_ns()`); without it the library reads the clock. All may be used from any thread.
+"""
+
+import ctypes
+import json
+from typing import Optional, Union
+
+from . import _ffi
+from ._library import NOW, SeawallError, check, lib, new_error
+
+__all__ = ["Decision", "KeyedRateLimiter", "KeyedStats", "SlidingWindow", "TokenBucket"]
+
+_SIZE = ctypes.sizeof(_ffi.seawall_decision)
+_ALLOWED = _ffi.SEAWALL_ALLOWED
+
+
+class Decision:
+    """A limiter's answer: true when allowed."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self) -> None:
+        self._raw = _ffi.seawall_decision(struct_size=_SIZE)
+
+    def __bool__(self) -> bool:
+        return self._raw.answer == _ALLOWED
+
+    @property
+    def allowed(self) -> bool:
+        return self._raw.answer == _ALLOWED
+
+    @property
+    def never(self) -> bool:
+        """It asked for more than the limit: no wait helps."""
+        return self._raw.answer == _ffi.SEAWALL_NEVER_ALLOWED
+
+    @property
+    def limit(self) -> int:
+        """The most permits that can be available at one instant."""
+        return self._raw.limit
+
+    @property
+    def remaining(self) -> int:
+        """Permits available after this decision."""
+        return self._raw.remaining
+
+    @property
+    def retry_after_ns(self) -> Optional[int]:
+        """0 when allowed; else the same request is refused at every earlier instant. None when never."""
+        return None if self.never else self._raw.retry_after_ns
+
+    @property
+    def retry_after(self) -> float:
+        """retry_after_ns in seconds; infinite when never."""
+        return float("inf") if self.never else self._raw.retry_after_ns / 1e9
+
+    @property
+    def reset_after_ns(self) -> int:
+        """Until the whole limit is available again, if nobody asks meanwhile."""
+        return self._raw.reset_after_ns
+
+    @property
+    def charged(self) -> int:
+        """The permits that refund() would give back at once."""
+        return self._raw.charge_permits
+
+    def __repr__(self) -> str:
+        word = "allowed" if self else "never allowed" if self.never else f"denied for {self.retry_after:.9f} s"
+        return f"<Decision {word}, {self.remaining} of {self.limit} remaining>"
+
+
+def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
+    if (period is None) == (period_ns is None):
+        raise TypeError("give period (seconds) or period_ns, one of the two")
+    return round(period * 1e9) if period_ns is None else period_ns
+
+
+class _Limiter:
+    """What the three share: a handle, made from options and freed with the object."""
+
+    _name = ""
+
+    def __init__(self, options: dict, now_ns: int):
+        self._handle = None
+        text = json.dumps(options).encode()
+        handle, error = ctypes.c_void_p(), new_error()
+        new = getattr(lib, f"seawall_{self._name}_new_from_json")
+        check(new(text, len(text), now_ns, ctypes.byref(handle), ctypes.byref(error)), error)
+        self._handle = handle.value
+        self._free = getattr(lib, f"seawall_{self._name}_free")
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._free(self._handle)
+
+
+class _Single(_Limiter):
+    """A limiter without keys."""
+
+    def __init__(self, options: dict, now_ns: int):
+        super().__init__(options, now_ns)
+        self._try_acquire = getattr(lib, f"seawall_{self._name}_try_acquire")
+        self._peek = getattr(lib, f"seawall_{self._name}_peek")
+        self._refund = getattr(lib, f"seawall_{self._name}_refund")
+
+    def try_acquire(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
+        """Takes `permits` or nothing."""
+        decision = Decision()
+        check(self._try_acquire(self._handle, now_ns, permits, decision._raw))
+        return decision
+
+    def peek(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
+        """What try_acquire would answer, without taking anything."""
+        decision = Decision()
+        check(self._peek(self._handle, now_ns, permits, decision._raw))
+        return decision
+
+    def refund(self, decision: Decision, *, now_ns: int = NOW) -> int:
+        """Gives back what `decision` took, once. The permits given back: 0 when they are too old to matter."""
+        return check(self._refund(self._handle, now_ns, decision._raw))
+
+
+class TokenBucket(_Single):
+    """At most `permits` in each period on average, and at most `burst` (default: permits) at one instant."""
+
+    _name = "token_bucket"
+    _kind = _ffi.SEAWALL_KIND_TOKEN_BUCKET
+
+    def __init__(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        burst: Optional[int] = None,
+        now_ns: int = NOW,
+    ):
+        options = {"permits": permits, "period_ns": _period_ns(period, period_ns)}
+        if burst is not None:
+            options["burst"] = _positive("burst", burst)
+        super().__init__(options, now_ns)
+
+
+class SlidingWindow(_Single):
+    """Never more than `permits` in any trailing period. A permit comes back up to period / sub_windows late."""
+
+    _name = "sliding_window"
+    _kind = _ffi.SEAWALL_KIND_SLIDING_WINDOW
+
+    def __init__(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        sub_windows: Optional[int] = None,
+        now_ns: int = NOW,
+    ):
+        options = {"permits": permits, "period_ns": _period_ns(period, period_ns)}
+        if sub_windows is not None:
+            options["sub_windows"] = _positive("sub_windows", sub_windows)
+        super().__init__(options, now_ns)
+
+
+def _positive(name: str, value: int) -> int:
+    """0 means "the default" at the C border; here the default is None, and 0 a mistake."""
+    if value == 0:
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} must not be 0")
+    return value
+
+
+class KeyedStats:
+    """Of a keyed limiter: memory_bytes, capacity, keys_active, evictions, full_refusals, full_admissions."""
+
+    def __init__(self, raw: _ffi.seawall_keyed_stats):
+        self.memory_bytes: int = raw.memory_bytes
+        self.capacity: int = raw.capacity
+        self.keys_active: int = raw.keys_active
+        self.evictions: int = raw.evictions
+        self.full_refusals: int = raw.full_refusals
+        self.full_admissions: int = raw.full_admissions
+
+
+Key = Union[str, bytes, int]
+
+
+class KeyedRateLimiter(_Limiter):
+    """A limit of its own for each key (str, bytes, or int from 0 to 2**64 - 1), in memory that never grows.
+
+    `kind` is TokenBucket or SlidingWindow. when_full is "deny" (a new key waits for a place) or "allow" (it is admitted and
+    not counted) for the rare case that all places of a new key are taken by keys in use.
+    """
+
+    _name = "keyed_limiter"
+    _WHEN_FULL = {"deny": _ffi.SEAWALL_WHEN_FULL_DENY, "allow": _ffi.SEAWALL_WHEN_FULL_ALLOW}
+
+    def __init__(
+        self,
+        kind: type,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        burst: Optional[int] = None,
+        memory_bytes: int = 16 * 1024 * 1024,
+        seed: int = 0,
+        when_full: str = "deny",
+        now_ns: int = NOW,
+    ):
+        options = {
+            "kind": kind._kind,
+            "permits": permits,
+            "period_ns": _period_ns(period, period_ns),
+            "memory_bytes": _positive("memory_bytes", memory_bytes),
+            "seed": seed,
+            "when_full": self._WHEN_FULL[when_full],
+        }
+        if burst is not None:
+            options["burst"] = _positive("burst", burst)
+        super().__init__(options, now_ns)
+
+    def try_acquire(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
+        """Takes `permits` of the key's or nothing."""
+        decision = Decision()
+        if isinstance(key, int):
+            check(lib.seawall_keyed_limiter_try_acquire_id(self._handle, _id(key), now_ns, permits, decision._raw))
+        else:
+            data = _bytes(key)
+            check(lib.seawall_keyed_limiter_try_acquire(self._handle, data, len(data), now_ns, permits, decision._raw))
+        return decision
+
+    def peek(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
+        """What try_acquire would answer, without taking anything."""
+        decision = Decision()
+        if isinstance(key, int):
+            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), now_ns, permits, decision._raw))
+        else:
+            data = _bytes(key)
+            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), now_ns, permits, decision._raw))
+        return decision
+
+    def refund(self, key: Key, decision: Decision, *, now_ns: int = NOW) -> int:
+        """Gives back what `decision` took from this key, once. The permits given back."""
+        if isinstance(key, int):
+            return check(lib.seawall_keyed_limiter_refund_id(self._handle, _id(key), now_ns, decision._raw))
+        data = _bytes(key)
+        return check(lib.seawall_keyed_limiter_refund(self._handle, data, len(data), now_ns, decision._raw))
+
+    def stats(self, *, now_ns: int = NOW) -> KeyedStats:
+        """Walks the whole table: for a scrape, not for a request."""
+        raw = _ffi.seawall_keyed_stats(struct_size=ctypes.sizeof(_ffi.seawall_keyed_stats))
+        check(lib.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
+        return KeyedStats(raw)
+
+
+def _bytes(key: Union[str, bytes]) -> bytes:
+    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
+
+
+def _id(key: int) -> int:
+    if not 0 <= key < 2**64:
+        raise ValueError("an integer key is from 0 to 2**64 - 1")  # ctypes would cut it silently
+    return key
