@@ -121,19 +121,65 @@ Creation creation(const char* name, std::int32_t (*make)(Handle** out, seawall_e
           [free] { free(handle); }};
 }
 
+// Families without labels: Abseil's hash table, which holds the series of the others, cannot recover from a failed
+// allocation.
+std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
+  std::int32_t code = seawall_metrics_new(nullptr, out, error);
+  if (code != SEAWALL_OK) return code;
+  seawall_family_options options;
+  seawall_family_options_init(&options);
+  options.help = {"Seconds.", SEAWALL_TEXT};
+  for (const std::int32_t type : {SEAWALL_METRIC_COUNTER, SEAWALL_METRIC_HISTOGRAM}) {
+    options.type = type;
+    options.name = {type == SEAWALL_METRIC_COUNTER ? "a_total" : "b_seconds", SEAWALL_TEXT};
+    seawall_family* family = nullptr;
+    seawall_counter* counter = nullptr;
+    seawall_histogram* histogram = nullptr;
+    code = seawall_metrics_family(*out, &options, &family, error);
+    if (code >= 0 && type == SEAWALL_METRIC_COUNTER) code = seawall_family_counter(family, nullptr, 0, &counter, error);
+    if (code >= 0 && type == SEAWALL_METRIC_HISTOGRAM) {
+      code = seawall_family_histogram(family, nullptr, 0, &histogram, error);
+    }
+    if (code < 0) break;
+  }
+  std::size_t needed = 0;
+  if (code >= 0) code = seawall_metrics_render(*out, SEAWALL_FORMAT_PROMETHEUS, nullptr, 0, &needed, error);
+  if (code == SEAWALL_E_BUFFER_TOO_SMALL) return SEAWALL_OK;
+  seawall_metrics_free(*out);
+  *out = nullptr;
+  return code;
+}
+
 }  // namespace
 
 int main() {
+  std::setvbuf(stdout, nullptr, _IONBF, 0);  // what was printed is seen if the next creation ends the process
   const std::vector<Creation> creations = {
+      creation<seawall_circuit_breaker>(
+          "seawall_circuit_breaker_new",
+          [](auto** out, auto* error) { return seawall_circuit_breaker_new(nullptr, SEAWALL_NOW, out, error); },
+          seawall_circuit_breaker_free),
+      creation<seawall_circuit_breaker>(
+          "seawall_circuit_breaker_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_circuit_breaker_new_from_json("{\"failure_threshold\": 5}", SEAWALL_TEXT, SEAWALL_NOW, out,
+                                                         error);
+          },
+          seawall_circuit_breaker_free),
+      creation<seawall_metrics>(
+          "seawall_metrics_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_metrics_new_from_json("{\"max_series\": 500}", SEAWALL_TEXT, out, error);
+          },
+          seawall_metrics_free),
+      creation<seawall_metrics>("metrics with families", metrics_with_series, seawall_metrics_free),
       creation<seawall_registry>(
           "seawall_registry_new",
-          [](seawall_registry** out, seawall_error* error) {
-            return seawall_registry_new(nullptr, SEAWALL_NOW, out, error);
-          },
+          [](auto** out, auto* error) { return seawall_registry_new(nullptr, SEAWALL_NOW, out, error); },
           seawall_registry_free),
       creation<seawall_registry>(
           "seawall_registry_new_from_json",
-          [](seawall_registry** out, seawall_error* error) {
+          [](auto** out, auto* error) {
             return seawall_registry_new_from_json("{\"lease_ns\": 3000000000}", SEAWALL_TEXT, SEAWALL_NOW, out, error);
           },
           seawall_registry_free),
