@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// Threads record, look up and register while others read and render. Invariants: a total seen by one reader never
+// falls; in each rendering a histogram's count is its +Inf bucket; when all threads are done every total is exact, and
+// what went to overflow series is in the family's sum.
+#include <array>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "seawall/runtime/metrics_registry.h"
+#include "support/catch.h"
+
+using seawall::MetricsRegistry;
+
+namespace {
+
+constexpr int kThreads = 4;
+constexpr int kRounds = 5'000;
+
+// The number at the end of the line that begins with `head`; 0 when there is none.
+std::uint64_t number(const std::string& text, const std::string& head) {
+  const auto at = text.find(head);
+  return at == std::string::npos ? 0 : std::stoull(text.substr(text.find(' ', at + head.size() - 1) + 1));
+}
+
+template <class Work>
+std::vector<std::thread> start(int count, Work work) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back(work, i);
+  return threads;
+}
+
+void join(std::vector<std::thread>& threads) {
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+TEST_CASE("totals are exact after the threads, and never fall before") {
+  seawall::Counter counter;
+  seawall::Gauge gauge;
+  seawall::Histogram histogram;
+  std::atomic<bool> done{false};
+  std::atomic<int> falls{0};
+  auto readers = start(2, [&](int) {
+    std::uint64_t seen = 0;
+    std::uint64_t observed = 0;
+    while (!done.load()) {
+      const std::uint64_t total = counter.value();
+      const std::uint64_t count = histogram.snapshot().count;
+      if (total < seen || count < observed) falls.fetch_add(1);
+      seen = total;
+      observed = count;
+    }
+  });
+  auto writers = start(kThreads, [&](int thread) {
+    for (int i = 0; i < kRounds; ++i) {
+      counter.add(thread + 1);
+      gauge.add(i % 2 == 0 ? 1 : -1);
+      histogram.observe(0.001 * (thread + 1));
+    }
+  });
+  join(writers);
+  done = true;
+  join(readers);
+  CHECK(falls.load() == 0);
+  CHECK(counter.value() == kRounds * (1 + 2 + 3 + 4));
+  CHECK(gauge.value() == 0);
+  CHECK(histogram.snapshot().count == kThreads * kRounds);
+  CHECK(histogram.snapshot().sum == 0.001 * kRounds * (1 + 2 + 3 + 4));
+}
+
+TEST_CASE("lookups, registrations and renderings at once lose nothing") {
+  MetricsRegistry r(seawall::MetricsConfig::make({.max_series = 60, .max_series_per_family = 40}).value());
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  auto readers = start(2, [&](int) {
+    std::uint64_t seen = 0;
+    while (!done.load()) {
+      const std::string text = r.to_prometheus();
+      const std::uint64_t count = number(text, "wait_count ");
+      if (count < seen || number(text, "wait_bucket{le=\"+Inf\"} ") != count) wrong.fetch_add(1);
+      seen = count;
+      if (!r.to_openmetrics().ends_with("# EOF\n")) wrong.fetch_add(1);
+    }
+  });
+  auto writers = start(kThreads, [&](int thread) {
+    auto wait = r.histogram("wait", "Wait.");
+    auto hits = r.counter("hits_total", "Hits.", {"key"});
+    for (int i = 0; i < kRounds; ++i) {
+      hits.value().with({std::to_string(i % 50)}).add();
+      wait.value().get().observe(0.1);
+      if (i % 500 == 0) {
+        const std::string name = "gauge_" + std::to_string(thread) + "_" + std::to_string(i);
+        if (!r.gauge(name, "G.", {"key"}).ok()) wrong.fetch_add(1);
+      }
+    }
+  });
+  join(writers);
+  done = true;
+  join(readers);
+  CHECK(wrong.load() == 0);
+  auto hits = r.counter("hits_total", "Hits.", {"key"}).value();
+  std::uint64_t sum = hits.overflow().value();
+  for (int i = 0; i < 50; ++i) {
+    auto& series = hits.with({std::to_string(i)});
+    if (!hits.is_overflow(series)) sum += series.value();
+  }
+  CHECK(sum == kThreads * kRounds);
+  CHECK(number(r.to_prometheus(), "wait_count ") == kThreads * kRounds);
+}
