@@ -4,8 +4,6 @@
 // release: rendering walks them without a lock. The locks guard adding, and the indexes that only adding needs.
 #pragma once
 
-#include <absl/container/flat_hash_set.h>
-
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -14,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "seawall/detail/mutex.h"
@@ -116,7 +115,8 @@ class FamilyOf final : public FamilyState {
   const std::unique_ptr<SeriesOf<Metric>> overflow_;  // of a family without labels: its only series
   Mutex mutex_;
   bool overflow_linked_ SEAWALL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_set<Series*, SeriesHash, SeriesEqual> by_values_ SEAWALL_GUARDED_BY(mutex_);
+  // Not Abseil's: that one is broken for good when growing throws, and with() promises to survive that.
+  std::unordered_set<Series*, SeriesHash, SeriesEqual> by_values_ SEAWALL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<SeriesOf<Metric>>> owned_ SEAWALL_GUARDED_BY(mutex_);
 };
 

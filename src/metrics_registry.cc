@@ -131,10 +131,10 @@ Metric* FamilyOf<Metric>::add(LabelValues values) {
   auto made = make_series();
   made->values.assign(values.begin(), values.end());
   made->labels = label_text(definition.labels, made->values);
-  by_values_.reserve(by_values_.size() + 1);
+  SeriesOf<Metric>* added = made.get();
+  if (owned_.size() == owned_.capacity()) owned_.reserve(2 * owned_.size() + 8);
+  by_values_.insert(added);  // the last step that can fail
   owned_.push_back(std::move(made));
-  SeriesOf<Metric>* added = owned_.back().get();  // nothing below allocates
-  by_values_.insert(added);
   series.link(added);
   return &added->metric;
 }

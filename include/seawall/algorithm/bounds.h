@@ -69,11 +69,11 @@ class Bounds {
 
   // start, start + width, ...
   static constexpr Result<Bounds> linear(double start, double width, std::size_t count) {
-    return generate(start, count, [width](double last) { return last + width; });
+    return generate(start, 1, width, count);
   }
   // start, start * factor, ...
   static constexpr Result<Bounds> exponential(double start, double factor, std::size_t count) {
-    return generate(start, count, [factor](double last) { return last * factor; });
+    return generate(start, factor, 0, count);
   }
   // For latencies in seconds; the defaults of Prometheus' own clients.
   static constexpr Bounds defaults() {
@@ -95,11 +95,11 @@ class Bounds {
     m.append(static_cast<std::int64_t>(position)).append(" must be ").append(rule);
     return {Code::kInvalidArgument, m};
   }
-  template <class Next>
-  static constexpr Result<Bounds> generate(double start, std::size_t count, Next next) {
+  // Each value is the last * factor + width.
+  static constexpr Result<Bounds> generate(double start, double factor, double width, std::size_t count) {
     std::array<double, kMax + 1> values{};  // one more, so that make() refuses a count that is too large
     const std::size_t size = count < values.size() ? count : values.size();
-    for (std::size_t i = 0; i < size; ++i) values[i] = i == 0 ? start : next(values[i - 1]);
+    for (std::size_t i = 0; i < size; ++i) values[i] = i == 0 ? start : values[i - 1] * factor + width;
     return make(std::span(values).first(size));
   }
 
