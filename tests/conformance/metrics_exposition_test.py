@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 PROGRAM = ""
 ROUTES = [
     "/plain", 'quote " here', "back\\slash", "\\n", "line\nfeed", "cr\rlf\r\n", "tab\t", '{a="b",} 1', "# HELP x", "# EOF",
-    "Zürich € 𝄞", "\x01\x7f", "ends in \\", "", "\x85 \u2028", "NaN", " ",
+    "Z\xfcrich \u20ac \U0001d11e", "\x01\x7f", "ends in \\", "", "\x85 \u2028", "NaN", " ",
 ]
 
 
