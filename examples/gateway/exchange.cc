@@ -21,6 +21,15 @@ seawall::Extracted extract_trace(const http::Headers& headers) {
   return seawall::extract(values_of(headers, "traceparent"), values_of(headers, "tracestate"), ids);
 }
 
+// The text up to `separator`; what is behind it stays in `text`.
+std::string_view take_until(std::string_view& text, char separator) {
+  std::size_t end = 0;
+  while (end < text.size() && text[end] != separator) ++end;
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(end < text.size() ? end + 1 : end);
+  return taken;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -90,14 +99,15 @@ std::int64_t retry_seconds(seawall::Duration wait) noexcept {
 
 double accept_quality(std::string_view accept, std::string_view type) noexcept {
   while (!accept.empty()) {
-    const std::size_t end = std::min(accept.find(','), accept.size());
-    std::string_view item = accept.substr(0, end);
-    accept.remove_prefix(std::min(end + 1, accept.size()));
-    const std::size_t parameters = std::min(item.find(';'), item.size());
-    if (!http::same_name(trimmed(item.substr(0, parameters)), type)) continue;
-    const std::size_t q = item.find("q=", parameters);
+    const std::string_view item = take_until(accept, ',');
+    std::string_view rest = item;
+    if (!http::same_name(trimmed(take_until(rest, ';')), type)) continue;
     double quality = 1;
-    if (q != std::string_view::npos) std::from_chars(item.data() + q + 2, item.data() + item.size(), quality);
+    while (!rest.empty()) {
+      const std::string_view parameter = trimmed(take_until(rest, ';'));
+      if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
+      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), quality);
+    }
     return quality;
   }
   return 0;
