@@ -72,10 +72,13 @@ Upstream* App::find(std::string_view name) {
 
 std::size_t App::active_users(seawall::TimePoint now) {
   constexpr std::int64_t kSecond = 1'000'000'000;
-  std::int64_t counted_at = users_counted_at_.load();
   const std::int64_t at = seawall::to_ns(now);
+  const std::uint64_t requests = metrics.proxied.value();
+  std::int64_t counted_at = users_counted_at_.load();
+  const bool outdated = counted_at < at - kSecond || requests != requests_counted_.load();
   // The table is walked by whoever moves the time on; others take the number that is there.
-  if (counted_at < at - kSecond && users_counted_at_.compare_exchange_strong(counted_at, at)) {
+  if (outdated && users_counted_at_.compare_exchange_strong(counted_at, at)) {
+    requests_counted_.store(requests);
     users_.store(user_limit.stats_at(now).keys_active);
   }
   return users_.load();
