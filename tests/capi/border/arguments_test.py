@@ -6,6 +6,7 @@ the process, after the name of the function was printed (python -X faulthandler 
 """
 
 import ctypes
+import json
 import os
 import unittest
 
@@ -16,8 +17,9 @@ HANDLE = ctypes.c_void_p
 OUT_HANDLE = ctypes.POINTER(ctypes.c_void_p)
 INTEGERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t, ctypes.c_int)
 
-# A valid creation needs more than {} here.
-JSON = {}
+# Options that have no default.
+QUOTA = {"permits": 10, "period_ns": 1_000_000_000}
+REQUIRED = {kind: QUOTA for kind in ("seawall_token_bucket", "seawall_sliding_window", "seawall_keyed_limiter")}
 
 
 def call(name: str, arguments: list):
@@ -41,9 +43,9 @@ def answers(name: str) -> bool:
 
 def create(name: str) -> ctypes.c_void_p:
     """A handle of the kind that `name`, a *_new_from_json, makes."""
-    json = JSON.get(name, b"{}")
+    text = json.dumps(REQUIRED.get(name.removesuffix("_new_from_json"), {})).encode()
     handle = ctypes.c_void_p()
-    given = {ctypes.c_char_p: json, ctypes.c_size_t: len(json), ctypes.c_int64: _ffi.SEAWALL_NOW, OUT_HANDLE: handle}
+    given = {ctypes.c_char_p: text, ctypes.c_size_t: len(text), ctypes.c_int64: _ffi.SEAWALL_NOW, OUT_HANDLE: handle}
     arguments = [ctypes.byref(handle) if kind is OUT_HANDLE else given.get(kind) for kind in _ffi.FUNCTIONS[name][1]]
     code = call(name, arguments)
     assert code == _ffi.SEAWALL_OK and handle, f"{name}: {LIBRARY.seawall_code_name(code)}"
@@ -138,6 +140,8 @@ class Arguments(unittest.TestCase):
             ):
                 given = Longer(unknown=unknown)
                 getattr(LIBRARY, maker.removesuffix("_new") + "_options_init")(ctypes.byref(given.known))
+                for field, value in REQUIRED.get(maker.removesuffix("_new"), {}).items():
+                    setattr(given.known, field, value)
                 given.known.struct_size = size
                 handle = ctypes.c_void_p()
                 arguments = []

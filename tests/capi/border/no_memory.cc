@@ -121,6 +121,8 @@ Creation creation(const char* name, std::int32_t (*make)(Handle** out, seawall_e
           [free] { free(handle); }};
 }
 
+constexpr const char* kQuota = "{\"permits\": 10, \"period_ns\": 1000000000}";
+
 // Families without labels: Abseil's hash table, which holds the series of the others, cannot recover from a failed
 // allocation.
 std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
@@ -166,6 +168,24 @@ int main() {
                                                          error);
           },
           seawall_circuit_breaker_free),
+      creation<seawall_token_bucket>(
+          "seawall_token_bucket_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_token_bucket_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_token_bucket_free),
+      creation<seawall_sliding_window>(
+          "seawall_sliding_window_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_sliding_window_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_sliding_window_free),
+      creation<seawall_keyed_limiter>(
+          "seawall_keyed_limiter_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_keyed_limiter_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_keyed_limiter_free),
       creation<seawall_metrics>(
           "seawall_metrics_new_from_json",
           [](auto** out, auto* error) {
