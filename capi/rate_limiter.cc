@@ -63,8 +63,11 @@ Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) 
                                   {"when_full", &o.when_full}});
 }
 
+// 0 is the default: 100 in a second, burst the same as permits.
 Result<Quota> quota(std::int64_t permits, std::int64_t period_ns, std::int64_t burst) {
-  return burst == 0 ? Quota::make(permits, Duration(period_ns)) : Quota::make(permits, Duration(period_ns), burst);
+  if (permits == 0) permits = 100;
+  if (period_ns == 0) period_ns = Duration(std::chrono::seconds(1)).count();
+  return Quota::make(permits, Duration(period_ns), burst == 0 ? permits : burst);
 }
 
 template <class Handle, class Config>

@@ -234,20 +234,20 @@ typedef struct seawall_decision {
 #define SEAWALL_DECISION_INIT \
   { (uint32_t)sizeof(seawall_decision), 0, 0, 0, 0, 0, 0, 0 }
 
-/* permits and period_ns have no default. Also the keys of the JSON text of _new_from_json. */
+/* 0 means the default in brackets. Also the keys of the JSON text of _new_from_json. */
 typedef struct seawall_token_bucket_options {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t permits; /* 1 to 1000000000 */
-  int64_t period_ns;
-  int64_t burst; /* 0: permits */
+  int64_t permits;   /* 1 to 1000000000 in each period [100] */
+  int64_t period_ns; /* 1 ns to 366 days, and no shorter than one ns for each permit [1 s] */
+  int64_t burst;     /* the most at one instant [permits] */
 } seawall_token_bucket_options;
 
 typedef struct seawall_sliding_window_options {
   uint32_t struct_size;
-  int32_t sub_windows; /* 1 to 12; 0: as many as possible. A permit comes back up to period_ns / sub_windows late */
-  int64_t permits;
-  int64_t period_ns;
+  int32_t sub_windows; /* 1 to 12; a permit comes back up to period_ns / sub_windows late [as many as possible] */
+  int64_t permits;     /* [100] */
+  int64_t period_ns;   /* [1 s] */
 } seawall_sliding_window_options;
 
 enum { SEAWALL_KIND_TOKEN_BUCKET = 0, SEAWALL_KIND_SLIDING_WINDOW = 1 };
@@ -256,12 +256,12 @@ enum { SEAWALL_WHEN_FULL_DENY = 0, SEAWALL_WHEN_FULL_ALLOW = 1 };
 
 typedef struct seawall_keyed_limiter_options {
   uint32_t struct_size;
-  int32_t kind; /* SEAWALL_KIND_* */
-  int64_t permits;
-  int64_t period_ns;
-  int64_t burst;         /* 0: permits, the only value that a sliding window takes */
-  uint64_t memory_bytes; /* 0: 16 MiB; about 18 bytes a key in a token bucket's table, 73 in a window's */
-  uint64_t seed;         /* of the hash; 0: random. Give one only to make a test repeatable */
+  int32_t kind;          /* SEAWALL_KIND_* */
+  int64_t permits;       /* [100] */
+  int64_t period_ns;     /* [1 s] */
+  int64_t burst;         /* [permits], the only value that a sliding window takes */
+  uint64_t memory_bytes; /* about 18 bytes a key in a token bucket's table, 73 in a window's [16 MiB] */
+  uint64_t seed;         /* of the hash; give one only to make a test repeatable [random] */
   int32_t when_full;     /* SEAWALL_WHEN_FULL_* */
   int32_t reserved;
 } seawall_keyed_limiter_options;

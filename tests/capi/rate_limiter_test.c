@@ -31,10 +31,10 @@ static void token_bucket(void) {
   CHECK(seawall_sliding_window_try_acquire((seawall_sliding_window*)bucket, 0, 1, NULL) == SEAWALL_E_WRONG_HANDLE);
   seawall_token_bucket_free(bucket);
 
-  options.permits = 0;
+  options.permits = -1;
   CHECK(seawall_token_bucket_new(&options, 0, &bucket, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(bucket == NULL);
-  CHECK(strcmp(error.message, "permits must be from 1 to 1000000000, not 0") == 0);
+  CHECK(strcmp(error.message, "permits must be from 1 to 1000000000, not -1") == 0);
   CHECK(seawall_token_bucket_new_from_json("{\"permits\": 5, \"period_ns\": 1000, \"burst\": 2}", SEAWALL_TEXT, 0,
                                            &bucket, &error) == SEAWALL_OK);
   CHECK(seawall_token_bucket_try_acquire(bucket, 0, 3, NULL) == SEAWALL_NEVER_ALLOWED);
@@ -123,7 +123,11 @@ static void nulls(void) {
   CHECK(seawall_sliding_window_new(NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_keyed_limiter_new(NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_token_bucket* bucket = NULL;
-  CHECK(seawall_token_bucket_new(NULL, 0, &bucket, NULL) == SEAWALL_E_INVALID_ARGUMENT); /* permits has no default */
+  CHECK(seawall_token_bucket_new(NULL, 0, &bucket, NULL) == SEAWALL_OK); /* the defaults */
+  CHECK(seawall_token_bucket_try_acquire(bucket, 0, 100, &d) == SEAWALL_ALLOWED);
+  CHECK(seawall_token_bucket_peek(bucket, 10000000, 1, &d) == SEAWALL_ALLOWED);
+  CHECK(seawall_token_bucket_peek(bucket, 9999999, 1, &d) == SEAWALL_DENIED);
+  seawall_token_bucket_free(bucket);
   CHECK(seawall_token_bucket_new_from_json(NULL, 1, 0, &bucket, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_sliding_window_new_from_json(NULL, 1, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_keyed_limiter_new_from_json(NULL, 1, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);

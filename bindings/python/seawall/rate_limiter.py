@@ -83,7 +83,7 @@ class Decision:
 def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
     if (period is None) == (period_ns is None):
         raise TypeError("give period (seconds) or period_ns, one of the two")
-    return round(period * 1e9) if period_ns is None else period_ns
+    return _positive("period", round(period * 1e9) if period_ns is None else period_ns)
 
 
 class _Limiter:
@@ -146,7 +146,7 @@ class TokenBucket(_Single):
         burst: Optional[int] = None,
         now_ns: int = NOW,
     ):
-        options = {"permits": permits, "period_ns": _period_ns(period, period_ns)}
+        options = {"permits": _positive("permits", permits), "period_ns": _period_ns(period, period_ns)}
         if burst is not None:
             options["burst"] = _positive("burst", burst)
         super().__init__(options, now_ns)
@@ -167,7 +167,7 @@ class SlidingWindow(_Single):
         sub_windows: Optional[int] = None,
         now_ns: int = NOW,
     ):
-        options = {"permits": permits, "period_ns": _period_ns(period, period_ns)}
+        options = {"permits": _positive("permits", permits), "period_ns": _period_ns(period, period_ns)}
         if sub_windows is not None:
             options["sub_windows"] = _positive("sub_windows", sub_windows)
         super().__init__(options, now_ns)
@@ -220,7 +220,7 @@ class KeyedRateLimiter(_Limiter):
     ):
         options = {
             "kind": kind._kind,
-            "permits": permits,
+            "permits": _positive("permits", permits),
             "period_ns": _period_ns(period, period_ns),
             "memory_bytes": _positive("memory_bytes", memory_bytes),
             "seed": seed,

@@ -115,6 +115,8 @@ class Wrapper(unittest.TestCase):
 
     def test_bad_options_name_their_culprit(self):
         with self.assertRaisesRegex(seawall.SeawallError, "permits must be"):
+            TokenBucket(-1, 1.0)
+        with self.assertRaisesRegex(seawall.SeawallError, "permits must not be 0"):
             TokenBucket(0, 1.0)
         with self.assertRaisesRegex(seawall.SeawallError, "sub_windows must be"):
             SlidingWindow(1, 1.0, sub_windows=13)

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// The table of keys: bounded whatever comes in, and forgetting never lets anything pass.
+#include <set>
+#include <string>
+#include <type_traits>
+
+#include "seawall/keyed_rate_limiter.h"
+#include "support/catch.h"
+
+using namespace std::chrono_literals;
+using namespace seawall;
+
+namespace {
+
+constexpr TimePoint at(Duration t) { return time_from_ns(t.count()); }
+const Quota kFive = Quota::make(5, 60s).value();
+
+template <class Limiter>
+KeyedRateLimiter<Limiter> table(std::size_t memory, WhenFull when_full = WhenFull::kDeny, Quota quota = kFive) {
+  const KeyedOptions options{.quota = quota, .memory_bytes = memory, .when_full = when_full, .seed = 1};
+  return KeyedRateLimiter<Limiter>::make(options, at(0s)).value();
+}
+
+constexpr std::size_t kOneSetOfBuckets = 128;
+constexpr std::size_t kOneSetOfWindows = 512;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a hundred thousand users stay within the memory given", "", TokenBucket, SlidingWindow) {
+  auto users = table<TestType>(1 << 20, WhenFull::kAllow);
+  std::int64_t admitted = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 100'000; ++i) admitted += users.try_acquire_at("user-" + std::to_string(i), at(1s)).allowed;
+  }
+  const KeyedStats stats = users.stats_at(at(1s));
+  CHECK(admitted == 200'000);
+  CHECK(stats.memory_bytes <= 1 << 20);
+  CHECK(stats.capacity * 75 > stats.memory_bytes);  // and most of it is states
+  CHECK(stats.keys_active <= stats.capacity);
+  CHECK(stats.keys_active > stats.capacity / 4);
+  CHECK(stats.evictions == 0);  // nobody was idle
+  // Each of the two rounds admitted uncounted those it had no place for.
+  CHECK(stats.full_admissions == 2 * (100'000 - stats.keys_active));
+  CHECK(users.stats_at(at(1h)).keys_active == 0);
+}
+
+TEMPLATE_TEST_CASE("a table of twice as many places as keys turns nobody away", "", TokenBucket, SlidingWindow) {
+  const std::size_t memory =
+      200'000 / 7 * (std::is_same_v<TestType, TokenBucket> ? kOneSetOfBuckets : kOneSetOfWindows);
+  auto users = table<TestType>(memory);
+  int refused = 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i) refused += !users.try_acquire_at(i, at(1s)).allowed;
+  CHECK(refused < 100);  // one in a thousand; the seed is fixed
+  CHECK(users.stats_at(at(1s)).full_refusals == static_cast<std::uint64_t>(refused));
+}
+
+// An attacker who sends new keys all the time cannot make the table forget one that has used up its limit.
+TEMPLATE_TEST_CASE("a flood of new keys never refills a used one", "", TokenBucket, SlidingWindow) {
+  auto users = table<TestType>(16 * 1024);
+  CHECK(users.try_acquire_at("victim", at(1s), 5).allowed);
+  for (std::uint64_t i = 0; i < 50'000; ++i) {
+    users.try_acquire_at(i, at(1s + Duration(i)));
+    if (i % 1000 == 0) REQUIRE_FALSE(users.try_acquire_at("victim", at(1s + Duration(i))).allowed);
+  }
+  CHECK(users.stats_at(at(2s)).full_refusals > 0);
+}
+
+TEMPLATE_TEST_CASE("a full table denies until a place may be free, and then gives it", "", TokenBucket, SlidingWindow) {
+  const bool bucket = std::is_same_v<TestType, TokenBucket>;
+  auto users = table<TestType>(bucket ? kOneSetOfBuckets : kOneSetOfWindows);
+  for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(i * 1ms)).allowed);
+  const Decision refused = users.try_acquire_at(7, at(10ms));
+  CHECK_FALSE(refused.allowed);
+  CHECK_FALSE(refused.never());
+  CHECK(refused.limit == 5);
+  CHECK(refused.remaining == 0);
+  CHECK(users.peek_at(7, at(10ms)).retry_after == refused.retry_after);
+  CHECK(users.stats_at(at(10ms)).full_refusals == 1);
+  const TimePoint free = at(10ms) + refused.retry_after;
+  CHECK_FALSE(users.peek_at(7, free - Duration(1)).allowed);
+  CHECK(users.stats_at(free).evictions == 0);
+  CHECK(users.try_acquire_at(7, free).allowed);
+  CHECK(users.stats_at(free).evictions == 1);
+  // Keys that have a place never notice.
+  CHECK(users.try_acquire_at(6, at(11ms)).remaining == 3);
+}
+
+TEMPLATE_TEST_CASE("a full table may admit uncounted, and such an admission has nothing to refund", "", TokenBucket,
+                   SlidingWindow) {
+  const bool bucket = std::is_same_v<TestType, TokenBucket>;
+  auto users = table<TestType>(bucket ? kOneSetOfBuckets : kOneSetOfWindows, WhenFull::kAllow);
+  for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(1ms), 5).allowed);
+  for (int i = 0; i < 10; ++i) {
+    const Decision d = users.try_acquire_at("new", at(2ms));
+    REQUIRE(d.allowed);
+    CHECK(d.charge == Charge{});
+  }
+  CHECK(users.try_acquire_at("new", at(2ms), 6).never());
+  CHECK(users.stats_at(at(2ms)).full_admissions == 10);
+  CHECK_FALSE(users.try_acquire_at(0, at(2ms)).allowed);
+}
+
+// The trap: the key is forgotten at 100 s, then a caller whose clock reading is old asks again.
+TEMPLATE_TEST_CASE("a stale now does not find a fresh state for a forgotten key", "", TokenBucket, SlidingWindow) {
+  const bool bucket = std::is_same_v<TestType, TokenBucket>;
+  auto users = table<TestType>(bucket ? kOneSetOfBuckets : kOneSetOfWindows);
+  for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(10s), 5).allowed);
+  for (int i = 100; i < 107; ++i) REQUIRE(users.try_acquire_at(i, at(100s)).allowed);  // forgets 0 to 6
+  const Decision stale = users.try_acquire_at(0, at(20s));
+  CHECK_FALSE(stale.allowed);
+  CHECK(stale.retry_after > 80s);
+  for (int i = 100; i < 107; ++i) users.refund_at(i, at(100s), users.try_acquire_at(i, at(100s)).charge);
+  CHECK(users.try_acquire_at(0, at(1000s)).allowed);
+}
+
+TEMPLATE_TEST_CASE("asking for nothing, too much or in vain takes no place", "", TokenBucket, SlidingWindow) {
+  auto users = table<TestType>(4096);
+  CHECK(users.try_acquire_at("a", at(0s), 6).never());
+  CHECK(users.try_acquire_at("b", at(0s), 0).allowed);
+  CHECK(users.peek_at("c", at(0s), 3).remaining == 5);
+  CHECK(users.refund_at("d", at(0s), Charge{1, 5}) == 0);
+  CHECK(users.stats_at(at(0s)).keys_active == 0);
+  const Decision taken = users.try_acquire_at("e", at(0s), 5);
+  CHECK(users.refund_at("e", at(0s), taken.charge) == 5);
+  CHECK(users.stats_at(at(0s)).keys_active == 0);  // given back whole: as good as forgotten
+}
+
+TEST_CASE("two limits, both or neither") {
+  auto users = table<SlidingWindow>(4096);
+  SlidingWindow service(SlidingWindowConfig::make(Quota::make(7, 60s).value()).value(), at(0s));
+  int admitted = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::string user = i % 2 == 0 ? "ann" : "bob";
+    const Decision first = users.try_acquire_at(user, at(1s));
+    if (!first.allowed) continue;
+    if (const Decision second = service.try_acquire_at(at(1s)); !second.allowed) {
+      CHECK(users.refund_at(user, at(1s), first.charge) == 1);
+    } else {
+      ++admitted;
+    }
+  }
+  CHECK(admitted == 7);
+  CHECK(users.peek_at("ann", at(1s), 0).remaining + users.peek_at("bob", at(1s), 0).remaining == 3);
+}
+
+TEST_CASE("keys of every kind, and the options that are out of range") {
+  auto users = table<TokenBucket>(4096);
+  const std::string text = "7";
+  CHECK(users.try_acquire_at(text, at(0s), 5).allowed);
+  CHECK_FALSE(users.try_acquire_at(std::string_view("7"), at(0s)).allowed);
+  CHECK(users.try_acquire_at(7, at(0s), 5).allowed);
+  CHECK_FALSE(users.try_acquire_at(std::uint64_t{7}, at(0s)).allowed);
+  CHECK(users.try_acquire_at(std::string("a\0b", 3), at(0s), 5).allowed);
+  CHECK(users.try_acquire_at(std::string("a\0c", 3), at(0s), 5).allowed);
+  CHECK(users.try_acquire_at(std::string(100'000, 'x'), at(0s), 5).allowed);
+  CHECK_FALSE(users.try_acquire_at(std::string(100'000, 'x'), at(0s)).allowed);
+  using Users = KeyedRateLimiter<SlidingWindow>;
+  CHECK(Users::make({.quota = kFive, .memory_bytes = 511}).error().message.view() ==
+        "memory_bytes must be from 512 to 4398046511104, not 511");
+  CHECK(Users::make({.quota = Quota::make(5, 60s, 2).value()}).error().code == Code::kInvalidArgument);
+  CHECK(Users::make({.quota = kFive}).value().try_acquire("x").allowed);
+}
+
+TEST_CASE("without a seed each table has its own hash") {
+  const auto places = [](std::uint64_t seed) {
+    auto users =
+        KeyedRateLimiter<SlidingWindow>::make({.quota = kFive, .memory_bytes = 1024, .seed = seed}, at(0s)).value();
+    std::string refused;
+    for (int i = 0; i < 40; ++i) refused += users.try_acquire_at(i, at(1s)).allowed ? 'y' : 'n';
+    return refused;
+  };
+  CHECK(places(5) == places(5));
+  std::set<std::string> random;
+  for (int i = 0; i < 10; ++i) random.insert(places(0));
+  CHECK(random.size() > 1);
+}
+
+// Vectors of the paper (SipHash-2-4) and of CPython 3.11 with PYTHONHASHSEED=0 (SipHash-1-3).
+TEST_CASE("siphash gives the published values") {
+  constexpr detail::SipKey key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+  std::string text;
+  const std::uint64_t expected[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a,
+                                    0x85676696d7fb7e2d, 0xcf2794e0277187b7, 0x18765564cd99a68d,
+                                    0xcbc9466e58fee3ce, 0xab0200f58b01d137, 0x93f5f5799a932462};
+  for (const std::uint64_t want : expected) {
+    CHECK(detail::siphash<2, 4>(key, text) == want);
+    text += static_cast<char>(text.size());
+  }
+  CHECK(detail::siphash({}, "user-12345") == 0x95aac4cf492867c0);
+  CHECK(detail::siphash({}, "a text that is longer than one word") == 0xc0ed4396b527afbb);
+}
