@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Everything of core.h, linked against nothing.
+// The components of core.h at work, linked against nothing.
 #include <seawall/core.h>
 
 #include <array>
 #include <cstdio>
 
 int main() {
-  auto& ids = seawall::IdGenerator::this_thread();
+  using namespace std::chrono_literals;
+  const auto quota = seawall::Quota::make(10, 1s).value();
+  seawall::TokenBucket bucket(seawall::TokenBucketConfig::make(quota).value());
+  seawall::SlidingWindow window(seawall::SlidingWindowConfig::make(quota).value());
+  seawall::CircuitBreaker breaker;
+  seawall::Counter calls;
+  auto ticket = breaker.try_acquire();
+  calls.add();
+  const bool admitted = ticket && bucket.try_acquire().allowed && window.try_acquire().allowed;
+  ticket.report(seawall::Outcome::kSuccess);
+
   std::array<char, seawall::TraceContext::kTextSize> text{};
-  const auto parsed = seawall::TraceContext::parse(seawall::TraceContext::root(ids).format(text));
+  const auto trace = seawall::TraceContext::root(seawall::IdGenerator::this_thread());
+  const auto parsed = seawall::TraceContext::parse(trace.format(text));
   std::printf("%.*s\n", static_cast<int>(text.size()), text.data());
-  return parsed ? 0 : 1;
+  return admitted && parsed && calls.value() == 1 ? 0 : 1;
 }
