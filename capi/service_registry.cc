@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <limits>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,22 +24,43 @@ struct seawall_service : seawall::capi::Handle<0x53657276> {  // "Serv"
 
 namespace {
 
-template <class To, class From>
-void set_if_given(To& to, From given) {
-  if (given != 0) to = To(given);
+seawall_registry_options defaults() {
+  const seawall::ServiceRegistryOptions o;
+  return {sizeof(seawall_registry_options), o.max_services,       o.max_instances,
+          o.max_instances_per_service,      o.max_metadata_bytes, 0,
+          o.heartbeat_interval.count(),     o.lease.count(),      o.expired_retention.count(),
+          o.tick_tolerance.count(),         o.first_generation};
+}
+
+// In the struct 0 means the default; in JSON what is left out does, and 0 is 0.
+seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
+  const seawall_registry_options standard = defaults();
+  const auto fill = [&](auto member) {
+    if (given.*member == 0) given.*member = standard.*member;
+  };
+  using Options = seawall_registry_options;
+  for (auto member : {&Options::max_services, &Options::max_instances, &Options::max_instances_per_service,
+                      &Options::max_metadata_bytes}) {
+    fill(member);
+  }
+  for (auto member : {&Options::heartbeat_interval_ns, &Options::lease_ns, &Options::expired_retention_ns,
+                      &Options::tick_tolerance_ns, &Options::first_generation}) {
+    fill(member);
+  }
+  return given;
 }
 
 seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given) {
   seawall::ServiceRegistryOptions options;
-  set_if_given(options.max_services, given.max_services);
-  set_if_given(options.max_instances, given.max_instances);
-  set_if_given(options.max_instances_per_service, given.max_instances_per_service);
-  set_if_given(options.max_metadata_bytes, given.max_metadata_bytes);
-  set_if_given(options.heartbeat_interval, given.heartbeat_interval_ns);
-  set_if_given(options.lease, given.lease_ns);
-  set_if_given(options.expired_retention, given.expired_retention_ns);
-  set_if_given(options.tick_tolerance, given.tick_tolerance_ns);
-  set_if_given(options.first_generation, given.first_generation);
+  options.max_services = given.max_services;
+  options.max_instances = given.max_instances;
+  options.max_instances_per_service = given.max_instances_per_service;
+  options.max_metadata_bytes = given.max_metadata_bytes;
+  options.heartbeat_interval = seawall::Duration(given.heartbeat_interval_ns);
+  options.lease = seawall::Duration(given.lease_ns);
+  options.expired_retention = seawall::Duration(given.expired_retention_ns);
+  options.tick_tolerance = seawall::Duration(given.tick_tolerance_ns);
+  options.first_generation = given.first_generation;
   return options;
 }
 
@@ -132,7 +151,7 @@ int32_t seawall_registry_new(const seawall_registry_options* options, int64_t no
   seawall_registry_options_init(&read);
   if (!seawall::capi::read_options(options, read)) return invalid(error, "options: unknown struct_size");
   if (read.reserved != 0) return invalid(error, "options: reserved must be 0");
-  return guarded(error, [&] { return make(read, now_ns, out, error); });
+  return guarded(error, [&] { return make(zeros_to_defaults(read), now_ns, out, error); });
 }
 
 int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64_t now_ns, seawall_registry** out,
@@ -141,8 +160,7 @@ int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64
   *out = nullptr;
   if (!readable(json, json_size)) return invalid(error, "json is NULL");
   return guarded(error, [&]() -> int32_t {
-    seawall_registry_options read;
-    seawall_registry_options_init(&read);
+    seawall_registry_options read = defaults();
     const auto parsed = seawall::capi::read_json_options(
         text_in(json, json_size), {{"max_services", &read.max_services},
                                    {"max_instances", &read.max_instances},

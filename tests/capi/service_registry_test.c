@@ -102,6 +102,7 @@ static void options(void) {
   seawall_service_free(service);
   CHECK(seawall_registry_service(registry, "two", kText, &service, &error) == SEAWALL_E_FULL && service == NULL);
   seawall_registry_free(registry);
+  CHECK(seawall_registry_new_from_json("{\"lease_ns\": 0}", kText, 0, &registry, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_new_from_json("{\"leas\": 1}", kText, 0, &registry, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strstr(error.message, "leas") != NULL);
 }

@@ -4,11 +4,13 @@
 from . import circuit_breaker
 from . import metrics
 from . import rate_limiter
+from . import registry
 from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .metrics import MetricsRegistry
 from .rate_limiter import Decision, KeyedRateLimiter, KeyedStats, SlidingWindow, TokenBucket
+from .registry import ServiceRegistry
 from .trace import TraceContext, TraceState
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "KeyedStats",
     "MetricsRegistry",
     "SeawallError",
+    "ServiceRegistry",
     "SlidingWindow",
     "TokenBucket",
     "TraceContext",
@@ -26,6 +29,7 @@ __all__ = [
     "circuit_breaker",
     "metrics",
     "rate_limiter",
+    "registry",
     "trace",
     "version",
 ]

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""Which instances of which services exist, and which of them gets the next call.
+
+    registry = ServiceRegistry()
+    mine = registry.register("trading", "trading-1", "127.0.0.1", 8001)
+    registry.heartbeat(mine.id, mine.generation)      # every mine.heartbeat_interval seconds
+    registry.tick()                                   # every second
+
+    trading = registry.service("trading")             # once
+    with trading.call() as pick:                      # at each request; pick is None when nobody is healthy
+        connect(pick.host, pick.port)
+
+Everything may be used from any thread. `now` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
+without it the clock is read.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import enum
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from . import _ffi
+from ._library import NOW, SeawallError, check, lib, new_error, read_text
+from .circuit_breaker import Outcome
+
+__all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry"]
+
+
+class SelfState(enum.IntEnum):
+    """An instance's own word. It moves forward only."""
+
+    STARTING = _ffi.SEAWALL_SELF_STARTING
+    SERVING = _ffi.SEAWALL_SELF_SERVING
+    DRAINING = _ffi.SEAWALL_SELF_DRAINING
+
+
+class AdminState(enum.IntEnum):
+    """The operator's word. DRAINING ends with the process, DISABLED stays with the id."""
+
+    ENABLED = _ffi.SEAWALL_ADMIN_ENABLED
+    DRAINING = _ffi.SEAWALL_ADMIN_DRAINING
+    DISABLED = _ffi.SEAWALL_ADMIN_DISABLED
+
+
+class Health(enum.IntEnum):
+    """The prober's word."""
+
+    PASSING = _ffi.SEAWALL_HEALTH_PASSING
+    FAILING = _ffi.SEAWALL_HEALTH_FAILING
+
+
+class Answer(enum.IntEnum):
+    """What a verb that addresses an instance answers. True only for OK."""
+
+    OK = _ffi.SEAWALL_OK
+    UNKNOWN = _ffi.SEAWALL_E_NOT_FOUND  # register again, with the whole record
+    FENCED = _ffi.SEAWALL_E_FENCED  # a newer generation took over: stop
+
+    def __bool__(self) -> bool:
+        return self is Answer.OK
+
+
+@dataclasses.dataclass(frozen=True)
+class Registration:
+    """What a registered instance needs to know; times in seconds."""
+
+    id: str
+    generation: int
+    slot: int
+    heartbeat_interval: float
+    lease: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Pick:
+    """The instance that gets a call. `slot` is an index into arrays of your own; `ticket` is for Service.done."""
+
+    id: str
+    host: str
+    port: int
+    slot: int
+    generation: int
+    ticket: int
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1_000_000_000)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a lone surrogate is for the library to refuse
+
+
+class Service:
+    """The handle of one service, from ServiceRegistry.service()."""
+
+    def __init__(self, registry: "ServiceRegistry", name: str):
+        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
+        check(lib.seawall_registry_service(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        self._registry = registry  # a service must not outlive its registry
+        self._handle = out.value
+        self.name = name
+
+    def __del__(self) -> None:
+        if handle := self.__dict__.pop("_handle", None):
+            lib.seawall_service_free(handle)
+
+    def pick(self, exclude: Sequence[int] = (), *, now: int = NOW) -> Optional[Pick]:
+        """The next healthy instance whose slot is not in `exclude`, or None. Give it back with done(), once."""
+        slots = (ctypes.c_uint32 * len(exclude))(*exclude)
+        out = _ffi.seawall_pick()
+        if not check(lib.seawall_service_pick(self._handle, slots, len(exclude), now, out)):
+            return None
+        return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket)
+
+    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, *, now: int = NOW) -> None:
+        """Ends a pick."""
+        check(lib.seawall_service_done(self._handle, pick.ticket, outcome, now))
+
+    @contextlib.contextmanager
+    def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
+        """A pick for the length of a block; the call failed if the block raises an Exception."""
+        pick = self.pick(exclude)
+        outcome = Outcome.IGNORED  # cancelled, unless one of the two below
+        try:
+            yield pick
+            outcome = Outcome.SUCCESS
+        except Exception:
+            outcome = Outcome.FAILURE
+            raise
+        finally:
+            if pick is not None:
+                self.done(pick, outcome)
+
+
+class ServiceRegistry:
+    """A registry. Times are seconds; None means the default of capi/seawall_c.h."""
+
+    def __init__(
+        self,
+        *,
+        heartbeat_interval: Optional[float] = None,
+        lease: Optional[float] = None,
+        expired_retention: Optional[float] = None,
+        tick_tolerance: Optional[float] = None,
+        max_services: Optional[int] = None,
+        max_instances: Optional[int] = None,
+        max_instances_per_service: Optional[int] = None,
+        max_metadata_bytes: Optional[int] = None,
+        first_generation: Optional[int] = None,
+        now: int = NOW,
+    ):
+        durations = {
+            "heartbeat_interval_ns": heartbeat_interval,
+            "lease_ns": lease,
+            "expired_retention_ns": expired_retention,
+            "tick_tolerance_ns": tick_tolerance,
+        }
+        options = {name: _ns(seconds) for name, seconds in durations.items() if seconds is not None}
+        counts = {
+            "max_services": max_services,
+            "max_instances": max_instances,
+            "max_instances_per_service": max_instances_per_service,
+            "max_metadata_bytes": max_metadata_bytes,
+            "first_generation": first_generation,
+        }
+        options.update((name, count) for name, count in counts.items() if count is not None)
+        out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
+        check(lib.seawall_registry_new_from_json(text, len(text), now, ctypes.byref(out), error), error)
+        self._handle = out.value
+
+    def __del__(self) -> None:
+        if handle := self.__dict__.pop("_handle", None):
+            lib.seawall_registry_free(handle)
+
+    def register(
+        self,
+        service: str,
+        id: str,
+        host: str,
+        port: int,
+        *,
+        weight: int = 1,
+        zone: str = "",
+        metadata: Optional[Mapping[str, str]] = None,
+        state: SelfState = SelfState.SERVING,
+        now: int = NOW,
+    ) -> Registration:
+        """Adds an instance or replaces the one with this id. Raises SeawallError that names the field or the bound."""
+        given, keep = _ffi.seawall_instance(), []
+        lib.seawall_instance_init(given)
+        for name, text in (("service", service), ("id", id), ("host", host), ("zone", zone)):
+            data = _bytes(text)
+            setattr(given, name, data)
+            setattr(given, name + "_size", len(data))
+            keep.append(data)
+        pairs = [(_bytes(name), _bytes(value)) for name, value in (metadata or {}).items()]
+        array = (_ffi.seawall_metadata * len(pairs))(*((n, len(n), v, len(v)) for n, v in pairs))
+        given.metadata, given.metadata_count = array, len(pairs)
+        for name, number in (("port", port), ("weight", weight)):
+            if not -(2**31) <= number < 2**31:
+                raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {number}")
+            setattr(given, name, number)
+        given.state = state
+        out, error = _ffi.seawall_registration(), new_error()
+        check(lib.seawall_registry_register(self._handle, given, now, out, error), error)
+        return Registration(id, out.generation, out.slot, out.heartbeat_interval_ns / 1e9, out.lease_ns / 1e9)
+
+    def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now: int = NOW) -> Answer:
+        """Renews the lease and nothing else, except the instance's own state when it is given."""
+        text, said = _bytes(id), _ffi.SEAWALL_SELF_UNCHANGED if state is None else state
+        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), generation, said, now))
+
+    def set_admin(self, id: str, state: AdminState, generation: int = 0, *, now: int = NOW) -> Answer:
+        """The operator's word. Generation 0: whoever has the id now."""
+        text = _bytes(id)
+        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), generation, state, now))
+
+    def drain(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
+        """No new picks; calls in flight go on."""
+        return self.set_admin(id, AdminState.DRAINING, generation, now=now)
+
+    def set_health(self, id: str, health: Health, generation: int = 0, *, now: int = NOW) -> Answer:
+        """The prober's word."""
+        text = _bytes(id)
+        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), generation, health, now))
+
+    def deregister(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
+        """Removes the instance at once."""
+        text = _bytes(id)
+        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), generation, now))
+
+    def tick(self, *, now: int = NOW) -> int:
+        """Ends leases, removes what has long expired; call it every second. How many leases ended."""
+        return check(lib.seawall_registry_tick(self._handle, now))
+
+    def service(self, name: str) -> Service:
+        """The handle of a service, which may have no instance yet."""
+        return Service(self, name)
+
+    def services(self, *, now: int = NOW) -> dict[str, Any]:
+        """{name: {host, port, healthy, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
+        return json.loads(read_text(lambda *to: lib.seawall_registry_to_json(self._handle, now, *to)))
+
+    def find(self, id: str, *, now: int = NOW) -> Optional[dict[str, Any]]:
+        """The listing's entry of one instance."""
+        every = (i for service in self.services(now=now).values() for i in service["instances"])
+        return next((instance for instance in every if instance["id"] == id), None)
+
+    @staticmethod
+    def _answer(code: int) -> Answer:
+        return Answer(code) if code in (Answer.OK, Answer.UNKNOWN, Answer.FENCED) else Answer(check(code))

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+import gc
+import unittest
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+import seawall
+from seawall import ServiceRegistry, _ffi
+from seawall.registry import AdminState, Answer, Health, SelfState
+from tests import vectors
+
+SECOND = 1_000_000_000
+CODES = {
+    _ffi.SEAWALL_E_FULL: "full",
+    _ffi.SEAWALL_E_ALREADY_EXISTS: "already_exists",
+    _ffi.SEAWALL_E_INVALID_ARGUMENT: "invalid_argument",
+}
+
+
+def pickable(registry, service, now):
+    """The ids of all instances that picks reach."""
+    handle, found, slots = registry.service(service), [], []
+    while pick := handle.pick(slots, now=now):
+        found.append(pick.id)
+        slots.append(pick.slot)
+        handle.done(pick, now=now)
+    return sorted(found)
+
+
+class Player:
+    """Runs the steps of one case of the shared vectors."""
+
+    def __init__(self, options):
+        seconds = {name[:-3]: int(value) / 1e9 for name, value in options.items() if name.endswith("_ns")}
+        counts = {name: int(value) for name, value in options.items() if not name.endswith("_ns")}
+        self.registry = ServiceRegistry(**seconds, **counts, now=0)
+
+    def play(self, step):
+        a, now = step.arguments, step.now_ns
+        generation = int(a.get("generation", 0))
+        r = self.registry
+        match step.verb:
+            case "register":
+                return self.register(a, now)
+            case "heartbeat":
+                said = SelfState[a["state"].upper()] if "state" in a else None
+                answer = r.heartbeat(a["id"], generation, said, now=now)
+            case "drain":
+                answer = r.drain(a["id"], generation, now=now)
+            case "deregister":
+                answer = r.deregister(a["id"], generation, now=now)
+            case "set_admin":
+                answer = r.set_admin(a["id"], AdminState[a["to"].upper()], generation, now=now)
+            case "set_health":
+                answer = r.set_health(a["id"], Health[a["to"].upper()], generation, now=now)
+            case "tick":
+                return {"ended": r.tick(now=now)}
+            case "pickable":
+                return {"ids": ",".join(pickable(r, a["service"], now))}
+            case "find":
+                found = r.find(a["id"], now=now)
+                return {**found, "healthy": int(found["healthy"])} if found else {"state": "unknown"}
+        return {"answer": answer.name.lower()}
+
+    def register(self, a, now):
+        state = SelfState[a.get("state", "serving").upper()]
+        host, port, weight = a.get("host", "127.0.0.1"), int(a.get("port", 8001)), int(a.get("weight", 1))
+        try:
+            mine = self.registry.register(a["service"], a["id"], host, port, weight=weight, state=state, now=now)
+        except seawall.SeawallError as error:
+            return {"answer": CODES[error.code]}
+        return {"answer": "ok", "generation": mine.generation, "slot": mine.slot}
+
+
+class Vectors(unittest.TestCase):
+    def test_shared_vectors(self):
+        for case in vectors.load("service_registry.txt"):
+            with self.subTest(case.name):
+                player = Player(case.options)
+                for step in case.steps:
+                    self.assertEqual(step.mismatches(player.play(step)), [])
+
+
+class Registry(unittest.TestCase):
+    def test_a_call_is_in_flight_for_its_block_and_a_raise_is_a_failure(self):
+        registry = ServiceRegistry()
+        registry.register("s", "a", "::1", 80, metadata={"version": "ü"}, zone="z")
+        service = registry.service("s")
+        with service.call() as pick:
+            self.assertEqual((pick.id, pick.host, pick.port), ("a", "::1", 80))
+            self.assertEqual(registry.find("a")["in_flight"], 1)
+        with self.assertRaises(ValueError), service.call():
+            raise ValueError
+        with self.assertRaises(KeyboardInterrupt), service.call():
+            raise KeyboardInterrupt
+        found = registry.find("a")
+        self.assertEqual((found["in_flight"], found["failures"]), (0, 1))
+        self.assertEqual((found["metadata"], found["zone"]), ({"version": "ü"}, "z"))
+        registry.drain("a")
+        with service.call() as nobody:
+            self.assertIsNone(nobody)
+
+    def test_defaults_are_those_of_the_contract(self):
+        mine = ServiceRegistry().register("s", "a", "h", 1)
+        self.assertEqual((mine.heartbeat_interval, mine.lease), (1.0, 3.0))
+
+    def test_errors_name_the_culprit(self):
+        with self.assertRaisesRegex(seawall.SeawallError, "lease"):
+            ServiceRegistry(lease=0)
+        registry = ServiceRegistry(max_instances=1)
+        for given in (("s", "a", "h", 0), ("s", "a", "h", 2**40)):
+            with self.assertRaisesRegex(seawall.SeawallError, "port"):
+                registry.register(*given)
+        with self.assertRaisesRegex(seawall.SeawallError, "metadata must be UTF-8"):
+            registry.register("s", "a", "h", 1, metadata={"k": "\ud800"})
+        registry.register("s", "a", "h", 1)
+        with self.assertRaisesRegex(seawall.SeawallError, "max_instances is 1"):
+            registry.register("s", "b", "h", 1)
+        with self.assertRaises(seawall.SeawallError):
+            registry.heartbeat("a", 1, 7)
+
+    def test_an_answer_is_true_only_when_ok(self):
+        self.assertTrue(Answer.OK)
+        self.assertFalse(Answer.UNKNOWN or Answer.FENCED)
+
+    def test_a_service_keeps_its_registry_alive(self):
+        registry = ServiceRegistry()
+        registry.register("s", "a", "h", 1)
+        service = registry.service("s")
+        del registry
+        gc.collect()
+        self.assertEqual(service.pick().id, "a")
+
+    def test_equal_instances_take_turns(self):
+        registry = ServiceRegistry()
+        for id in "abc":
+            registry.register("s", id, "h", 1)
+        service = registry.service("s")
+        seen = [service.pick().id for _ in range(30)]
+        self.assertEqual({id: seen.count(id) for id in seen}, {"a": 10, "b": 10, "c": 10})
+
+
+class Leases(RuleBasedStateMachine):
+    """Whoever beats in time is picked, whoever is silent for a lease is not; ticks come each second."""
+
+    ids = st.sampled_from("abc")
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0
+        self.registry = ServiceRegistry(now=0)
+        self.ends = {}
+        self.generations = {}
+
+    @rule(id=ids)
+    def register(self, id):
+        self.generations[id] = self.registry.register("s", id, "h", 1, now=self.now).generation
+        self.ends[id] = self.now + 3 * SECOND
+
+    @rule(id=ids, wrong=st.integers(-1, 1))
+    def beat(self, id, wrong):
+        generation = self.generations.get(id, 0) + wrong
+        answer = self.registry.heartbeat(id, max(generation, 0), now=self.now)
+        if id not in self.ends or wrong > 0 or generation <= 0:
+            assert answer is Answer.UNKNOWN
+        elif wrong < 0:
+            assert answer is Answer.FENCED
+        else:
+            assert answer is Answer.OK
+            self.ends[id] = self.now + 3 * SECOND
+
+    @rule(id=ids)
+    def deregister(self, id):
+        known = self.ends.pop(id, None) is not None
+        assert bool(self.registry.deregister(id, now=self.now)) == known
+
+    @rule(ns=st.integers(0, SECOND))
+    def time_passes(self, ns):
+        self.now += ns
+        self.registry.tick(now=self.now)
+        self.ends = {id: end for id, end in self.ends.items() if self.now - end < 30 * SECOND}
+
+    @invariant()
+    def the_living_are_picked(self):
+        assert pickable(self.registry, "s", self.now) == sorted(i for i, end in self.ends.items() if self.now < end)
+
+
+Leases.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLeases = Leases.TestCase
+
+if __name__ == "__main__":
+    unittest.main()
