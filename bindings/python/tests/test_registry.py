@@ -86,7 +86,7 @@ class Vectors(unittest.TestCase):
 class Registry(unittest.TestCase):
     def test_a_call_is_in_flight_for_its_block_and_a_raise_is_a_failure(self):
         registry = ServiceRegistry()
-        registry.register("s", "a", "::1", 80, metadata={"version": "ü"}, zone="z")
+        registry.register("s", "a", "::1", 80, metadata={"version": "\u00fc"}, zone="z")
         service = registry.service("s")
         with service.call() as pick:
             self.assertEqual((pick.id, pick.host, pick.port), ("a", "::1", 80))
@@ -97,7 +97,7 @@ class Registry(unittest.TestCase):
             raise KeyboardInterrupt
         found = registry.find("a")
         self.assertEqual((found["in_flight"], found["failures"]), (0, 1))
-        self.assertEqual((found["metadata"], found["zone"]), ({"version": "ü"}, "z"))
+        self.assertEqual((found["metadata"], found["zone"]), ({"version": "\u00fc"}, "z"))
         registry.drain("a")
         with service.call() as nobody:
             self.assertIsNone(nobody)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "seawall/runtime/service_registry.h"
+
+namespace {
+
+constexpr std::size_t kInstances = 16;
+constexpr seawall::TimePoint kNow = seawall::time_from_ns(0);
+
+struct Fixture {
+  seawall::ServiceRegistry registry{{}, kNow};
+  std::array<std::string, kInstances> ids;
+  std::array<std::uint64_t, kInstances> generations{};
+
+  explicit Fixture(bool weighted) {
+    for (std::size_t i = 0; i < kInstances; ++i) {
+      ids[i] = std::string("trading-").append(std::to_string(i));
+      const auto weight = static_cast<std::int32_t>(weighted ? i + 1 : 1);
+      generations[i] =
+          registry
+              .register_instance_at("trading", {.id = ids[i], .host = "10.0.0.1", .port = 8001, .weight = weight}, kNow)
+              .value()
+              .generation;
+    }
+  }
+  seawall::Service service() { return registry.service("trading").value(); }
+};
+
+Fixture& equal() {
+  static Fixture fixture(false);
+  return fixture;
+}
+Fixture& weighted() {
+  static Fixture fixture(true);
+  return fixture;
+}
+
+// A pick and its done, by handle.
+void pick(benchmark::State& state, Fixture& (*fixture)()) {
+  const seawall::Service service = fixture().service();
+  for (auto _ : state) {
+    const auto picked = service.pick_at(kNow);
+    benchmark::DoNotOptimize(picked->host.view().data());
+    service.done(picked->ticket);
+  }
+}
+
+void pick_by_name(benchmark::State& state) {
+  seawall::ServiceRegistry& registry = equal().registry;
+  for (auto _ : state) {
+    const auto picked = registry.pick_at("trading", kNow);
+    benchmark::DoNotOptimize(picked->host.view().data());
+    registry.done(picked->ticket);
+  }
+}
+
+void heartbeat(benchmark::State& state) {
+  Fixture& fixture = equal();
+  std::size_t at = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(fixture.registry.heartbeat_at(fixture.ids[at], fixture.generations[at], kNow));
+    at = (at + 1) % kInstances;
+  }
+}
+
+void listing(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(equal().registry.to_json_at(kNow));
+}
+
+BENCHMARK_CAPTURE(pick, equal, equal)->Name("registry.pick")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK_CAPTURE(pick, weighted, weighted)->Name("registry.pick_weighted")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(pick_by_name)->Name("registry.pick_by_name")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(heartbeat)->Name("registry.heartbeat")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(listing)->Name("registry.listing")->ThreadRange(1, 2)->UseRealTime();
+
+}  // namespace
