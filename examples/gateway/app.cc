@@ -102,13 +102,16 @@ Sample App::sample(seawall::TimePoint now) {
 
 http::Task<> App::keep_house(http::Loop& loop) {
   auto next_sample = std::chrono::steady_clock::now();
-  do {
+  // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
+  for (;;) {
     const auto now = seawall::Clock::now();
     registry.tick_at(now);
-    if (std::chrono::steady_clock::now() < next_sample) continue;
-    history.add(sample(now));
-    next_sample += std::chrono::seconds(1);
-  } while (co_await http::pause(loop, std::chrono::milliseconds(200)));
+    if (std::chrono::steady_clock::now() >= next_sample) {
+      history.add(sample(now));
+      next_sample += std::chrono::seconds(1);
+    }
+    if (!co_await http::pause(loop, std::chrono::milliseconds(200))) co_return;
+  }
 }
 
 bool takes_calls(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now) {
