@@ -22,13 +22,19 @@ fail() {
   exit 1
 }
 
+# Ends those processes, politely for 12 s.
+end() {
+  local pid
+  kill -TERM "$@" 2>/dev/null || true
+  for pid in "$@"; do
+    timeout 12 tail --pid="$pid" -s 0.05 -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
+  done
+}
+
 stop() {
   trap '' INT TERM HUP
-  local index
-  for ((index = ${#pids[@]} - 1; index >= 0; index--)); do # the gateway last: the services deregister there
-    kill -TERM "${pids[index]}" 2>/dev/null || continue
-    timeout 12 tail --pid="${pids[index]}" -s 0.05 -f /dev/null || kill -KILL "${pids[index]}" 2>/dev/null || true
-  done
+  ((${#pids[@]} < 2)) || end "${pids[@]:1}" # the gateway last: the services deregister there
+  ((${#pids[@]} < 1)) || end "${pids[0]}"
   pids=()
 }
 trap stop EXIT
@@ -40,25 +46,21 @@ trap 'exit 129' HUP
 start() {
   local name=$1
   shift
-  "$@" </dev/null >"$build/$name.log" 2>&1 &
+  : >"$build/$name.log" # here, so that it is there and empty before the child opens it
+  "$@" </dev/null >>"$build/$name.log" 2>&1 &
   names+=("$name") pids+=($!)
 }
 
 # Returns when the program started last says where it listens; fails when it ends before, or says nothing for 20 s.
 await_listening() {
-  local name=${names[-1]} pid=${pids[-1]} line reader follower
-  exec {reader}< <(exec tail -n +1 -s 0.05 --pid="$pid" -f "$build/$name.log" 2>/dev/null)
-  follower=$!
-  while IFS= read -r -t 20 -u "$reader" line; do
-    if [[ $line == *"listening on "* ]]; then
-      exec {reader}<&-
-      kill "$follower" 2>/dev/null || true
-      return
+  local log=$build/${names[-1]}.log end=$((SECONDS + 20))
+  until grep -q "listening on " "$log"; do
+    if ((SECONDS > end)) || ! kill -0 "${pids[-1]}" 2>/dev/null; then
+      tail -n 5 "$log" >&2
+      fail "${names[-1]} did not start, see $log"
     fi
+    sleep 0.02
   done
-  kill "$follower" 2>/dev/null || true
-  tail -n 5 "$build/$name.log" >&2
-  fail "$name did not start, see $build/$name.log"
 }
 
 # Says which of the ports are taken, and by what where that can be known.
@@ -111,8 +113,12 @@ for index in "${!services[@]}"; do
   await_listening
 done
 
+# In the background, so that a signal is answered at once.
 code=0
-python3 -m seawall.validate --url "$url" --wait 20 --report "$build/deployment_validation_report.json" || code=$?
+python3 -m seawall.validate --url "$url" --wait 20 --report "$build/deployment_validation_report.json" &
+names+=(validator) pids+=($!)
+wait $! || code=$?
+unset 'names[-1]' 'pids[-1]'
 ((code == 0)) || echo "The logs of the programs are $build/{gateway,trading,gamification,social,user}.log" >&2
 
 if [[ -t 0 && -t 1 && -z ${CI:-} ]]; then

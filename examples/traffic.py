@@ -23,9 +23,17 @@ def trade(user):
     return "POST", "/api/v1/trading/execute", json.dumps(order)
 
 
+def register():
+    name = f"demo-{random.getrandbits(48):012x}"
+    body = {"username": name, "email": name + "@example.com", "password": "a-password-of-the-demo"}
+    return "POST", "/api/v1/users/register", json.dumps(body)
+
+
 def request(user):
-    """Method, path and body of what a user does next: mostly looks, sometimes trades."""
+    """Method, path and body of what a user does next: mostly looks, often trades, rarely brings a friend."""
     dice = random.random()
+    if dice < 0.01:
+        return register()
     if dice < 0.3:
         return trade(user)
     if dice < 0.6:

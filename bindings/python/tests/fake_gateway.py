@@ -203,13 +203,13 @@ def handler(gateway):
 
 
 @contextlib.contextmanager
-def running(gateway):
-    """The URL of `gateway`, served on a free port."""
+def running(gateway, port=0):
+    """The URL of `gateway`, served on `port` or a free one."""
 
     class Server(http.server.ThreadingHTTPServer):
         request_queue_size = 64
 
-    server = Server(("127.0.0.1", 0), handler(gateway))
+    server = Server(("127.0.0.1", port), handler(gateway))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
