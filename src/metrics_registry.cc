@@ -172,9 +172,9 @@ FamilyOf<Metric>* MetricsState::add(Definition definition) {
     const std::string_view name = definition.name;
     drops = &dropped.with(LabelValues(&name, 1));
   }
-  auto made = std::make_unique<FamilyOf<Metric>>(std::move(definition), &budget, drops);
-  FamilyOf<Metric>* family = made.get();
-  owned.push_back(std::move(made));
+  if (owned.size() == owned.capacity()) owned.reserve(2 * owned.size() + 8);
+  owned.push_back(std::make_unique<FamilyOf<Metric>>(std::move(definition), &budget, drops));
+  auto* family = static_cast<FamilyOf<Metric>*>(owned.back().get());
   for (auto& [name, owner] : names) owner = family;
   claims.merge(names);  // moves the nodes: like all from owned on, it cannot fail
   families.link(family);
