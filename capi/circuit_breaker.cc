@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <span>
 
 #include "internal.h"
@@ -12,9 +13,12 @@ using seawall::capi::guarded;
 using seawall::capi::instant;
 using seawall::capi::valid;
 
+// By pointer: a breaker is aligned to a cache line, and a handle of another type, which valid() must be able to look
+// at, is not.
 struct seawall_circuit_breaker : seawall::capi::Handle<0x42726b72> {  // "Brkr"
-  seawall_circuit_breaker(const seawall::CircuitBreakerConfig& config, seawall::TimePoint epoch) : rep(config, epoch) {}
-  seawall::CircuitBreaker rep;
+  seawall_circuit_breaker(const seawall::CircuitBreakerConfig& config, seawall::TimePoint epoch)
+      : rep(std::make_unique<seawall::CircuitBreaker>(config, epoch)) {}
+  std::unique_ptr<seawall::CircuitBreaker> rep;
 };
 
 namespace {
@@ -62,7 +66,7 @@ struct LazyClock {
 int32_t administer(seawall_circuit_breaker* breaker, int64_t now_ns,
                    void (seawall::CircuitBreaker::*verb)(seawall::TimePoint)) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
-  (breaker->rep.*verb)(instant(now_ns));
+  ((*breaker->rep).*verb)(instant(now_ns));
   return SEAWALL_OK;
 }
 
@@ -113,7 +117,7 @@ int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, in
                                             int64_t* retry_after_ns) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (token == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  auto ticket = breaker->rep.try_acquire_with(LazyClock{now_ns});
+  auto ticket = breaker->rep->try_acquire_with(LazyClock{now_ns});
   if (retry_after_ns != nullptr) *retry_after_ns = ticket.retry_after().count();
   *token = ticket.detach();
   return *token != 0 ? SEAWALL_BREAKER_ADMITTED : SEAWALL_BREAKER_REFUSED;
@@ -124,12 +128,12 @@ int32_t seawall_circuit_breaker_report(seawall_circuit_breaker* breaker, uint64_
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (outcome < SEAWALL_OUTCOME_SUCCESS || outcome > SEAWALL_OUTCOME_IGNORED) return SEAWALL_E_INVALID_ARGUMENT;
   return static_cast<int32_t>(
-      breaker->rep.report_with(LazyClock{now_ns}, token, static_cast<seawall::Outcome>(outcome)));
+      breaker->rep->report_with(LazyClock{now_ns}, token, static_cast<seawall::Outcome>(outcome)));
 }
 
 int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_t token) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
-  breaker->rep.cancel(token);
+  breaker->rep->cancel(token);
   return SEAWALL_OK;
 }
 
@@ -137,8 +141,8 @@ int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* brea
                                              seawall_circuit_breaker_snapshot* out) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
-  const auto seen = breaker->rep.snapshot_at(instant(now_ns));
-  const auto stats = breaker->rep.stats();
+  const auto seen = breaker->rep->snapshot_at(instant(now_ns));
+  const auto stats = breaker->rep->stats();
   out->state = static_cast<int32_t>(seen.state);
   out->failure_count = seen.failure_count;
   out->generation = seen.generation;
@@ -170,7 +174,7 @@ int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker* breaker, se
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (events == nullptr && capacity != 0) return SEAWALL_E_INVALID_ARGUMENT;
   std::array<seawall::CircuitBreakerEvent, 32> portion;
-  const std::size_t count = breaker->rep.poll_events(std::span(portion).first(std::min(capacity, portion.size())));
+  const std::size_t count = breaker->rep->poll_events(std::span(portion).first(std::min(capacity, portion.size())));
   std::transform(portion.begin(), portion.begin() + static_cast<std::ptrdiff_t>(count), events, event_out);
   return static_cast<int32_t>(count);
 }
