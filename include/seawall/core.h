@@ -12,6 +12,7 @@
 #include "seawall/gauge.h"
 #include "seawall/histogram.h"
 #include "seawall/keyed_rate_limiter.h"
+#include "seawall/limiter_key.h"
 #include "seawall/outcome.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"

@@ -23,20 +23,19 @@
 
 #include <array>
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
 #include <random>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_set.h"
 #include "seawall/detail/siphash.h"
+#include "seawall/limiter_key.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
 #include "seawall/sliding_window.h"
@@ -64,25 +63,6 @@ struct KeyedStats {
   std::uint64_t evictions = 0;        // idle keys forgotten to make room
   std::uint64_t full_refusals = 0;    // WhenFull::kDeny at work
   std::uint64_t full_admissions = 0;  // WhenFull::kAllow at work
-};
-
-// A text or a number. Texts are not kept. The number 7 and the text "7" are different keys.
-class LimiterKey {
- public:
-  template <class T>
-  requires std::convertible_to<const T&, std::string_view>
-  constexpr LimiterKey(const T& text) noexcept : text_(text), is_text_(true) {}  // NOLINT: a text is a key
-  template <std::integral T>
-  constexpr LimiterKey(T number) noexcept : number_(static_cast<std::uint64_t>(number)) {}  // NOLINT: so is a number
-
-  constexpr std::uint64_t hash(detail::SipKey key) const noexcept {
-    return is_text_ ? detail::siphash(key, text_) : detail::siphash(key, number_);
-  }
-
- private:
-  std::string_view text_;
-  std::uint64_t number_ = 0;
-  bool is_text_ = false;
 };
 
 template <class Limiter>
@@ -238,15 +218,17 @@ class KeyedRateLimiter {
     return decision;
   }
 
+  // Where a new key goes: its first set while that is less than half full, so that most look-ups find it there; then
+  // the emptier of the two, which is what keeps both from filling (two choices, Azar et al. 1994).
   Place vacancy(std::array<Place, 2> places, Duration elapsed) const noexcept {
-    for (Place& place : places) {
-      place.way = place.set->find(0);
-      for (std::size_t way = 0; way < detail::kWays && place.way == detail::kNoWay; ++way) {
-        if (rule_.idle_at(place.set->states[way]) <= elapsed) place.way = way;
-      }
-      if (place.way != detail::kNoWay) return place;
+    const std::size_t in_first = active_ways(*places[0].set, elapsed);
+    const bool crowded = in_first > detail::kWays / 2 && active_ways(*places[1].set, elapsed) < in_first;
+    Place& chosen = places[crowded ? 1 : 0];
+    chosen.way = chosen.set->find(0);
+    for (std::size_t way = 0; way < detail::kWays && chosen.way == detail::kNoWay; ++way) {
+      if (rule_.idle_at(chosen.set->states[way]) <= elapsed) chosen.way = way;
     }
-    return {};
+    return chosen.way == detail::kNoWay ? Place{} : chosen;
   }
 
   Decision decide_full(std::uint64_t tag, Duration elapsed, bool take, Decision fresh,
@@ -264,6 +246,10 @@ class KeyedRateLimiter {
 
   std::size_t active_in(Set& set, Duration elapsed) const noexcept {
     const detail::SetLock lock(set);
+    return active_ways(set, elapsed);
+  }
+  // The set is locked.
+  std::size_t active_ways(const Set& set, Duration elapsed) const noexcept {
     std::size_t active = 0;
     for (std::size_t way = 0; way < detail::kWays; ++way) {
       if (set.tags[way] != 0 && rule_.idle_at(set.states[way]) > elapsed) ++active;

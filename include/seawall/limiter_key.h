@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// LimiterKey: what a KeyedRateLimiter tells its callers' callers apart by. Made implicitly from any text or integer.
+// Plain data; a text must outlive the call it is given to.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+
+#include "seawall/detail/siphash.h"
+
+namespace seawall {
+
+// A text or a number. Texts are not kept. The number 7 and the text "7" are different keys.
+class LimiterKey {
+ public:
+  template <class T>
+  requires std::convertible_to<const T&, std::string_view>
+  constexpr LimiterKey(const T& text) noexcept : text_(text), is_text_(true) {}  // NOLINT: a text is a key
+  template <std::integral T>
+  constexpr LimiterKey(T number) noexcept : number_(static_cast<std::uint64_t>(number)) {}  // NOLINT: so is a number
+
+  constexpr std::uint64_t hash(detail::SipKey key) const noexcept {
+    return is_text_ ? detail::siphash(key, text_) : detail::siphash(key, number_);
+  }
+
+ private:
+  std::string_view text_;
+  std::uint64_t number_ = 0;
+  bool is_text_ = false;
+};
+
+}  // namespace seawall
