@@ -83,7 +83,8 @@ inline std::string_view text_in(const char* text, size_t size) noexcept {
 // Text out, as the head of seawall_c.h says.
 inline int32_t text_out(std::string_view text, char* buffer, size_t capacity, size_t* needed) noexcept {
   if (needed != nullptr) *needed = text.size();
-  if (text.size() > capacity || (buffer == nullptr && !text.empty())) return SEAWALL_E_BUFFER_TOO_SMALL;
+  if (buffer == nullptr) return text.empty() ? SEAWALL_OK : SEAWALL_E_BUFFER_TOO_SMALL;
+  if (text.size() > capacity) return SEAWALL_E_BUFFER_TOO_SMALL;
   if (!text.empty()) std::memcpy(buffer, text.data(), text.size());
   if (text.size() < capacity) buffer[text.size()] = '\0';
   return SEAWALL_OK;

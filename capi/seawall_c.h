@@ -582,7 +582,7 @@ typedef struct seawall_registry_options {
 /* An instance's own state. */
 enum { SEAWALL_SELF_STARTING = 0, SEAWALL_SELF_SERVING = 1, SEAWALL_SELF_DRAINING = 2 };
 /* No news, in seawall_registry_heartbeat. */
-#define SEAWALL_SELF_UNCHANGED -1
+enum { SEAWALL_SELF_UNCHANGED = -1 };
 /* The operator's word. */
 enum { SEAWALL_ADMIN_ENABLED = 0, SEAWALL_ADMIN_DRAINING = 1, SEAWALL_ADMIN_DISABLED = 2 };
 /* The prober's word. */
@@ -645,8 +645,8 @@ SEAWALL_API void seawall_instance_init(seawall_instance* instance) SEAWALL_NOEXC
  * Errors: INVALID_ARGUMENT naming the field, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_new(const seawall_registry_options* options, int64_t now_ns,
                                          seawall_registry** out, seawall_error* error) SEAWALL_NOEXCEPT;
-/* The same from {"lease_ns": 3000000000, ...}: the keys are the fields above; what is left out has its default, and 0 is
- * 0. */
+/* The same from {"lease_ns": 3000000000, ...}: the keys are the fields above; what is left out has its default, and 0
+ * is 0. */
 SEAWALL_API int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                                    seawall_registry** out, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Threads: exclusive, for the registry and all its services; free the services first. */

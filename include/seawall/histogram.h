@@ -117,8 +117,8 @@ class Histogram {
   std::uint64_t steps(double value) const noexcept {
     if (!(value > 0 && value <= std::numeric_limits<double>::max())) return 0;  // NaN compares false
     const double scaled = value * static_cast<double>(config_.steps_per_unit());
-    return scaled < static_cast<double>(kMaxSteps) ? static_cast<std::uint64_t>(scaled + 0.5)
-                                                   : static_cast<std::uint64_t>(kMaxSteps);
+    if (scaled >= static_cast<double>(kMaxSteps)) return static_cast<std::uint64_t>(kMaxSteps);
+    return static_cast<std::uint64_t>(scaled + 0.5);  // NOLINT(bugprone-incorrect-roundings): lround is a call
   }
 
   void record(double value, std::uint64_t added) noexcept {

@@ -74,12 +74,13 @@ class Arguments(unittest.TestCase):
                     self.assertLess(answer, 0, (name, bits))
 
     def test_a_live_handle_with_nothing_else(self):
-        """The handle is right, all else is NULL or zero: an answer or a code, no crash."""
+        """The handle is right, all pointers are NULL and all numbers 0 or 1: an answer or a code, no crash."""
         for kind, maker in kinds().items():
             handle = create(maker)
             for name, (_, arguments) in _ffi.FUNCTIONS.items():
                 if takes_handle(name) and name.startswith(kind + "_") and not name.endswith("_free"):
-                    call(name, [handle] + [empty(other) for other in arguments[1:]])
+                    for bits in (0, 1):
+                        call(name, [handle] + [k(bits) if k in INTEGERS else empty(k) for k in arguments[1:]])
             call(kind + "_free", [handle])
 
     def test_a_live_handle_of_another_type_is_refused(self):
