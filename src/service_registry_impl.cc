@@ -35,6 +35,9 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       free_services_(descending(unsigned_of(options.max_services))),
       free_slots_(descending(unsigned_of(options.max_instances))),
       free_records_(descending(directory.record_count())) {
+  // Twice the bounds: so the tables never grow, which they would not survive when memory runs out.
+  instances_.reserve(2 * free_slots_.size());
+  service_index_.reserve(2 * free_services_.size());
   detail::show(directory.believed_until(), static_cast<std::uint64_t>(rule_.believed_until(epoch)));
 }
 
@@ -66,34 +69,44 @@ std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) 
   return std::nullopt;
 }
 
+// Here and in replace, all that can throw comes before the first change.
 Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) {
+  Registration mine = promised(spec);
   auto& members = services_[service].instances;
-  members.reserve(members.size() + 1);  // all that can throw comes before the first change
+  members.reserve(members.size() + 1);
   auto owned = std::make_unique<RegisteredInstance>();
   RegisteredInstance& instance = *owned;
   instance.spec = spec;
   instance.service = service;
-  instances_.emplace(spec.id, std::move(owned));
+  std::string key = spec.id;  // built before, as in service_for
+  instances_.emplace(std::move(key), std::move(owned));
   instance.slot = take(free_slots_);
   members.push_back(&instance);
-  return enter(instance, now);
+  enter(instance, now, mine);
+  return mine;
 }
 
 Registration ServiceRegistry::Impl::replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now) {
+  Registration mine = promised(spec);
   InstanceSpec copy = spec;
   instance.spec = std::move(copy);
   instance.admin = algorithm::inherit(instance.admin);
   instance.health = Health::kPassing;
   const std::uint32_t old = instance.record;
-  Registration registration = enter(instance, now);
+  enter(instance, now, mine);
   retire_record(old);
-  return registration;
+  return mine;
+}
+
+Registration ServiceRegistry::Impl::promised(const InstanceSpec& spec) const {
+  return {spec.id, 0, 0, options_.heartbeat_interval, options_.lease};
 }
 
 // Gives the instance a generation, a lease and a record of its own, and shows it to readers.
-Registration ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now) {
+void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept {
   ++stats_.registrations;
-  instance.generation = take_generation();
+  instance.generation = mine.generation = take_generation();
+  mine.slot = instance.slot;
   instance.record = take(free_records_);
   instance.self = instance.spec.state;
   instance.expired = false;
@@ -101,7 +114,6 @@ Registration ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int
   instance.lease_end = rule_.renew(std::numeric_limits<std::int64_t>::min(), instance.changed_at);
   write_record(instance);
   publish(instance.service);
-  return {instance.spec.id, instance.generation, instance.slot, options_.heartbeat_interval, options_.lease};
 }
 
 std::uint64_t ServiceRegistry::Impl::take_generation() {
@@ -181,8 +193,9 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
   if (const std::uint32_t* known = find_service(name)) return *known;
   if (free_services_.empty()) return full("max_services", options_.max_services);
   const std::uint32_t index = free_services_.back();
-  service_index_.emplace(name, index);
   services_[index].name = name;
+  std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
+  service_index_.emplace(std::move(key), index);
   free_services_.pop_back();
   ++version;
   return index;
@@ -216,13 +229,14 @@ RegistryStats ServiceRegistry::Impl::counted() const {
 }
 
 std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
+  std::vector<RegisteredInstance*> gone;
+  gone.reserve(instances_.size());
+  std::vector<bool> changed(services_.size());  // what can throw is over
   const std::int64_t now = std::max(given, last_tick_);
   extend_leases(now);
   last_tick_ = now;
   // After the leases: a reader that sees the new instant also sees how far they were extended.
   detail::show(directory.believed_until(), static_cast<std::uint64_t>(believed_until()));
-  std::vector<RegisteredInstance*> gone;
-  std::vector<bool> changed(services_.size());
   std::int64_t ended = 0;
   for (const auto& [id, instance] : instances_) {
     if (!instance->expired && !algorithm::lease_live(instance->lease_end, now, now)) {

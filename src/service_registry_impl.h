@@ -80,7 +80,8 @@ class ServiceRegistry::Impl {
   Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
-  Registration enter(RegisteredInstance& instance, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  Registration promised(const InstanceSpec& spec) const SEAWALL_REQUIRES(mutex);
+  void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
   RegisteredInstance* addressed(std::string_view id, std::uint64_t generation, RegistryAnswer& answer)
       SEAWALL_REQUIRES(mutex);
   bool evict_expired(std::optional<std::uint32_t> of_service) SEAWALL_REQUIRES(mutex);
