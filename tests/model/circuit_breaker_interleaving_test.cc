@@ -323,3 +323,19 @@ TEST_CASE("writers that overtake each other in the ring: the newer event of a pl
   });
   CHECK(result.complete);
 }
+
+TEST_CASE("a slow writer's event is waited for at the first poll, and given up at the second") {
+  const auto event = [](std::uint64_t generation) {
+    return algorithm::breaker::EventGeneration::of(generation) | algorithm::breaker::EventReason::of(8);
+  };
+  std::array<CircuitBreakerEvent, 4> out;
+  for (const bool comes : {true, false}) {
+    detail::BreakerEvents<testing::explorer::Cell> ring;
+    ring.publish(event(2));
+    CHECK(ring.poll(2, kEpoch, out) == 0);
+    if (comes) ring.publish(event(1));
+    CHECK(ring.poll(2, kEpoch, out) == (comes ? 2 : 1));
+    CHECK(out[0].generation == (comes ? 1 : 2));
+    CHECK(ring.lost(2) == (comes ? 0 : 1));
+  }
+}
