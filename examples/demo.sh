@@ -42,12 +42,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-# Starts a program in the background, its output in BUILD/NAME.log.
+# Starts a program in the background, its output in BUILD/NAME.log, in a session of its own: Ctrl-C is for this script,
+# which then ends all of them in order.
 start() {
   local name=$1
   shift
   : >"$build/$name.log" # here, so that it is there and empty before the child opens it
-  "$@" </dev/null >>"$build/$name.log" 2>&1 &
+  setsid "$@" </dev/null >>"$build/$name.log" 2>&1 &
   names+=("$name") pids+=($!)
 }
 

@@ -55,7 +55,7 @@ class Shown(unittest.TestCase):
         page = loaded(stand_in.scene())
         self.assertGreaterEqual(len(page.where(**{"class": "curve"})), 1 + 1 + 3 + 4)
         labels = [one[1].get("aria-label", "") for one in page.elements if one[0] == "svg"]
-        self.assertTrue(any(re.search(r"Latency of services, ms, now: trading 2\.\d+, .*social " + DASH, label) for label in labels), labels)
+        self.assertTrue(any(re.search(r"Latency of services, ms, log scale, now: trading 2\.\d+, .*social " + DASH, label) for label in labels), labels)
         self.assertTrue(any("Breaker of social: " in label and "Open from" in label for label in labels), labels)
 
     def test_an_instance_says_what_keeps_it_from_calls(self):
@@ -72,6 +72,24 @@ class Shown(unittest.TestCase):
         page = loaded(answers)
         cells = [(one[2], one[1]["data-tone"]) for one in page.elements if one[0] == "td" and "data-tone" in one[1]]
         self.assertEqual(cells[-len(cases) :], [case[1:] for case in cases])
+
+    def test_an_axis_fits_any_size_of_value(self):
+        for size in (1e-4, 1.0, 1e9):
+            with self.subTest(size=size):
+                answers = stand_in.scene()
+                data = answers["/dashboard/history"]["data"]
+                data["requests_per_second"] = [value and value * size for value in data["requests_per_second"]]
+                for service in data["services"].values():
+                    service["latency_ms"] = [value and value * size for value in service["latency_ms"]]
+                page = loaded(answers)
+                points = [
+                    tuple(map(float, point))
+                    for one in page.elements
+                    if one[1].get("class") == "curve"
+                    for point in re.findall(r"[ML]([0-9.e-]+) ([0-9.e-]+)", one[1]["d"])
+                ]
+                self.assertGreater(len(points), 1000)
+                self.assertTrue(all(5 <= y <= 133 for _, y in points))
 
     def test_the_log_lists_transitions_latest_first(self):
         page = loaded(stand_in.scene())

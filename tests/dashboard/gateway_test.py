@@ -88,13 +88,13 @@ class Served(unittest.TestCase):
                 self.assertIn("hidden", page.one(id="stale")[1])
                 tiles = {}
                 for one in page.where(**{"class": "card tile"}):
-                    for title in ("Trades", "Revenue", "Active users", "Over a limit"):
+                    for title in ("Trades", "Revenue", "Active users", "Refused"):
                         if one[2].startswith(title):
                             tiles[title] = one[2]
                 self.assertIn(f"{metrics['trades_executed']} executed", tiles["Trades"])
                 self.assertIn(f"{metrics['revenue_generated']:.2f}", tiles["Revenue"])
                 self.assertIn(str(metrics["users_active"]), tiles["Active users"])
-                self.assertIn(str(metrics["rate_limited_total"]), tiles["Over a limit"])
+                self.assertIn(f"{metrics['rate_limited_total']} over a limit", tiles["Refused"])
                 for name in NAMES:
                     self.assertIn("1 of 1", page.one(data_service=name)[2])
                 for word in ("undefined", "NaN", "null", "[object"):
