@@ -55,7 +55,7 @@ class Shown(unittest.TestCase):
         page = loaded(stand_in.scene())
         self.assertGreaterEqual(len(page.where(**{"class": "curve"})), 1 + 1 + 3 + 4)
         labels = [one[1].get("aria-label", "") for one in page.elements if one[0] == "svg"]
-        self.assertTrue(any(re.search(r"Latency of services, ms, log scale, now: trading 2\.\d+, .*social " + DASH, label) for label in labels), labels)
+        self.assertTrue(any(re.search(r"Service latency, ms, log scale, now: trading 2\.\d+, .*social " + DASH, label) for label in labels), labels)
         self.assertTrue(any("Breaker of social: " in label and "Open from" in label for label in labels), labels)
 
     def test_an_instance_says_what_keeps_it_from_calls(self):
