@@ -157,6 +157,7 @@ Parsed<InstanceRecord> parse_instance(std::string_view body) {
   record.weight = static_cast<std::uint32_t>(fields.integer("weight", 0, 1000, 1));
   if (const json* metadata = fields.find("metadata", false)) {
     fields.require(metadata->is_object(), "metadata", "must be an object");
+    fields.require(metadata->dump().size() <= 4096, "metadata", "must have at most 4096 bytes");
     for (const auto& [name, value] : metadata->items()) {
       fields.require(value.is_string(), "metadata", "must have texts as values");
       if (value.is_string()) record.metadata.emplace_back(name, value.get<std::string>());

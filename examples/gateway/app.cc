@@ -33,6 +33,7 @@ seawall::KeyedRateLimiter<seawall::SlidingWindow> keyed_limiter(const seawall::Q
                  what);
 }
 
+// Room for some 200,000 users in one period; half of that many never crowd it.
 constexpr std::size_t kUserTable = 16 * 1024 * 1024;
 constexpr std::size_t kTestTable = 1024 * 1024;
 

@@ -35,6 +35,6 @@ void add_rate_limit_headers(http::Response& response, std::initializer_list<Name
   state.append(nearest->name).append("\";r=").append(std::to_string(nearest->decision.remaining));
   const auto wait = nearest->decision.allowed ? nearest->decision.reset_after : nearest->decision.retry_after;
   state += ";t=" + std::to_string(retry_seconds(wait));
-  response.headers.add("RateLimit-Policy", policies);
-  response.headers.add("RateLimit", state);
+  response.headers.set("RateLimit-Policy", policies);
+  response.headers.set("RateLimit", state);
 }

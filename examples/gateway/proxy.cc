@@ -170,7 +170,9 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (!ticket) {
     app.metrics.breaker_open->add();
     refund(app, upstream, user, charged, exchange.start);
-    co_return with_limits(refuse_unavailable(exchange, upstream, ticket.retry_after(), exchange.start));
+    // The breaker keeps whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
+    const seawall::Duration wait = std::min(ticket.retry_after(), app.options.open_duration);
+    co_return with_limits(refuse_unavailable(exchange, upstream, wait, exchange.start));
   }
 
   // Instance and call. A request that finds no instance was never made: the ticket is cancelled, the limits refunded.

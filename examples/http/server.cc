@@ -136,6 +136,7 @@ class Server::Impl {
   std::atomic<std::size_t> open_sessions_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<asio::basic_socket_acceptor<tcp, Executor>> acceptor_;
+  std::unique_ptr<asio::basic_signal_set<Executor>> signals_;
 };
 
 // One client connection, from accept to close. Lives on its lane's thread.
@@ -264,6 +265,7 @@ Task<bool> Server::Impl::Session::read(Parser& parser, Request& request, Refusal
         co_return false;
       }
       if (!parser.is_done() && buffer_.size() == 0 && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+      reading_ = true;
     }
     set_deadline(server_.options_.read_timeout);
     co_await beast::http::async_read(socket_, buffer_, parser, into(error));
@@ -338,6 +340,12 @@ void Server::Impl::listen() {
   }
   port_ = acceptor_->local_endpoint().port();
   url_ = "http://" + host + ":" + std::to_string(port_);
+  // From now on, so that a signal that comes before run() is not lost.
+  const auto executor = lanes_[0]->loop.context.get_executor();
+  signals_ = std::make_unique<asio::basic_signal_set<Executor>>(executor, SIGTERM, SIGINT);
+  signals_->async_wait([this](const ErrorCode& error, int) {
+    if (!error) ask_to_stop();
+  });
 }
 
 // Connections go to the loops in turn. One listening socket, without SO_REUSEPORT, so that a second gateway on the same
@@ -383,10 +391,6 @@ Task<> Server::Impl::stop() {
 }
 
 void Server::Impl::run() {
-  asio::basic_signal_set<Executor> signals(lanes_[0]->loop.context.get_executor(), SIGTERM, SIGINT);
-  signals.async_wait([this](const ErrorCode& error, int) {
-    if (!error) ask_to_stop();
-  });
   asio::co_spawn(
       lanes_[0]->loop.context, [this] { return accept(); }, asio::detached);
   std::vector<std::thread> threads;
@@ -415,8 +419,14 @@ void Server::before_stop(std::function<Task<>(Loop&)> work) { impl_->before_stop
 
 void Server::spawn(Loop& loop, std::function<Task<>()> work) {
   // The function object lives in the outer coroutine: a lambda's captures must outlast the coroutine it starts.
-  asio::co_spawn(
-      loop.context, [](std::function<Task<>()> task) -> Task<> { co_await task(); }(std::move(work)), asio::detached);
+  const auto run = [](std::function<Task<>()> task) -> Task<> {
+    try {
+      co_await task();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "error: background work ended: %s\n", error.what());
+    }
+  };
+  asio::co_spawn(loop.context, run(std::move(work)), asio::detached);
 }
 
 Task<bool> pause(Loop& loop, std::chrono::nanoseconds duration) {

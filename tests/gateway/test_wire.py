@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: MIT
+"""Bad HTTP from clients, bad behaviour of upstreams, and the registry's rules: below what HTTP libraries can do."""
+
+import json
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from gateway.raw import FakeUpstream, connected, exchange, read_answer, read_to_end
+from support.stack import BIN, TRADE, Stack, wait_until
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def register(stack: Stack, port: int, name: str = "fake", service: str = "social", **more) -> dict:
+    record = {"service": service, "id": name, "host": "127.0.0.1", "port": port, **more}
+    answer = stack.call("POST", "/registry/instances", record)
+    assert answer.status == 201, answer.body
+    return answer.json()
+
+
+class BadClients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = cls.enterClassContext(Stack("--read-timeout", "500ms", "--idle-timeout", "700ms"))
+
+    def assert_refused(self, data: bytes, status: int) -> dict:
+        answer = exchange(self.stack.port, data)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 %d " % status), (data[:80], answer[:200]))
+        for name in (b"X-Correlation-ID: ", b"X-Trace-ID: ", b"X-Processing-Time: ", b"Connection: close"):
+            self.assertIn(name, head)
+        error = json.loads(body)
+        self.assertIs(error["success"], False)
+        self.assertTrue(error["message"] and error["correlation_id"])
+        return error
+
+    def test_malformed(self):
+        for data in (
+            b"NONSENSE\r\n\r\n",
+            b"GET / HTTP/2.0\r\nHost: g\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: g\r\nNo Colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: g\r\nSpace : x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: g\r\nNul: a\x00b\r\n\r\n",
+            b"GET nowhere HTTP/1.1\r\nHost: g\r\n\r\n",
+            b"CONNECT g:1 HTTP/1.1\r\nHost: g\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: x\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: -1\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: gzip\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        ):
+            with self.subTest(data=data[:60]):
+                self.assert_refused(data, 400)
+
+    def test_header_section_limit(self):
+        head = b"GET /health HTTP/1.1\r\nHost: g\r\nX-Fill: "
+        fits = head + b"a" * (16 * 1024 - len(head) - 4) + b"\r\n\r\n"
+        with connected(self.stack.port) as sock:
+            sock.sendall(fits)
+            self.assertEqual(read_answer(sock.makefile("rb"))[0], 200)
+        self.assert_refused(head + b"a" * 16 * 1024 + b"\r\n\r\n", 431)
+        self.assert_refused(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: g\r\n\r\n", 431)
+
+    def test_body_limit(self):
+        mib = 1024 * 1024
+        head = b"POST /nowhere HTTP/1.1\r\nHost: g\r\nX-Correlation-ID: big\r\n"
+        with connected(self.stack.port) as sock:
+            sock.sendall(head + b"Content-Length: %d\r\n\r\n" % mib + b" " * mib)
+            self.assertEqual(read_answer(sock.makefile("rb"))[0], 404)
+        announced = self.assert_refused(head + b"Content-Length: %d\r\n\r\n" % (mib + 1) + b" " * (mib + 1), 413)
+        self.assertEqual(announced["correlation_id"], "big")
+        chunk = b"40000\r\n" + b" " * 0x40000 + b"\r\n"
+        self.assert_refused(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5 + b"0\r\n\r\n", 413)
+        self.assert_refused(head + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n", 413)
+
+    def test_slow_header_and_slow_body(self):
+        self.assert_refused(b"GET / HTTP/1.1\r\nHos", 408)
+        self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\nabc", 408)
+
+    def test_a_trickle_does_not_extend_the_limit(self):
+        with connected(self.stack.port) as sock:
+            stop = threading.Event()
+
+            def trickle():
+                try:
+                    sock.sendall(b"GET / HTTP/1.1\r\nHost: g\r\nX: ")
+                    while not stop.wait(0.05):
+                        sock.sendall(b"a")
+                except OSError:
+                    pass
+
+            sender = threading.Thread(target=trickle)
+            sender.start()
+            answer = read_to_end(sock)
+            stop.set()
+            sender.join()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 408 "), answer[:100])
+
+    def test_idle_connections_close_without_a_word(self):
+        self.assertEqual(exchange(self.stack.port, b""), b"")
+        with connected(self.stack.port) as sock:
+            stream = sock.makefile("rb")
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+            self.assertEqual(read_answer(stream)[0], 200)
+            self.assertEqual(stream.read(), b"")
+
+    def test_unknown_expectation(self):
+        self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nExpect: miracle\r\nContent-Length: 1\r\n\r\n", 417)
+
+
+class BadUpstreams(unittest.TestCase):
+    OPTIONS = ("--upstream-timeout", "500ms", "--open-duration", "60s")
+
+    def answer_with(self, reply: bytes):
+        """The gateway's answer when the upstream says `reply` and closes."""
+
+        def behave(upstream, sock):
+            upstream.read_request(sock)
+            sock.sendall(reply)
+
+        with FakeUpstream(behave) as upstream, Stack(*self.OPTIONS) as stack:
+            register(stack, upstream.port)
+            answer = stack.get("/api/v1/social/feed")
+            return answer, stack.health("social")["failure_count"]
+
+    def test_nonsense_reset_and_cut_answers(self):
+        for reply in (
+            b"",
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+            b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 101 Switching\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ):
+            with self.subTest(reply=reply[:40]):
+                answer, failures = self.answer_with(reply)
+                self.assertEqual((answer.status, failures), (502, 1), answer.body)
+                self.assertIs(answer.json()["success"], False)
+
+    def test_5xx_passes_and_counts_4xx_passes_and_does_not(self):
+        answer, failures = self.answer_with(b"HTTP/1.1 503 No\r\nX-Own: 1\r\nContent-Length: 4\r\n\r\nbody")
+        self.assertEqual((answer.status, answer.body, failures), (503, b"body", 1))
+        self.assertEqual(answer.headers["X-Own"], "1")
+        answer, failures = self.answer_with(b"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nbody")
+        self.assertEqual((answer.status, failures), (404, 0))
+
+    def test_interim_answers_are_skipped(self):
+        self.assertEqual(self.answer_with(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)[0].status, 200)
+
+    def test_body_without_a_length(self):
+        answer, _ = self.answer_with(b"HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\nuntil the end")
+        self.assertEqual((answer.status, answer.body), (200, b"until the end"))
+        self.assertNotIn("X-Hop", answer.headers)
+
+    def test_refused_once_nobody_listens(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener, Stack(*self.OPTIONS) as stack:
+            port = listener.getsockname()[1]
+            listener.close()
+            register(stack, port)
+            self.assertEqual(stack.get("/api/v1/social/feed").status, 502)
+            self.assertEqual(stack.health("social")["failure_count"], 1)
+
+    def test_refused_tries_the_other_instance_before_anything_counts(self):
+        def behave(upstream, sock):
+            while upstream.read_request(sock):
+                sock.sendall(OK)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, FakeUpstream(behave) as good:
+            dead = listener.getsockname()[1]
+            listener.close()
+            with Stack(*self.OPTIONS) as stack:
+                register(stack, dead, "dead")
+                register(stack, good.port, "good")
+                statuses = [stack.get("/api/v1/social/feed").status for _ in range(10)]
+                self.assertEqual(statuses, [200] * 10)
+                self.assertEqual(stack.health("social")["failure_count"], 0)
+                breakers = {i["id"]: i["circuit_breaker"] for i in stack.instances("social")}
+                self.assertEqual(breakers, {"dead": "open", "good": "closed"})
+                self.assertEqual(stack.health("social")["healthy_instances"], 1)
+
+    def test_pooled_connection_found_closed(self):
+        def behave(upstream, sock):
+            upstream.read_request(sock)
+            sock.sendall(OK)  # says keep-alive, then closes
+
+        with FakeUpstream(behave) as upstream, Stack(*self.OPTIONS, "--threads", "1") as stack:
+            register(stack, upstream.port)
+            for closed in range(1, 6):
+                self.assertEqual(stack.get("/api/v1/social/feed").status, 200)
+                wait_until("the upstream closed", lambda: upstream.hung_up == closed)
+            self.assertEqual(stack.health("social")["failure_count"], 0)
+
+    def test_too_slow(self):
+        with FakeUpstream(lambda upstream, sock: time.sleep(5)) as upstream, Stack(*self.OPTIONS) as stack:
+            register(stack, upstream.port)
+            self.assertEqual(stack.get("/api/v1/social/feed").status, 504)
+            self.assertEqual(stack.health("social")["failure_count"], 1)
+
+    def test_a_trickling_answer_does_not_extend_the_deadline(self):
+        def behave(upstream, sock):
+            upstream.read_request(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while True:
+                time.sleep(0.05)
+                sock.sendall(b"a")
+
+        with FakeUpstream(behave) as upstream, Stack(*self.OPTIONS) as stack:
+            register(stack, upstream.port)
+            self.assertEqual(stack.get("/api/v1/social/feed").status, 504)
+
+    def test_client_gone_cancels_and_is_ignored(self):
+        def behave(upstream, sock):
+            upstream.read_request(sock)
+            if sock.recv(1) == b"":
+                upstream.closed_by_peer.set()
+
+        with FakeUpstream(behave) as upstream, Stack("--upstream-timeout", "30s") as stack:
+            register(stack, upstream.port)
+            for _ in range(4):
+                upstream.closed_by_peer.clear()
+                seen = len(upstream.requests)
+                with connected(stack.port) as sock:
+                    sock.sendall(b"GET /api/v1/social/feed HTTP/1.1\r\nHost: g\r\n\r\n")
+                    wait_until("the upstream has the request", lambda: len(upstream.requests) > seen)
+                self.assertTrue(upstream.closed_by_peer.wait(10), "the upstream call is cancelled")
+            wait_until("nothing is in flight", lambda: stack.instances("social")[0]["in_flight"] == 0)
+            health = stack.health("social")
+            self.assertEqual((health["circuit_breaker"], health["failure_count"]), ("closed", 0))
+            self.assertIn(b'outcome="ignored"} 4', stack.get("/metrics").body)
+
+    def test_what_the_upstream_receives(self):
+        def behave(upstream, sock):
+            upstream.read_request(sock)
+            sock.sendall(OK)
+
+        parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        with FakeUpstream(behave) as upstream, Stack(*self.OPTIONS) as stack:
+            register(stack, upstream.port)
+            headers = {
+                "traceparent": parent, "tracestate": "a=1,b=2", "X-Correlation-ID": "cid", "X-Custom": "yes",
+                "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "X-Forwarded-For": "10.0.0.1",
+            }  # fmt: skip
+            stack.call("GET", "/api/v1/social/feed?limit=3", headers=headers)
+            stack.call("GET", "/api/v1/social/feed", headers={"tracestate": "a=1"})
+            first, second = (request.decode() for request in upstream.requests)
+        self.assertTrue(first.startswith("GET /api/v1/social/feed?limit=3 HTTP/1.1\r\n"))
+        self.assertIn(f"Host: 127.0.0.1:{upstream.port}\r\n", first)
+        self.assertRegex(first, r"\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01\r\n")
+        for line in ("tracestate: a=1,b=2", "X-Correlation-ID: cid", "X-Custom: yes", "X-Forwarded-For: 10.0.0.1, 127.0.0.1"):
+            self.assertIn(f"\r\n{line}\r\n", first)
+        for name in ("X-Hop", "TE:", "keep-alive"):
+            self.assertNotIn(name, first)
+        self.assertNotIn("tracestate", second, "a tracestate without a valid traceparent is dropped")
+        self.assertIn("\r\ntraceparent: 00-", second)
+
+
+class Registry(unittest.TestCase):
+    def test_register_heartbeat_fence_deregister(self):
+        with Stack() as stack:
+            first = register(stack, 9, "one", metadata={"zone": "a"}, weight=2)
+            self.assertEqual((first["heartbeat_interval_ms"], first["lease_ms"]), (1000, 3000))
+            beat = lambda generation, name="one", **more: stack.call(
+                "PUT", f"/registry/instances/{name}/heartbeat", {"generation": generation, **more}
+            ).status
+            self.assertEqual(beat(first["generation"]), 200)
+            second = register(stack, 10, "one")
+            self.assertGreater(second["generation"], first["generation"])
+            self.assertEqual(beat(first["generation"]), 409)
+            self.assertEqual(beat(second["generation"]), 200)
+            self.assertEqual(beat(1, "nobody"), 404)
+            self.assertEqual(beat(second["generation"], state="draining"), 200)
+            self.assertIs(stack.instances("social")[0]["healthy"], False)
+            self.assertEqual(beat(second["generation"], state="serving"), 200)
+            self.assertIs(stack.instances("social")[0]["healthy"], False, "a heartbeat never makes healthy")
+            old = f"/registry/instances/one?generation={first['generation']}"
+            self.assertEqual(stack.call("DELETE", old).status, 409)
+            self.assertEqual(stack.call("DELETE", "/registry/instances/one").status, 200)
+            self.assertEqual(stack.call("DELETE", "/registry/instances/one").status, 404)
+            self.assertEqual(beat(second["generation"]), 404)
+
+    def test_wrong_fields_are_named(self):
+        good = {"service": "social", "id": "x", "host": "127.0.0.1", "port": 1}
+        bad = [({k: v for k, v in good.items() if k != name}, name) for name in good]
+        bad += [
+            ({**good, "service": "a b"}, "service"),
+            ({**good, "service": "x" * 64}, "service"),
+            ({**good, "id": "a/b"}, "id"),
+            ({**good, "host": "example.org"}, "host"),
+            ({**good, "port": 0}, "port"),
+            ({**good, "port": 65536}, "port"),
+            ({**good, "port": "80"}, "port"),
+            ({**good, "weight": -1}, "weight"),
+            ({**good, "weight": 1001}, "weight"),
+            ({**good, "metadata": []}, "metadata"),
+            ({**good, "metadata": {"a": 1}}, "metadata"),
+            ({**good, "metadata": {"a": "x" * 5000}}, "metadata"),
+        ]
+        with Stack() as stack:
+            for record, field in bad:
+                with self.subTest(record=record):
+                    answer = stack.call("POST", "/registry/instances", record)
+                    self.assertEqual(answer.status, 400, answer.body)
+                    self.assertIn(field, answer.json()["message"])
+            for body, field in (({}, "generation"), ({"generation": "1"}, "generation"), ({"generation": 1, "state": 1}, "state")):
+                answer = stack.call("PUT", "/registry/instances/x/heartbeat", body)
+                self.assertEqual(answer.status, 400)
+                self.assertIn(field, answer.json()["message"])
+
+    def test_lease_ends(self):
+        with Stack() as stack:
+            register(stack, 9, "silent")
+            self.assertEqual(stack.health("social")["healthy_instances"], 1)
+            wait_until("the lease ended", lambda: stack.health("social")["healthy_instances"] == 0)
+            self.assertEqual(stack.instances("social")[0]["state"], "expired")
+
+    def test_fenced_service_stops(self):
+        with Stack() as stack:
+            old = stack.start("social", "--id", "same")
+            stack.wait_until_healthy("social")
+            stack.start("social", "--id", "same")
+            self.assertEqual(old.process.wait(20), 3)
+            self.assertIn("same", old.errors())
+
+    def test_token(self):
+        with Stack(env={"SEAWALL_ADMIN_TOKEN": "s3cret"}) as stack:
+            stack.start("social")
+            stack.wait_until_healthy("social")  # the service sends the token
+            path = "/admin/circuit-breaker/reset/social"
+            for authorization in (None, "Bearer wrong!", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer "):
+                answer = stack.call("POST", path, headers={"Authorization": authorization} if authorization else {})
+                self.assertEqual(answer.status, 401, authorization)
+                self.assertTrue(answer.headers["WWW-Authenticate"].startswith("Bearer"))
+            self.assertEqual(stack.call("POST", "/registry/instances", {}).status, 401)
+            self.assertEqual(stack.call("DELETE", "/registry/instances/x").status, 401)
+            self.assertEqual(stack.call("POST", path, headers={"Authorization": "Bearer s3cret"}).status, 200)
+
+
+class CommandLine(unittest.TestCase):
+    def run_program(self, name: str, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([BIN / name, *arguments], capture_output=True, text=True, timeout=20)
+
+    def test_bad_options_are_named(self):
+        for name, arguments, culprit in (
+            ("seawall-gateway", ("--port", "70000"), "--port"),
+            ("seawall-gateway", ("--port",), "--port"),
+            ("seawall-gateway", ("--user-limit", "many"), "--user-limit"),
+            ("seawall-gateway", ("--user-limit", "0/60s"), "--user-limit"),
+            ("seawall-gateway", ("--open-duration", "30"), "--open-duration"),
+            ("seawall-gateway", ("--host", "nowhere.invalid"), "nowhere.invalid"),
+            ("seawall-gateway", ("--redis", "127.0.0.1:6379"), "--redis"),
+            ("seawall-gateway", ("--nonsense",), "--nonsense"),
+            ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),
+            ("seawall-service", ("--service", "mining"), "--service"),
+            ("seawall-service", ("--service", "user", "--fail-rate", "2"), "--fail-rate"),
+            ("seawall-service", ("--service", "user", "--gateway", "somewhere"), "somewhere"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.run_program(name, *arguments)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(culprit, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_port_in_use(self):
+        with Stack() as stack:
+            for name, arguments in (("seawall-gateway", ()), ("seawall-service", ("--service", "user"))):
+                done = self.run_program(name, "--port", str(stack.port), *arguments)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("in use", done.stderr)
+                self.assertIn(str(stack.port), done.stderr)
+
+    def test_ipv6(self):
+        done = subprocess.Popen([BIN / "seawall-gateway", "--host", "::1", "--port", "0"], stdout=subprocess.PIPE, text=True)
+        try:
+            line = done.stdout.readline()
+            self.assertRegex(line, r"^listening on http://\[::1\]:\d+\n$")
+        finally:
+            done.terminate()
+            done.stdout.close()
+            self.assertEqual(done.wait(15), 0)
+
+    def test_without_seawall(self):
+        """The benchmark's opponent: the same proxy, plain round robin."""
+        with Stack() as stack:
+            ports = [stack.start("social").port, stack.start("social").port]
+            upstreams = [part for port in ports for part in ("--upstream", f"social=127.0.0.1:{port}")]
+            with Stack("--no-seawall", *upstreams) as plain:
+                self.assertEqual([plain.get("/api/v1/social/feed").status for _ in range(4)], [200] * 4)
+                self.assertEqual(plain.get("/health").status, 404)
+                self.assertEqual(plain.trade().status, 503)
+
+
+if __name__ == "__main__":
+    unittest.main()
