@@ -331,7 +331,9 @@ class GatewayChecks:
         expect("temporarily unavailable" in str(body.get("message")), f"the 503 says {body.get('message')!r}")
         expect(body.get("circuit_breaker_state") == "open", f"circuit_breaker_state {body.get('circuit_breaker_state')!r}")
         wait = answer.retry_after()
-        self.client.get("/api/v1/social/feed?limit=1").ok()
+        neighbours = ("/api/v1/social/feed?limit=1", f"/api/v1/gamification/user/{TRADER}/profile")
+        served = any(self.client.get(path).status == 200 for path in neighbours)
+        expect(served, "the open breaker of trading takes its neighbours with it: neither feed nor profile answers 200")
         return f"503 in {answer.seconds * 1000:.1f} ms, retry after {wait} s"
 
     def trade_execution(self) -> str:

@@ -60,7 +60,9 @@ class FakeGateway:
             return self.reset(headers)
         if path == "/api/v1/trading/execute" and method == "POST":
             return self.trade(json.loads(body))
-        if path.startswith("/api/v1/social/feed"):
+        if path.startswith(("/api/v1/social/feed", "/api/v1/gamification/user/")):
+            if self.broken("breaker_takes_all") and self.breaker("trading") == "open":
+                return 503, {"success": False, "message": "temporarily unavailable"}, {"Retry-After": "1"}
             return 200, {"success": True, "data": {"entries": []}}, {}
         return 404, {"success": False, "message": "no such route"}, {}
 

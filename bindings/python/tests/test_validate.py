@@ -56,6 +56,7 @@ FAULTS = {
     "breaker_lets_through": ("breaker protects", "not 503"),
     "wrong_503_text": ("breaker protects", "go away"),
     "503_without_state": ("breaker protects", "circuit_breaker_state"),
+    "breaker_takes_all": ("breaker protects", "neighbours"),
     "no_retry_after_on_503": ("breaker protects", "Retry-After"),
     "reset_does_nothing": ("trade execution", "503"),
     "trade_is_pending": ("trade execution", "pending"),
