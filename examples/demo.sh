@@ -43,12 +43,12 @@ trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 # Starts a program in the background, its output in BUILD/NAME.log, in a session of its own: Ctrl-C is for this script,
-# which then ends all of them in order.
+# which then ends all of them in order. Should the script be killed, they are told to end by the kernel.
 start() {
   local name=$1
   shift
   : >"$build/$name.log" # here, so that it is there and empty before the child opens it
-  setsid "$@" </dev/null >>"$build/$name.log" 2>&1 &
+  setpriv --pdeathsig TERM setsid "$@" </dev/null >>"$build/$name.log" 2>&1 &
   names+=("$name") pids+=($!)
 }
 

@@ -157,6 +157,15 @@ class Demo(unittest.TestCase):
                 self.tearDown()
                 ready.unlink()
 
+    def test_killed_it_leaves_nothing_behind(self):
+        process = self.demo(gateway="hangs")
+        ready = self.build / "user.log"
+        while not (ready.exists() and "listening on" in ready.read_text()):
+            self.assertIsNone(process.poll())
+        process.kill()
+        process.communicate(timeout=120)  # its pipe closes when the last of them has ended
+        self.assertEqual(len(self.started()), 5)
+
     def test_at_a_terminal_it_runs_until_control_c(self):
         code, text = self.at_terminal(lambda terminal: os.write(terminal, b"\x03"))
         self.assertEqual(code, 0, text)
