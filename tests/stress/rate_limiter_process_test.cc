@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// The limiters in memory that processes share, with children killed in the middle of a call. A child counts each permit
+// in shared memory just before it asks and again just after it was admitted, so that the parent knows the permits that
+// a kill may have hidden: at most one for each kill. The promise holds over all processes, and the survivors go on.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <new>
+#include <type_traits>
+
+#include "seawall/sliding_window.h"
+#include "seawall/token_bucket.h"
+#include "support/catch.h"
+
+using namespace std::chrono_literals;
+using namespace seawall;
+
+namespace {
+
+static_assert(std::is_standard_layout_v<TokenBucket> && std::is_trivially_destructible_v<TokenBucket>);
+static_assert(std::is_standard_layout_v<SlidingWindow> && std::is_trivially_destructible_v<SlidingWindow>);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+constexpr std::int64_t kLimit = 1'000'000;
+
+template <class Limiter>
+struct Shared {
+  explicit Shared(Quota quota)
+      : limiter(typename Limiter::Config(Limiter::Config::make(quota).value()), time_from_ns(0)) {}
+  Limiter limiter;
+  std::atomic<std::int64_t> asked{0};
+  std::atomic<std::int64_t> admitted{0};
+};
+
+// Asks for ever, at a time that goes on with the number of questions, so that windows move while children die.
+template <class Limiter>
+[[noreturn]] void ask_until_killed(Shared<Limiter>& shared) {
+  for (;;) {
+    const TimePoint now = time_from_ns(shared.asked.fetch_add(1) * 10);
+    if (shared.limiter.try_acquire_at(now).allowed) shared.admitted.fetch_add(1);
+  }
+}
+
+template <class Limiter>
+void run_killed_children(int kills) {
+  void* memory = mmap(nullptr, sizeof(Shared<Limiter>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  // Ten seconds of the children's time are a thousand million questions: no permit comes back during the test.
+  auto* shared = new (memory) Shared<Limiter>(Quota::make(kLimit, 366 * 24h).value());
+  for (int round = 0; round < kills; ++round) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) ask_until_killed(*shared);
+    const std::int64_t before = shared->asked.load();
+    while (shared->asked.load() < before + 2000) sched_yield();
+    kill(child, SIGKILL);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+  }
+  const TimePoint now = time_from_ns(shared->asked.load() * 10);
+  const std::int64_t left = shared->limiter.peek_at(now, 0).remaining;
+  const std::int64_t hidden = kLimit - left - shared->admitted.load();
+  CHECK(hidden >= 0);
+  CHECK(hidden <= kills);
+  if (left > 0) CHECK(shared->limiter.try_acquire_at(now, left).allowed);
+  CHECK_FALSE(shared->limiter.try_acquire_at(now).allowed);
+  munmap(memory, sizeof(Shared<Limiter>));
+}
+
+}  // namespace
+
+TEST_CASE("processes: a bucket survives the death of its users") { run_killed_children<TokenBucket>(20); }
+TEST_CASE("processes: a window survives the death of its users") { run_killed_children<SlidingWindow>(20); }
+
+// As above, with a window that moves on at nearly every question: children die while the head is frozen.
+TEST_CASE("processes: a window is moved on by the survivors") {
+  using State = Shared<SlidingWindow>;
+  void* memory = mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  auto* shared = new (memory) State(Quota::make(100, Duration(240)).value());  // a sub-window is two questions
+  for (int round = 0; round < 20; ++round) {
+    pid_t children[2];
+    for (pid_t& child : children) {
+      child = fork();
+      REQUIRE(child >= 0);
+      if (child == 0) ask_until_killed(*shared);
+    }
+    const std::int64_t before = shared->asked.load();
+    while (shared->asked.load() < before + 2000) sched_yield();
+    for (const pid_t child : children) {
+      kill(child, SIGKILL);
+      REQUIRE(waitpid(child, nullptr, 0) == child);
+    }
+  }
+  const TimePoint later = time_from_ns(shared->asked.load() * 10 + 1000);
+  CHECK(shared->limiter.try_acquire_at(later, 100).allowed);
+  CHECK_FALSE(shared->limiter.try_acquire_at(later).allowed);
+  munmap(memory, sizeof(State));
+}
