@@ -53,9 +53,7 @@ http::Response register_route(App& app, const Exchange& exchange) {
                                                        .metadata = record.metadata},
                                                       exchange.start);
   if (!made) {
-    auto response = refuse(exchange, status_of(made.error().code), made.error().message.view());
-    if (response.status == 503) response.headers.add("Retry-After", "1");
-    return response;
+    return refuse(exchange, status_of(made.error().code), made.error().message.view());
   }
   const auto& registration = made.value();
   return reply(exchange, 201,

@@ -143,6 +143,8 @@ void Router::finish(const Exchange& exchange, http::Response& response, RouteCou
   response.headers.set("X-Correlation-ID", exchange.correlation.view());
   response.headers.set("X-Trace-ID", exchange.trace_id());
   response.headers.set("X-Processing-Time", processing_time(exchange));
+  const bool come_back = response.status == 429 || response.status == 503;
+  if (come_back && !response.headers.find("Retry-After")) response.headers.add("Retry-After", "1");
   add_cors(exchange, response);
   counters.count(exchange.request.method, response.status);
   app_.metrics.requests.add();

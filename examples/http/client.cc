@@ -88,8 +88,9 @@ struct Client::Impl::Connection {
   explicit Connection(Executor executor) : socket(executor), deadline(executor, [this] { expire(); }) {}
 
   void expire() {
-    if (on_idle_expiry) return on_idle_expiry();  // may destroy this
-    close();
+    if (!on_idle_expiry) return close();
+    const auto drop = on_idle_expiry;  // which destroys this
+    drop();
   }
   void close() {
     ErrorCode ignored;

@@ -20,7 +20,8 @@ struct Deadline::State : std::enable_shared_from_this<Deadline::State> {
     if (std::chrono::steady_clock::now() < when) return arm();
     when = SteadyTime::max();
     expired = true;
-    action();
+    const auto act = action;  // which may destroy the owner of `action`
+    act();
   }
 
   Timer timer;

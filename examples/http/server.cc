@@ -17,6 +17,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cstdio>
+#include <ctime>
 #include <stdexcept>
 #include <thread>
 #include <unordered_set>
@@ -38,6 +39,21 @@ struct Refusal {
   std::string message;
 };
 
+// The value of Date (RFC 9110, 6.6.1), made once a second on each thread.
+const std::string& date() {
+  static thread_local std::time_t made = 0;
+  static thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now != made) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char buffer[40];
+    text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+    made = now;
+  }
+  return text;
+}
+
 std::string response_text(const Response& response, bool head, bool keep_alive) {
   const bool bodiless = response.status == 204 || response.status == 304;
   std::string text;
@@ -45,6 +61,7 @@ std::string response_text(const Response& response, bool head, bool keep_alive) 
   text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   text.append(reason_phrase(response.status)).append("\r\n");
   for (const auto& [name, value] : response.headers) append_field(text, name, value);
+  if (!response.headers.find("Date")) append_field(text, "Date", date());
   if (!bodiless) append_field(text, "Content-Length", std::to_string(response.body.size()));
   append_field(text, "Connection", keep_alive ? "keep-alive" : "close");
   text.append("\r\n");

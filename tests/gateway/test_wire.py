@@ -151,6 +151,7 @@ class BadUpstreams(unittest.TestCase):
         answer, failures = self.answer_with(b"HTTP/1.1 503 No\r\nX-Own: 1\r\nContent-Length: 4\r\n\r\nbody")
         self.assertEqual((answer.status, answer.body, failures), (503, b"body", 1))
         self.assertEqual(answer.headers["X-Own"], "1")
+        self.assertEqual(answer.headers["Retry-After"], "1", "every 503 has one")
         answer, failures = self.answer_with(b"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nbody")
         self.assertEqual((answer.status, failures), (404, 0))
 
