@@ -4,10 +4,11 @@
 import concurrent.futures
 import json
 import re
-import time
+import shutil
+import subprocess
 import unittest
 
-from gateway.raw import read_answer, connected
+from gateway.raw import connected, read_answer
 from support.stack import TRADE, Stack, wait_until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -94,6 +95,9 @@ class WholeGateway(unittest.TestCase):
 
     def test_metrics_in_three_forms(self):
         text = self.stack.get("/metrics")
+        if promtool := shutil.which("promtool"):
+            checked = subprocess.run([promtool, "check", "metrics"], input=text.body, capture_output=True, timeout=60)
+            self.assertEqual((checked.returncode, checked.stderr), (0, b""))
         self.assertIn("version=0.0.4", text.headers["Content-Type"])
         self.assertIn(b"# TYPE gateway_http_requests_total counter", text.body)
         scraper = self.stack.get("/metrics", Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
@@ -381,6 +385,15 @@ class Limits(unittest.TestCase):
             profile = lambda: stack.get("/api/v1/gamification/user/1/profile", X_User_ID="u").status
             self.assertEqual([profile() for _ in range(2)], [200, 200])
             self.assertEqual(stack.trade("u").status, 429)
+
+    def test_the_limit_is_exact_under_concurrency(self):
+        with Stack("--user-limit", "20/60s", "--threads", "4") as stack:
+            stack.start("social")
+            stack.wait_until_healthy("social")
+            feed = lambda _: stack.get("/api/v1/social/feed", X_User_ID="u").status
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                statuses = list(pool.map(feed, range(60)))
+            self.assertEqual((statuses.count(200), statuses.count(429)), (20, 40))
 
     def test_a_503_refunds_both(self):
         with Stack("--user-limit", "3/60s", "--service-limit", "3/60s") as stack:
