@@ -157,13 +157,13 @@ class HostileClients(unittest.TestCase):
         self._stream = stream
         for _ in range(count):
             line = stream.readline()
-            self.assertTrue(line.startswith(start), line)
             length = 0
             while (field := stream.readline()) != b"\r\n":
                 name, _, value = field.partition(b":")
                 if name.lower() == b"content-length":
                     length = int(value)
-            stream.read(length)
+            body = stream.read(length)
+            self.assertTrue(line.startswith(start), (line, body))
 
 
 if __name__ == "__main__":

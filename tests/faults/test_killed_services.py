@@ -30,7 +30,7 @@ class KilledService(unittest.TestCase):
                 killed = time.monotonic()
                 started["trading"].kill()
                 opened = wait_until("the breaker of trading is open", lambda: self.opened(stack))
-                detected = next(s.end for s in list(trades.samples) if s.start >= killed and s.status == 503)
+                detected = wait_until("a trade is refused", lambda: self.first_refusal(trades, killed))
                 restarted = time.monotonic()
                 stack.start("trading", port=started["trading"].port)
                 back = wait_until("trades succeed again", lambda: self.first_success(trades, restarted))
@@ -60,6 +60,10 @@ class KilledService(unittest.TestCase):
             return None
         assert health["failure_count"] == 3, health
         return time.monotonic()
+
+    @staticmethod
+    def first_refusal(load: Load, since: float):
+        return next((s.end for s in list(load.samples) if s.status == 503 and s.start > since), None)
 
     @staticmethod
     def first_success(load: Load, since: float):
@@ -96,7 +100,7 @@ class OneOfTwo(unittest.TestCase):
 
     @staticmethod
     def alive(stack: Stack, program) -> bool:
-        return any(i["healthy"] for i in stack.instances("trading") if i["port"] == program.port)
+        return any(i["state"] == "healthy" for i in stack.instances("trading") if i["port"] == program.port)
 
 
 class Terminated(unittest.TestCase):
