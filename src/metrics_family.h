@@ -115,7 +115,6 @@ class FamilyOf final : public FamilyState {
   const std::unique_ptr<SeriesOf<Metric>> overflow_;  // of a family without labels: its only series
   Mutex mutex_;
   bool overflow_linked_ SEAWALL_GUARDED_BY(mutex_) = false;
-  // Not Abseil's: that one is broken for good when growing throws, and with() promises to survive that.
   std::unordered_set<Series*, SeriesHash, SeriesEqual> by_values_ SEAWALL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<SeriesOf<Metric>>> owned_ SEAWALL_GUARDED_BY(mutex_);
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/runtime/metrics_registry.h"
 
-#include <absl/hash/hash.h>
-
 #include <algorithm>
 #include <limits>
 #include <new>
@@ -12,6 +10,7 @@
 #include "metrics_exposition.h"
 #include "metrics_family.h"
 #include "metrics_names.h"
+#include "seawall/detail/siphash.h"
 
 namespace seawall {
 namespace detail {
@@ -40,9 +39,9 @@ Definition dropped_label_sets() {
 
 template <class Values>
 std::size_t hash_values(const Values& values) {
-  std::size_t hash = values.size();
-  for (const auto& value : values) hash = absl::HashOf(hash, absl::string_view(value.data(), value.size()));
-  return hash;
+  std::uint64_t hash = values.size();
+  for (const auto& value : values) hash = detail::siphash({hash, value.size()}, value);
+  return static_cast<std::size_t>(hash);
 }
 
 Error other_definition(const Definition& given) {

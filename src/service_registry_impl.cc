@@ -35,9 +35,8 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       free_services_(descending(unsigned_of(options.max_services))),
       free_slots_(descending(unsigned_of(options.max_instances))),
       free_records_(descending(directory.record_count())) {
-  // Twice the bounds: so the tables never grow, which they would not survive when memory runs out.
-  instances_.reserve(2 * free_slots_.size());
-  service_index_.reserve(2 * free_services_.size());
+  instances_.reserve(free_slots_.size());
+  service_index_.reserve(free_services_.size());
   detail::show(directory.believed_until(), static_cast<std::uint64_t>(rule_.believed_until(epoch)));
 }
 

@@ -2,12 +2,11 @@
 // The write side of the registry. All of Impl is guarded by its mutex; what readers see is in the directory.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "seawall/algorithm/lease.h"
@@ -40,13 +39,13 @@ struct RegisteredService {
   std::vector<RegisteredInstance*> instances;
 };
 
-// Looks up by std::string_view whichever string_view Abseil was built with.
+// Looks up by std::string_view, without making a string.
 struct NameHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
 };
 template <class T>
-using ByName = absl::flat_hash_map<std::string, T, NameHash, std::equal_to<>>;
+using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
 
 class ServiceRegistry::Impl {
  public:

@@ -14,11 +14,9 @@ import tree
 from tree import Finding
 
 HEADER = pathlib.Path(__file__).resolve().parents[2] / "capi" / "seawall_c.h"
-# The C and C++ run time, and what Abseil's flat_hash_map is made of. Anything else is a decision, taken here.
+# The C and C++ run time. Anything else is a decision, taken here.
 NEEDED = re.compile(
     r"libc\.so\.6|libm\.so\.6|libgcc_s\.so\.1|libstdc\+\+\.so\.6|ld-linux-[\w-]+\.so\.\d"
-    r"|libabsl_(?:hash|city|low_level_hash|raw_hash_set|hashtablez_sampler|bad_optional_access|bad_variant_access"
-    r"|throw_delegate|strings|strings_internal|int128|raw_logging_internal)\.so\.[\w.]+"
 )
 
 

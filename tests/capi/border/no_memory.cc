@@ -104,6 +104,7 @@ void fail_at_each_allocation(const Creation& creation) {
     check(code == SEAWALL_E_NO_MEMORY, "another code than NO_MEMORY", where);
     check(!made, "left a handle in *out", where);
     check(!leaks, "leaks", where);
+    if (code != SEAWALL_E_NO_MEMORY) return;  // it would fail so for ever
   }
   check(false, "never succeeded", creation.name);
 }
@@ -123,8 +124,7 @@ Creation creation(const char* name, std::int32_t (*make)(Handle** out, seawall_e
 
 constexpr const char* kQuota = "{\"permits\": 10, \"period_ns\": 1000000000}";
 
-// Families without labels: Abseil's hash table, which holds the series of the others, cannot recover from a failed
-// allocation.
+// Families with enough series for their table to grow.
 std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   std::int32_t code = seawall_metrics_new(nullptr, out, error);
   if (code != SEAWALL_OK) return code;
@@ -132,15 +132,20 @@ std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   seawall_family_options_init(&options);
   options.help = {"Seconds.", SEAWALL_TEXT};
   for (const std::int32_t type : {SEAWALL_METRIC_COUNTER, SEAWALL_METRIC_HISTOGRAM}) {
+    const seawall_text label = {"k", SEAWALL_TEXT};
+    options.labels = &label;
+    options.label_count = 1;
     options.type = type;
     options.name = {type == SEAWALL_METRIC_COUNTER ? "a_total" : "b_seconds", SEAWALL_TEXT};
     seawall_family* family = nullptr;
     seawall_counter* counter = nullptr;
     seawall_histogram* histogram = nullptr;
     code = seawall_metrics_family(*out, &options, &family, error);
-    if (code >= 0 && type == SEAWALL_METRIC_COUNTER) code = seawall_family_counter(family, nullptr, 0, &counter, error);
-    if (code >= 0 && type == SEAWALL_METRIC_HISTOGRAM) {
-      code = seawall_family_histogram(family, nullptr, 0, &histogram, error);
+    for (const char* value : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"}) {
+      const seawall_text text = {value, SEAWALL_TEXT};
+      if (code < 0) break;
+      code = type == SEAWALL_METRIC_COUNTER ? seawall_family_counter(family, &text, 1, &counter, error)
+                                            : seawall_family_histogram(family, &text, 1, &histogram, error);
     }
     if (code < 0) break;
   }
@@ -148,6 +153,28 @@ std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   if (code >= 0) code = seawall_metrics_render(*out, SEAWALL_FORMAT_PROMETHEUS, nullptr, 0, &needed, error);
   if (code == SEAWALL_E_BUFFER_TOO_SMALL) return SEAWALL_OK;
   seawall_metrics_free(*out);
+  *out = nullptr;
+  return code;
+}
+
+// A registry with two instances of one service.
+std::int32_t registry_with_instances(seawall_registry** out, seawall_error* error) {
+  std::int32_t code = seawall_registry_new(nullptr, 0, out, error);
+  if (code != SEAWALL_OK) return code;
+  for (const char* id : {"an-instance-with-a-name-of-some-length-1", "an-instance-with-a-name-of-some-length-2"}) {
+    seawall_instance instance;
+    seawall_instance_init(&instance);
+    instance.service = "a-service-with-a-name-of-some-length";
+    instance.id = id;
+    instance.host = "a.host.with.a.name.of.some.length";
+    instance.service_size = instance.id_size = instance.host_size = SEAWALL_TEXT;
+    instance.port = 80;
+    seawall_registration registration = {};
+    code = seawall_registry_register(*out, &instance, 0, &registration, error);
+    if (code < 0) break;
+  }
+  if (code >= 0) return SEAWALL_OK;
+  seawall_registry_free(*out);
   *out = nullptr;
   return code;
 }
@@ -193,6 +220,7 @@ int main() {
           },
           seawall_metrics_free),
       creation<seawall_metrics>("metrics with families", metrics_with_series, seawall_metrics_free),
+      creation<seawall_registry>("registry with instances", registry_with_instances, seawall_registry_free),
       creation<seawall_registry>(
           "seawall_registry_new",
           [](auto** out, auto* error) { return seawall_registry_new(nullptr, SEAWALL_NOW, out, error); },
