@@ -24,7 +24,10 @@ http::Task<> Registrar::run(http::Loop& loop, http::Server& server) {
   while (!leaving_) {
     const bool known = generation_ >= 0;
     const Reply reply = known ? co_await beat(loop, "serving") : co_await join(loop);
-    if (leaving_) co_return;
+    if (leaving_) {
+      if (!known && reply == Reply::kOk) co_await leave(loop);  // the answer came after the first good-bye
+      co_return;
+    }
     if (reply == Reply::kFenced) {
       fenced_ = true;
       generation_ = -1;
