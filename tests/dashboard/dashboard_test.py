@@ -64,6 +64,7 @@ class Shown(unittest.TestCase):
             ({"healthy": False, "state": "healthy", "circuit_breaker": "open"}, "breaker open", "bad"),
             ({"healthy": False, "state": "healthy", "circuit_breaker": "closed"}, "unhealthy", "bad"),
             ({"healthy": False, "state": "draining", "circuit_breaker": "closed"}, "draining", "bad"),
+            ({"healthy": False, "state": "expired", "circuit_breaker": "open"}, "expired", "bad"),
             ({"healthy": True, "state": "half_known", "circuit_breaker": "half_open"}, "breaker half open", "warn"),
             ({"healthy": True}, "healthy", "ok"),
         ]
