@@ -296,6 +296,20 @@ TEST_CASE("the ring keeps the newest 32 events and counts the rest") {
   CHECK(f.breaker.lost_events() == 8);
 }
 
+// Once the generations between two polls passed half of their range, polls answered nothing for the other half.
+TEST_CASE("a host that has not polled for more transitions than there are generations misses only the old ones") {
+  for (const int transitions : {65'600, 100'000, 131'072, 300'000}) {
+    CAPTURE(transitions);
+    Fixture f;
+    for (int i = 0; i < transitions; ++i) f.breaker.reset_at(f.clock.now());
+    CHECK(f.breaker.lost_events() == static_cast<std::uint64_t>(transitions) - 32);
+    const auto events = f.events();
+    REQUIRE(events.size() == 32);
+    CHECK(events.back().generation == static_cast<std::uint32_t>(transitions) % 131'072);
+    CHECK(f.events().empty());
+  }
+}
+
 TEST_CASE("events come in small portions, in order, across the wrap of the generation") {
   Fixture f;
   std::uint32_t expected = 1;

@@ -6,6 +6,9 @@
 // claim, nobody waits, the order is that of the generations, and an unread event is overwritten by the 32nd after it.
 // A producer that dies or stalls between changing the breaker and writing the slot leaves a hole; the reader waits for
 // it until it has met the hole twice and a later event is there, then counts it as lost.
+//
+// Generations wrap, so the cursor of a host that does not poll must not fall half a turn behind: every 1024th event
+// moves it past what is overwritten by then.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +24,7 @@ template <class Cell>
 class BreakerEvents {
  public:
   static constexpr std::uint32_t kCapacity = 32;
+  static constexpr std::uint32_t kCatchUp = 1024;
 
   // `event` is what pack_event() made; 0 is no event.
   void publish(std::uint64_t event) noexcept {
@@ -29,6 +33,7 @@ class BreakerEvents {
       const bool overtaken = there != 0 && after(generation(there), generation(event)) > 0;
       return Step<bool>{overtaken ? there : event, !overtaken};
     });
+    if (generation(event) % kCatchUp == 0) catch_up(generation(event));
   }
 
   // Moves events up to generation `head` into `out`, oldest first. Several readers share the events among them.
@@ -59,11 +64,11 @@ class BreakerEvents {
       met_hole = false;
     }
     void skip_overwritten(std::uint32_t head) noexcept {
-      const std::int32_t unread = after(head, at);
-      for (std::int32_t i = static_cast<std::int32_t>(kCapacity); i < unread; ++i) {
-        ++lost;
-        step();
-      }
+      const std::int32_t gone = after(head, at) - static_cast<std::int32_t>(kCapacity);
+      if (gone <= 0) return;
+      lost += static_cast<std::uint32_t>(gone);
+      at = (at + static_cast<std::uint32_t>(gone)) & static_cast<std::uint32_t>(Event::kMax);
+      met_hole = false;
     }
 
     std::uint64_t lost;
@@ -80,6 +85,14 @@ class BreakerEvents {
   Cell& slot(std::uint32_t generation) noexcept { return slots_[generation % kCapacity]; }
   // Relaxed: an event is one word and tells of no other memory.
   std::uint64_t peek(std::uint32_t generation) noexcept { return slot(generation).load(std::memory_order_relaxed); }
+
+  void catch_up(std::uint32_t head) noexcept {
+    update(cursor_, [head](std::uint64_t cursor) {
+      Reader reader(cursor);
+      reader.skip_overwritten(head);
+      return Step<bool>{reader.word(), true};
+    });
+  }
 
   // A poll that has met another's later cursor finds `head` behind it and reads nothing.
   Step<std::size_t> read(Reader reader, std::uint32_t head, TimePoint epoch,
