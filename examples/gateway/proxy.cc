@@ -27,13 +27,13 @@ Charged charge(App& app, Upstream& upstream, const std::string& user, TimePoint 
     return charged;
   }
   charged.service = upstream.limit.try_acquire_at(now);
-  if (!charged.service.allowed) app.user_limit.refund_at(user, now, charged.user.charge);
+  if (!charged.service.allowed) app.user_limit.refund_at(user, charged.user.charge, now);
   return charged;
 }
 
 void refund(App& app, Upstream& upstream, const std::string& user, Charged& charged, TimePoint now) {
-  charged.user.remaining += app.user_limit.refund_at(user, now, charged.user.charge);
-  charged.service.remaining += upstream.limit.refund_at(now, charged.service.charge);
+  charged.user.remaining += app.user_limit.refund_at(user, charged.user.charge, now);
+  charged.service.remaining += upstream.limit.refund_at(charged.service.charge, now);
 }
 
 // An instance to call, with the leave of its own breaker.

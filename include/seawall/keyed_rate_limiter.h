@@ -94,7 +94,7 @@ class KeyedRateLimiter {
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
 
   // As the limiter's own refund; counts at once. Answers the permits given back.
-  std::int64_t refund_at(LimiterKey key, TimePoint now, Charge charge) noexcept {
+  std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
     const std::uint64_t tag = tag_of(key);
     for (Set* set : {&first(tag), &second(tag)}) {
       const detail::SetLock lock(*set);
@@ -103,7 +103,7 @@ class KeyedRateLimiter {
     }
     return 0;
   }
-  std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, Clock::now(), charge); }
+  std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }
 
   // Walks the whole table, one set locked at a time: for a scrape, not for a request.
   KeyedStats stats_at(TimePoint now) const noexcept {

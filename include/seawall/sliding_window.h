@@ -104,7 +104,7 @@ class BasicSlidingWindow {
   Decision peek(std::int64_t n = 1) noexcept { return peek_at(Clock::now(), n); }
 
   // Gives the permits back to the sub-window that was charged. Answers how many: none when it has left the window.
-  std::int64_t refund_at(TimePoint now, Charge charge) noexcept {
+  std::int64_t refund_at(Charge charge, TimePoint now) noexcept {
     if (charge.permits <= 0) return 0;
     const std::uint64_t index = rule_.index(algorithm::since(epoch_, now));
     for (;;) {
@@ -121,7 +121,7 @@ class BasicSlidingWindow {
       }
     }
   }
-  std::int64_t refund(Charge charge) noexcept { return refund_at(Clock::now(), charge); }
+  std::int64_t refund(Charge charge) noexcept { return refund_at(charge, Clock::now()); }
 
  private:
   enum class Kind { kAdmitted, kRefused, kMove };

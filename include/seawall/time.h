@@ -2,9 +2,11 @@
 //
 // Time in Seawall: monotonic, 64-bit nanoseconds, and an argument.
 //
-// Every verb of every component has a twin `verb_at(now, ...)`, so a request reads the clock once and a test never
-// sleeps (see testing/manual_clock.h). `Clock` is CLOCK_MONOTONIC: it never steps back and is shared by all processes
-// of one machine. It is not a wall clock; an instant means nothing on another machine or after a reboot.
+// Every verb of every component has a twin `verb_at` that takes `now`, so a request reads the clock once and a test
+// never sleeps (see testing/manual_clock.h). Its arguments are the verb's, with `now` between what is required and what
+// is optional: report_at(outcome, now), refund_at(key, charge, now), try_acquire_at(key, now, n = 1). `Clock` is
+// CLOCK_MONOTONIC: it never steps back and is shared by all processes of one machine. It is not a wall clock; an
+// instant means nothing on another machine or after a reboot.
 //
 //   seawall::TimePoint now = seawall::Clock::now();
 //   limiter.try_acquire_at(now);

@@ -78,14 +78,14 @@ class BasicTokenBucket {
 
   // Gives back what of the charge has not been refilled meanwhile, so a late refund cannot add to a bucket that was
   // full again in between. Answers the whole permits given back.
-  std::int64_t refund_at(TimePoint now, Charge charge) noexcept {
+  std::int64_t refund_at(Charge charge, TimePoint now) noexcept {
     const Duration elapsed = algorithm::since(epoch_, now);
     return detail::update(tat_, [&](std::uint64_t tat) {
       const std::int64_t back = rule_.refund(tat, elapsed, charge);
       return detail::Step<std::int64_t>{tat, back};
     });
   }
-  std::int64_t refund(Charge charge) noexcept { return refund_at(Clock::now(), charge); }
+  std::int64_t refund(Charge charge) noexcept { return refund_at(charge, Clock::now()); }
 
  private:
   // Read by everybody, written by nobody: on lines of its own.

@@ -109,7 +109,7 @@ TEMPLATE_TEST_CASE("a stale now does not find a fresh state for a forgotten key"
   const Decision stale = users.try_acquire_at(0, at(20s));
   CHECK_FALSE(stale.allowed);
   CHECK(stale.retry_after > 80s);
-  for (int i = 100; i < 107; ++i) users.refund_at(i, at(100s), users.try_acquire_at(i, at(100s)).charge);
+  for (int i = 100; i < 107; ++i) users.refund_at(i, users.try_acquire_at(i, at(100s)).charge, at(100s));
   CHECK(users.try_acquire_at(0, at(1000s)).allowed);
 }
 
@@ -118,10 +118,10 @@ TEMPLATE_TEST_CASE("asking for nothing, too much or in vain takes no place", "",
   CHECK(users.try_acquire_at("a", at(0s), 6).never());
   CHECK(users.try_acquire_at("b", at(0s), 0).allowed);
   CHECK(users.peek_at("c", at(0s), 3).remaining == 5);
-  CHECK(users.refund_at("d", at(0s), Charge{1, 5}) == 0);
+  CHECK(users.refund_at("d", Charge{1, 5}, at(0s)) == 0);
   CHECK(users.stats_at(at(0s)).keys_active == 0);
   const Decision taken = users.try_acquire_at("e", at(0s), 5);
-  CHECK(users.refund_at("e", at(0s), taken.charge) == 5);
+  CHECK(users.refund_at("e", taken.charge, at(0s)) == 5);
   CHECK(users.stats_at(at(0s)).keys_active == 0);  // given back whole: as good as forgotten
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("two limits, both or neither") {
     const Decision first = users.try_acquire_at(user, at(1s));
     if (!first.allowed) continue;
     if (const Decision second = service.try_acquire_at(at(1s)); !second.allowed) {
-      CHECK(users.refund_at(user, at(1s), first.charge) == 1);
+      CHECK(users.refund_at(user, first.charge, at(1s)) == 1);
     } else {
       ++admitted;
     }

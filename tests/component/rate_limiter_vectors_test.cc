@@ -57,7 +57,7 @@ void run_single(const VectorCase& given) {
     Limiter limiter;
     Decision try_acquire(TimePoint now, std::int64_t n) { return limiter.try_acquire_at(now, n); }
     Decision peek(TimePoint now, std::int64_t n) { return limiter.peek_at(now, n); }
-    std::int64_t refund(TimePoint now, Charge charge) { return limiter.refund_at(now, charge); }
+    std::int64_t refund(TimePoint now, Charge charge) { return limiter.refund_at(charge, now); }
   };
   run<Single>(given, Single{Limiter(Limiter::Config::make(quota_of(given)).value(), time_from_ns(0))});
 }
@@ -68,7 +68,7 @@ void run_keyed(const VectorCase& given) {
     KeyedRateLimiter<Limiter> limiter;
     Decision try_acquire(TimePoint now, std::int64_t n) { return limiter.try_acquire_at("user", now, n); }
     Decision peek(TimePoint now, std::int64_t n) { return limiter.peek_at("user", now, n); }
-    std::int64_t refund(TimePoint now, Charge charge) { return limiter.refund_at("user", now, charge); }
+    std::int64_t refund(TimePoint now, Charge charge) { return limiter.refund_at("user", charge, now); }
   };
   const KeyedOptions options{.quota = quota_of(given), .memory_bytes = 4096};
   run<Keyed>(given, Keyed{KeyedRateLimiter<Limiter>::make(options, time_from_ns(0)).value()});

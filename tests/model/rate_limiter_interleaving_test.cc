@@ -59,7 +59,7 @@ TEST_CASE("interleavings: a bucket's refund races with two admissions") {
     std::array<bool, 2> admitted{};
     std::int64_t back = 0;
     for (bool& mine : admitted) run.thread([&] { mine = bucket.try_acquire_at(at(0s)).allowed; });
-    run.thread([&] { back = bucket.refund_at(at(0s), charge); });
+    run.thread([&] { back = bucket.refund_at(charge, at(0s)); });
     if (!run.go()) return;
     REQUIRE(back == 2);
     REQUIRE(bucket.peek_at(at(0s), 0).remaining == 2 - admitted[0] - admitted[1]);
@@ -112,7 +112,7 @@ TEST_CASE("interleavings: a refund races with the end of the sub-window it names
     const Charge charge = window.try_acquire_at(at(500ms), 2).charge;
     std::int64_t back = 0;
     bool admitted = false;
-    run.thread([&] { back = window.refund_at(at(900ms), charge); });
+    run.thread([&] { back = window.refund_at(charge, at(900ms)); });
     run.thread([&] { admitted = window.try_acquire_at(at(1100ms), 2).allowed; });
     if (!run.go()) return;
     REQUIRE(back == 2);
@@ -157,7 +157,7 @@ TEST_CASE("interleavings: a thread that dies in a refund gives back all or nothi
   const auto result = explore([](Run& run) {
     Window window(window_config(3), at(0s));
     const Charge charge = window.try_acquire_at(at(500ms), 2).charge;
-    run.thread([&] { (void)window.refund_at(at(1100ms), charge); }, kMortal);
+    run.thread([&] { (void)window.refund_at(charge, at(1100ms)); }, kMortal);
     if (!run.go()) return;
     const std::int64_t remaining = window.peek_at(at(2100ms), 0).remaining;
     REQUIRE((remaining == 1 || remaining == 3));

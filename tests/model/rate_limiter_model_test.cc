@@ -117,7 +117,7 @@ struct SingleWindow {
   explicit SingleWindow(Quota quota) : limiter(SlidingWindowConfig::make(quota).value(), time_from_ns(0)) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
   Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
-  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(time_from_ns(now), charge); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(charge, time_from_ns(now)); }
   SlidingWindow limiter;
 };
 
@@ -128,7 +128,7 @@ struct Keyed {
       : limiter(KeyedRateLimiter<Limiter>::make({.quota = quota, .memory_bytes = 1024}, time_from_ns(0)).value()) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(7, time_from_ns(now), n); }
   Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(7, time_from_ns(now), n); }
-  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(7, time_from_ns(now), charge); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(7, charge, time_from_ns(now)); }
   KeyedRateLimiter<Limiter> limiter;
 };
 
@@ -219,7 +219,7 @@ struct SingleBucket {
   explicit SingleBucket(Quota quota) : limiter(TokenBucketConfig::make(quota).value(), time_from_ns(0)) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
   Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
-  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(time_from_ns(now), charge); }
+  std::int64_t refund(std::int64_t now, Charge charge) { return limiter.refund_at(charge, time_from_ns(now)); }
   TokenBucket limiter;
 };
 

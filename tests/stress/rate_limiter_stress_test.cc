@@ -46,7 +46,7 @@ TEST_CASE("stress: threads that stand at one instant share a bucket to the last 
     for (int i = 0; i < kRounds; ++i) {
       const Decision d = bucket.try_acquire_at(at(0s), 1 + (i + t) % 3);
       if (d.allowed && i % 5 == 0) {
-        mine += d.charge.permits - bucket.refund_at(at(0s), d.charge);
+        mine += d.charge.permits - bucket.refund_at(d.charge, at(0s));
       } else {
         mine += d.charge.permits;
       }
@@ -82,7 +82,7 @@ TEST_CASE("stress: a window that moves all the time never holds more than its li
       if (!d.allowed) continue;
       // Counted before a refund, and taken off only after it: the sum below may be too small by nothing.
       taken[d.charge.at].fetch_add(d.charge.permits, std::memory_order_relaxed);
-      if (i % 7 == 0) taken[d.charge.at].fetch_sub(window.refund_at(now, d.charge), std::memory_order_relaxed);
+      if (i % 7 == 0) taken[d.charge.at].fetch_sub(window.refund_at(d.charge, now), std::memory_order_relaxed);
     }
     return 0;
   });
@@ -105,7 +105,7 @@ TEST_CASE("stress: threads at one instant share a window to the last permit") {
     for (int i = 0; i < kRounds; ++i) {
       const Decision d = window.try_acquire_at(at(1s), 1 + (i + t) % 3);
       mine += d.charge.permits;
-      if (d.allowed && i % 5 == 0) mine -= window.refund_at(at(1s), d.charge);
+      if (d.allowed && i % 5 == 0) mine -= window.refund_at(d.charge, at(1s));
     }
     return mine;
   });
@@ -123,7 +123,7 @@ TEMPLATE_TEST_CASE("stress: threads that share keys in a table too small for the
       const Decision d = users.try_acquire_at(key, at(1s));
       kept[key].fetch_add(d.charge.permits, std::memory_order_relaxed);
       if (d.allowed && i % 3 == 0)
-        kept[key].fetch_sub(users.refund_at(key, at(1s), d.charge), std::memory_order_relaxed);
+        kept[key].fetch_sub(users.refund_at(key, d.charge, at(1s)), std::memory_order_relaxed);
       if (i % 5000 == 0) (void)users.stats_at(at(1s));
     }
     return 0;
