@@ -79,10 +79,8 @@ seawall_circuit_breaker_event event_out(const seawall::CircuitBreakerEvent& even
 
 extern "C" {
 
-void seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) noexcept {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof *options;
+int32_t seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) noexcept {
+  return seawall::capi::init_options(options);
 }
 
 int32_t seawall_circuit_breaker_new(const seawall_circuit_breaker_options* options, int64_t now_ns,
@@ -115,6 +113,7 @@ void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) noexcept { s
 
 int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, int64_t now_ns, uint64_t* token,
                                             int64_t* retry_after_ns) noexcept {
+  if (token != nullptr) *token = 0;
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (token == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
   auto ticket = breaker->rep->try_acquire_with(LazyClock{now_ns});

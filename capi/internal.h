@@ -90,13 +90,23 @@ inline int32_t text_out(std::string_view text, char* buffer, size_t capacity, si
   return SEAWALL_OK;
 }
 
+// The body of every *_init: struct_size set, all else 0, which means the default.
+template <class Options>
+int32_t init_options(Options* options) noexcept {
+  if (options == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  *options = {};
+  options->struct_size = sizeof(Options);
+  return SEAWALL_OK;
+}
+
 // Copies an options struct of an older or newer caller over our defaults: shorter is fine (the rest keeps its default),
 // longer only if the part we do not know is zero. False: refuse with SEAWALL_E_INVALID_ARGUMENT.
 template <class Options>
 bool read_options(const Options* given, Options& out) noexcept {
   if (given == nullptr) return true;
   const std::size_t size = given->struct_size;
-  if (size < sizeof given->struct_size) return false;
+  constexpr std::size_t kLargest = 4096;  // a size that was never set must not make us read far behind the struct
+  if (size < sizeof given->struct_size || size > kLargest) return false;
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   for (std::size_t i = sizeof(Options); i < size; ++i) {
     if (bytes[i] != 0) return false;

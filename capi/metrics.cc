@@ -178,19 +178,9 @@ bool is_format(int32_t format) noexcept { return format >= SEAWALL_FORMAT_PROMET
 
 extern "C" {
 
-int32_t seawall_metrics_options_init(seawall_metrics_options* options) noexcept {
-  if (options == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  *options = {};
-  options->struct_size = sizeof *options;
-  return SEAWALL_OK;
-}
+int32_t seawall_metrics_options_init(seawall_metrics_options* options) noexcept { return init_options(options); }
 
-int32_t seawall_family_options_init(seawall_family_options* options) noexcept {
-  if (options == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  *options = {};
-  options->struct_size = sizeof *options;
-  return SEAWALL_OK;
-}
+int32_t seawall_family_options_init(seawall_family_options* options) noexcept { return init_options(options); }
 
 int32_t seawall_metrics_new(const seawall_metrics_options* options, seawall_metrics** out,
                             seawall_error* error) noexcept {

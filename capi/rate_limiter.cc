@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <memory>
 #include <variant>
 
 #include "internal.h"
@@ -17,34 +18,29 @@ using seawall::SlidingWindow;
 using seawall::TimePoint;
 using seawall::TokenBucket;
 
+// By pointer, as in circuit_breaker.cc: the limiters are aligned to a cache line, and a handle of another type, which
+// valid() must be able to look at, is not.
 struct seawall_token_bucket : Handle<0x53574C01> {
-  seawall_token_bucket(const TokenBucket::Config& config, TimePoint epoch) : rep(config, epoch) {}
-  TokenBucket rep;
+  seawall_token_bucket(const TokenBucket::Config& config, TimePoint epoch)
+      : rep(std::make_unique<TokenBucket>(config, epoch)) {}
+  std::unique_ptr<TokenBucket> rep;
 };
 
 struct seawall_sliding_window : Handle<0x53574C02> {
-  seawall_sliding_window(const SlidingWindow::Config& config, TimePoint epoch) : rep(config, epoch) {}
-  SlidingWindow rep;
+  seawall_sliding_window(const SlidingWindow::Config& config, TimePoint epoch)
+      : rep(std::make_unique<SlidingWindow>(config, epoch)) {}
+  std::unique_ptr<SlidingWindow> rep;
 };
 
 struct seawall_keyed_limiter : Handle<0x53574C03> {
   using Rep = std::variant<KeyedRateLimiter<TokenBucket>, KeyedRateLimiter<SlidingWindow>>;
-  explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::move(limiter)) {}
-  Rep rep;
+  explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::make_unique<Rep>(std::move(limiter))) {}
+  std::unique_ptr<Rep> rep;
 };
 
 namespace {
 
-template <class Options>
-int32_t init(Options* options) noexcept {
-  if (options == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  *options = {};
-  options->struct_size = sizeof(Options);
-  return SEAWALL_OK;
-}
-
-// ---- options: C struct or JSON text into the C struct, then into the config
-// ------------------------------------------
+// ---- options: C struct or JSON text into the C struct, then into the config ----------------------------------------
 
 Result<void> from_json(std::string_view json, seawall_token_bucket_options& o) {
   return read_json_options(json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"burst", &o.burst}});
@@ -63,10 +59,11 @@ Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) 
                                   {"when_full", &o.when_full}});
 }
 
-// 0 is the default: 100 in a second, burst the same as permits.
+// A limit has no default: one that nobody chose would throttle or let pass in silence. burst 0 is the same as permits.
 Result<Quota> quota(std::int64_t permits, std::int64_t period_ns, std::int64_t burst) {
-  if (permits == 0) permits = 100;
-  if (period_ns == 0) period_ns = Duration(std::chrono::seconds(1)).count();
+  const auto missing = [](const char* text) { return seawall::Error{seawall::Code::kInvalidArgument, text}; };
+  if (permits == 0) return missing("permits must be given, from 1 to 1000000000");
+  if (period_ns == 0) return missing("period_ns must be given, from 1 to 31622400000000000");
   return Quota::make(permits, Duration(period_ns), burst == 0 ? permits : burst);
 }
 
@@ -139,8 +136,7 @@ int32_t new_from_text(const char* json, size_t size, int64_t now_ns, H** out, se
   });
 }
 
-// ---- decisions
-// -------------------------------------------------------------------------------------------------------
+// ---- decisions -----------------------------------------------------------------------------------------------------
 
 bool usable(const seawall_decision* decision) noexcept { return decision->struct_size >= sizeof(seawall_decision); }
 
@@ -154,7 +150,7 @@ template <class H, class Ask>
 int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
   if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
   if (permits < 0 || (out != nullptr && !usable(out))) return SEAWALL_E_INVALID_ARGUMENT;
-  const Decision decision = ask(handle->rep, instant(now_ns));
+  const Decision decision = ask(*handle->rep, instant(now_ns));
   if (out != nullptr) {
     out->answer = answer(decision);
     out->limit = decision.limit;
@@ -174,7 +170,7 @@ int32_t refund(H* handle, int64_t now_ns, seawall_decision* decision, Give&& giv
   if (decision == nullptr || !usable(decision)) return SEAWALL_E_INVALID_ARGUMENT;
   const Charge charge{decision->charge_at, decision->charge_permits};
   decision->charge_permits = 0;
-  return static_cast<int32_t>(give(handle->rep, instant(now_ns), charge));
+  return static_cast<int32_t>(give(*handle->rep, instant(now_ns), charge));
 }
 
 int32_t keyed_decide(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns, int64_t permits, bool take,
@@ -192,8 +188,8 @@ int32_t keyed_decide(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now
 int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns,
                      seawall_decision* decision) noexcept {
   return refund(limiter, now_ns, decision, [&](seawall_keyed_limiter::Rep& rep, TimePoint now, Charge charge) {
-    if (auto* bucket = std::get_if<0>(&rep)) return bucket->refund_at(key, now, charge);
-    return std::get_if<1>(&rep)->refund_at(key, now, charge);
+    if (auto* bucket = std::get_if<0>(&rep)) return bucket->refund_at(key, charge, now);
+    return std::get_if<1>(&rep)->refund_at(key, charge, now);
   });
 }
 
@@ -201,9 +197,15 @@ int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now
 
 extern "C" {
 
-int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) noexcept { return init(options); }
-int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept { return init(options); }
-int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) noexcept { return init(options); }
+int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) noexcept {
+  return init_options(options);
+}
+int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept {
+  return init_options(options);
+}
+int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) noexcept {
+  return init_options(options);
+}
 
 int32_t seawall_token_bucket_new(const seawall_token_bucket_options* options, int64_t now_ns,
                                  seawall_token_bucket** out, seawall_error* error) noexcept {
@@ -247,7 +249,7 @@ int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, 
 }
 int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns, seawall_decision* decision) noexcept {
   return refund(bucket, now_ns, decision,
-                [](TokenBucket& rep, TimePoint now, Charge charge) { return rep.refund_at(now, charge); });
+                [](TokenBucket& rep, TimePoint now, Charge charge) { return rep.refund_at(charge, now); });
 }
 
 int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
@@ -263,7 +265,7 @@ int32_t seawall_sliding_window_peek(seawall_sliding_window* window, int64_t now_
 int32_t seawall_sliding_window_refund(seawall_sliding_window* window, int64_t now_ns,
                                       seawall_decision* decision) noexcept {
   return refund(window, now_ns, decision,
-                [](SlidingWindow& rep, TimePoint now, Charge charge) { return rep.refund_at(now, charge); });
+                [](SlidingWindow& rep, TimePoint now, Charge charge) { return rep.refund_at(charge, now); });
 }
 
 int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
@@ -303,8 +305,8 @@ int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
   if (stats == nullptr || stats->struct_size < sizeof(seawall_keyed_stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const TimePoint now = instant(now_ns);
-  auto* bucket = std::get_if<0>(&limiter->rep);
-  const auto found = bucket != nullptr ? bucket->stats_at(now) : std::get_if<1>(&limiter->rep)->stats_at(now);
+  auto* bucket = std::get_if<0>(limiter->rep.get());
+  const auto found = bucket != nullptr ? bucket->stats_at(now) : std::get_if<1>(limiter->rep.get())->stats_at(now);
   stats->memory_bytes = found.memory_bytes;
   stats->capacity = found.capacity;
   stats->keys_active = found.keys_active;

@@ -154,8 +154,8 @@ typedef struct seawall_circuit_breaker_event {
   int64_t at_ns; /* the now_ns of the call that caused it, to the millisecond */
 } seawall_circuit_breaker_event;
 
-/* All defaults, struct_size set. */
-SEAWALL_API void seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) SEAWALL_NOEXCEPT;
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_circuit_breaker_options_init(seawall_circuit_breaker_options* options) SEAWALL_NOEXCEPT;
 
 /* A closed breaker; the caller owns *out and frees it. options may be NULL. Times are kept from now_ns, for 34 years.
  * Allocates. Errors: SEAWALL_E_INVALID_ARGUMENT naming the option, SEAWALL_E_NO_MEMORY. */
@@ -169,9 +169,9 @@ SEAWALL_API int32_t seawall_circuit_breaker_new_from_json(const char* json, size
 SEAWALL_API void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) SEAWALL_NOEXCEPT;
 
 /* May a call go out? SEAWALL_BREAKER_ADMITTED with *token, which the caller reports or cancels once; or
- * SEAWALL_BREAKER_REFUSED with *token = 0 and, where retry_after_ns is not NULL, the time to wait: while open, nothing
- * is admitted earlier; while probes are in flight, one is admitted at the latest then. *retry_after_ns is 0 when
- * admitted. Errors: SEAWALL_E_INVALID_ARGUMENT (token is NULL). */
+ * SEAWALL_BREAKER_REFUSED with *token = 0 (as on an error) and, where retry_after_ns is not NULL, the time to wait:
+ * while open, nothing is admitted earlier; while probes are in flight, one is admitted at the latest then.
+ * *retry_after_ns is 0 when admitted. Errors: SEAWALL_E_INVALID_ARGUMENT (token is NULL). */
 SEAWALL_API int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, int64_t now_ns,
                                                         uint64_t* token, int64_t* retry_after_ns) SEAWALL_NOEXCEPT;
 /* How the call ended: SEAWALL_OUTCOME_*. Answers SEAWALL_REPORT_*. A probe that is never reported is given up after
@@ -234,20 +234,21 @@ typedef struct seawall_decision {
 #define SEAWALL_DECISION_INIT \
   { (uint32_t)sizeof(seawall_decision), 0, 0, 0, 0, 0, 0, 0 }
 
-/* 0 means the default in brackets. Also the keys of the JSON text of _new_from_json. */
+/* permits and period_ns must be given; of the others 0 means the default in brackets. Also the keys of the JSON text of
+ * _new_from_json. */
 typedef struct seawall_token_bucket_options {
   uint32_t struct_size;
   int32_t reserved;
-  int64_t permits;   /* 1 to 1000000000 in each period [100] */
-  int64_t period_ns; /* 1 ns to 366 days, and no shorter than one ns for each permit [1 s] */
+  int64_t permits;   /* 1 to 1000000000 in each period */
+  int64_t period_ns; /* 1 ns to 366 days, and no shorter than one ns for each permit */
   int64_t burst;     /* the most at one instant [permits] */
 } seawall_token_bucket_options;
 
 typedef struct seawall_sliding_window_options {
   uint32_t struct_size;
   int32_t sub_windows; /* 1 to 12; a permit comes back up to period_ns / sub_windows late [as many as possible] */
-  int64_t permits;     /* [100] */
-  int64_t period_ns;   /* [1 s] */
+  int64_t permits;     /* as above, and the next */
+  int64_t period_ns;
 } seawall_sliding_window_options;
 
 enum { SEAWALL_KIND_TOKEN_BUCKET = 0, SEAWALL_KIND_SLIDING_WINDOW = 1 };
@@ -256,9 +257,9 @@ enum { SEAWALL_WHEN_FULL_DENY = 0, SEAWALL_WHEN_FULL_ALLOW = 1 };
 
 typedef struct seawall_keyed_limiter_options {
   uint32_t struct_size;
-  int32_t kind;          /* SEAWALL_KIND_* */
-  int64_t permits;       /* [100] */
-  int64_t period_ns;     /* [1 s] */
+  int32_t kind;    /* SEAWALL_KIND_* */
+  int64_t permits; /* as above, and the next */
+  int64_t period_ns;
   int64_t burst;         /* [permits], the only value that a sliding window takes */
   uint64_t memory_bytes; /* about 18 bytes a key in a token bucket's table, 73 in a window's [16 MiB] */
   uint64_t seed;         /* of the hash; give one only to make a test repeatable [random] */
@@ -637,9 +638,10 @@ typedef struct seawall_pick {
   char host[256];
 } seawall_pick;
 
-/* Sets struct_size and the defaults (for an instance: weight 1, serving, all else empty). Threads: any. */
-SEAWALL_API void seawall_registry_options_init(seawall_registry_options* options) SEAWALL_NOEXCEPT;
-SEAWALL_API void seawall_instance_init(seawall_instance* instance) SEAWALL_NOEXCEPT;
+/* Sets struct_size, everything else to 0; of an instance also weight 1 and SEAWALL_SELF_SERVING. Error:
+ * SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_registry_options_init(seawall_registry_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_instance_init(seawall_instance* instance) SEAWALL_NOEXCEPT;
 
 /* *out is the caller's, to be given to _free; NULL on failure. options NULL: the defaults. Does not block.
  * Errors: INVALID_ARGUMENT naming the field, NO_MEMORY. */

@@ -129,18 +129,16 @@ uint8_t copy_text(std::string_view text, char (&to)[kSize]) {
 
 extern "C" {
 
-void seawall_registry_options_init(seawall_registry_options* options) noexcept {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof *options;
+int32_t seawall_registry_options_init(seawall_registry_options* options) noexcept {
+  return seawall::capi::init_options(options);
 }
 
-void seawall_instance_init(seawall_instance* instance) noexcept {
-  if (instance == nullptr) return;
-  *instance = {};
-  instance->struct_size = sizeof *instance;
+int32_t seawall_instance_init(seawall_instance* instance) noexcept {
+  const int32_t code = seawall::capi::init_options(instance);
+  if (code != SEAWALL_OK) return code;
   instance->weight = 1;
   instance->state = SEAWALL_SELF_SERVING;
+  return SEAWALL_OK;
 }
 
 int32_t seawall_registry_new(const seawall_registry_options* options, int64_t now_ns, seawall_registry** out,
@@ -180,7 +178,7 @@ void seawall_registry_free(seawall_registry* registry) noexcept { seawall::capi:
 
 int32_t seawall_registry_register(seawall_registry* registry, const seawall_instance* instance, int64_t now_ns,
                                   seawall_registration* out, seawall_error* error) noexcept {
-  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry");
+  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   seawall_instance given;
   seawall_instance_init(&given);
   if (instance == nullptr || !seawall::capi::read_options(instance, given)) {
@@ -241,6 +239,7 @@ int32_t seawall_registry_tick(seawall_registry* registry, int64_t now_ns) noexce
 
 int32_t seawall_registry_to_json(const seawall_registry* registry, int64_t now_ns, char* buffer, size_t capacity,
                                  size_t* needed) noexcept {
+  if (needed != nullptr) *needed = 0;
   if (!valid(registry)) return SEAWALL_E_WRONG_HANDLE;
   return guarded(nullptr, [&] {
     return seawall::capi::text_out(registry->rep.to_json_at(instant(now_ns)), buffer, capacity, needed);
@@ -249,9 +248,9 @@ int32_t seawall_registry_to_json(const seawall_registry* registry, int64_t now_n
 
 int32_t seawall_registry_service(seawall_registry* registry, const char* name, size_t name_size, seawall_service** out,
                                  seawall_error* error) noexcept {
-  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry");
+  if (out != nullptr) *out = nullptr;
+  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   if (out == nullptr) return invalid(error, "out is NULL");
-  *out = nullptr;
   if (!readable(name, name_size)) return invalid(error, "name is NULL");
   return guarded(error, [&]() -> int32_t {
     const auto service = registry->rep.service(text_in(name, name_size));

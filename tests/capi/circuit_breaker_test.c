@@ -71,8 +71,8 @@ static void options(void) {
   seawall_circuit_breaker* breaker = NULL;
   seawall_circuit_breaker_options given;
   seawall_error error = SEAWALL_ERROR_INIT;
-  seawall_circuit_breaker_options_init(&given);
-  seawall_circuit_breaker_options_init(NULL);
+  CHECK(seawall_circuit_breaker_options_init(&given) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   given.failure_threshold = 1;
   given.open_duration_ns = SECOND;
   CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_OK);
@@ -83,6 +83,9 @@ static void options(void) {
   given.failure_threshold = 1024;
   CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(breaker == NULL && strstr(error.message, "failure_threshold") != NULL);
+  uint64_t none = 7;
+  CHECK(seawall_circuit_breaker_try_acquire(NULL, 0, &none, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(none == 0); /* a caller that overlooks the code has no token either */
   given.struct_size = 1;
   CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
 

@@ -153,8 +153,8 @@ static void refusals(void) {
   CHECK(seawall_service_pick(service, NULL, 0, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_service_done(service, 1, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_service_done(service, ~(uint64_t)0, 0, 0) == SEAWALL_OK);
-  seawall_registry_options_init(NULL);
-  seawall_instance_init(NULL);
+  CHECK(seawall_registry_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_instance_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_registry_free(NULL);
   seawall_service_free(NULL);
   seawall_service_free(first);
