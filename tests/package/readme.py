@@ -29,19 +29,27 @@ def run(*command: str) -> None:
     subprocess.run(command, env=environment, check=True)
 
 
-def example(language: str) -> str:
+def examples(language: str) -> list[str]:
     found = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-    assert len(found) == 1, f"README.md has {len(found)} examples in {language}, not one"
-    return found[0]
+    assert found, f"README.md has no example in {language}"
+    return found
 
+
+for shown in ("quickstart.cc", "quickstart.py"):
+    code = pathlib.Path(root, "examples", shown).read_text()
+    assert code in examples("cpp") + examples("python"), f"README.md does not show examples/{shown} as it is"
 
 with tempfile.TemporaryDirectory() as folder:
     out = pathlib.Path(folder)
-    (out / "main.cc").write_text(example("cpp"))
-    run(cxx, "-std=c++20", "-Wall", "-Wextra", str(out / "main.cc"), "-o", str(out / "cpp"), *flags("seawall-cpp"))
-    run(str(out / "cpp"))
-    (out / "main.c").write_text(example("c"))
-    run(cc, "-std=c99", "-pedantic", "-Wall", "-Wextra", str(out / "main.c"), "-o", str(out / "c"), *flags("seawall"))
-    run(str(out / "c"))
-    run(python, "-B", "-c", example("python"))
+    source, program = out / "main", str(out / "program")
+    for code in examples("cpp"):
+        source.write_text(code)
+        run(cxx, "-std=c++20", "-Wall", "-Wextra", "-xc++", str(source), "-xnone", "-o", program, *flags("seawall-cpp"))
+        run(program)
+    for code in examples("c"):
+        source.write_text(code)
+        run(cc, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-xc", str(source), "-xnone", "-o", program, *flags("seawall"))
+        run(program)
+    for code in examples("python"):
+        run(python, "-B", "-c", code)
 print("the examples of README.md run")
