@@ -3,8 +3,10 @@
 
 import ctypes
 import ctypes.util
+import gc
 import os
 import pathlib
+from collections.abc import Callable
 
 from . import _ffi
 
@@ -13,8 +15,11 @@ class SeawallError(Exception):
     """A call that failed; `code` is one of the SEAWALL_E_* numbers. A refusal is never an error."""
 
     def __init__(self, code: int, message: str):
-        super().__init__(message)
+        super().__init__(code, message)  # both, so that it can be pickled: worker processes send it to their parent
         self.code = code
+
+    def __str__(self) -> str:
+        return self.args[1]
 
 
 def _candidates():
@@ -47,6 +52,35 @@ def _load():
 
 lib = _load()
 NOW = _ffi.SEAWALL_NOW
+
+
+class Handle(int):
+    """An object of the library, freed when the last Python object that holds this is gone; subclasses say how.
+
+    The garbage collector runs the finalisers of a cycle in any order. What it finalises is freed when it has done, so
+    that a ticket's `__del__` or a generator's `finally` never meets a handle that was freed before.
+    """
+
+    __slots__ = ()
+    _free: Callable[[int], None]
+    _collecting = False
+    _condemned: list[tuple[Callable[[int], None], int]] = []
+
+    def __del__(self) -> None:
+        if self._collecting:  # through self: at exit the names of this module may be gone
+            self._condemned.append((self._free, int(self)))
+        else:
+            self._free(self)
+
+    @staticmethod
+    def _collection(phase: str, _info: dict) -> None:
+        Handle._collecting = phase == "start"
+        while Handle._condemned and not Handle._collecting:
+            free, address = Handle._condemned.pop()
+            free(address)
+
+
+gc.callbacks.append(Handle._collection)
 
 
 def new_error() -> _ffi.seawall_error:

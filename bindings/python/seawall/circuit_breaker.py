@@ -32,7 +32,7 @@ import math
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, check, lib, new_error
+from ._library import NOW, Handle, check, lib, new_error
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Exceptions = Union[type[BaseException], tuple[type[BaseException], ...]]
@@ -73,6 +73,9 @@ class Outcome(enum.IntEnum):
     SUCCESS = _ffi.SEAWALL_OUTCOME_SUCCESS
     FAILURE = _ffi.SEAWALL_OUTCOME_FAILURE
     IGNORED = _ffi.SEAWALL_OUTCOME_IGNORED
+
+
+_OUTCOMES = tuple(Outcome)
 
 
 class ReportResult(enum.IntEnum):
@@ -131,22 +134,9 @@ class Event:
     at_ns: int
 
 
-class _Handle:
-    """Owns the breaker in the library. Cyclic garbage may be finalised in any order, so a ticket may meet it freed: then
-    it is NULL to the library."""
-
-    __slots__ = ("_as_parameter_",)
-
-    def __init__(self, options: dict, now_ns: int):
-        self._as_parameter_ = None
-        text = json.dumps(options).encode()
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_circuit_breaker_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
-        self._as_parameter_ = handle.value
-
-    def __del__(self, free: Any = lib.seawall_circuit_breaker_free) -> None:
-        handle, self._as_parameter_ = self._as_parameter_, None
-        free(handle)
+class _Handle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_circuit_breaker_free
 
 
 class Ticket:
@@ -171,6 +161,8 @@ class Ticket:
 
     def report(self, outcome: Outcome, *, now_ns: int = NOW) -> ReportResult:
         """How the call ended. INVALID_TOKEN when refused or reported before."""
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"no Outcome: {outcome!r}")  # the ticket can still be reported
         token, self._token = self._token, 0
         handle = self._breaker._handle
         return ReportResult(check(lib.seawall_circuit_breaker_report(handle, token, outcome, now_ns)))
@@ -235,7 +227,10 @@ class CircuitBreaker:
         }
         if zeros := [name for name, value in options.items() if value == 0]:
             raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
-        self._handle = _Handle(options, now_ns)
+        text = json.dumps(options).encode()
+        handle, error = ctypes.c_void_p(), new_error()
+        check(lib.seawall_circuit_breaker_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
+        self._handle = _Handle(handle.value)
         self._failures = failures
         self._ignored = ignored
 

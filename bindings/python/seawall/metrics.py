@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, Iterator, Sequence, TypeVar
 
 from . import _ffi
-from ._library import check, lib, new_error, read_text
+from ._library import Handle, SeawallError, check, lib, new_error, read_text
 
 __all__ = ["Counter", "Family", "Format", "Gauge", "Histogram", "MetricsRegistry"]
 
@@ -44,6 +44,11 @@ def _texts(values: Sequence[str]) -> ctypes.Array:
     return (_ffi.seawall_text * len(values))(*map(_text, values))
 
 
+def _fits(name: str, value: int) -> None:
+    if not -(2**63) <= value < 2**63:  # ctypes would cut it silently
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} does not fit 64 bits: {value}")
+
+
 class _Series:
     """One series; `overflow` tells that it is the shared one for what is beyond the bounds."""
 
@@ -58,6 +63,7 @@ class Counter(_Series):
 
     def add(self, n: int = 1) -> None:
         """Adds n, which must not be negative."""
+        _fits("n", n)
         check(lib.seawall_counter_add(self._handle, n))
 
     @property
@@ -154,21 +160,20 @@ class Family(Generic[_M]):
         return self._series(self._registry, out.value, code == _ffi.SEAWALL_SERIES_OVERFLOW)
 
 
+class _Handle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_metrics_free
+
+
 class MetricsRegistry:
     """Families of metrics and their exposition. The bounds are options of the C API: max_families, max_series,
     max_series_per_family, max_label_value_bytes."""
 
     def __init__(self, **options: int):
-        self._handle = None
         out, error = ctypes.c_void_p(), new_error()
         text = json.dumps(options).encode()
         check(lib.seawall_metrics_new_from_json(text, len(text), ctypes.byref(out), ctypes.byref(error)), error)
-        self._handle = out.value
-
-    def __del__(self, _free=lib.seawall_metrics_free):
-        if getattr(self, "_handle", None):
-            _free(self._handle)
-            self._handle = None
+        self._handle = _Handle(out.value)
 
     def _family(self, kind: int, name: str, help: str, labels: Sequence[str], series, resolve, **more: Any) -> Family:
         options = _ffi.seawall_family_options()
@@ -184,6 +189,7 @@ class MetricsRegistry:
 
     def counter(self, name: str, help: str, labels: Sequence[str] = (), *, units_per_one: int = 1) -> Family[Counter]:
         """A family of counters. The name ends in _total; the exposed value is the total divided by units_per_one."""
+        _fits("units_per_one", units_per_one)
         return self._family(_ffi.SEAWALL_METRIC_COUNTER, name, help, labels, Counter, lib.seawall_family_counter,
                             units_per_one=units_per_one)
 
@@ -194,6 +200,7 @@ class MetricsRegistry:
     def histogram(self, name: str, help: str, labels: Sequence[str] = (), *, bounds: Sequence[float] = (),
                   steps_per_unit: int = 0) -> Family[Histogram]:
         """A family of histograms. Without bounds: 0.005 to 10, for seconds."""
+        _fits("steps_per_unit", steps_per_unit)
         return self._family(_ffi.SEAWALL_METRIC_HISTOGRAM, name, help, labels, Histogram, lib.seawall_family_histogram,
                             bounds=(ctypes.c_double * len(bounds))(*bounds), bound_count=len(bounds),
                             steps_per_unit=steps_per_unit)

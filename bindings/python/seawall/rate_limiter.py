@@ -17,7 +17,7 @@ import json
 from typing import Optional, Union
 
 from . import _ffi
-from ._library import NOW, SeawallError, check, lib, new_error
+from ._library import NOW, Handle, SeawallError, check, lib, new_error
 
 __all__ = ["Decision", "KeyedRateLimiter", "KeyedStats", "SlidingWindow", "TokenBucket"]
 
@@ -86,23 +86,30 @@ def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
     return _positive("period", round(period * 1e9) if period_ns is None else period_ns)
 
 
+def _handle_type(name: str) -> type[Handle]:
+    return type(Handle)(f"_{name}", (Handle,), {"__slots__": (), "_free": getattr(lib, f"seawall_{name}_free")})
+
+
+_HANDLES = {name: _handle_type(name) for name in ("token_bucket", "sliding_window", "keyed_limiter")}
+_MOST = 2**63 - 1
+
+
+def _permits(n: int) -> int:
+    """`n` as far as an int64 goes: more than that is never allowed, less is refused. ctypes would cut it silently."""
+    return n if 0 <= n <= _MOST else _MOST if n > 0 else -1
+
+
 class _Limiter:
     """What the three share: a handle, made from options and freed with the object."""
 
     _name = ""
 
     def __init__(self, options: dict, now_ns: int):
-        self._handle = None
         text = json.dumps(options).encode()
         handle, error = ctypes.c_void_p(), new_error()
         new = getattr(lib, f"seawall_{self._name}_new_from_json")
         check(new(text, len(text), now_ns, ctypes.byref(handle), ctypes.byref(error)), error)
-        self._handle = handle.value
-        self._free = getattr(lib, f"seawall_{self._name}_free")
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self._free(self._handle)
+        self._handle = _HANDLES[self._name](handle.value)
 
 
 class _Single(_Limiter):
@@ -117,13 +124,13 @@ class _Single(_Limiter):
     def try_acquire(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """Takes `permits` or nothing."""
         decision = Decision()
-        check(self._try_acquire(self._handle, now_ns, permits, decision._raw))
+        check(self._try_acquire(self._handle, now_ns, _permits(permits), decision._raw))
         return decision
 
     def peek(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
         decision = Decision()
-        check(self._peek(self._handle, now_ns, permits, decision._raw))
+        check(self._peek(self._handle, now_ns, _permits(permits), decision._raw))
         return decision
 
     def refund(self, decision: Decision, *, now_ns: int = NOW) -> int:
@@ -218,6 +225,8 @@ class KeyedRateLimiter(_Limiter):
         when_full: str = "deny",
         now_ns: int = NOW,
     ):
+        if when_full not in self._WHEN_FULL:
+            raise ValueError(f"when_full must be one of {sorted(self._WHEN_FULL)}, not {when_full!r}")
         options = {
             "kind": kind._kind,
             "permits": _positive("permits", permits),
@@ -234,20 +243,20 @@ class KeyedRateLimiter(_Limiter):
         """Takes `permits` of the key's or nothing."""
         decision = Decision()
         if isinstance(key, int):
-            check(lib.seawall_keyed_limiter_try_acquire_id(self._handle, _id(key), now_ns, permits, decision._raw))
+            check(lib.seawall_keyed_limiter_try_acquire_id(self._handle, _id(key), now_ns, _permits(permits), decision._raw))
         else:
             data = _bytes(key)
-            check(lib.seawall_keyed_limiter_try_acquire(self._handle, data, len(data), now_ns, permits, decision._raw))
+            check(lib.seawall_keyed_limiter_try_acquire(self._handle, data, len(data), now_ns, _permits(permits), decision._raw))
         return decision
 
     def peek(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
         decision = Decision()
         if isinstance(key, int):
-            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), now_ns, permits, decision._raw))
+            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), now_ns, _permits(permits), decision._raw))
         else:
             data = _bytes(key)
-            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), now_ns, permits, decision._raw))
+            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), now_ns, _permits(permits), decision._raw))
         return decision
 
     def refund(self, key: Key, decision: Decision, *, now_ns: int = NOW) -> int:

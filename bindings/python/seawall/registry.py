@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from . import _ffi
-from ._library import NOW, SeawallError, check, lib, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, lib, new_error, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry"]
@@ -90,8 +90,22 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
 
 
+def _generation(number: int) -> int:
+    return number if 0 <= number < 2**64 else 2**64 - 1  # never given; ctypes would cut it to one that was
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")  # a lone surrogate is for the library to refuse
+
+
+class _RegistryHandle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_registry_free
+
+
+class _ServiceHandle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_service_free
 
 
 class Service:
@@ -100,13 +114,9 @@ class Service:
     def __init__(self, registry: "ServiceRegistry", name: str):
         out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
         check(lib.seawall_registry_service(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        self._handle = _ServiceHandle(out.value)
         self._registry = registry  # a service must not outlive its registry
-        self._handle = out.value
         self.name = name
-
-    def __del__(self) -> None:
-        if handle := self.__dict__.pop("_handle", None):
-            lib.seawall_service_free(handle)
 
     def pick(self, exclude: Sequence[int] = (), *, now: int = NOW) -> Optional[Pick]:
         """The next healthy instance whose slot is not in `exclude`, or None. Give it back with done(), once."""
@@ -118,7 +128,7 @@ class Service:
 
     def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, *, now: int = NOW) -> None:
         """Ends a pick."""
-        check(lib.seawall_service_done(self._handle, pick.ticket, outcome, now))
+        check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), now))
 
     @contextlib.contextmanager
     def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
@@ -170,11 +180,7 @@ class ServiceRegistry:
         options.update((name, count) for name, count in counts.items() if count is not None)
         out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
         check(lib.seawall_registry_new_from_json(text, len(text), now, ctypes.byref(out), error), error)
-        self._handle = out.value
-
-    def __del__(self) -> None:
-        if handle := self.__dict__.pop("_handle", None):
-            lib.seawall_registry_free(handle)
+        self._handle = _RegistryHandle(out.value)
 
     def register(
         self,
@@ -204,20 +210,20 @@ class ServiceRegistry:
             if not -(2**31) <= number < 2**31:
                 raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {number}")
             setattr(given, name, number)
-        given.state = state
+        given.state = SelfState(state)
         out, error = _ffi.seawall_registration(), new_error()
         check(lib.seawall_registry_register(self._handle, given, now, out, error), error)
         return Registration(id, out.generation, out.slot, out.heartbeat_interval_ns / 1e9, out.lease_ns / 1e9)
 
     def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now: int = NOW) -> Answer:
         """Renews the lease and nothing else, except the instance's own state when it is given."""
-        text, said = _bytes(id), _ffi.SEAWALL_SELF_UNCHANGED if state is None else state
-        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), generation, said, now))
+        text, said = _bytes(id), _ffi.SEAWALL_SELF_UNCHANGED if state is None else SelfState(state)
+        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), _generation(generation), said, now))
 
     def set_admin(self, id: str, state: AdminState, generation: int = 0, *, now: int = NOW) -> Answer:
         """The operator's word. Generation 0: whoever has the id now."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), generation, state, now))
+        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), now))
 
     def drain(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
         """No new picks; calls in flight go on."""
@@ -226,12 +232,12 @@ class ServiceRegistry:
     def set_health(self, id: str, health: Health, generation: int = 0, *, now: int = NOW) -> Answer:
         """The prober's word."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), generation, health, now))
+        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now))
 
     def deregister(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
         """Removes the instance at once."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), generation, now))
+        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), _generation(generation), now))
 
     def tick(self, *, now: int = NOW) -> int:
         """Ends leases, removes what has long expired; call it every second. How many leases ended."""

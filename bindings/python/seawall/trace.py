@@ -26,8 +26,8 @@ Headers = TypeVar("Headers", bound=MutableMapping)
 
 
 def _bytes(text: Union[str, bytes]) -> bytes:
-    # Header values are bytes; what is not ASCII is invalid in all of these, so any reversible coding will do.
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    # Header values are bytes; what is not ASCII is invalid in all of these, so any coding that never fails will do.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
 def _checked(code: int, error: "_ffi.seawall_error") -> int:

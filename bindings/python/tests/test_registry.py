@@ -118,7 +118,7 @@ class Registry(unittest.TestCase):
         registry.register("s", "a", "h", 1)
         with self.assertRaisesRegex(seawall.SeawallError, "max_instances is 1"):
             registry.register("s", "b", "h", 1)
-        with self.assertRaises(seawall.SeawallError):
+        with self.assertRaises(ValueError):
             registry.heartbeat("a", 1, 7)
 
     def test_an_answer_is_true_only_when_ok(self):

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""What ctypes would let pass in silence: numbers it cuts to 64 bits, handles that a finaliser meets freed."""
+
+import gc
+import pickle
+import sys
+import unittest
+
+import seawall
+from seawall import CircuitBreaker, KeyedRateLimiter, MetricsRegistry, SeawallError, ServiceRegistry, TokenBucket, trace
+from seawall.circuit_breaker import Outcome, State
+from seawall.registry import Answer
+
+
+class Numbers(unittest.TestCase):
+    def test_permits_beyond_64_bits_are_never_allowed(self):
+        bucket = TokenBucket(10, 1.0, now_ns=0)
+        users = KeyedRateLimiter(TokenBucket, 10, 1.0, now_ns=0)
+        for permits in (2**63, 2**64, 2**64 + 1, 2**200):
+            self.assertTrue(bucket.try_acquire(permits, now_ns=0).never, permits)
+            self.assertTrue(bucket.peek(permits, now_ns=0).never, permits)
+            self.assertTrue(users.try_acquire("ann", permits, now_ns=0).never, permits)
+            self.assertTrue(users.peek(7, permits, now_ns=0).never, permits)
+            with self.assertRaises(SeawallError):
+                bucket.try_acquire(-permits, now_ns=0)
+        self.assertEqual(bucket.peek(now_ns=0).remaining, 10)
+
+    def test_counts_beyond_64_bits_are_refused(self):
+        counter = MetricsRegistry().counter("a_total", "A.").labels()
+        with self.assertRaises(SeawallError):
+            counter.add(2**64 + 5)
+        self.assertEqual(counter.value, 0)
+        with self.assertRaises(SeawallError):
+            MetricsRegistry().counter("a_total", "A.", units_per_one=2**64 + 1)
+        with self.assertRaises(SeawallError):
+            MetricsRegistry().histogram("a", "A.", steps_per_unit=2**64 + 1)
+
+    def test_a_generation_beyond_64_bits_was_never_given(self):
+        registry = ServiceRegistry()
+        mine = registry.register("trading", "t-1", "127.0.0.1", 8001)
+        for generation in (mine.generation + 2**64, -1):
+            self.assertIs(registry.heartbeat(mine.id, generation), Answer.UNKNOWN)
+            self.assertIs(registry.deregister(mine.id, generation), Answer.UNKNOWN)
+
+    def test_states_that_are_none(self):
+        registry = ServiceRegistry()
+        with self.assertRaises(ValueError):
+            registry.register("trading", "t-1", "127.0.0.1", 8001, state=2**32)
+        registry.register("trading", "t-1", "127.0.0.1", 8001)
+        with self.assertRaises(ValueError):
+            registry.set_admin("t-1", 2**32)
+
+    def test_a_wrong_outcome_does_not_cost_the_ticket(self):
+        breaker = CircuitBreaker(failure_threshold=1, open_duration=1, now_ns=0)
+        ticket = breaker.try_acquire(now_ns=0)
+        for wrong in (77, -1, 2**32, "failure"):
+            with self.assertRaises(ValueError):
+                ticket.report(wrong, now_ns=0)
+        self.assertTrue(ticket)
+        ticket.report(Outcome.FAILURE, now_ns=0)
+        self.assertEqual(breaker.state, State.OPEN)
+
+    def test_when_full_is_one_of_two(self):
+        with self.assertRaisesRegex(ValueError, "when_full"):
+            KeyedRateLimiter(TokenBucket, 1, 1.0, when_full="drop")
+
+
+class Texts(unittest.TestCase):
+    def test_a_header_that_cannot_be_encoded_is_an_invalid_one(self):
+        self.assertFalse(trace.extract({"traceparent": "\ud800"}).continued)
+        parent = trace.TraceContext.root().traceparent
+        found = trace.extract({"traceparent": parent, "tracestate": "a=\ud800"})
+        self.assertTrue(found.continued)
+        self.assertEqual(str(found.state), "")
+        self.assertEqual(len(trace.correlation_id("\ud800")), 32)
+
+    def test_errors_travel_between_processes(self):
+        error = pickle.loads(pickle.dumps(SeawallError(-8, "full")))
+        self.assertEqual((error.code, str(error)), (-8, "full"))
+        self.assertEqual(pickle.loads(pickle.dumps(seawall.CircuitOpenError(1.5))).retry_after, 1.5)
+
+
+class Cycles(unittest.TestCase):
+    """A block that is left by the garbage collector, in a cycle with the object it works on."""
+
+    def collect(self, make):
+        raised = []
+        hook, sys.unraisablehook = sys.unraisablehook, lambda report: raised.append(report.exc_value)
+        try:
+            make()
+            gc.collect()
+        finally:
+            sys.unraisablehook = hook
+        self.assertEqual(raised, [])
+
+    def test_metrics(self):
+        def make():
+            registry = MetricsRegistry()
+            block = registry.gauge("busy", "B.").labels().held()
+            block.__enter__()
+            registry.cycle = block
+
+        self.collect(make)
+
+    def test_registry(self):
+        def make():
+            registry = ServiceRegistry()
+            registry.register("trading", "t-1", "127.0.0.1", 8001)
+            block = registry.service("trading").call()
+            block.__enter__()
+            registry.cycle = block
+
+        self.collect(make)
+
+    def test_circuit_breaker(self):
+        def make():
+            breaker = CircuitBreaker()
+
+            def guarded():
+                with breaker.try_acquire():
+                    yield
+
+            breaker.cycle = guarded()
+            next(breaker.cycle)
+
+        self.collect(make)
+
+    def test_limiter(self):
+        def make():
+            bucket = TokenBucket(1, 1.0)
+
+            def borrowed():
+                decision = bucket.try_acquire()
+                try:
+                    yield
+                finally:
+                    bucket.refund(decision)
+
+            bucket.cycle = borrowed()
+            next(bucket.cycle)
+
+        self.collect(make)
+
+
+if __name__ == "__main__":
+    unittest.main()
