@@ -9,6 +9,7 @@
 #include <exception>
 #include <new>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "seawall/result.h"
@@ -26,9 +27,14 @@ struct Handle {
   static constexpr std::uint32_t kExpected = kTag;
 };
 
+// Copies the tag instead of reading it as a member of H: what is looked at may be no H, nor aligned as one.
 template <class H>
 bool valid(const H* handle) noexcept {
-  return handle != nullptr && handle->tag == H::kExpected;
+  static_assert(std::is_base_of_v<Handle<H::kExpected>, H> && !std::is_polymorphic_v<H>, "the tag is the first word");
+  if (handle == nullptr) return false;
+  std::uint32_t tag;
+  std::memcpy(&tag, static_cast<const void*>(handle), sizeof tag);
+  return tag == H::kExpected;
 }
 
 template <class H>
