@@ -2,8 +2,9 @@
 //
 // Real threads, each with a clock of its own that runs ahead of or behind the others'. Invariants, checked at the end:
 //   - what was admitted and not refunded is at most what the limiter promises for the time that all threads together
-//   saw,
-//   - nothing is lost: what can still be taken after the end, added to it, is exactly the promise.
+//     saw,
+//   - nothing is lost: what can still be taken after the end, added to it, is exactly the promise. (What was kept alone
+//     may be less: a thread that is stopped before its last refund gives it back when nobody asks any more.)
 #include <array>
 #include <atomic>
 #include <string>
@@ -37,6 +38,14 @@ std::int64_t on_threads(Body body) {
   return sum;
 }
 
+// How many permits can still be taken, one by one.
+template <class Limiter>
+std::int64_t take_the_rest(Limiter& limiter, TimePoint now) {
+  std::int64_t rest = 0;
+  while (limiter.try_acquire_at(now).allowed) ++rest;
+  return rest;
+}
+
 }  // namespace
 
 TEST_CASE("stress: threads that stand at one instant share a bucket to the last permit") {
@@ -53,8 +62,7 @@ TEST_CASE("stress: threads that stand at one instant share a bucket to the last 
     }
     return mine;
   });
-  CHECK(kept == 10'000);
-  CHECK_FALSE(bucket.peek_at(at(0s)).allowed);
+  CHECK(kept + take_the_rest(bucket, at(0s)) == 10'000);
 }
 
 TEST_CASE("stress: threads whose clocks differ get the burst and the refill of the latest of them") {
@@ -93,7 +101,9 @@ TEST_CASE("stress: a window that moves all the time never holds more than its li
     worst = std::max(worst, sum);
   }
   CHECK(worst <= kLimit);
-  CHECK(worst > kLimit / 2);
+  // More is asked for than ever fits, so somebody was refused, in a window that was full but for 8 permits. Since then
+  // each thread gave back at most two charges of 9 that were counted there: one in hand, one of an older sub-window.
+  CHECK(worst >= kLimit - 8 - kThreads * 2 * 9);
   const TimePoint far = at(kRounds * 100ns + 1s);
   CHECK(window.try_acquire_at(far, kLimit).allowed);
 }
@@ -109,7 +119,7 @@ TEST_CASE("stress: threads at one instant share a window to the last permit") {
     }
     return mine;
   });
-  CHECK(kept == 10'000);
+  CHECK(kept + take_the_rest(window, at(1s)) == 10'000);
 }
 
 TEMPLATE_TEST_CASE("stress: threads that share keys in a table too small for them", "", TokenBucket, SlidingWindow) {
