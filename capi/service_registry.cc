@@ -75,6 +75,13 @@ int32_t make(const seawall_registry_options& given, int64_t now_ns, seawall_regi
   return SEAWALL_OK;
 }
 
+int32_t resolve(seawall_registry& registry, std::string_view name, seawall_service** out, seawall_error* error) {
+  const auto service = registry.rep.service(name);
+  if (!service) return seawall::capi::fail(error, service.error());
+  *out = new seawall_service(service.value());
+  return SEAWALL_OK;
+}
+
 bool texts_readable(const seawall_instance& given) {
   if (given.metadata == nullptr && given.metadata_count != 0) return false;
   for (const auto& pair : std::span(given.metadata, given.metadata_count)) {
@@ -252,12 +259,7 @@ int32_t seawall_registry_service(seawall_registry* registry, const char* name, s
   if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   if (out == nullptr) return invalid(error, "out is NULL");
   if (!readable(name, name_size)) return invalid(error, "name is NULL");
-  return guarded(error, [&]() -> int32_t {
-    const auto service = registry->rep.service(text_in(name, name_size));
-    if (!service) return seawall::capi::fail(error, service.error());
-    *out = new seawall_service(service.value());
-    return SEAWALL_OK;
-  });
+  return guarded(error, [&] { return resolve(*registry, text_in(name, name_size), out, error); });
 }
 
 void seawall_service_free(seawall_service* service) noexcept { seawall::capi::free_handle(service); }

@@ -27,6 +27,7 @@ std::uint32_t weight_of(const RegisteredInstance* instance) {
 }  // namespace
 
 // The record is free: no current list names it, and its stamp is 0.
+// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
 void ServiceRegistry::Impl::write_record(const RegisteredInstance& instance) {
   detail::InstanceRecord& record = directory.record(instance.record);
   record.id.store(instance.spec.id);

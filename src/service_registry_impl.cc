@@ -264,6 +264,7 @@ void ServiceRegistry::Impl::extend_leases(std::int64_t now) {
   }
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
 void ServiceRegistry::Impl::set_lease_end(RegisteredInstance& instance, std::int64_t end) {
   instance.lease_end = end;
   detail::show(directory.record(instance.record).lease_end, static_cast<std::uint64_t>(end));

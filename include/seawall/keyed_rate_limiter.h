@@ -50,8 +50,8 @@ enum class WhenFull : std::int32_t {
 };
 
 struct KeyedOptions {
-  Quota quota;                                  // the limit of each key
-  std::size_t memory_bytes = 16 * 1024 * 1024;  // of the table; rounded down to whole sets of seven keys
+  Quota quota;                                       // the limit of each key
+  std::size_t memory_bytes = std::size_t{16} << 20;  // of the table; rounded down to whole sets of seven keys
   WhenFull when_full = WhenFull::kDeny;
   std::uint64_t seed = 0;  // of the hash; 0 takes 128 random bits. Give one only to make a test repeatable
 };

@@ -57,9 +57,10 @@ Exposition negotiate(std::string_view accept) noexcept;
 // Label names or values: a borrowed list of texts. Used as an argument only, while the list it was made from lives.
 class TextList {
  public:
+  // Implicit, so that a call can name its texts in braces.
   TextList() = default;
-  TextList(std::initializer_list<std::string_view> texts) noexcept : texts_(texts.begin(), texts.size()) {}  // NOLINT
-  TextList(std::span<const std::string_view> texts) noexcept : texts_(texts) {}                              // NOLINT
+  TextList(std::initializer_list<std::string_view> texts) noexcept : texts_(texts.begin(), texts.size()) {}
+  TextList(std::span<const std::string_view> texts) noexcept : texts_(texts) {}
 
   std::span<const std::string_view> texts() const noexcept { return texts_; }
 
