@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Finds and loads libseawall.so, and turns its status codes into exceptions."""
 
+import atexit
 import ctypes
 import ctypes.util
 import gc
@@ -58,7 +59,8 @@ class Handle(int):
     """An object of the library, freed when the last Python object that holds this is gone; subclasses say how.
 
     The garbage collector runs the finalisers of a cycle in any order. What it finalises is freed when it has done, so
-    that a ticket's `__del__` or a generator's `finally` never meets a handle that was freed before.
+    that a ticket's `__del__` or a generator's `finally` never meets a handle that was freed before. At exit, when it no
+    longer says when it has done, nothing is freed.
     """
 
     __slots__ = ()
@@ -80,7 +82,14 @@ class Handle(int):
             free(address)
 
 
+    @staticmethod
+    def _at_exit() -> None:
+        gc.callbacks.remove(Handle._collection)
+        Handle._collecting = True
+
+
 gc.callbacks.append(Handle._collection)
+atexit.register(Handle._at_exit)
 
 
 def new_error() -> _ffi.seawall_error:

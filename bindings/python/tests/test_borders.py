@@ -2,7 +2,9 @@
 """What ctypes would let pass in silence: numbers it cuts to 64 bits, handles that a finaliser meets freed."""
 
 import gc
+import os
 import pickle
+import subprocess
 import sys
 import unittest
 
@@ -140,6 +142,21 @@ class Cycles(unittest.TestCase):
             next(bucket.cycle)
 
         self.collect(make)
+
+
+class Exit(unittest.TestCase):
+    def test_blocks_that_are_open_at_exit_meet_no_freed_handle(self):
+        program = (
+            "import seawall\n"
+            "metrics, registry = seawall.MetricsRegistry(), seawall.ServiceRegistry()\n"
+            "registry.register('trading', 't-1', '127.0.0.1', 8001)\n"
+            "metrics.cycle = metrics.gauge('busy', 'B.').labels().held()\n"
+            "registry.cycle = registry.service('trading').call()\n"
+            "metrics.cycle.__enter__(), registry.cycle.__enter__()\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":
