@@ -175,6 +175,17 @@ TEST_CASE("without a seed each table has its own hash") {
   CHECK(random.size() > 1);
 }
 
+// One word was hashed for a number and for a text of up to seven bytes: 0 was the empty text, and another number "a".
+TEST_CASE("no number is the key of a text") {
+  auto users = table<TokenBucket>(65536, WhenFull::kDeny, Quota::make(1, 1s).value());
+  CHECK(users.try_acquire_at("", at(0s)).allowed);
+  CHECK(users.try_acquire_at(0, at(0s)).allowed);
+  CHECK(users.try_acquire_at("a", at(0s)).allowed);
+  CHECK(users.try_acquire_at(std::uint64_t{1} << 56 | 'a', at(0s)).allowed);
+  CHECK(users.try_acquire_at(std::string_view("\7\0\0\0\0\0\0\0", 8), at(0s)).allowed);
+  CHECK(users.try_acquire_at(7, at(0s)).allowed);
+}
+
 // Vectors of the paper (SipHash-2-4) and of CPython 3.11 with PYTHONHASHSEED=0 (SipHash-1-3).
 TEST_CASE("siphash gives the published values") {
   constexpr detail::SipKey key{0x0706050403020100, 0x0f0e0d0c0b0a0908};

@@ -71,9 +71,9 @@ constexpr std::uint64_t siphash(SipKey key, std::string_view text) noexcept {
   return hash.finish();
 }
 
-// The hash of a number: one word, and a length that no text of up to 255 bytes shares with it.
+// The hash of a number: under another key than that of a text, whose last word could be the same.
 constexpr std::uint64_t siphash(SipKey key, std::uint64_t number) noexcept {
-  SipHash<1, 3> hash(key);
+  SipHash<1, 3> hash({~key.k0, key.k1});
   hash.add(number);
   return hash.finish();
 }
