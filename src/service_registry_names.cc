@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Parsing: options and registrations are checked here, once, and trusted behind.
+#include <algorithm>
+
 #include "service_registry_impl.h"
 #include "utf8.h"
 
@@ -38,18 +40,19 @@ Result<void> check_range(std::string_view what, std::int64_t value, std::int64_t
 
 Result<void> check_metadata(const Metadata& metadata, std::int32_t most) {
   std::size_t bytes = 0;
+  std::vector<std::string_view> names;
   for (const auto& [name, value] : metadata) {
     if (name.empty()) return Error{Code::kInvalidArgument, "a metadata name must not be empty"};
     if (!is_utf8(name) || !is_utf8(value)) return Error{Code::kInvalidArgument, "metadata must be UTF-8"};
-    for (const auto& other : metadata) {
-      if (&other.first != &name && other.first == name) {
-        return Error{Code::kInvalidArgument, Message("metadata name ").append(name).append(" stands twice")};
-      }
-    }
     bytes += name.size() + value.size();
     if (bytes > static_cast<std::size_t>(most)) {
       return Error{Code::kFull, Message("metadata is longer than max_metadata_bytes, ").append(std::int64_t{most})};
     }
+    names.push_back(name);
+  }
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
+    return Error{Code::kInvalidArgument, Message("metadata name ").append(*twice).append(" stands twice")};
   }
   return {};
 }

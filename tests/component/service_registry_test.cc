@@ -349,6 +349,16 @@ TEST_CASE("a registration names the field that is wrong") {
   CHECK(registry.stats().services == 0);
 }
 
+// Comparing every name with every other took minutes, in which the registry stood still for its caller.
+TEST_CASE("metadata of very many names is checked in reasonable time") {
+  ServiceRegistry registry(config({.max_metadata_bytes = 1 << 20}), at(0s));
+  InstanceSpec many{.id = "a", .host = "h", .port = 1};
+  for (int i = 100'000; i < 270'000; ++i) many.metadata.emplace_back(std::to_string(i), "");
+  CHECK(registry.register_instance_at("s", many, at(0s)));
+  many.metadata.emplace_back("100000", "");
+  CHECK_FALSE(registry.register_instance_at("s", many, at(0s)));
+}
+
 TEST_CASE("options are checked by name") {
   const auto error = [](const ServiceRegistryOptions& o) {
     return std::string(ServiceRegistryConfig::make(o).error().message.view());
