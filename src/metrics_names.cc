@@ -17,7 +17,7 @@ bool is_name(std::string_view text) noexcept {
 
 Error refuse(std::string_view what, std::string_view culprit, std::string_view rule) {
   Message m(what);
-  m.append(" \"").append(culprit.substr(0, 100)).append("\" ").append(rule);
+  m.append(" \"").append(Message::head(culprit, 100)).append("\" ").append(rule);
   return {Code::kInvalidArgument, m};
 }
 

@@ -33,7 +33,7 @@ enum class Code : std::int32_t {
   kInternal = -9,  // a defect of Seawall: please report it
 };
 
-// A text of bounded length, built by appending; what does not fit is cut.
+// A text of bounded length, built by appending; what does not fit is cut, between two characters of UTF-8.
 class Message {
  public:
   static constexpr std::size_t kCapacity = 224;
@@ -43,10 +43,7 @@ class Message {
   constexpr Message(const char* text) { append(text); }       // NOLINT: a literal is a message
 
   constexpr Message& append(std::string_view text) {
-    for (const char c : text) {
-      if (size_ == kCapacity) break;
-      text_[size_++] = c;
-    }
+    for (const char c : head(text, kCapacity - size_)) text_[size_++] = c;
     return *this;
   }
   constexpr Message& append(std::int64_t number) {
@@ -63,6 +60,13 @@ class Message {
   }
 
   constexpr std::string_view view() const noexcept { return {text_.data(), size_}; }
+
+  // The whole characters in the first `most` bytes of `text`.
+  static constexpr std::string_view head(std::string_view text, std::size_t most) noexcept {
+    if (text.size() <= most) return text;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+    return text.substr(0, most);
+  }
 
  private:
   std::array<char, kCapacity> text_{};

@@ -35,4 +35,11 @@ TEST_CASE("a message prints every int64 and is cut at its capacity") {
   CHECK(seawall::Message().append(0).view() == "0");
   const std::string longer(seawall::Message::kCapacity + 10, 'x');
   CHECK(seawall::Message(longer).view().size() == seawall::Message::kCapacity);
+  // A name of the user's that is cut must not make the text invalid UTF-8: it ends up in JSON.
+  std::string euros;
+  for (int i = 0; i < 100; ++i) euros += "\xe2\x82\xac";
+  CHECK(seawall::Message(euros).view() == euros.substr(0, seawall::Message::kCapacity / 3 * 3));
+  CHECK(seawall::Message::head("a\xc3\xbc", 2) == "a");
+  CHECK(seawall::Message::head("a\xc3\xbc", 3) == "a\xc3\xbc");
+  CHECK(seawall::Message::head("\x80\x80", 1).empty());
 }
