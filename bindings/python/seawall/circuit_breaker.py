@@ -260,7 +260,10 @@ class CircuitBreaker:
         ticket.__exit__(kind, error, trace)
 
     def __call__(self, function: Function) -> Function:
-        """As decorator: every call of the function is one call of the dependency."""
+        """As decorator: every call of the function is one call of the dependency. Raises TypeError for a generator
+        function, whose call only makes the generator: use `with breaker` inside it."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("a call of a generator function runs nothing yet: use `with breaker` inside it")
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

@@ -139,6 +139,20 @@ class Decorator(unittest.TestCase):
 
         asyncio.run(scenario())
 
+    def test_a_generator_function_is_refused(self):
+        """Its call succeeds before its first line has run, so no failure would ever be counted."""
+        breaker = CircuitBreaker()
+
+        def lines():
+            yield 1
+
+        async def chunks():
+            yield 1
+
+        for function in (lines, chunks):
+            with self.assertRaisesRegex(TypeError, "generator"):
+                breaker(function)
+
     def test_a_cancelled_task_counts_for_nothing(self):
         breaker = CircuitBreaker(failure_threshold=1)
 
