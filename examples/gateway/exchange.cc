@@ -31,9 +31,30 @@ std::string_view take_until(std::string_view& text, char separator) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+// How precisely a range of an Accept header means `type`: by name, 2 by "type/*", 1 by "*/*", 0 not at all.
+constexpr int kNamed = 3;
+int match_of(std::string_view range, std::string_view type) noexcept {
+  if (http::same_name(range, type)) return kNamed;
+  if (range == "*/*") return 1;
+  const std::string_view family = type.substr(0, type.find('/') + 1);
+  return range.ends_with("/*") && http::same_name(range.substr(0, range.size() - 1), family) ? 2 : 0;
+}
+
+// The q among the parameters of a range; 1 without one.
+double quality_of(std::string_view parameters) noexcept {
+  double quality = 1;
+  while (!parameters.empty()) {
+    const std::string_view parameter = trimmed(take_until(parameters, ';'));
+    if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
+    std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), quality);
+  }
+  return quality;
 }
 
 }  // namespace
@@ -97,18 +118,16 @@ std::int64_t retry_seconds(seawall::Duration wait) noexcept {
   return (ns + kSecond - 1) / kSecond;
 }
 
-double accept_quality(std::string_view accept, std::string_view type) noexcept {
+Acceptance acceptance_of(std::string_view accept, std::string_view type) noexcept {
+  if (accept.empty()) return {.quality = 1, .named = false};
+  Acceptance found;
+  int precision = 0;
   while (!accept.empty()) {
-    const std::string_view item = take_until(accept, ',');
-    std::string_view rest = item;
-    if (!http::same_name(trimmed(take_until(rest, ';')), type)) continue;
-    double quality = 1;
-    while (!rest.empty()) {
-      const std::string_view parameter = trimmed(take_until(rest, ';'));
-      if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) continue;
-      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), quality);
-    }
-    return quality;
+    std::string_view parameters = take_until(accept, ',');
+    const int matched = match_of(trimmed(take_until(parameters, ';')), type);
+    if (matched <= precision) continue;
+    precision = matched;
+    found = {.quality = quality_of(parameters), .named = matched == kNamed};
   }
-  return 0;
+  return found;
 }

@@ -41,5 +41,10 @@ http::Response refuse(const Exchange& exchange, const Fault& fault);  // 400 tha
 // Whole seconds, rounded up: at least 1, so that nobody comes back at once.
 std::int64_t retry_seconds(seawall::Duration wait) noexcept;
 
-// The q that an Accept header gives to a media type that it names; 0 when it does not name it.
-double accept_quality(std::string_view accept, std::string_view type) noexcept;
+// What an Accept header says of a media type: the q of its name, else of "type/*", else of "*/*", else 0. An empty
+// header accepts everything.
+struct Acceptance {
+  double quality = 0;
+  bool named = false;
+};
+Acceptance acceptance_of(std::string_view accept, std::string_view type) noexcept;

@@ -119,6 +119,13 @@ json metrics_json(App& app, const Exchange& exchange) {
       {"message", "Metrics"}};
 }
 
+// A page needs more than "anything": it is named, or wanted more than JSON.
+bool prefers_page(std::string_view accept) {
+  const Acceptance html = acceptance_of(accept, "text/html");
+  const Acceptance json = acceptance_of(accept, "application/json");
+  return html.quality > json.quality || (html.quality > 0 && html.quality == json.quality && html.named);
+}
+
 }  // namespace
 
 http::Response root_route(App& app, const Exchange& exchange) {
@@ -165,9 +172,7 @@ http::Response services_route(App& app, const Exchange& exchange) {
 }
 
 http::Response dashboard_route(App& app, const Exchange& exchange) {
-  const std::string_view accept = exchange.request.headers.get("Accept");
-  const double html = accept_quality(accept, "text/html");
-  if (html > 0 && html >= accept_quality(accept, "application/json")) {
+  if (prefers_page(exchange.request.headers.get("Accept"))) {
     http::Response page;
     page.headers.add("Content-Type", "text/html; charset=utf-8");
     page.headers.add("Cache-Control", "no-cache");

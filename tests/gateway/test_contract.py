@@ -79,7 +79,9 @@ class WholeGateway(unittest.TestCase):
         page = self.stack.get("/dashboard", Accept=browser)
         self.assertTrue(page.headers["Content-Type"].startswith("text/html"))
         self.assertIn(b"<html", page.body.lower())
-        for accept in ("*/*", "application/json, text/html;q=0.5", "text/html;q=0"):
+        for accept in ("text/*", "TEXT/HTML", "application/json;q=0.5, text/html;q=0.5", "application/json;q=0.1, */*"):
+            self.assertTrue(self.stack.get("/dashboard", Accept=accept).headers["Content-Type"].startswith("text/html"), accept)
+        for accept in ("*/*", "application/json, text/html;q=0.5", "text/html;q=0", "text/html;q=0.5, */*", "text/html;q=0, */*"):
             self.assertEqual(self.stack.get("/dashboard", Accept=accept).headers["Content-Type"], "application/json", accept)
 
     def test_history_has_one_length(self):
