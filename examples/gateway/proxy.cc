@@ -56,7 +56,8 @@ std::optional<Choice> choose(App& app, Upstream& upstream, std::vector<std::uint
 }
 
 Outcome outcome_of(const http::CallResult& result) {
-  if (result.status == CallStatus::kAborted) return Outcome::kIgnored;  // the client left: says nothing about anyone
+  // The client left, or we are short of files: says nothing about the upstream.
+  if (result.status == CallStatus::kAborted || result.status == CallStatus::kShortage) return Outcome::kIgnored;
   if (result.status != CallStatus::kAnswered || result.response.status >= 500) return Outcome::kFailure;
   return result.response.status >= 400 ? Outcome::kIgnored : Outcome::kSuccess;
 }
@@ -96,17 +97,28 @@ http::Response refuse_limited(const Exchange& exchange, const Charged& charged, 
 }
 
 http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upstream, seawall::Duration wait,
-                                  TimePoint now) {
+                                  seawall::Duration longest, TimePoint now) {
   auto response = refuse(exchange, 503, "the " + upstream.name + " service is temporarily unavailable",
                          {{"service", upstream.name},
                           {"circuit_breaker_state", seawall::to_string(upstream.breaker.snapshot_at(now).state)}});
-  response.headers.add("Retry-After", std::to_string(retry_seconds(wait)));
+  if (wait == seawall::Decision::kNever) wait = std::chrono::seconds(1);  // an instance may register any moment
+  // Breakers keep whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
+  response.headers.add("Retry-After", std::to_string(retry_seconds(std::min(wait, longest))));
   return response;
+}
+
+// Which origins may call is the gateway's to say: routes.cc adds what applies.
+void drop_cors(http::Response& response) {
+  for (const char* name :
+       {"Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"}) {
+    response.headers.remove(std::string("Access-Control-") + name);
+  }
 }
 
 http::Response answer(const Exchange& exchange, const Upstream& upstream, http::CallResult& result) {
   switch (result.status) {
     case CallStatus::kAnswered:
+      drop_cors(result.response);
       return std::move(result.response);
     case CallStatus::kTimeout:
       return refuse(exchange, 504, "the " + upstream.name + " service did not answer in time");
@@ -170,21 +182,20 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (!ticket) {
     app.metrics.breaker_open->add();
     refund(app, upstream, user, charged, exchange.start);
-    // The breaker keeps whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
-    const seawall::Duration wait = std::min(ticket.retry_after(), app.options.open_duration);
-    co_return with_limits(refuse_unavailable(exchange, upstream, wait, exchange.start));
+    co_return with_limits(
+        refuse_unavailable(exchange, upstream, ticket.retry_after(), app.options.open_duration, exchange.start));
   }
 
-  // Instance and call. A request that finds no instance was never made: the ticket is cancelled, the limits refunded.
+  // Instance and call. A request that finds no instance (or no file to call it with) was never made: the ticket is
+  // cancelled, the limits refunded.
   seawall::Duration wait = seawall::Decision::kNever;
   auto result = co_await call(app, upstream, metrics, exchange, loop, wait);
   const TimePoint now = seawall::Clock::now();
-  if (!result) {
+  if (!result || result->status == CallStatus::kShortage) {
     app.metrics.no_instance->add();
     ticket.cancel();
-    if (wait == seawall::Decision::kNever) wait = std::chrono::seconds(1);  // an instance may register any moment
     refund(app, upstream, user, charged, now);
-    co_return with_limits(refuse_unavailable(exchange, upstream, wait, now));
+    co_return with_limits(refuse_unavailable(exchange, upstream, wait, app.options.open_duration, now));
   }
 
   // Report.

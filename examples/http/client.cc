@@ -45,6 +45,15 @@ std::string request_text(const Request& request, const Endpoint& endpoint) {
   return text.append("\r\n").append(request.body);
 }
 
+bool is_shortage(const ErrorCode& error) {
+  for (const auto code : {boost::system::errc::too_many_files_open, boost::system::errc::too_many_files_open_in_system,
+                          boost::system::errc::address_not_available, boost::system::errc::no_buffer_space,
+                          boost::system::errc::not_enough_memory}) {
+    if (error == code) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const char* to_string(CallStatus status) noexcept {
@@ -61,6 +70,8 @@ const char* to_string(CallStatus status) noexcept {
       return "timeout";
     case CallStatus::kAborted:
       return "aborted";
+    case CallStatus::kShortage:
+      return "no connection left";
   }
   return "unknown";
 }
@@ -116,6 +127,7 @@ Client::Impl::ConnectionPtr Client::Impl::take_idle(const Endpoint& endpoint) {
     last->on_idle_expiry = nullptr;
     if (look_at(last->socket) == PeerState::kQuiet) taken = std::move(last);
   }
+  if (found->second.empty()) idle_.erase(found);
   return taken;
 }
 
@@ -153,6 +165,7 @@ Task<CallResult> Client::Impl::call(const Endpoint& endpoint, const Request& req
     if (!error) connection->socket.set_option(tcp::no_delay(true), error);
   }
   CallResult result;
+  if (is_shortage(error)) result.status = CallStatus::kShortage;
   if (!error) result = co_await exchange(*connection, endpoint, request);
   if (peer) peer->on_gone(nullptr);
   if (connection->aborted) {

@@ -26,7 +26,8 @@ enum class CallStatus {
   kReset,     // closed before the answer was complete
   kNonsense,  // the answer is not HTTP
   kTimeout,
-  kAborted,  // the caller's client went away
+  kAborted,   // the caller's client went away
+  kShortage,  // this process has no file or port left for a connection: says nothing about the other side
 };
 
 const char* to_string(CallStatus status) noexcept;

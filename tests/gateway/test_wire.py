@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Bad HTTP from clients, bad behaviour of upstreams, and the registry's rules: below what HTTP libraries can do."""
 
+import contextlib
 import json
+import resource
 import socket
 import subprocess
 import threading
@@ -263,6 +265,35 @@ class BadUpstreams(unittest.TestCase):
             self.assertNotIn(name, first)
         self.assertNotIn("tracestate", second, "a tracestate without a valid traceparent is dropped")
         self.assertIn("\r\ntraceparent: 00-", second)
+
+
+    def test_cors_of_an_upstream_is_not_the_gateways(self):
+        reply = OK.replace(b"Content-Length", b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nContent-Length")
+        answer, _ = self.answer_with(reply)
+        self.assertEqual([name for name in answer.headers if name.lower().startswith("access-control")], [])
+
+    def test_a_gateway_short_of_files_blames_no_upstream(self):
+        def few_files():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+        with Stack("--threads", "2", prepare=few_files) as stack, contextlib.ExitStack() as held:
+            stack.start("social")
+            stack.wait_until_healthy("social")
+            crowd = [held.enter_context(connected(stack.port)) for _ in range(100)]
+            statuses = []
+            for sock in crowd[:8]:
+                sock.sendall(b"GET /api/v1/social/feed HTTP/1.1\r\nHost: g\r\n\r\n")
+                status, headers, body = read_answer(sock.makefile("rb"))
+                statuses.append(status)
+                if status == 503:
+                    self.assertIn(b"temporarily unavailable", body)
+                    self.assertIn("retry-after", headers)
+            self.assertIn(503, statuses)
+            self.assertLessEqual(set(statuses), {200, 503})
+            held.close()
+            wait_until("room again", lambda: stack.get("/api/v1/social/feed").status == 200)
+            self.assertEqual(stack.health("social")["failure_count"], 0)
+            self.assertEqual({i["circuit_breaker"] for i in stack.instances("social")}, {"closed"})
 
 
 class Registry(unittest.TestCase):

@@ -52,7 +52,7 @@ class Answer:
 class Program:
     """One process that prints `listening on http://HOST:PORT` when it is ready."""
 
-    def __init__(self, name: str, *arguments: str, env=None):
+    def __init__(self, name: str, *arguments: str, env=None, prepare=None):
         self.name = name
         self.arguments = arguments
         self._errors = tempfile.TemporaryFile()
@@ -62,6 +62,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **(env or {})},
+            preexec_fn=prepare,
         )
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening on http://"):
@@ -110,14 +111,15 @@ class Program:
 class Stack:
     """A gateway with `options` and the services started behind it. All is killed when the `with` block ends."""
 
-    def __init__(self, *options: str, port: int = 0, env=None):
+    def __init__(self, *options: str, port: int = 0, env=None, prepare=None):
         self._options = options
         self._port = port
         self._env = env
+        self._prepare = prepare  # runs in the gateway's process before its program
         self.services: list[Program] = []
 
     def __enter__(self) -> "Stack":
-        self.gateway = Program("seawall-gateway", "--port", str(self._port), *self._options, env=self._env)
+        self.gateway = Program("seawall-gateway", "--port", str(self._port), *self._options, env=self._env, prepare=self._prepare)
         self.port = self.gateway.port
         self.url = f"http://127.0.0.1:{self.port}"
         return self
