@@ -16,6 +16,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <stdexcept>
@@ -86,9 +87,14 @@ std::string_view framing_fault(const Request& request, unsigned version) {
 
 // "http://host/path" becomes "/path": absolute form must be accepted (RFC 9112, 3.2.2).
 std::string origin_form(std::string_view target) {
-  if (!target.starts_with("http://") && !target.starts_with("https://")) return std::string(target);
-  const std::size_t path = target.find('/', target.find("//") + 2);
-  return path == std::string_view::npos ? "/" : std::string(target.substr(path));
+  const std::size_t scheme = target.find("://");
+  if (scheme == std::string_view::npos) return std::string(target);
+  if (!same_name(target.substr(0, scheme), "http") && !same_name(target.substr(0, scheme), "https")) {
+    return std::string(target);
+  }
+  const std::size_t path = target.find_first_of("/?", scheme + 3);
+  if (path == std::string_view::npos) return "/";
+  return (target[path] == '?' ? "/" : "") + std::string(target.substr(path));
 }
 
 void take_head(const Parser& parser, Request& request) {
@@ -97,6 +103,14 @@ void take_head(const Parser& parser, Request& request) {
   request.target = origin_form(head.target());
   request.headers.clear();
   for (const auto& field : head) request.headers.add(std::string_view(field.name_string()), field.value());
+}
+
+// Whether a request has begun to arrive, be it pipelined. Empty lines before it are taken out (RFC 9112, 2.2): some
+// clients send one behind a body.
+bool request_begins(beast::flat_buffer& buffer) {
+  const auto text = [&] { return static_cast<const char*>(buffer.data().data()); };
+  while (buffer.size() >= 2 && text()[0] == '\r' && text()[1] == '\n') buffer.consume(2);
+  return buffer.size() > 1 || (buffer.size() == 1 && text()[0] != '\r');
 }
 
 Refusal refusal_of(const ErrorCode& error, bool expired, bool in_body) {
@@ -179,8 +193,9 @@ class Server::Impl::Session : public Peer, public std::enable_shared_from_this<S
   }
 
   Task<> run();
+  // A request that is already here is still answered.
   void finish_if_idle() {
-    if (idle_) close();
+    if (idle_ && look_at(socket_) != PeerState::kHasData) close();
   }
 
   const std::string& address() const noexcept override { return address_; }
@@ -251,15 +266,17 @@ Task<> Server::Impl::Session::run() {
 }
 
 Task<bool> Server::Impl::Session::wait_for_request() {
-  if (buffer_.size() > 0) co_return true;  // pipelined
-  if (server_.stopping()) co_return false;
-  ErrorCode error;
   set_deadline(server_.options_.idle_timeout);
-  idle_ = true;
-  const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
-  idle_ = false;
-  buffer_.commit(got);
-  co_return !error && !deadline_.expired();
+  while (!request_begins(buffer_)) {
+    if (server_.stopping()) co_return false;
+    ErrorCode error;
+    idle_ = true;
+    const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
+    idle_ = false;
+    buffer_.commit(got);
+    if (error || deadline_.expired()) co_return false;
+  }
+  co_return true;
 }
 
 Task<bool> Server::Impl::Session::read(Parser& parser, Request& request, Refusal& refusal) {
@@ -423,7 +440,10 @@ void Server::Impl::run() {
 }
 
 Server::Server(ServerOptions options, Handler handler, Refuse refuse)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler), std::move(refuse))) {}
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler), std::move(refuse))) {
+  // Whoever reads our log may go away: that must not end a server. Sockets do not raise it.
+  std::signal(SIGPIPE, SIG_IGN);
+}
 Server::~Server() = default;
 
 std::string Server::url() const { return impl_->url_; }

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import resource
 import socket
 import subprocess
@@ -114,6 +115,54 @@ class BadClients(unittest.TestCase):
             sock.sendall(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
             self.assertEqual(read_answer(stream)[0], 200)
             self.assertEqual(stream.read(), b"")
+
+    def test_absolute_form(self):
+        """RFC 9112, 3.2.2: must be accepted; the scheme in any case, and a path only before the query."""
+        for target, status in (
+            (b"http://g/health", 200),
+            (b"HTTP://g/health", 200),
+            (b"http://g", 200),
+            (b"http://g?x=/none", 200),  # the root, with a query
+            (b"http://g/none?x=/health", 404),
+            (b"httpx://g/health", 400),
+        ):
+            with self.subTest(target=target), connected(self.stack.port) as sock:
+                sock.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: g\r\n\r\n")
+                self.assertEqual(read_answer(sock.makefile("rb"))[0], status)
+
+    def test_empty_lines_before_a_request_are_ignored(self):
+        """RFC 9112, 2.2: some clients send one behind a body."""
+        post = b"POST /none HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
+        get = b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"
+        with connected(self.stack.port) as sock:
+            stream = sock.makefile("rb")
+            sock.sendall(post + b"\r\n" + get + b"\r\n\r\n" + post)
+            self.assertEqual([read_answer(stream)[0] for _ in range(3)], [404, 200, 404])
+            sock.sendall(b"\r")
+            time.sleep(0.05)  # so that the line comes in two parts
+            sock.sendall(b"\n" + get)
+            self.assertEqual(read_answer(stream)[0], 200)
+        self.assert_refused(b"\r\n\rGET /health HTTP/1.1\r\nHost: g\r\n\r\n", 400)
+
+    def test_empty_lines_without_end(self):
+        """They are no request: the connection is idle, and ends as such."""
+        with connected(self.stack.port) as sock:
+            stop = threading.Event()
+
+            def lines():
+                try:
+                    while not stop.wait(0.05):
+                        sock.sendall(b"\r\n" * 100)
+                except OSError:
+                    pass
+
+            sender = threading.Thread(target=lines)
+            sender.start()
+            begin = time.monotonic()
+            read_to_end(sock)
+            stop.set()
+            sender.join()
+        self.assertLess(time.monotonic() - begin, 5)
 
     def test_unknown_expectation(self):
         self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nExpect: miracle\r\nContent-Length: 1\r\n\r\n", 417)
@@ -409,6 +458,25 @@ class CommandLine(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn("in use", done.stderr)
                 self.assertIn(str(stack.port), done.stderr)
+
+    def test_a_reader_of_the_log_that_went_away(self):
+        """Writing to a closed pipe must not end a server."""
+
+        def refuse(upstream, sock):
+            upstream.read_request(sock)
+            sock.sendall(b"HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+        with FakeUpstream(refuse) as gateway:
+            reading, writing = os.pipe()
+            command = [BIN / "seawall-service", "--service", "user", "--gateway", f"http://127.0.0.1:{gateway.port}"]
+            os.close(reading)
+            service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writing)
+            os.close(writing)
+            try:  # it complains after the first refusal, and tries again
+                wait_until("a second registration", lambda: len(gateway.requests) >= 2 or service.poll() is not None)
+            finally:
+                service.terminate()
+                self.assertEqual(service.wait(15), 0)
 
     def test_ipv6(self):
         done = subprocess.Popen([BIN / "seawall-gateway", "--host", "::1", "--port", "0"], stdout=subprocess.PIPE, text=True)
