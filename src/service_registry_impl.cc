@@ -60,12 +60,27 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
 
 std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) {
   const std::uint32_t* index = find_service(service);
-  if (index != nullptr && size_of(services_[*index].instances) >= options_.max_instances_per_service &&
-      !evict_expired(*index)) {
-    return full("max_instances_per_service", options_.max_instances_per_service);
+  RegisteredInstance* victim = nullptr;
+  if (index != nullptr && size_of(services_[*index].instances) >= options_.max_instances_per_service) {
+    victim = first_expired(*index);
+    if (victim == nullptr) return full("max_instances_per_service", options_.max_instances_per_service);
+  } else if (free_slots_.empty()) {
+    victim = first_expired(std::nullopt);
+    if (victim == nullptr) return full("max_instances", options_.max_instances);
   }
-  if (free_slots_.empty() && !evict_expired(std::nullopt)) return full("max_instances", options_.max_instances);
+  if (index == nullptr && free_services_.empty() && (victim == nullptr || !is_last_of_service(*victim))) {
+    return full("max_services", options_.max_services);
+  }
+  if (victim != nullptr) {
+    ++stats_.evicted_expired;
+    erase(*victim);
+  }
   return std::nullopt;
+}
+
+bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instance) const {
+  const RegisteredService& service = services_[instance.service];
+  return !service.pinned && service.instances.size() == 1;
 }
 
 // Here and in replace, all that can throw comes before the first change.
@@ -163,7 +178,7 @@ RegistryAnswer ServiceRegistry::Impl::remove(std::string_view id, std::uint64_t 
   return answer;
 }
 
-bool ServiceRegistry::Impl::evict_expired(std::optional<std::uint32_t> of_service) {
+RegisteredInstance* ServiceRegistry::Impl::first_expired(std::optional<std::uint32_t> of_service) const {
   RegisteredInstance* first = nullptr;
   for (const auto& [id, instance] : instances_) {
     if (!instance->expired || (of_service && instance->service != *of_service)) continue;
@@ -171,10 +186,7 @@ bool ServiceRegistry::Impl::evict_expired(std::optional<std::uint32_t> of_servic
       first = instance.get();
     }
   }
-  if (first == nullptr) return false;
-  ++stats_.evicted_expired;
-  erase(*first);
-  return true;
+  return first;
 }
 
 void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {

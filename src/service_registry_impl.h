@@ -73,6 +73,7 @@ class ServiceRegistry::Impl {
   std::uint64_t version SEAWALL_GUARDED_BY(mutex) = 0;
 
  private:
+  // Checks the bounds and, when nothing else can fail, evicts what expired first for what is to come.
   std::optional<Error> make_room(std::string_view service) SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> service_for(std::string_view name) SEAWALL_REQUIRES(mutex);
   Error full(std::string_view bound, std::int64_t limit) SEAWALL_REQUIRES(mutex);
@@ -83,7 +84,9 @@ class ServiceRegistry::Impl {
   void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
   RegisteredInstance* addressed(std::string_view id, std::uint64_t generation, RegistryAnswer& answer)
       SEAWALL_REQUIRES(mutex);
-  bool evict_expired(std::optional<std::uint32_t> of_service) SEAWALL_REQUIRES(mutex);
+  RegisteredInstance* first_expired(std::optional<std::uint32_t> of_service) const SEAWALL_REQUIRES(mutex);
+  // Its service would go with it.
+  bool is_last_of_service(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   void erase(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void release_if_idle(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);

@@ -349,6 +349,25 @@ TEST_CASE("a registration names the field that is wrong") {
   CHECK(registry.stats().services == 0);
 }
 
+TEST_CASE("a registration that is refused evicts nobody") {
+  ServiceRegistry registry(config({.max_services = 1, .max_instances = 1}), at(0s));
+  REQUIRE(registry.register_instance_at("old", spec("a"), at(0s)));
+  for (int s = 1; s <= 3; ++s) registry.tick_at(at(std::chrono::seconds(s)));
+  SECTION("the service stays, because somebody has its handle") {
+    REQUIRE(registry.service("old"));
+    const auto refused = registry.register_instance_at("new", spec("b"), at(3s));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.view() == "the registry is full: max_services is 1");
+    CHECK(registry.find_at("a", at(3s)).has_value());
+    CHECK(registry.stats().evicted_expired == 0);
+  }
+  SECTION("the service goes with its last instance") {
+    CHECK(registry.register_instance_at("new", spec("b"), at(3s)));
+    CHECK_FALSE(registry.find_at("a", at(3s)).has_value());
+    CHECK(registry.stats().evicted_expired == 1);
+  }
+}
+
 // Comparing every name with every other took minutes, in which the registry stood still for its caller.
 TEST_CASE("metadata of very many names is checked in reasonable time") {
   ServiceRegistry registry(config({.max_metadata_bytes = 1 << 20}), at(0s));
