@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -197,6 +198,38 @@ class Command(Patient):
         with contextlib.redirect_stderr(io.StringIO()) as said:
             self.assertEqual(validate.main(["--url", "localhost:8000"]), 2)
         self.assertIn("http://HOST:PORT", said.getvalue())
+
+    def test_a_report_that_cannot_be_written_is_said_before_the_checks_run(self):
+        gateway = FakeGateway()
+        with tempfile.TemporaryDirectory() as folder, running(gateway) as url:
+            for path in (folder, os.path.join(folder, "none", "report.json")):
+                with contextlib.redirect_stderr(io.StringIO()) as said:
+                    self.assertEqual(validate.main(["--url", url, "--only", "http", "--report", path]), 2)
+                self.assertIn(path, said.getvalue())
+        self.assertEqual(gateway.resets, 0, "nothing was checked")
+
+    def test_an_interrupted_program_ends_without_a_traceback(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent, tempfile.TemporaryDirectory() as folder:
+            process = subprocess.Popen(
+                [sys.executable, validate.__file__, "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "60"],
+                env={**os.environ, "SEAWALL_ADMIN_TOKEN": ""},
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            with silent.accept()[0]:  # the first check is waiting for its answer
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, said), (130, "interrupted\n"))
+
+    def test_addresses_without_a_port_take_that_of_the_scheme(self):
+        for url, address in (
+            ("http://[::1]", ("::1", 80)),
+            ("https://gateway.example.org/", ("gateway.example.org", 443)),
+            ("http://[::1]:8000/", ("::1", 8000)),
+        ):
+            self.assertEqual(validate.Client(url, 1)._address, address)
 
     def test_run_as_a_file_it_works_without_the_library(self):
         with tempfile.TemporaryDirectory() as folder, running(FakeGateway()) as url:
