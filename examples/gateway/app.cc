@@ -33,6 +33,10 @@ seawall::KeyedRateLimiter<seawall::SlidingWindow> keyed_limiter(const seawall::Q
                  what);
 }
 
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 // Room for some 200,000 users in one period; half of that many never crowd it.
 constexpr std::size_t kUserTable = 16 * 1024 * 1024;
 constexpr std::size_t kTestTable = 1024 * 1024;
@@ -102,14 +106,16 @@ Sample App::sample(seawall::TimePoint now) {
 }
 
 http::Task<> App::keep_house(http::Loop& loop) {
-  auto next_sample = std::chrono::steady_clock::now();
+  std::int64_t sampled = 0;
   // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
   for (;;) {
     const auto now = seawall::Clock::now();
     registry.tick_at(now);
-    if (std::chrono::steady_clock::now() >= next_sample) {
-      history.add(sample(now));
-      next_sample += std::chrono::seconds(1);
+    // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.
+    if (const std::int64_t second = unix_seconds(); second != sampled) {
+      Sample taken = sample(now);
+      taken.time = sampled = second;
+      history.add(std::move(taken));
     }
     if (!co_await http::pause(loop, std::chrono::milliseconds(200))) co_return;
   }
