@@ -18,7 +18,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <stdexcept>
 #include <thread>
 #include <unordered_set>
@@ -39,36 +38,6 @@ struct Refusal {
   int status = 0;
   std::string message;
 };
-
-// The value of Date (RFC 9110, 6.6.1), made once a second on each thread.
-const std::string& date() {
-  static thread_local std::time_t made = 0;
-  static thread_local std::string text;
-  const std::time_t now = std::time(nullptr);
-  if (now != made) {
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char buffer[40];
-    text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
-    made = now;
-  }
-  return text;
-}
-
-std::string response_text(const Response& response, bool head, bool keep_alive) {
-  const bool bodiless = response.status == 204 || response.status == 304;
-  std::string text;
-  text.reserve(512 + response.body.size());
-  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-  text.append(reason_phrase(response.status)).append("\r\n");
-  for (const auto& [name, value] : response.headers) append_field(text, name, value);
-  if (!response.headers.find("Date")) append_field(text, "Date", date());
-  if (!bodiless) append_field(text, "Content-Length", std::to_string(response.body.size()));
-  append_field(text, "Connection", keep_alive ? "keep-alive" : "close");
-  text.append("\r\n");
-  if (!head && !bodiless) text.append(response.body);
-  return text;
-}
 
 // What Beast's parser accepts and a proxy must not: it could be read in two ways further on (RFC 9112, 6.1 and 3.2).
 std::string_view framing_fault(const Request& request, unsigned version) {
@@ -146,6 +115,8 @@ class Server::Impl {
   void listen();
   void run();
   Task<> accept();
+  void accept_the_rest();
+  void serve(Lane& lane, Socket socket);
   Task<> stop();
   void ask_to_stop() {
     if (stop_asked_.exchange(true)) return;
@@ -165,6 +136,7 @@ class Server::Impl {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stop_asked_{false};
   std::atomic<std::size_t> open_sessions_{0};
+  std::size_t accepted_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<asio::basic_socket_acceptor<tcp, Executor>> acceptor_;
   std::unique_ptr<asio::basic_signal_set<Executor>> signals_;
@@ -193,9 +165,10 @@ class Server::Impl::Session : public Peer, public std::enable_shared_from_this<S
   }
 
   Task<> run();
-  // A request that is already here is still answered.
+  // A request that is already here is still answered, be it in the socket or read a moment ago: only a wait ends.
   void finish_if_idle() {
-    if (idle_ && look_at(socket_) != PeerState::kHasData) close();
+    ErrorCode ignored;
+    if (idle_ && look_at(socket_) != PeerState::kHasData) socket_.cancel(ignored);
   }
 
   const std::string& address() const noexcept override { return address_; }
@@ -268,7 +241,7 @@ Task<> Server::Impl::Session::run() {
 Task<bool> Server::Impl::Session::wait_for_request() {
   set_deadline(server_.options_.idle_timeout);
   while (!request_begins(buffer_)) {
-    if (server_.stopping()) co_return false;
+    if (server_.stopping() && look_at(socket_) != PeerState::kHasData) co_return false;
     ErrorCode error;
     idle_ = true;
     const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
@@ -385,29 +358,47 @@ void Server::Impl::listen() {
 // Connections go to the loops in turn. One listening socket, without SO_REUSEPORT, so that a second gateway on the same
 // port fails loudly.
 Task<> Server::Impl::accept() {
-  for (std::size_t next = 0; !stopping(); ++next) {
-    Lane& lane = *lanes_[next % lanes_.size()];
+  while (!stopping()) {
+    Lane& lane = *lanes_[++accepted_ % lanes_.size()];
     Socket socket(lane.loop.context.get_executor());
     ErrorCode error;
     co_await acceptor_->async_accept(socket, into(error));
-    if (error == asio::error::operation_aborted || !acceptor_->is_open()) break;
-    if (error) {  // out of files, most likely: give others time to close some
+    if (!error) {
+      serve(lane, std::move(socket));  // also one that was accepted just before the stop
+    } else if (stopping()) {
+      break;
+    } else {  // out of files, most likely: give others time to close some
       co_await pause(lanes_[0]->loop, std::chrono::milliseconds(50));
-      continue;
     }
-    // Relaxed: a counter that stop() polls.
-    open_sessions_.fetch_add(1, std::memory_order_relaxed);
-    asio::post(lane.loop.context, [this, &lane, socket = std::move(socket)]() mutable {
-      auto session = std::make_shared<Session>(*this, lane, std::move(socket));
-      asio::co_spawn(
-          lane.loop.context, [session] { return session->run(); }, asio::detached);
-    });
+  }
+}
+
+void Server::Impl::serve(Lane& lane, Socket socket) {
+  // Relaxed: a counter that stop() polls.
+  open_sessions_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(lane.loop.context, [this, &lane, socket = std::move(socket)]() mutable {
+    auto session = std::make_shared<Session>(*this, lane, std::move(socket));
+    asio::co_spawn(
+        lane.loop.context, [session] { return session->run(); }, asio::detached);
+  });
+}
+
+// The kernel has told these clients that they are connected: closing the socket would reset them.
+void Server::Impl::accept_the_rest() {
+  ErrorCode error;
+  acceptor_->non_blocking(true, error);
+  while (!error) {
+    Lane& lane = *lanes_[++accepted_ % lanes_.size()];
+    Socket socket(lane.loop.context.get_executor());
+    acceptor_->accept(socket, error);
+    if (!error) serve(lane, std::move(socket));
   }
 }
 
 Task<> Server::Impl::stop() {
   if (before_stop_) co_await before_stop_(lanes_[0]->loop);
   stopping_.store(true, std::memory_order_relaxed);  // Relaxed: see stopping().
+  accept_the_rest();
   ErrorCode ignored;
   acceptor_->close(ignored);
   for (auto& lane : lanes_) {

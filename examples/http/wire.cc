@@ -6,11 +6,46 @@
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <stdexcept>
 
 #include "http/client.h"
 
 namespace http {
+
+namespace {
+
+// The value of Date (RFC 9110, 6.6.1), made once a second on each thread.
+const std::string& date() {
+  static thread_local std::time_t made = 0;
+  static thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now != made) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char buffer[40];
+    text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+    made = now;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string response_text(const Response& response, bool head, bool keep_alive) {
+  const bool bodiless = response.status == 204 || response.status == 304;
+  std::string text;
+  text.reserve(512 + response.body.size());
+  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  text.append(reason_phrase(response.status)).append("\r\n");
+  for (const auto& [name, value] : response.headers) append_field(text, name, value);
+  if (!response.headers.find("Date")) append_field(text, "Date", date());
+  if (!bodiless) append_field(text, "Content-Length", std::to_string(response.body.size()));
+  append_field(text, "Connection", keep_alive ? "keep-alive" : "close");
+  text.append("\r\n");
+  if (!head && !bodiless) text.append(response.body);
+  return text;
+}
 
 asio::ip::address to_address(const std::string& host) {
   ErrorCode error;

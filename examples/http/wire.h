@@ -36,4 +36,7 @@ inline void append_field(std::string& text, std::string_view name, std::string_v
   text.append(name).append(": ").append(value).append("\r\n");
 }
 
+// Adds Date unless it is there, Content-Length and Connection.
+std::string response_text(const Response& response, bool head, bool keep_alive);
+
 }  // namespace http

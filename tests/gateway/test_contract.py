@@ -2,9 +2,11 @@
 """The gateway's HTTP contract, point by point, with the real processes."""
 
 import concurrent.futures
+import contextlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -427,6 +429,18 @@ class StartAndStop(unittest.TestCase):
                 self.assertEqual(stack.gateway.stop(), 0)
                 self.assertEqual(slow.result().status, 200)
                 self.assertEqual(idle.recv(1), b"", "idle connections are closed")
+
+    def test_sigterm_answers_connections_that_wait_to_be_accepted(self):
+        with Stack() as stack, contextlib.ExitStack() as held:
+            stack.gateway.process.send_signal(signal.SIGSTOP)
+            waiting = [held.enter_context(connected(stack.port)) for _ in range(50)]
+            for sock in waiting:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+            for sent in (signal.SIGTERM, signal.SIGCONT, signal.SIGTERM, signal.SIGINT):
+                stack.gateway.process.send_signal(sent)
+            for sock in waiting:
+                self.assertEqual(read_answer(sock.makefile("rb"))[0], 200)
+            self.assertEqual(stack.gateway.process.wait(15), 0)
 
     def test_service_leaves_on_sigterm(self):
         with Stack() as stack:
