@@ -3,16 +3,14 @@
 
 import contextlib
 import json
-import os
 import resource
 import socket
-import subprocess
 import threading
 import time
 import unittest
 
 from gateway.raw import FakeUpstream, connected, exchange, read_answer, read_to_end
-from support.stack import BIN, TRADE, Stack, wait_until
+from support.stack import Stack, wait_until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -424,79 +422,6 @@ class Registry(unittest.TestCase):
             self.assertEqual(stack.call("POST", "/registry/instances", {}).status, 401)
             self.assertEqual(stack.call("DELETE", "/registry/instances/x").status, 401)
             self.assertEqual(stack.call("POST", path, headers={"Authorization": "Bearer s3cret"}).status, 200)
-
-
-class CommandLine(unittest.TestCase):
-    def run_program(self, name: str, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([BIN / name, *arguments], capture_output=True, text=True, timeout=20)
-
-    def test_bad_options_are_named(self):
-        for name, arguments, culprit in (
-            ("seawall-gateway", ("--port", "70000"), "--port"),
-            ("seawall-gateway", ("--port",), "--port"),
-            ("seawall-gateway", ("--user-limit", "many"), "--user-limit"),
-            ("seawall-gateway", ("--user-limit", "0/60s"), "--user-limit"),
-            ("seawall-gateway", ("--open-duration", "30"), "--open-duration"),
-            ("seawall-gateway", ("--host", "nowhere.invalid"), "nowhere.invalid"),
-            ("seawall-gateway", ("--redis", "127.0.0.1:6379"), "--redis"),
-            ("seawall-gateway", ("--nonsense",), "--nonsense"),
-            ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),
-            ("seawall-service", ("--service", "mining"), "--service"),
-            ("seawall-service", ("--service", "user", "--fail-rate", "2"), "--fail-rate"),
-            ("seawall-service", ("--service", "user", "--gateway", "somewhere"), "somewhere"),
-        ):
-            with self.subTest(arguments=arguments):
-                done = self.run_program(name, *arguments)
-                self.assertNotEqual(done.returncode, 0)
-                self.assertIn(culprit, done.stderr)
-                self.assertEqual(done.stdout, "")
-
-    def test_port_in_use(self):
-        with Stack() as stack:
-            for name, arguments in (("seawall-gateway", ()), ("seawall-service", ("--service", "user"))):
-                done = self.run_program(name, "--port", str(stack.port), *arguments)
-                self.assertNotEqual(done.returncode, 0)
-                self.assertIn("in use", done.stderr)
-                self.assertIn(str(stack.port), done.stderr)
-
-    def test_a_reader_of_the_log_that_went_away(self):
-        """Writing to a closed pipe must not end a server."""
-
-        def refuse(upstream, sock):
-            upstream.read_request(sock)
-            sock.sendall(b"HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-
-        with FakeUpstream(refuse) as gateway:
-            reading, writing = os.pipe()
-            command = [BIN / "seawall-service", "--service", "user", "--gateway", f"http://127.0.0.1:{gateway.port}"]
-            os.close(reading)
-            service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writing)
-            os.close(writing)
-            try:  # it complains after the first refusal, and tries again
-                wait_until("a second registration", lambda: len(gateway.requests) >= 2 or service.poll() is not None)
-            finally:
-                service.terminate()
-                self.assertEqual(service.wait(15), 0)
-
-    def test_ipv6(self):
-        done = subprocess.Popen([BIN / "seawall-gateway", "--host", "::1", "--port", "0"], stdout=subprocess.PIPE, text=True)
-        try:
-            line = done.stdout.readline()
-            self.assertRegex(line, r"^listening on http://\[::1\]:\d+\n$")
-        finally:
-            done.terminate()
-            done.stdout.close()
-            self.assertEqual(done.wait(15), 0)
-
-    def test_without_seawall(self):
-        """The benchmark's opponent: the same proxy, plain round robin."""
-        with Stack() as stack:
-            ports = [stack.start("social").port, stack.start("social").port]
-            upstreams = [part for port in ports for part in ("--upstream", f"social=127.0.0.1:{port}")]
-            with Stack("--no-seawall", *upstreams) as plain:
-                self.assertEqual([plain.get("/api/v1/social/feed").status for _ in range(4)], [200] * 4)
-                self.assertEqual(plain.get("/health").status, 404)
-                self.assertEqual(plain.trade().status, 503)
 
 
 if __name__ == "__main__":

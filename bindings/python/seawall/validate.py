@@ -95,9 +95,8 @@ class Client:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"--url {url!r} is not http://HOST:PORT")
         self._connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        # Without its port, http.client would take the end of an IPv6 address for one.
-        self._address = (parts.hostname, parts.port or self._connection.default_port)
-        self._prefix = parts.path
+        # Without a port, http.client would take the end of an IPv6 address for one.
+        self._address, self._prefix = (parts.hostname, parts.port or self._connection.default_port), parts.path
 
     def request(self, method: str, path: str, body: Any = None, headers: Optional[Dict[str, str]] = None) -> Response:
         what = f"{method} {path}"
@@ -466,13 +465,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     options = arguments(argv)
     try:
         gateway = GatewayChecks(Client(options.url, options.timeout, options.admin_token), options.recovery_timeout)
-        with open(options.report, "a", encoding="utf-8"):
-            pass  # said now, not after the checks
-    except ValueError as error:
+        open(options.report, "a").close()  # what is wrong with it is said now, not after the checks
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"--report {options.report}: {error.strerror}", file=sys.stderr)
         return 2
     checks = []
     if options.only != "library":
