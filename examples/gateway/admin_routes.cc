@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What operators and tests do to the gateway, and who may.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/text.h"
@@ -19,6 +20,14 @@ bool same_secret(std::string_view a, std::string_view b) noexcept {
   return difference == 0;
 }
 
+// A page of another site, in a browser on this machine, comes from loopback too; but browsers say whose page it is.
+bool of_foreign_page(const App& app, const http::Headers& headers) {
+  const std::string* origin = headers.find("Origin");
+  const auto& known = app.options.cors_origins;
+  return origin && *origin != "http://" + std::string(headers.get("Host")) &&
+         std::find(known.begin(), known.end(), *origin) == known.end();
+}
+
 http::Response unknown_service(const Exchange& exchange) {
   return refuse(exchange, 404, "no such service: " + std::string(exchange.segments.at(0)));
 }
@@ -27,8 +36,11 @@ http::Response unknown_service(const Exchange& exchange) {
 
 std::optional<http::Response> deny_access(const App& app, const Exchange& exchange) {
   if (app.options.admin_token.empty()) {
-    if (exchange.request.peer->loopback()) return std::nullopt;
-    return refuse(exchange, 403, "only for clients on this machine, since SEAWALL_ADMIN_TOKEN is not set");
+    if (!exchange.request.peer->loopback()) {
+      return refuse(exchange, 403, "only for clients on this machine, since SEAWALL_ADMIN_TOKEN is not set");
+    }
+    if (!of_foreign_page(app, exchange.request.headers)) return std::nullopt;
+    return refuse(exchange, 403, "not for pages of other sites, since SEAWALL_ADMIN_TOKEN is not set");
   }
   constexpr std::string_view kScheme = "Bearer ";
   const std::string_view given = exchange.request.headers.get("Authorization");

@@ -410,6 +410,16 @@ class Registry(unittest.TestCase):
             self.assertEqual(old.process.wait(20), 3)
             self.assertIn("same", old.errors())
 
+    def test_pages_of_other_sites_do_not_administer(self):
+        """A browser on the same machine sends such requests for any page, without asking: CORS only hides the answer."""
+        with Stack("--cors-origin", "https://app.example.org") as stack:
+            path = "/admin/circuit-breaker/reset/social"
+            own = f"http://127.0.0.1:{stack.port}"
+            for origin, status in ((own, 200), ("https://app.example.org", 200), ("https://evil.example.org", 403), ("null", 403)):
+                self.assertEqual(stack.call("POST", path, headers={"Origin": origin}).status, status, origin)
+            evil = {"Origin": "https://evil.example.org", "Content-Type": "text/plain"}
+            self.assertEqual(stack.call("POST", "/registry/instances", {}, evil).status, 403)
+
     def test_token(self):
         with Stack(env={"SEAWALL_ADMIN_TOKEN": "s3cret"}) as stack:
             stack.start("social")
