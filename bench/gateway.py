@@ -54,7 +54,7 @@ def milliseconds(text: str) -> float:
 
 def measure(url: str, seconds: int, connections: int) -> tuple:
     """(requests a second, p50 in ms, p99 in ms); any answer but 200 is an error."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + PATH]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         raise SystemExit(f"errors at {url}:\n{text}")
@@ -77,17 +77,22 @@ def main() -> None:
         direct = stack.enter_context(program(service, "--service", "social", "--gateway", seawall))
         upstream = f"social={direct.removeprefix('http://')}"
         plain = stack.enter_context(program(gateway, "--port", 0, "--no-seawall", "--upstream", upstream))
-        contestants = {"service alone": direct, "gateway without Seawall": plain, "gateway with Seawall": seawall}
+        contestants = {
+            "service alone": direct + PATH,
+            "gateway without Seawall": plain + PATH,
+            "gateway with Seawall": seawall + PATH,
+            "gateway with Seawall, its own /health": seawall + "/health",
+        }
         results: dict = {name: [] for name in contestants}
         for url in contestants.values():
-            await_ok(url + PATH)
+            await_ok(url)
             measure(url, 1, given.connections)  # warm
         for number in range(given.rounds):
             order = list(contestants.items())
-            for name, url in order[number % 3 :] + order[: number % 3]:
+            for name, url in order[number % 4 :] + order[: number % 4]:
                 results[name].append(measure(url, given.seconds, given.connections))
     print(f"wrk, {given.connections} connections, medians of {given.rounds} rounds of {given.seconds} s")
-    print("| | requests/s | p50 ms | p99 ms |\n| --- | --- | --- | --- |")
+    print("| | requests/s | p50 ms | p99 ms |\n| --- | --: | --: | --: |")
     for name, rounds in results.items():
         rate, p50, p99 = (statistics.median(column) for column in zip(*rounds))
         print(f"| {name} | {rate:,.0f} | {p50:.2f} | {p99:.2f} |")

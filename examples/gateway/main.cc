@@ -4,9 +4,25 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "gateway/plain_proxy.h"
 #include "gateway/routes.h"
 
 namespace {
+
+int run(http::Server& server) {
+  std::printf("listening on %s\n", server.url().c_str());
+  std::fflush(stdout);
+  server.run();
+  return 0;
+}
+
+int serve_without_seawall(const Options& options) {
+  PlainProxy proxy(options);
+  http::Server server(
+      options.server, [&proxy](http::Request& request, http::Loop& loop) { return proxy.handle(request, loop); },
+      [](const http::Request&, int status, const std::string& message) { return PlainProxy::refuse(status, message); });
+  return run(server);
+}
 
 int serve(const Options& options) {
   App app(options);
@@ -16,11 +32,8 @@ int serve(const Options& options) {
       [&router](const http::Request& request, int status, const std::string& message) {
         return router.refuse_unread(request, status, message);
       });
-  if (!options.no_seawall) server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
-  std::printf("listening on %s\n", server.url().c_str());
-  std::fflush(stdout);
-  server.run();
-  return 0;
+  server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
+  return run(server);
 }
 
 }  // namespace
@@ -34,7 +47,7 @@ int main(int argc, char** argv) {
     }
     const Options options = parse_options(arguments);
     http::raise_open_file_limit();
-    return serve(options);
+    return options.no_seawall ? serve_without_seawall(options) : serve(options);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "seawall-gateway: %s\n", error.what());
     return 2;

@@ -26,9 +26,7 @@ Endpoint guarded(RouteFunction function) {
 }
 
 Endpoint proxied(std::size_t service) {
-  return [service](App& app, Exchange& exchange, http::Loop& loop) {
-    return app.options.no_seawall ? plain_proxy(app, service, exchange, loop) : proxy(app, service, exchange, loop);
-  };
+  return [service](App& app, Exchange& exchange, http::Loop& loop) { return proxy(app, service, exchange, loop); };
 }
 
 // Whether `path` has the form of `pattern`, where {} stands for one segment, which is appended to `segments`.
@@ -62,7 +60,6 @@ Router::Router(App& app) : app_(app), unmatched_(app.metrics.route("unmatched"))
   add("GET", "/api/v1/gamification/user/{}/profile", proxied(1));
   add("GET", "/api/v1/social/feed", proxied(2));
   add("POST", "/api/v1/users/register", proxied(3));
-  if (app.options.no_seawall) return;
   add("GET", "/", at_once(root_route));
   add("GET", "/health", at_once(health_route));
   add("GET", "/services", at_once(services_route));

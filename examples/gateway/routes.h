@@ -43,8 +43,6 @@ class Router {
 
 // proxy.cc
 http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchange, http::Loop& loop);
-// plain_proxy.cc: the same without Seawall, for comparison
-http::Task<http::Response> plain_proxy(App& app, std::size_t service, Exchange& exchange, http::Loop& loop);
 
 // What a client sent for a proxied route; the fault if it is not valid.
 std::optional<Fault> check_input(std::size_t service, const Exchange& exchange);
