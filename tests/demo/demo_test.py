@@ -13,6 +13,10 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.stack import wait_until  # noqa: E402 (needs the path)
+
 SCRIPT = ROOT / "examples" / "demo.sh"
 
 # A program that notes its pid, then does what the test wants of it.
@@ -78,7 +82,7 @@ class Demo(unittest.TestCase):
         self.environment.pop("SEAWALL_ADMIN_TOKEN", None)
 
     def tearDown(self):
-        left = {path.stem: path.read_text() for path in self.build.glob("*.pid") if alive(path.read_text())}
+        left = self.left()
         for pid in left.values():
             os.kill(int(pid), signal.SIGKILL)
         self.assertEqual(left, {})
@@ -97,6 +101,10 @@ class Demo(unittest.TestCase):
         process = self.demo(**wishes)
         text, _ = process.communicate(timeout=120)
         return process.returncode, text
+
+    def left(self):
+        """The programs that still run, by name."""
+        return {path.stem: path.read_text() for path in self.build.glob("*.pid") if alive(path.read_text())}
 
     def started(self):
         return sorted(path.stem for path in self.build.glob("*.pid"))
@@ -163,8 +171,10 @@ class Demo(unittest.TestCase):
         while not (ready.exists() and "listening on" in ready.read_text()):
             self.assertIsNone(process.poll())
         process.kill()
-        process.communicate(timeout=120)  # its pipe closes when the last of them has ended
+        process.communicate(timeout=120)
         self.assertEqual(len(self.started()), 5)
+        # The kernel sends each its signal at once; when it acts on it is for the scheduler to say.
+        wait_until("all programs have ended", lambda: not self.left())
 
     def test_at_a_terminal_it_runs_until_control_c(self):
         code, text = self.at_terminal(lambda terminal: os.write(terminal, b"\x03"))
