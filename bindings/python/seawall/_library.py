@@ -37,21 +37,23 @@ def _candidates():
 
 
 def _load():
+    """The library twice: `lib` keeps the GIL in a call, `lib_waiting` gives it away."""
     for path in _candidates():
-        # PyDLL keeps the GIL: every call here is shorter than giving it away and taking it back.
         try:
-            library = _ffi.declare(ctypes.PyDLL(path))
+            library, waiting = _ffi.declare(ctypes.PyDLL(path)), _ffi.declare(ctypes.CDLL(path))
         except OSError as error:
             raise ImportError(f"libseawall.so cannot be loaded: {error}") from error
         if library.seawall_abi_version() != _ffi.SEAWALL_ABI_VERSION:
             raise ImportError(
                 f"{path} has ABI version {library.seawall_abi_version()}, this package needs {_ffi.SEAWALL_ABI_VERSION}"
             )
-        return library
+        return library, waiting
     raise ImportError("libseawall.so not found: set SEAWALL_LIBRARY to its path, install it, or run `make build`")
 
 
-lib = _load()
+# A call that never waits is shorter than giving the GIL away and taking it back. What walks a table, writes pages of text
+# or waits for another thread goes through lib_waiting, so that the other Python threads run meanwhile.
+lib, lib_waiting = _load()
 NOW = _ffi.SEAWALL_NOW
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, Iterator, Sequence, TypeVar
 
 from . import _ffi
-from ._library import Handle, SeawallError, check, lib, new_error, read_text
+from ._library import Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 
 __all__ = ["Counter", "Family", "Format", "Gauge", "Histogram", "MetricsRegistry"]
 
@@ -207,7 +207,7 @@ class MetricsRegistry:
 
     def render(self, format: Format = Format.PROMETHEUS) -> str:
         """All families as text; serve it with format.content_type."""
-        return read_text(lambda *out: lib.seawall_metrics_render(self._handle, format, *out, None))
+        return read_text(lambda *out: lib_waiting.seawall_metrics_render(self._handle, format, *out, None))
 
     def negotiate(self, accept: str) -> tuple[str, str]:
         """The body and the Content-Type for a scraper that sent this Accept header."""

@@ -17,7 +17,7 @@ import json
 from typing import Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, new_error
+from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error
 
 __all__ = ["Decision", "KeyedRateLimiter", "KeyedStats", "SlidingWindow", "TokenBucket"]
 
@@ -269,7 +269,7 @@ class KeyedRateLimiter(_Limiter):
     def stats(self, *, now_ns: int = NOW) -> KeyedStats:
         """Walks the whole table: for a scrape, not for a request."""
         raw = _ffi.seawall_keyed_stats(struct_size=ctypes.sizeof(_ffi.seawall_keyed_stats))
-        check(lib.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
+        check(lib_waiting.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
         return KeyedStats(raw)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry"]
@@ -241,7 +241,7 @@ class ServiceRegistry:
 
     def tick(self, *, now: int = NOW) -> int:
         """Ends leases, removes what has long expired; call it every second. How many leases ended."""
-        return check(lib.seawall_registry_tick(self._handle, now))
+        return check(lib_waiting.seawall_registry_tick(self._handle, now))
 
     def service(self, name: str) -> Service:
         """The handle of a service, which may have no instance yet."""
@@ -249,7 +249,7 @@ class ServiceRegistry:
 
     def services(self, *, now: int = NOW) -> dict[str, Any]:
         """{name: {host, port, healthy, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
-        return json.loads(read_text(lambda *to: lib.seawall_registry_to_json(self._handle, now, *to)))
+        return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now, *to)))
 
     def find(self, id: str, *, now: int = NOW) -> Optional[dict[str, Any]]:
         """The listing's entry of one instance."""

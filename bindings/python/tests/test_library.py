@@ -10,6 +10,10 @@ class Library(unittest.TestCase):
     def test_the_library_is_the_one_the_header_describes(self):
         self.assertEqual(seawall.version(), _ffi.SEAWALL_VERSION)
 
+    def test_only_calls_that_may_wait_give_the_gil_away(self):
+        self.assertIsInstance(_library.lib, ctypes.PyDLL)
+        self.assertNotIsInstance(_library.lib_waiting, ctypes.PyDLL)
+
     def test_an_error_carries_code_and_text(self):
         error = _library.new_error()
         error.message = b"why"
