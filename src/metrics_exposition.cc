@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "metrics_names.h"
+#include "metrics_reader.h"
 
 namespace seawall {
 namespace detail {
@@ -73,27 +74,27 @@ class TextPrinter {
   }
   void end() {}
 
-  void series(const Definition& d, const Series& s, std::uint64_t total) {
-    sample(d.name, "", s.labels);
+  void series(const Definition& d, std::string_view labels, std::uint64_t total) {
+    sample(d.name, "", labels);
     append_total(out_, d, total);
     out_ += '\n';
   }
-  void series(const Definition& d, const Series& s, double value) {
-    sample(d.name, "", s.labels);
+  void series(const Definition& d, std::string_view labels, double value) {
+    sample(d.name, "", labels);
     append_double(out_, value);
     out_ += '\n';
   }
-  void series(const Definition& d, const Series& s, const HistogramSnapshot& h) {
+  void series(const Definition& d, std::string_view labels, const HistogramSnapshot& h) {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < h.counts().size(); ++i) {
       const auto bounds = h.bounds.values();
       below += h.buckets[i];
-      integer_sample(d.name, "_bucket", s.labels, i < bounds.size() ? bound_text(bounds[i]) : "+Inf", below);
+      integer_sample(d.name, "_bucket", labels, i < bounds.size() ? bound_text(bounds[i]) : "+Inf", below);
     }
-    sample(d.name, "_sum", s.labels);
+    sample(d.name, "_sum", labels);
     append_double(out_, h.sum);
     out_ += '\n';
-    integer_sample(d.name, "_count", s.labels, "", h.count);
+    integer_sample(d.name, "_count", labels, "", h.count);
   }
 
   std::string finish() && {
@@ -141,8 +142,8 @@ class JsonPrinter {
   }
   void end() { out_ += "]}"; }
 
-  void series(const Definition& d, const Series& s, std::uint64_t total) {
-    labels(d, s);
+  void series(const Definition& d, std::string_view labels, std::uint64_t total) {
+    begin_series(labels);
     out_ += ",\"value\":";
     if (d.units_per_one == 1) {
       integer(total);
@@ -151,14 +152,14 @@ class JsonPrinter {
     }
     out_ += '}';
   }
-  void series(const Definition& d, const Series& s, double value) {
-    labels(d, s);
+  void series(const Definition&, std::string_view labels, double value) {
+    begin_series(labels);
     out_ += ",\"value\":";
     number(value);
     out_ += '}';
   }
-  void series(const Definition& d, const Series& s, const HistogramSnapshot& h) {
-    labels(d, s);
+  void series(const Definition&, std::string_view labels, const HistogramSnapshot& h) {
+    begin_series(labels);
     out_ += ",\"count\":";
     integer(h.count);
     out_ += ",\"sum\":";
@@ -183,34 +184,40 @@ class JsonPrinter {
   }
 
  private:
-  void labels(const Definition& d, const Series& s) {
+  // Escaped label text is JSON but for the form of names and for control characters: a="1",b="2".
+  void begin_series(std::string_view labels) {
     out_ += first_series_ ? "{\"labels\":{" : ",{\"labels\":{";
     first_series_ = false;
-    const std::size_t head = out_.size();
-    for (std::size_t i = 0; i < s.values.size(); ++i) {
-      if (!s.values[i].empty()) label(head, d.labels[i], s.values[i]);
+    while (!labels.empty()) {
+      const std::size_t name = labels.find('=');
+      std::size_t end = name + 2;
+      while (labels[end] != '"') end += labels[end] == '\\' ? 2 : 1;
+      text(labels.substr(0, name));
+      out_ += ":\"";
+      for (const char c : labels.substr(name + 2, end - name - 2)) control_escaped(c);
+      out_ += '"';
+      labels.remove_prefix(end + 1);
+      if (labels.empty()) break;
+      labels.remove_prefix(1);
+      out_ += ',';
     }
-    if (s.values.size() != d.labels.size()) label(head, kOverflowLabel, "true");
     out_ += '}';
   }
-  void label(std::size_t head, std::string_view name, std::string_view value) {
-    if (out_.size() != head) out_ += ',';
-    text(name);
-    out_ += ':';
-    text(value);
+  void control_escaped(char c) {
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20) {
+      out_ += c;
+    } else {
+      out_.append("\\u00") += kHex[byte >> 4];
+      out_ += kHex[byte & 15];
+    }
   }
   void text(std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789abcdef";
     out_ += '"';
     for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20) {
-        out_.append("\\u00") += kHex[byte >> 4];
-        out_ += kHex[byte & 15];
-      } else {
-        if (c == '"' || c == '\\') out_ += '\\';
-        out_ += c;
-      }
+      if (c == '"' || c == '\\') out_ += '\\';
+      control_escaped(c);
     }
     out_ += '"';
   }
@@ -231,10 +238,22 @@ class JsonPrinter {
   bool first_series_ = true;
 };
 
-template <class Metric, class Read, class Printer>
-void print_series(const FamilyState& family, Printer& printer, Read read) {
-  for (const Series* s = family.series.first(); s != nullptr; s = AppendList<Series>::after(*s)) {
-    printer.series(family.definition, *s, read(static_cast<const SeriesOf<Metric>*>(s)->metric));
+template <class Printer>
+void print_series(const FamilyState& family, Printer& printer) {
+  SeriesReader reader;
+  const Definition& definition = family.definition;
+  for (std::uint32_t at = 0; reader.next(family, at);) {
+    switch (definition.type) {
+      case MetricType::kCounter:
+        printer.series(definition, reader.labels(), reader.total());
+        break;
+      case MetricType::kGauge:
+        printer.series(definition, reader.labels(), reader.value());
+        break;
+      case MetricType::kHistogram:
+        printer.series(definition, reader.labels(), reader.histogram());
+        break;
+    }
   }
 }
 
@@ -242,17 +261,7 @@ template <class Printer>
 std::string print(std::span<const FamilyState* const> families, Printer printer) {
   for (const FamilyState* family : families) {
     printer.begin(family->definition);
-    switch (family->definition.type) {
-      case MetricType::kCounter:
-        print_series<Counter>(*family, printer, [](const Counter& c) { return c.value(); });
-        break;
-      case MetricType::kGauge:
-        print_series<Gauge>(*family, printer, [](const Gauge& g) { return g.value(); });
-        break;
-      case MetricType::kHistogram:
-        print_series<Histogram>(*family, printer, [](const Histogram& h) { return h.snapshot(); });
-        break;
-    }
+    print_series(*family, printer);
     printer.end();
   }
   return std::move(printer).finish();

@@ -12,7 +12,6 @@
 
 namespace seawall::detail {
 
-inline constexpr std::string_view kOverflowLabel = "seawall_overflow";
 inline constexpr std::string_view kOverflowLabels = "seawall_overflow=\"true\"";
 
 // a="1",b="2", escaped; labels with an empty value are left out.
