@@ -324,6 +324,17 @@ int32_t seawall_metrics_negotiate(const char* accept, size_t accept_size) noexce
   return static_cast<int32_t>(seawall::negotiate(text_in(accept, accept_size)));
 }
 
+int32_t seawall_metrics_validate(int32_t format, const char* text, size_t text_size, const char* previous,
+                                 size_t previous_size, seawall_error* error) noexcept {
+  if (!is_format(format)) return invalid(error, "format is none of SEAWALL_FORMAT_*");
+  if (!readable(text, text_size) || !readable(previous, previous_size)) return invalid(error, "a text is NULL");
+  return guarded(error, [&] {
+    const auto checked = seawall::validate_exposition(static_cast<seawall::Exposition>(format),
+                                                      text_in(text, text_size), text_in(previous, previous_size));
+    return checked ? static_cast<int32_t>(SEAWALL_OK) : fail(error, checked.error());
+  });
+}
+
 int32_t seawall_metrics_series_count(const seawall_metrics* metrics, int64_t* count) noexcept {
   if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
   if (count == nullptr) return SEAWALL_E_INVALID_ARGUMENT;

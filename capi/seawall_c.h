@@ -453,6 +453,11 @@ SEAWALL_API int32_t seawall_metrics_render(const seawall_metrics* metrics, int32
 SEAWALL_API const char* seawall_metrics_content_type(int32_t format) SEAWALL_NOEXCEPT;
 /* The SEAWALL_FORMAT_* for an HTTP Accept header; never an error. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_negotiate(const char* accept, size_t accept_size) SEAWALL_NOEXCEPT;
+/* Is `text` right by the rules of its format (PROMETHEUS or OPENMETRICS)? `previous`, unless empty, is an earlier text of
+ * the same process and format: no total may have fallen since. Errors: INVALID_ARGUMENT, whose message says
+ * "line N: " and quotes the culprit; NO_MEMORY. Threads: any. Does not block; takes time and memory by the text. */
+SEAWALL_API int32_t seawall_metrics_validate(int32_t format, const char* text, size_t text_size, const char* previous,
+                                             size_t previous_size, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Series now, overflow series not counted, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_series_count(const seawall_metrics* metrics, int64_t* count) SEAWALL_NOEXCEPT;
 

@@ -189,7 +189,28 @@ static void null_and_wrong_handles(void) {
   seawall_metrics_free(metrics);
 }
 
+/* Texts checked: right, wrong, fallen. */
+static void validates(void) {
+  const char* before = "# TYPE a_total counter\na_total 7\n";
+  const char* after = "# TYPE a_total counter\na_total 5\n";
+  const size_t all = SEAWALL_TEXT;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_PROMETHEUS, after, all, NULL, 0, &error) == SEAWALL_OK);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_PROMETHEUS, after, all, before, all, &error) ==
+        SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strcmp(error.message, "line 2: \"a_total\" fell from 7 to 5") == 0);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_PROMETHEUS, "a one\n", all, NULL, 0, &error) ==
+        SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strcmp(error.message, "line 1: \"one\" is no value") == 0);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_OPENMETRICS, "# EOF", all, "", 0, NULL) == SEAWALL_OK);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_JSON, "{}", all, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_validate(-1, "", 0, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_PROMETHEUS, NULL, 1, NULL, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_validate(SEAWALL_FORMAT_PROMETHEUS, "", 0, NULL, 1, &error) == SEAWALL_E_INVALID_ARGUMENT);
+}
+
 int main(void) {
+  validates();
   records_and_renders();
   bounds_and_errors();
   null_and_wrong_handles();

@@ -360,6 +360,7 @@ FUNCTIONS = {
     "seawall_metrics_render": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_metrics_content_type": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_metrics_negotiate": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_metrics_validate": (ctypes.c_int32, [ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_error)]),
     "seawall_metrics_series_count": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)]),
     "seawall_trace_context_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_trace_context), ctypes.POINTER(seawall_error)]),
     "seawall_trace_context_format": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),

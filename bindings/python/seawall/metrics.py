@@ -20,7 +20,7 @@ from typing import Any, Generic, Iterator, Sequence, TypeVar
 from . import _ffi
 from ._library import Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 
-__all__ = ["Counter", "Family", "Format", "Gauge", "Histogram", "MetricsRegistry"]
+__all__ = ["Counter", "Family", "Format", "Gauge", "Histogram", "MetricsRegistry", "validate_text"]
 
 
 class Format(enum.IntEnum):
@@ -33,6 +33,14 @@ class Format(enum.IntEnum):
     @property
     def content_type(self) -> str:
         return lib.seawall_metrics_content_type(self).decode()
+
+
+def validate_text(text: "str | bytes", format: Format = Format.PROMETHEUS, previous: "str | bytes" = b"") -> None:
+    """Raises SeawallError, with the line and the culprit, unless `text` is right by the rules of its format; also when
+    a total fell since `previous`, an earlier text of the same process. For tests of what a host exposes."""
+    new, old = (t.encode("utf-8", "surrogatepass") if isinstance(t, str) else t for t in (text, previous))
+    error = new_error()
+    check(lib.seawall_metrics_validate(format, new, len(new), old, len(old), ctypes.byref(error)), error)
 
 
 def _text(value: str) -> _ffi.seawall_text:

@@ -8,14 +8,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seawall
-from seawall import _ffi
-from seawall.metrics import Format, MetricsRegistry
+from seawall import SeawallError, _ffi
+from seawall.metrics import Format, MetricsRegistry, validate_text
 
 from . import vectors
 
 
 def line(text: str, head: str) -> str:
     return next(found for found in text.split("\n") if found.startswith(head))
+
+
+class Validate(unittest.TestCase):
+    """The corpus of texts is run through it in tests/conformance."""
+
+    def test_what_a_registry_renders_is_right(self):
+        r = MetricsRegistry()
+        r.counter("a_total", "A.", ["l"]).labels('quote " \\ \n \u20ac').add()
+        r.histogram("h_seconds", "H.").labels().observe(0.2)
+        for format in (Format.PROMETHEUS, Format.OPENMETRICS):
+            validate_text(r.render(format), format)
+
+    def test_a_fault_is_raised_with_line_and_culprit(self):
+        with self.assertRaisesRegex(SeawallError, '^line 2: "a" is there twice with the same labels$'):
+            validate_text('a{x="1"} 1\na{x="1"} 2\n')
+        with self.assertRaisesRegex(SeawallError, "^line 1: is no UTF-8"):
+            validate_text(b'a{x="\xff"} 1\n')
+        with self.assertRaisesRegex(SeawallError, "only the two texts"):
+            validate_text("{}", Format.JSON)
+
+    def test_totals_are_compared_with_an_earlier_text(self):
+        head = "# TYPE a_total counter\n"
+        validate_text(head + "a_total 2\n", previous=head + "a_total 1\n")
+        with self.assertRaisesRegex(SeawallError, '^line 2: "a_total" fell from 3 to 2$'):
+            validate_text(head + "a_total 2\n", previous=head + "a_total 3\n")
 
 
 class Vectors(unittest.TestCase):

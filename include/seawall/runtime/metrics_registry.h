@@ -32,6 +32,7 @@
 #include "seawall/gauge.h"
 #include "seawall/histogram.h"
 #include "seawall/result.h"
+#include "seawall/runtime/exposition.h"
 
 namespace seawall {
 
@@ -43,16 +44,6 @@ class FamilyOf;
 
 enum class MetricType : std::int32_t { kCounter = 0, kGauge = 1, kHistogram = 2 };
 std::string_view to_string(MetricType type) noexcept;  // "counter", "gauge", "histogram"
-
-enum class Exposition : std::int32_t {
-  kPrometheus = 0,   // text 0.0.4
-  kOpenMetrics = 1,  // text 1.0.0
-  kJson = 2,
-};
-std::string_view content_type(Exposition format) noexcept;
-// What a scraper that sent this Accept header should get: OpenMetrics or JSON when it names them before (with a higher
-// q than, or the same and left of) plain text, else Prometheus text. An empty header means anything.
-Exposition negotiate(std::string_view accept) noexcept;
 
 // Label names or values: a borrowed list of texts. Used as an argument only, while the list it was made from lives.
 class TextList {

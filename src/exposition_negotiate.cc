@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/exposition.h"
 
 namespace seawall {
 namespace {

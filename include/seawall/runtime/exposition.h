@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Exposition: the texts in which metrics leave a process, which of them a scraper wants, and whether a text is right.
+//
+// validate_exposition() is for a host's tests and for texts of others: it reads a whole text by the rules of its format
+// (Prometheus text 0.0.4, OpenMetrics 1.0.0) and says what is wrong first, by line and culprit. Syntax is as strict as
+// promtool's. Beyond it: one group and one head for each family, no two families with a sample name in common, no
+// series twice (an empty label is an absent one, le="1" is le="1.0"), counters not negative, buckets in order and not
+// falling, a +Inf bucket that equals the count, exemplars only where they may be. What is merely bad style (a counter
+// without _total in the older format, no HELP) passes. Known flaw: it stops at the first fault.
+//
+// All functions are safe from any thread, take no lock, and know no locale.
+//
+//   auto checked = seawall::validate_exposition(seawall::Exposition::kPrometheus, body, body_of_the_scrape_before);
+//   if (!checked) report(checked.error().message.view());  // line 12: "http_requests_total" fell from 7 to 5
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "seawall/result.h"
+
+namespace seawall {
+
+enum class Exposition : std::int32_t {
+  kPrometheus = 0,   // text 0.0.4
+  kOpenMetrics = 1,  // text 1.0.0
+  kJson = 2,
+};
+
+std::string_view content_type(Exposition format) noexcept;
+
+// What a scraper that sent this Accept header should get: OpenMetrics or JSON when it names them before (with a higher
+// q than, or the same and left of) plain text, else Prometheus text. An empty header means anything.
+Exposition negotiate(std::string_view accept) noexcept;
+
+// What validate_exposition() read.
+struct ExpositionSize {
+  std::size_t families = 0;
+  std::size_t samples = 0;
+};
+
+// `previous` is an earlier text of the same process, in the same format: no counter, bucket, count or sum may have
+// fallen since. A series may be new or gone. Error: kInvalidArgument, with "line N: " and the culprit in the message.
+Result<ExpositionSize> validate_exposition(Exposition format, std::string_view text, std::string_view previous = {});
+
+}  // namespace seawall
