@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Short names for what CMake presets and scripts do; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help build test bench demo lint format sanitize install clean
+.PHONY: help build test bench demo fuzz lint format sanitize install clean
 
 PREFIX ?= /usr/local
 JOBS ?= 2
+FUZZ_SECONDS ?= 60
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +40,11 @@ sanitize: ## the tests under AddressSanitizer with UBSan, then under ThreadSanit
 	cmake --preset tsan
 	cmake --build --preset tsan
 	ctest --preset tsan --output-on-failure -j$(JOBS)
+
+fuzz: ## the fuzzers, each for FUZZ_SECONDS (60); tests run them for moments
+	.ci/install-deps test
+	cmake --preset release -DFUZZ_SECONDS=$(FUZZ_SECONDS)
+	cmake --build --preset release --target fuzz
 
 lint: ## clang-format, the source rules of tests/lint, clang-tidy
 	.ci/install-deps test
