@@ -6,25 +6,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "json_text.h"
 #include "service_registry_impl.h"
 
 namespace seawall {
 namespace {
-
-void append_json_text(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 void append_metadata(std::string& out, const Metadata& metadata) {
   out += '{';

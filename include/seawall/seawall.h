@@ -6,3 +6,6 @@
 #include "seawall/core.h"
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/span_events.h"
+#include "seawall/runtime/span_exporter.h"
+#include "seawall/runtime/tracer.h"
