@@ -9,6 +9,7 @@
 #include "seawall/counter.h"
 #include "seawall/decision.h"
 #include "seawall/execution.h"
+#include "seawall/fast_clock.h"
 #include "seawall/gauge.h"
 #include "seawall/histogram.h"
 #include "seawall/keyed_rate_limiter.h"
