@@ -7,7 +7,7 @@
 // does not know are not passed on; sampled and random are. For the vendors' data beside it see trace/trace_state.h, for
 // the name of a request in logs trace/correlation_id.h.
 //
-// Plain data of 25 bytes, immutable but for assignment; nothing here allocates or locks.
+// Plain data of 26 bytes, immutable but for assignment; nothing here allocates or locks.
 // Known flaw: the sampled flag of an untrusted caller is believed; with_sampled() overrides it.
 //
 //   auto& ids = seawall::IdGenerator::this_thread();
@@ -35,28 +35,37 @@ class TraceContext {
 
   // Error: kInvalidArgument, saying which rule is broken.
   static constexpr Result<TraceContext> parse(std::string_view traceparent) {
-    algorithm::Traceparent fields;
-    const auto fault = algorithm::parse_traceparent(traceparent, fields);
-    if (fault != algorithm::TraceparentFault::kNone) return Error{Code::kInvalidArgument, describe(fault)};
-    return TraceContext(fields);
+    TraceContext context;
+    const TraceFault fault = context.assign(traceparent);
+    if (fault != TraceFault::kNone) return Error{Code::kInvalidArgument, describe(fault)};
+    return context;
   }
 
   // From ids of another source. Unknown flags are dropped. Error: kInvalidArgument when an id is all zero.
-  static constexpr Result<TraceContext> make(const TraceId& trace_id, const SpanId& span_id, std::uint8_t flags) {
-    if (algorithm::all_zero(trace_id) || algorithm::all_zero(span_id)) {
-      return Error{Code::kInvalidArgument, describe(algorithm::TraceparentFault::kZeroId)};
+  static constexpr Result<TraceContext> make(const TraceId& trace_id, const SpanId& span_id, std::uint8_t flags,
+                                             std::uint8_t hints = 0) {
+    const bool no_trace_id = algorithm::all_zero(trace_id);
+    if (no_trace_id || algorithm::all_zero(span_id)) {
+      const TraceFault fault = no_trace_id ? TraceFault::kParentZeroTraceId : TraceFault::kParentZeroSpanId;
+      return Error{Code::kInvalidArgument, describe(fault)};
     }
-    return TraceContext({trace_id, span_id, static_cast<std::uint8_t>(flags & kTraceFlagsKnown)});
+    return TraceContext(trace_id, span_id, flags, hints);
   }
 
   // A new trace. Leave kTraceRandom out for peers that drop a traceparent with flags they do not know (OpenTelemetry Go
   // before 1.42).
   static TraceContext root(IdGenerator& ids, std::uint8_t flags = kTraceSampled | kTraceRandom) noexcept {
-    return TraceContext({ids.trace_id(), ids.span_id(), static_cast<std::uint8_t>(flags & kTraceFlagsKnown)});
+    const TraceId trace_id = ids.trace_id();
+    return TraceContext(trace_id, ids.span_id(), flags, 0);
+  }
+  // The trace that `trace_id` names, with a span id of its own: for an id that comes from elsewhere, as from
+  // CorrelationId::trace_id(). kTraceRandom only if its last 7 bytes are random. An all-zero id starts a new trace.
+  static TraceContext root_of(const TraceId& trace_id, std::uint8_t flags, IdGenerator& ids) noexcept {
+    return algorithm::all_zero(trace_id) ? root(ids, flags) : TraceContext(trace_id, ids.span_id(), flags, 0);
   }
   // The same trace and flags with a new span id: one for each call that goes out.
   TraceContext child(IdGenerator& ids) const noexcept {
-    return TraceContext({fields_.trace_id, ids.span_id(), fields_.flags});
+    return TraceContext(fields_.trace_id, ids.span_id(), fields_.flags, fields_.hints);
   }
 
   constexpr const TraceId& trace_id() const noexcept { return fields_.trace_id; }
@@ -65,11 +74,23 @@ class TraceContext {
   constexpr bool sampled() const noexcept { return (fields_.flags & kTraceSampled) != 0; }
   constexpr bool random() const noexcept { return (fields_.flags & kTraceRandom) != 0; }
 
-  // To be used together with child(): the flag of a span that was already sent must not change.
+  // What B3 knows beside the flags; 0 for what came as a traceparent. Kept by child(), never sent in a traceparent.
+  constexpr std::uint8_t hints() const noexcept { return fields_.hints; }
+  constexpr bool deferred() const noexcept { return (fields_.hints & kTraceDeferred) != 0; }
+  constexpr bool debug() const noexcept { return (fields_.hints & kTraceDebug) != 0; }
+  constexpr bool short_id() const noexcept { return (fields_.hints & kTraceShortId) != 0; }
+
+  // A decision: deferred() no longer, and debug() only if it was and `sampled`. To be used together with child(): the
+  // flag of a span that was already sent must not change.
   constexpr TraceContext with_sampled(bool sampled) const noexcept {
-    algorithm::Traceparent fields = fields_;
-    fields.flags = static_cast<std::uint8_t>((fields.flags & kTraceRandom) | (sampled ? kTraceSampled : 0));
-    return TraceContext(fields);
+    const int flags = (fields_.flags & kTraceRandom) | (sampled ? kTraceSampled : 0);
+    const int hints = fields_.hints & (kTraceShortId | (sampled ? kTraceDebug : 0));
+    return TraceContext(fields_.trace_id, fields_.span_id, flags, hints);
+  }
+  // No decision: not sampled, and whoever comes next may decide.
+  constexpr TraceContext with_deferred() const noexcept {
+    const int hints = (fields_.hints & kTraceShortId) | kTraceDeferred;
+    return TraceContext(fields_.trace_id, fields_.span_id, fields_.flags & kTraceRandom, hints);
   }
 
   // The header value of version 00, and the hex texts of the two ids. Each returns a view of `out`.
@@ -89,7 +110,17 @@ class TraceContext {
   friend constexpr bool operator==(const TraceContext&, const TraceContext&) = default;
 
  private:
+  constexpr TraceContext() = default;
   constexpr explicit TraceContext(const algorithm::Traceparent& fields) noexcept : fields_(fields) {}
+  // Keeps what it knows of flags and hints.
+  constexpr TraceContext(const TraceId& trace_id, const SpanId& span_id, int flags, int hints) noexcept
+      : fields_{trace_id, span_id, static_cast<std::uint8_t>(flags & kTraceFlagsKnown),
+                static_cast<std::uint8_t>(hints & kTraceHintsKnown)} {}
+
+  // Not valid after a fault.
+  constexpr TraceFault assign(std::string_view traceparent) noexcept {
+    return algorithm::parse_traceparent(traceparent, fields_);
+  }
 
   algorithm::Traceparent fields_;
 };

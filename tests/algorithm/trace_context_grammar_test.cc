@@ -14,26 +14,29 @@ namespace {
 
 using seawall::CorrelationId;
 using seawall::TraceContext;
+using seawall::TraceFault;
 using seawall::TraceState;
 using seawall::algorithm::Traceparent;
-using seawall::algorithm::TraceparentFault;
 
 constexpr std::string_view kExample = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-constexpr TraceparentFault fault(std::string_view text) {
+constexpr TraceFault fault(std::string_view text) {
   Traceparent fields;
   return parse_traceparent(text, fields);
 }
 
-static_assert(fault(kExample) == TraceparentFault::kNone);
-static_assert(fault("") == TraceparentFault::kAbsent);
-static_assert(fault(kExample.substr(1)) == TraceparentFault::kLength);
-static_assert(fault("0A-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceparentFault::kVersion);
-static_assert(fault("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceparentFault::kVersion);
-static_assert(fault("00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceparentFault::kSeparator);
-static_assert(fault("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01") == TraceparentFault::kHex);
-static_assert(fault("00-00000000000000000000000000000000-b7ad6b7169203331-01") == TraceparentFault::kZeroId);
-static_assert(fault("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01") == TraceparentFault::kZeroId);
+static_assert(fault(kExample) == TraceFault::kNone);
+static_assert(fault("") == TraceFault::kParentAbsent);
+static_assert(fault(kExample.substr(1)) == TraceFault::kParentLength);
+static_assert(fault("0A-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceFault::kParentVersion);
+static_assert(fault("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceFault::kParentVersion);
+static_assert(fault("00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == TraceFault::kParentSeparator);
+static_assert(fault("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01") == TraceFault::kParentUpperCase);
+static_assert(fault("00-00000000000000000000000000000000-b7ad6b7169203331-01") == TraceFault::kParentZeroTraceId);
+static_assert(fault("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01") == TraceFault::kParentZeroSpanId);
+static_assert(fault("00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333g-01") == TraceFault::kParentHex);
+static_assert(fault("00-0Af7651916cd43dd8448eb211c80319c-b7ad6b716920333g-01") == TraceFault::kParentHex);
+static_assert(fault("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0F") == TraceFault::kParentUpperCase);
 
 constexpr bool round_trip(std::string_view text) {
   std::array<char, 55> out{};
@@ -59,7 +62,7 @@ TEST_CASE("each byte is a hex digit or not, as the table of the specification sa
     std::string text(kExample);
     text[10] = static_cast<char>(c);
     CAPTURE(c);
-    CHECK((fault(text) == TraceparentFault::kNone) == digit);
+    CHECK((fault(text) == TraceFault::kNone) == digit);
   }
 }
 
@@ -79,11 +82,15 @@ TEST_CASE("each byte is allowed in keys, values and correlation ids exactly wher
   }
 }
 
-TEST_CASE("every fault has a text of its own") {
+TEST_CASE("every fault has a text and a name of its own") {
   std::set<std::string_view> texts;
-  for (int i = 0; i <= static_cast<int>(TraceparentFault::kZeroId); ++i) {
-    texts.insert(describe(static_cast<TraceparentFault>(i)));
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < seawall::kTraceFaultCount; ++i) {
+    texts.insert(describe(static_cast<TraceFault>(i)));
+    names.insert(name_of(static_cast<TraceFault>(i)));
   }
-  CHECK(texts.size() == static_cast<std::size_t>(TraceparentFault::kZeroId) + 1);
-  CHECK(texts.count("unknown") == 0);
+  CHECK(texts.size() == seawall::kTraceFaultCount);
+  CHECK(names.size() == seawall::kTraceFaultCount);
+  CHECK(texts.count("unknown") + texts.count("") == 0);
+  CHECK(name_of(static_cast<TraceFault>(255)) == "unknown");
 }

@@ -44,7 +44,7 @@ constexpr std::string_view kTraceparent = "00-0af7651916cd43dd8448eb211c80319c-b
 
 // What the promises of the headers rest on: no destructors, no pointers into themselves.
 static_assert(std::is_trivially_destructible_v<IdGenerator> && !std::is_copy_constructible_v<IdGenerator>);
-static_assert(std::is_trivially_copyable_v<TraceContext> && sizeof(TraceContext) == 25);
+static_assert(std::is_trivially_copyable_v<TraceContext> && sizeof(TraceContext) == 26);
 static_assert(std::is_trivially_copyable_v<TraceState> && std::is_trivially_copyable_v<CorrelationId>);
 static_assert(sizeof(CorrelationId) == 129);
 

@@ -9,17 +9,23 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "seawall/algorithm/trace_fault.h"
 #include "seawall/detail/ows.h"
 
 namespace seawall {
 
+// A member that breaks the grammar and is passed through has its whole text as key and a value without data.
 struct TraceStateMember {
   std::string_view key;
   std::string_view value;
+
+  constexpr bool foreign() const noexcept { return value.data() == nullptr; }
+  constexpr std::size_t text_size() const noexcept { return key.size() + (foreign() ? 0 : 1 + value.size()); }
 };
 
 namespace algorithm {
@@ -58,20 +64,61 @@ constexpr bool is_trace_state_value(std::string_view value) noexcept {
          all_of_class(value, kValueChar);
 }
 
-// Takes the text up to the next comma off `list`, without the white space around it; may be empty.
-constexpr std::string_view take_member(std::string_view& list) noexcept {
-  const std::size_t comma = list.find(',');
-  const std::string_view member = list.substr(0, comma);
-  list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-  return detail::trim_ows(member);
+// One member of a list, as next_trace_state_member found it.
+struct TraceStateScan {
+  TraceStateMember member;
+  TraceFault fault = TraceFault::kNone;
+  std::string_view text;       // of the member, without the white space around it; empty at the end of the list
+  std::uint32_t hash = 0;      // of the key
+  const char* rest = nullptr;  // where the next one starts
+};
+
+// The value that starts at `at`: up to the comma or the end, without the white space behind it.
+constexpr void scan_trace_state_value(const char* at, const char* end, TraceStateScan& out) noexcept {
+  const char* stop = at;
+  while (stop != end && (kTraceStateChars[static_cast<std::uint8_t>(*stop)] & kValueChar) != 0) ++stop;
+  const char* last = stop;
+  while (last != at && last[-1] == ' ') --last;
+  while (stop != end && detail::is_ows(*stop)) ++stop;
+  const auto size = static_cast<std::size_t>(last - at);
+  out.rest = stop;
+  out.member.value = {at, size};
+  if ((stop != end && *stop != ',') || size == 0 || size > kTraceStateMaxValue) out.fault = TraceFault::kStateValue;
 }
 
-// False when `text`, not empty, is no member.
-constexpr bool parse_trace_state_member(std::string_view text, TraceStateMember& out) noexcept {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos) return false;
-  out = {text.substr(0, equals), text.substr(equals + 1)};
-  return is_trace_state_key(out.key) && is_trace_state_value(out.value);
+// Looks at each byte once, but for those of a member with a fault, whose end is then sought.
+constexpr TraceStateScan next_trace_state_member(const char* at, const char* end) noexcept {
+  TraceStateScan out;
+  while (at != end && (*at == ',' || detail::is_ows(*at))) ++at;
+  const char* const start = at;
+  std::uint32_t hash = 0;
+  for (; at != end && (kTraceStateChars[static_cast<std::uint8_t>(*at)] & kKeyChar) != 0; ++at) {
+    hash = std::rotl(hash, 5) ^ static_cast<std::uint8_t>(*at);
+  }
+  out.rest = at;
+  if (start == end) return out;
+  const auto key_size = static_cast<std::size_t>(at - start);
+  out.member.key = {start, key_size};
+  out.hash = hash * 0x9e3779b1u;
+  const bool first = (kTraceStateChars[static_cast<std::uint8_t>(*start)] & kKeyFirstChar) != 0;
+  if (at == end || *at != '=' || !first || key_size > kTraceStateMaxKey) {
+    out.fault = TraceFault::kStateKey;
+  } else {
+    scan_trace_state_value(at + 1, end, out);
+  }
+  if (out.fault != TraceFault::kNone) {
+    while (out.rest != end && *out.rest != ',') ++out.rest;
+  }
+  out.text = detail::trim_ows({start, static_cast<std::size_t>(out.rest - start)});
+  return out;
+}
+
+// Whether a member that breaks the grammar may be sent on as it came.
+constexpr bool is_printable(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7e) return false;
+  }
+  return true;
 }
 
 }  // namespace algorithm
