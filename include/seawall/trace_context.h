@@ -36,9 +36,17 @@ class TraceContext {
   // Error: kInvalidArgument, saying which rule is broken.
   static constexpr Result<TraceContext> parse(std::string_view traceparent) {
     TraceContext context;
-    const TraceFault fault = context.assign(traceparent);
+    const TraceFault fault = algorithm::parse_traceparent(traceparent, context.fields_);
     if (fault != TraceFault::kNone) return Error{Code::kInvalidArgument, describe(fault)};
     return context;
+  }
+
+  // The same in place: unchanged unless the answer is kNone.
+  constexpr TraceFault assign(std::string_view traceparent) noexcept {
+    algorithm::Traceparent fields;
+    const TraceFault fault = algorithm::parse_traceparent(traceparent, fields);
+    if (fault == TraceFault::kNone) fields_ = fields;
+    return fault;
   }
 
   // From ids of another source. Unknown flags are dropped. Error: kInvalidArgument when an id is all zero.
@@ -111,16 +119,10 @@ class TraceContext {
 
  private:
   constexpr TraceContext() = default;
-  constexpr explicit TraceContext(const algorithm::Traceparent& fields) noexcept : fields_(fields) {}
   // Keeps what it knows of flags and hints.
   constexpr TraceContext(const TraceId& trace_id, const SpanId& span_id, int flags, int hints) noexcept
       : fields_{trace_id, span_id, static_cast<std::uint8_t>(flags & kTraceFlagsKnown),
                 static_cast<std::uint8_t>(hints & kTraceHintsKnown)} {}
-
-  // Not valid after a fault.
-  constexpr TraceFault assign(std::string_view traceparent) noexcept {
-    return algorithm::parse_traceparent(traceparent, fields_);
-  }
 
   algorithm::Traceparent fields_;
 };
@@ -131,16 +133,21 @@ struct Extracted {
   TraceContext context;
   TraceState state;  // views into the header's text
   bool continued = false;
+  bool decided = false;  // the caller said whether the trace is sampled; else a sampler here may
+  bool from_b3 = false;
+  TraceFault fault = TraceFault::kParentAbsent;  // kNone, or why the caller's trace is not continued
+  TraceFault state_fault = TraceFault::kNone;    // the first rule that the tracestate broke
 };
 
 // Each argument holds the values of all header fields of that name, in order.
 inline Extracted extract(std::span<const std::string_view> traceparent, std::span<const std::string_view> tracestate,
                          IdGenerator& ids) noexcept {
-  if (traceparent.size() != 1) return {TraceContext::root(ids), {}, false};
-  const auto parsed = TraceContext::parse(traceparent.front());
-  if (!parsed) return {TraceContext::root(ids), {}, false};
-  const auto state = TraceState::parse(tracestate);
-  return {parsed.value(), state ? state.value() : TraceState(), true};
+  Extracted out{TraceContext::root(ids), {}};
+  if (!traceparent.empty()) out.fault = TraceFault::kParentRepeated;
+  if (traceparent.size() == 1) out.fault = out.context.assign(traceparent.front());
+  out.continued = out.decided = out.fault == TraceFault::kNone;
+  if (out.continued) out.state_fault = out.state.assign(tracestate);
+  return out;
 }
 
 inline Extracted extract(std::string_view traceparent, std::string_view tracestate, IdGenerator& ids) noexcept {

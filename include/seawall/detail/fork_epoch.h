@@ -7,7 +7,8 @@
 // number from a counter that the child inherited, so no number comes back in a line of descent. Where the kernel
 // cannot wipe pages the process id serves (a system call each time). vfork() shares its memory and needs nothing.
 //
-// State seeded in one process remembers the epoch and seeds itself anew when it sees another one.
+// State seeded in one process remembers the epoch and seeds itself anew when it sees another one. advance_fork_epoch()
+// makes all of this process do so, for a copy that no fork made: a virtual machine that was restored.
 #pragma once
 
 #include <sys/mman.h>
@@ -46,11 +47,26 @@ inline std::atomic<std::uint64_t>* map_fork_page() noexcept {
 }
 
 inline std::uint64_t next_fork_epoch(std::atomic<std::uint64_t>& word) noexcept {
-  if (&word == &fork_epoch_state.no_page) return (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(getpid());
+  if (&word == &fork_epoch_state.no_page) {
+    // Relaxed: the number is all there is.
+    const std::uint64_t advanced = fork_epoch_state.count.load(std::memory_order_relaxed);
+    return (std::uint64_t{1} << 63) | advanced << 32 | static_cast<std::uint32_t>(getpid());
+  }
   // Relaxed, both: only the numbers themselves matter, and they differ whatever the order.
   const std::uint64_t next = fork_epoch_state.count.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t seen = 0;
   return word.compare_exchange_strong(seen, next, std::memory_order_relaxed) ? next : seen;
+}
+
+// The epoch of each later call in this process differs from all before. Any thread; not from signal handlers.
+inline void advance_fork_epoch() noexcept {
+  auto& state = fork_epoch_state;
+  // Acquire: pairs with the release in map_fork_page.
+  auto* word = state.page.load(std::memory_order_acquire);
+  if (word == nullptr) word = map_fork_page();
+  // Relaxed, all: only the numbers themselves matter, and they differ whatever the order.
+  const std::uint64_t next = state.count.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (word != &state.no_page) word->store(next, std::memory_order_relaxed);
 }
 
 // Never 0. Any thread; not from signal handlers of a process that never called it before.

@@ -15,4 +15,12 @@ constexpr std::string_view trim_ows(std::string_view text) noexcept {
   return text;
 }
 
+// Takes the text up to `separator` off `list`, without the white space around it; may be empty.
+constexpr std::string_view take_part(std::string_view& list, char separator) noexcept {
+  const std::size_t at = list.find(separator);
+  const std::string_view part = list.substr(0, at);
+  list.remove_prefix(at == std::string_view::npos ? list.size() : at + 1);
+  return trim_ows(part);
+}
+
 }  // namespace seawall::detail

@@ -9,7 +9,7 @@
 //
 // Threads: one generator belongs to one thread at a time. this_thread() is the calling thread's own, and what you
 // usually want; a `static` one shared by threads is a data race. Not for signal handlers, nor for shared memory.
-// Known flaw: a virtual machine restored twice from one snapshot repeats ids until its threads or processes restart.
+// Known flaw: a virtual machine restored twice from one snapshot repeats ids until the program calls reseed_all().
 //
 //   seawall::IdGenerator& ids = seawall::IdGenerator::this_thread();
 //   seawall::TraceContext root = seawall::TraceContext::root(ids);
@@ -45,6 +45,11 @@ class IdGenerator {
     static thread_local constinit IdGenerator generator;
     return generator;
   }
+
+  // All generators of this process seed themselves anew before their next id, but for those of a given seed. For hosts
+  // that learn of a restored snapshot (VMGENID, a hook of the hypervisor); the kernel must have new entropy by then,
+  // as Linux has since 5.18. Any thread.
+  static void reseed_all() noexcept { detail::advance_fork_epoch(); }
 
   TraceId trace_id() noexcept {
     std::array<std::uint64_t, 2> words{};
