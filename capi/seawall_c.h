@@ -453,9 +453,9 @@ SEAWALL_API int32_t seawall_metrics_render(const seawall_metrics* metrics, int32
 SEAWALL_API const char* seawall_metrics_content_type(int32_t format) SEAWALL_NOEXCEPT;
 /* The SEAWALL_FORMAT_* for an HTTP Accept header; never an error. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_negotiate(const char* accept, size_t accept_size) SEAWALL_NOEXCEPT;
-/* Is `text` right by the rules of its format (PROMETHEUS or OPENMETRICS)? `previous`, unless empty, is an earlier text of
- * the same process and format: no total may have fallen since. Errors: INVALID_ARGUMENT, whose message says
- * "line N: " and quotes the culprit; NO_MEMORY. Threads: any. Does not block; takes time and memory by the text. */
+/* Is `text` right by the rules of its format (PROMETHEUS or OPENMETRICS)? `previous`, unless empty, is an earlier text
+ * of the same process and format: no total may have fallen since. Errors: INVALID_ARGUMENT, whose message says "line N:
+ * " and quotes the culprit; NO_MEMORY. Threads: any. Does not block; takes time and memory by the text. */
 SEAWALL_API int32_t seawall_metrics_validate(int32_t format, const char* text, size_t text_size, const char* previous,
                                              size_t previous_size, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Series now, overflow series not counted, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
@@ -711,6 +711,135 @@ SEAWALL_API int32_t seawall_service_pick(const seawall_service* service, const u
  * Lock-free. Errors: INVALID_ARGUMENT (outcome). */
 SEAWALL_API int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome,
                                          int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* ---- spans ----------------------------------------------------------------------------------------------------- */
+
+/* What a process did for a request, when, and how it went. A tracer keeps the latest spans and, apart from them, those
+ * of traces worth keeping: with an error, with a slow entry span, or marked by seawall_span_keep. It also makes request
+ * bodies of the spans of sampled and kept traces, for an OpenTelemetry collector or a file; sending is the host's.
+ *
+ * A span lives in the caller's memory (1.3 KiB, on the stack if you like) from a start function to seawall_span_end; it
+ * is only valid at the address where it was started, and its tracer must outlive it. Threads: functions on a span
+ * exclusive, all others any unless they say otherwise. None blocks; none on a span allocates. */
+typedef struct seawall_tracer seawall_tracer;
+typedef struct seawall_span {
+  uint64_t opaque[160];
+} seawall_span;
+
+enum {
+  SEAWALL_SPAN_INTERNAL = 1,
+  SEAWALL_SPAN_SERVER = 2,
+  SEAWALL_SPAN_CLIENT = 3,
+  SEAWALL_SPAN_PRODUCER = 4,
+  SEAWALL_SPAN_CONSUMER = 5
+};
+enum { SEAWALL_SPAN_UNSET = 0, SEAWALL_SPAN_OK = 1, SEAWALL_SPAN_ERROR = 2 };
+enum {
+  SEAWALL_ATTRIBUTE_BOOL = 0,
+  SEAWALL_ATTRIBUTE_INT = 1,
+  SEAWALL_ATTRIBUTE_DOUBLE = 2,
+  SEAWALL_ATTRIBUTE_TEXT = 3
+};
+/* OTLP/HTTP JSON, to be sent with POST /v1/traces as application/json; or one JSON object a line. */
+enum { SEAWALL_SPANS_OTLP_JSON = 0, SEAWALL_SPANS_JSON_LINES = 1 };
+
+/* 0 means the default in brackets. Also the keys for seawall_tracer_new_from_json, where service is a string. */
+typedef struct seawall_tracer_options {
+  uint32_t struct_size;
+  int32_t recent_spans;     /* [2048], of 1 KiB each; rounded up to a power of two */
+  int32_t kept_spans;       /* [1024], the same */
+  int32_t keeps_per_second; /* [20] traces; five times as many at once */
+  int64_t slow_ns;          /* [1 s] an entry span this long is worth keeping */
+  int32_t format;           /* SEAWALL_SPANS_*, of what seawall_tracer_take gives */
+  int32_t max_batch;        /* [256] spans in one body */
+  seawall_text service;     /* needed: 1 to 63 bytes of UTF-8 */
+} seawall_tracer_options;
+
+/* One attribute; `type` says which of the values counts. A key has 1 to 64 bytes, a text is cut to 256. */
+typedef struct seawall_attribute {
+  seawall_text key;
+  int32_t type; /* SEAWALL_ATTRIBUTE_* */
+  int32_t reserved;
+  int64_t number; /* BOOL and INT */
+  double real;    /* DOUBLE */
+  seawall_text text;
+} seawall_attribute;
+
+typedef struct seawall_tracer_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t recorded;
+  uint64_t dropped; /* lost their slot to a writer a whole ring ahead */
+  uint64_t kept_traces;
+  uint64_t keeps_refused; /* by keeps_per_second */
+  uint64_t exported;
+  uint64_t export_dropped; /* given up after seawall_tracer_finish */
+  uint64_t export_lost;    /* overwritten before they were taken */
+  uint64_t export_retries;
+} seawall_tracer_stats;
+
+/* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_tracer_options_init(seawall_tracer_options* options) SEAWALL_NOEXCEPT;
+/* A new tracer in *out, owned by the caller, to be given to _free; NULL on failure. Errors: INVALID_ARGUMENT naming the
+ * option, NO_MEMORY. Threads: any. */
+SEAWALL_API int32_t seawall_tracer_new(const seawall_tracer_options* options, int64_t now_ns, seawall_tracer** out,
+                                       seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from JSON text such as {"service": "gateway", "slow_ns": 500000000}. */
+SEAWALL_API int32_t seawall_tracer_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                 seawall_tracer** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_tracer_free(seawall_tracer* tracer) SEAWALL_NOEXCEPT;
+
+/* Starts the entry span of a request: what seawall_trace_context_extract filled and answered goes in as `context` and
+ * `continued`. Continued, the span is a child of the context's; else the context is that of the span itself, a root.
+ * Errors: WRONG_HANDLE, INVALID_ARGUMENT (kind, name, context or span is wrong). */
+SEAWALL_API int32_t seawall_tracer_start(seawall_tracer* tracer, const char* name, size_t name_size, int32_t kind,
+                                         const seawall_trace_context* context, int32_t continued, int64_t now_ns,
+                                         seawall_span* span) SEAWALL_NOEXCEPT;
+/* Starts a span under another one, of the same tracer. `parent` may have ended. Errors: WRONG_HANDLE (parent was never
+ * started), INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_span_start_child(const seawall_span* parent, const char* name, size_t name_size,
+                                             int32_t kind, int64_t now_ns, seawall_span* span) SEAWALL_NOEXCEPT;
+/* The context under which calls are made from this span: format it as traceparent. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_span_context(const seawall_span* span, seawall_trace_context* out) SEAWALL_NOEXCEPT;
+/* Sets an attribute; one with this key gets the new value. What does not fit any more is left out and counted in the
+ * exported span. Errors: WRONG_HANDLE, INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_span_set(seawall_span* span, const seawall_attribute* attribute) SEAWALL_NOEXCEPT;
+/* OK is final, ERROR replaces UNSET, UNSET changes nothing. The text says what is wrong. */
+SEAWALL_API int32_t seawall_span_set_status(seawall_span* span, int32_t status, const char* text,
+                                            size_t text_size) SEAWALL_NOEXCEPT;
+/* Adds an event with all of its attributes, or counts it as dropped. */
+SEAWALL_API int32_t seawall_span_add_event(seawall_span* span, const char* name, size_t name_size, int64_t now_ns,
+                                           const seawall_attribute* attributes, size_t count) SEAWALL_NOEXCEPT;
+/* This trace is worth keeping. */
+SEAWALL_API int32_t seawall_span_keep(seawall_span* span) SEAWALL_NOEXCEPT;
+/* Records the span. It can then only be the parent of others, or the place where another is started. A second end
+ * changes nothing. A span that is given up without an end is not recorded; nothing leaks. */
+SEAWALL_API int32_t seawall_span_end(seawall_span* span, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* The spans of a trace that are still there, as JSON lines in order of start. unix_offset_ns: wall clock minus the
+ * clock of `now_ns`, at any instant. Errors: WRONG_HANDLE, INVALID_ARGUMENT (trace_id is NULL), NOT_FOUND,
+ * BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Reads both rings: for people, not for a request. */
+SEAWALL_API int32_t seawall_tracer_trace(seawall_tracer* tracer, const uint8_t* trace_id /* 16 bytes */,
+                                         int64_t unix_offset_ns, char* buffer, size_t capacity, size_t* needed,
+                                         seawall_error* error) SEAWALL_NOEXCEPT;
+/* The kept traces, the latest first, at most `limit`: the first span of each as a JSON line. As above, without
+ * NOT_FOUND. */
+SEAWALL_API int32_t seawall_tracer_kept(seawall_tracer* tracer, size_t limit, int64_t unix_offset_ns, char* buffer,
+                                        size_t capacity, size_t* needed, seawall_error* error) SEAWALL_NOEXCEPT;
+
+enum { SEAWALL_TAKE_NOTHING = 0, SEAWALL_TAKE_BODY = 1 };
+/* The next body to send: TAKE_BODY and a text that is borrowed until seawall_tracer_finish; TAKE_NOTHING when there are
+ * no spans to send, or it is not yet time to try again. unix_now_ns: the instant now_ns by the wall clock. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT (body is NULL), NO_MEMORY. Threads: exclusive with take and finish. */
+SEAWALL_API int32_t seawall_tracer_take(seawall_tracer* tracer, int64_t now_ns, int64_t unix_now_ns,
+                                        seawall_text* body) SEAWALL_NOEXCEPT;
+/* How sending it went: the HTTP status, 0 for no answer; 200 for a file that was written. 429, 502, 503, 504 and 0 are
+ * tried again, after a growing pause or retry_after_ns, five times in all. Threads: exclusive with take and finish. */
+SEAWALL_API int32_t seawall_tracer_finish(seawall_tracer* tracer, int32_t http_status, int64_t retry_after_ns,
+                                          int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Fills *stats, whose struct_size the caller has set. Threads: exclusive with take and finish. */
+SEAWALL_API int32_t seawall_tracer_get_stats(seawall_tracer* tracer, seawall_tracer_stats* stats) SEAWALL_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 
 #include "internal.h"
 #include "seawall/trace/correlation_id.h"
+#include "trace_struct.h"
 
 namespace seawall::capi {
 namespace {
@@ -13,27 +14,6 @@ static_assert(sizeof(seawall_trace_context) == 32);
 static_assert(SEAWALL_TRACEPARENT_SIZE == TraceContext::kTextSize);
 static_assert(SEAWALL_CORRELATION_ID_MAX_SIZE == CorrelationId::kMaxSize);
 static_assert(SEAWALL_TRACE_SAMPLED == int{kTraceSampled} && SEAWALL_TRACE_RANDOM == int{kTraceRandom});
-
-// SEAWALL_OK, or why the context cannot be read or filled. A larger struct_size is a newer caller's: we know its head.
-int32_t check(const seawall_trace_context* context) noexcept {
-  if (context == nullptr) return SEAWALL_E_WRONG_HANDLE;
-  return context->struct_size >= sizeof(seawall_trace_context) ? SEAWALL_OK : SEAWALL_E_INVALID_ARGUMENT;
-}
-
-Result<TraceContext> read(const seawall_trace_context& from) {
-  TraceId trace_id;
-  SpanId span_id;
-  std::copy(std::begin(from.trace_id), std::end(from.trace_id), trace_id.begin());
-  std::copy(std::begin(from.span_id), std::end(from.span_id), span_id.begin());
-  return TraceContext::make(trace_id, span_id, from.flags);
-}
-
-void write(const TraceContext& from, seawall_trace_context& to) noexcept {
-  std::copy(from.trace_id().begin(), from.trace_id().end(), to.trace_id);
-  std::copy(from.span_id().begin(), from.span_id().end(), to.span_id);
-  to.flags = from.flags();
-  std::fill(std::begin(to.reserved), std::end(to.reserved), std::uint8_t{0});
-}
 
 int32_t state_out(const TraceState& state, char* buffer, size_t capacity, size_t* needed) noexcept {
   const std::size_t size = state.text_size();

@@ -39,16 +39,19 @@ std::optional<std::string_view> SpanExporter::take_at(TimePoint now, std::int64_
   if (now < not_before_) return std::nullopt;
   if (batch_.empty()) collect();
   if (batch_.empty()) return std::nullopt;
-  if (body_.empty()) {
-    const Duration unix_offset(unix_now_ns - to_ns(now));
-    if (options_.format == SpanFormat::kOtlpJson) {
-      append_otlp_json(body_, batch_, tracer_.service(), unix_offset);
-    } else {
-      for (const SpanRecord& span : batch_) append_json_line(body_, span, tracer_.service(), unix_offset);
-    }
-  }
+  if (body_.empty()) body_ = render(Duration(unix_now_ns - to_ns(now)));
   taken_ = true;
   return body_;
+}
+
+std::string SpanExporter::render(Duration unix_offset) const {
+  std::string body;
+  if (options_.format == SpanFormat::kOtlpJson) {
+    append_otlp_json(body, batch_, tracer_.service(), unix_offset);
+  } else {
+    for (const SpanRecord& span : batch_) append_json_line(body, span, tracer_.service(), unix_offset);
+  }
+  return body;
 }
 
 void SpanExporter::finish_at(int status, TimePoint now, Duration retry_after) noexcept {
@@ -69,6 +72,7 @@ void SpanExporter::done(std::uint64_t& tally) noexcept {
 }
 
 void SpanExporter::collect() {
+  batch_.reserve(static_cast<std::size_t>(options_.max_batch));  // what can fail comes before a cursor moves
   collect_from(tracer_.store_->kept(), kept_,
                [this](const SpanRecord& record) { return !sampled(record) && remember(record); });
   collect_from(tracer_.store_->recent(), recent_, [](const SpanRecord& record) { return sampled(record); });

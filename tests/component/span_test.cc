@@ -83,7 +83,7 @@ TEST_CASE("a span has the ids, times and data it was given") {
   CHECK(seen == std::vector<std::string>{"limit", "name", "allowed"});
 }
 
-TEST_CASE("a fresh trace begins with its span; spans under it are its children") {
+TEST_CASE("a fresh trace begins with its span, spans under it are its children") {
   Tracer tracer = make_tracer();
   const Extracted incoming = fresh();
   Span root = tracer.start_at("root", SpanKind::kServer, incoming, at(0ms));
@@ -318,7 +318,7 @@ TEST_CASE("what another process measured joins its trace, also a kept one") {
   CHECK(spans[1].kept);
 }
 
-TEST_CASE("verdicts are events; a breaker's refusal and a retry are worth keeping") {
+TEST_CASE("verdicts are events, and a breaker's refusal and a retry are worth keeping") {
   Tracer tracer = make_tracer();
   const Extracted limited = fresh(), broken = fresh(), retried = fresh();
   {

@@ -5,12 +5,14 @@ from . import circuit_breaker
 from . import metrics
 from . import rate_limiter
 from . import registry
+from . import span
 from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .metrics import MetricsRegistry
 from .rate_limiter import Decision, KeyedRateLimiter, KeyedStats, SlidingWindow, TokenBucket
 from .registry import ServiceRegistry
+from .span import Span, Tracer
 from .trace import TraceContext, TraceState
 
 __all__ = [
@@ -23,13 +25,16 @@ __all__ = [
     "SeawallError",
     "ServiceRegistry",
     "SlidingWindow",
+    "Span",
     "TokenBucket",
     "TraceContext",
     "TraceState",
+    "Tracer",
     "circuit_breaker",
     "metrics",
     "rate_limiter",
     "registry",
+    "span",
     "trace",
     "version",
 ]

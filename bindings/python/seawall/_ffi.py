@@ -77,6 +77,22 @@ SEAWALL_ADMIN_DRAINING = 1
 SEAWALL_ADMIN_DISABLED = 2
 SEAWALL_HEALTH_PASSING = 0
 SEAWALL_HEALTH_FAILING = 1
+SEAWALL_SPAN_INTERNAL = 1
+SEAWALL_SPAN_SERVER = 2
+SEAWALL_SPAN_CLIENT = 3
+SEAWALL_SPAN_PRODUCER = 4
+SEAWALL_SPAN_CONSUMER = 5
+SEAWALL_SPAN_UNSET = 0
+SEAWALL_SPAN_OK = 1
+SEAWALL_SPAN_ERROR = 2
+SEAWALL_ATTRIBUTE_BOOL = 0
+SEAWALL_ATTRIBUTE_INT = 1
+SEAWALL_ATTRIBUTE_DOUBLE = 2
+SEAWALL_ATTRIBUTE_TEXT = 3
+SEAWALL_SPANS_OTLP_JSON = 0
+SEAWALL_SPANS_JSON_LINES = 1
+SEAWALL_TAKE_NOTHING = 0
+SEAWALL_TAKE_BODY = 1
 
 
 class seawall_error(ctypes.Structure):
@@ -294,6 +310,51 @@ class seawall_pick(ctypes.Structure):
     ]
 
 
+class seawall_span(ctypes.Structure):
+    _fields_ = [
+        ("opaque", ctypes.c_uint64 * 160),
+    ]
+
+
+class seawall_tracer_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("recent_spans", ctypes.c_int32),
+        ("kept_spans", ctypes.c_int32),
+        ("keeps_per_second", ctypes.c_int32),
+        ("slow_ns", ctypes.c_int64),
+        ("format", ctypes.c_int32),
+        ("max_batch", ctypes.c_int32),
+        ("service", seawall_text),
+    ]
+
+
+class seawall_attribute(ctypes.Structure):
+    _fields_ = [
+        ("key", seawall_text),
+        ("type", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("number", ctypes.c_int64),
+        ("real", ctypes.c_double),
+        ("text", seawall_text),
+    ]
+
+
+class seawall_tracer_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("recorded", ctypes.c_uint64),
+        ("dropped", ctypes.c_uint64),
+        ("kept_traces", ctypes.c_uint64),
+        ("keeps_refused", ctypes.c_uint64),
+        ("exported", ctypes.c_uint64),
+        ("export_dropped", ctypes.c_uint64),
+        ("export_lost", ctypes.c_uint64),
+        ("export_retries", ctypes.c_uint64),
+    ]
+
+
 # name: (result, arguments). Opaque handles are c_void_p.
 FUNCTIONS = {
     "seawall_version": (ctypes.c_char_p, []),
@@ -389,6 +450,23 @@ FUNCTIONS = {
     "seawall_service_free": (None, [ctypes.c_void_p]),
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_tracer_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options)]),
+    "seawall_tracer_new": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_tracer_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_tracer_free": (None, [ctypes.c_void_p]),
+    "seawall_tracer_start": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.POINTER(seawall_trace_context), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_span)]),
+    "seawall_span_start_child": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_span)]),
+    "seawall_span_context": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.POINTER(seawall_trace_context)]),
+    "seawall_span_set": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.POINTER(seawall_attribute)]),
+    "seawall_span_set_status": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_span_add_event": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_attribute), ctypes.c_size_t]),
+    "seawall_span_keep": (ctypes.c_int32, [ctypes.POINTER(seawall_span)]),
+    "seawall_span_end": (ctypes.c_int32, [ctypes.POINTER(seawall_span), ctypes.c_int64]),
+    "seawall_tracer_trace": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint8), ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_tracer_kept": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_tracer_take": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_text)]),
+    "seawall_tracer_finish": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
+    "seawall_tracer_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_tracer_stats)]),
 }
 
 

@@ -87,6 +87,7 @@ class SpanExporter {
   static constexpr std::size_t kRemembered = 1024;
 
   void collect();
+  std::string render(Duration unix_offset) const;
   template <class Ring, class Wanted>
   void collect_from(const Ring& ring, Cursor& cursor, const Wanted& wanted);
   bool remember(const SpanRecord& record) noexcept;

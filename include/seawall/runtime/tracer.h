@@ -60,6 +60,9 @@ class Span {
   void set_name(std::string_view name) noexcept { record_.set_name(name); }
   void set(std::string_view key, const AttributeValue& value) noexcept { record_.set(key, value); }
   void set_status(SpanStatus status, std::string_view text = {}) noexcept { record_.set_status(status, text); }
+  void add_event_at(std::string_view name, TimePoint now, std::span<const Attribute> attributes) noexcept {
+    record_.add_event(name, now, attributes);
+  }
   void add_event_at(std::string_view name, TimePoint now, std::initializer_list<Attribute> attributes = {}) noexcept {
     record_.add_event(name, now, {attributes.begin(), attributes.size()});
   }

@@ -20,6 +20,7 @@ INTEGERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ct
 # Options that have no default.
 QUOTA = {"permits": 10, "period_ns": 1_000_000_000}
 REQUIRED = {kind: QUOTA for kind in ("seawall_token_bucket", "seawall_sliding_window", "seawall_keyed_limiter")}
+REQUIRED["seawall_tracer"] = {"service": "test"}
 
 
 def call(name: str, arguments: list):
@@ -142,7 +143,8 @@ class Arguments(unittest.TestCase):
                 given = Longer(unknown=unknown)
                 getattr(LIBRARY, maker.removesuffix("_new") + "_options_init")(ctypes.byref(given.known))
                 for field, value in REQUIRED.get(maker.removesuffix("_new"), {}).items():
-                    setattr(given.known, field, value)
+                    text = isinstance(value, str)
+                    setattr(given.known, field, _ffi.seawall_text(value.encode(), len(value)) if text else value)
                 given.known.struct_size = size
                 handle = ctypes.c_void_p()
                 arguments = []

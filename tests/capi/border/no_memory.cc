@@ -219,6 +219,13 @@ int main() {
             return seawall_metrics_new_from_json("{\"max_series\": 500}", SEAWALL_TEXT, out, error);
           },
           seawall_metrics_free),
+      creation<seawall_tracer>(
+          "seawall_tracer_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_tracer_new_from_json("{\"service\": \"a-service-with-a-name-of-some-length\"}", SEAWALL_TEXT,
+                                                SEAWALL_NOW, out, error);
+          },
+          seawall_tracer_free),
       creation<seawall_metrics>("metrics with families", metrics_with_series, seawall_metrics_free),
       creation<seawall_registry>("registry with instances", registry_with_instances, seawall_registry_free),
       creation<seawall_registry>(
