@@ -38,6 +38,7 @@ struct Time {
       default:
         now += random.below(span / 8 + 1);
     }
+    now = std::min<std::int64_t>(now, 20 * Duration(365 * 24h).count());  // limiters live for 30 years
   }
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Limiters count time from their epoch, so that a state word holds 100 years whatever the machine's clock says.
+// Limiters count time from their epoch, so that a state word holds 30 years whatever the machine's clock says.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include "seawall/decision.h"
 #include "seawall/detail/saturating.h"
@@ -11,11 +12,15 @@
 
 namespace seawall::algorithm {
 
-// Where a limiter's time ends: later instants count as this one.
-inline constexpr Duration kHorizon = std::chrono::hours(24) * 36525;
+// Where a limiter's time ends: later instants count as this one. 30 years.
+inline constexpr Duration kHorizon = std::chrono::hours(24) * 10957;
 
 constexpr Duration since(TimePoint epoch, TimePoint now) noexcept {
-  return std::clamp(Duration(detail::saturating_sub(to_ns(now), to_ns(epoch))), Duration(0), kHorizon);
+  if (now <= epoch) [[unlikely]]
+    return Duration(0);
+  // Exact as unsigned, however far apart the two are.
+  const auto elapsed = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(to_ns(epoch));
+  return Duration(static_cast<std::int64_t>(std::min(elapsed, static_cast<std::uint64_t>(kHorizon.count()))));
 }
 
 // A decision that was taken as of the later instant `decided` (the epoch, or the latest instant seen), told to a caller
