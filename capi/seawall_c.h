@@ -463,8 +463,9 @@ SEAWALL_API int32_t seawall_metrics_series_count(const seawall_metrics* metrics,
 
 /* ---- trace context --------------------------------------------------------------------------------------------- */
 
-/* W3C Trace Context Level 2. There are no handles here: contexts are structs of the caller, tracestate is text. All
- * functions: threads any, do not block, allocate nothing. Ids come from a generator of the calling thread that is safe
+/* W3C Trace Context Level 2, W3C baggage and B3. Contexts are structs of the caller, tracestate and baggage are text;
+ * handles are only for rules that a whole server shares (propagator, sampler). All functions but those that make and
+ * free these: threads any, do not block, allocate nothing. Ids come from a generator of the calling thread that is safe
  * across fork; they are unique, not secret. NULL for a context answers SEAWALL_E_WRONG_HANDLE, NULL for a text that
  * must be there or a context that is not initialised SEAWALL_E_INVALID_ARGUMENT. */
 
@@ -474,6 +475,9 @@ SEAWALL_API int32_t seawall_metrics_series_count(const seawall_metrics* metrics,
 /* Bits of seawall_trace_context.flags, and for the `flags` of a new root. RANDOM says that the last 7 bytes of the
  * trace id are random; leave it out of new roots for peers that drop a traceparent with flags they do not know. */
 enum { SEAWALL_TRACE_SAMPLED = 1, SEAWALL_TRACE_RANDOM = 2, SEAWALL_TRACE_ROOT_FLAGS = 3 };
+/* Bits of seawall_trace_context.hints: what B3 says and traceparent has no bit for (no decision yet; keep in any case;
+ * the trace id came with 64 bits). */
+enum { SEAWALL_TRACE_DEFERRED = 1, SEAWALL_TRACE_DEBUG = 2, SEAWALL_TRACE_SHORT_ID = 4 };
 
 /* Where a request belongs. Set struct_size (or use SEAWALL_TRACE_CONTEXT_INIT) before the first call that fills it; a
  * filled one may be copied. A context that was not filled, so whose ids are all zero, is refused wherever one is read.
@@ -483,11 +487,12 @@ typedef struct seawall_trace_context {
   uint8_t trace_id[16];
   uint8_t span_id[8];
   uint8_t flags;
-  uint8_t reserved[3];
+  uint8_t hints;
+  uint8_t reserved[2];
 } seawall_trace_context;
-#define SEAWALL_TRACE_CONTEXT_INIT                              \
-  {                                                             \
-    (uint32_t)sizeof(seawall_trace_context), {0}, {0}, 0, { 0 } \
+#define SEAWALL_TRACE_CONTEXT_INIT                                 \
+  {                                                                \
+    (uint32_t)sizeof(seawall_trace_context), {0}, {0}, 0, 0, { 0 } \
   }
 
 /* Reads a traceparent; white space around it is allowed. Flags that the library does not know are dropped.
@@ -554,6 +559,217 @@ enum { SEAWALL_CORRELATION_GENERATED = 0, SEAWALL_CORRELATION_ACCEPTED = 1 };
  * Errors: SEAWALL_E_BUFFER_TOO_SMALL. */
 SEAWALL_API int32_t seawall_correlation_id_accept(const char* text, size_t size, char* buffer, size_t capacity,
                                                   size_t* needed) SEAWALL_NOEXCEPT;
+
+/* The trace id that such an id spells (32 hex digits or a UUID) in a new context of that trace, with RANDOM only if the
+ * UUID's version says so. `flags` as for a new root. SEAWALL_E_NOT_FOUND: it spells none, and *out is unchanged. Only
+ * for callers that are trusted to choose trace ids. */
+SEAWALL_API int32_t seawall_correlation_id_root(const char* text, size_t size, uint32_t flags,
+                                                seawall_trace_context* out) SEAWALL_NOEXCEPT;
+
+/* All id generators of this library in this process seed themselves anew before their next id. For hosts that learn
+ * that their virtual machine was restored from a snapshot; fork and clone need no such call. */
+SEAWALL_API void seawall_ids_reseed(void) SEAWALL_NOEXCEPT;
+
+/* ---- trace context: headers of a request, baggage, sampling */
+
+/* Why something that a caller sent was not taken over. */
+enum {
+  SEAWALL_FAULT_NONE = 0,
+  SEAWALL_FAULT_PARENT_ABSENT = 1,
+  SEAWALL_FAULT_PARENT_REPEATED = 2,
+  SEAWALL_FAULT_PARENT_LENGTH = 3,
+  SEAWALL_FAULT_PARENT_VERSION = 4,
+  SEAWALL_FAULT_PARENT_SEPARATOR = 5,
+  SEAWALL_FAULT_PARENT_UPPER_CASE = 6,
+  SEAWALL_FAULT_PARENT_HEX = 7,
+  SEAWALL_FAULT_PARENT_ZERO_TRACE_ID = 8,
+  SEAWALL_FAULT_PARENT_ZERO_SPAN_ID = 9,
+  SEAWALL_FAULT_STATE_KEY = 10,
+  SEAWALL_FAULT_STATE_VALUE = 11,
+  SEAWALL_FAULT_STATE_REPEATED_KEY = 12,
+  SEAWALL_FAULT_STATE_TOO_MANY_MEMBERS = 13,
+  SEAWALL_FAULT_STATE_WITHOUT_PARENT = 14,
+  SEAWALL_FAULT_BAGGAGE_KEY = 15,
+  SEAWALL_FAULT_BAGGAGE_VALUE = 16,
+  SEAWALL_FAULT_BAGGAGE_PROPERTY = 17,
+  SEAWALL_FAULT_BAGGAGE_TOO_MANY_MEMBERS = 18,
+  SEAWALL_FAULT_BAGGAGE_TOO_LONG = 19,
+  SEAWALL_FAULT_B3_REPEATED = 20,
+  SEAWALL_FAULT_B3_LENGTH = 21,
+  SEAWALL_FAULT_B3_HEX = 22,
+  SEAWALL_FAULT_B3_ZERO_ID = 23,
+  SEAWALL_FAULT_B3_SAMPLING = 24,
+  SEAWALL_FAULT_B3_INCOMPLETE = 25,
+  SEAWALL_FAULT_CORRELATION_LENGTH = 26,
+  SEAWALL_FAULT_CORRELATION_CHARACTER = 27,
+  SEAWALL_FAULT_COUNT = 28
+};
+/* "traceparent_upper_case": stable, fit for a label's value. "unknown" for other numbers. A constant. */
+SEAWALL_API const char* seawall_trace_fault_name(int32_t fault) SEAWALL_NOEXCEPT;
+
+/* How much of what is not quite right is taken over: as the W3C test suite wants it; to the letter (a repeated key
+ * drops a tracestate, a bad member all baggage); or, for proxies, as it came where it is printable. */
+enum { SEAWALL_STRICTNESS_HARNESS = 0, SEAWALL_STRICTNESS_STRICT = 1, SEAWALL_STRICTNESS_PASS_THROUGH = 2 };
+/* What of a caller is believed: all; all but the sampling decision; nothing. */
+enum { SEAWALL_TRUST_FULL = 0, SEAWALL_TRUST_IDS = 1, SEAWALL_TRUST_IGNORE = 2 };
+enum { SEAWALL_B3_NONE = 0, SEAWALL_B3_SINGLE = 1, SEAWALL_B3_MULTI = 2 };
+
+/* 0 means the default in brackets. Also the keys of the JSON text of _new_from_json. */
+typedef struct seawall_propagator_options {
+  uint32_t struct_size;
+  int32_t strictness;           /* [SEAWALL_STRICTNESS_HARNESS] */
+  int32_t trust;                /* [SEAWALL_TRUST_FULL] */
+  int32_t accept_b3;            /* 1: read B3 where there is no valid traceparent [0] */
+  int32_t inject_b3;            /* beside traceparent [SEAWALL_B3_NONE] */
+  int32_t root_flags;           /* of new traces [SEAWALL_TRACE_ROOT_FLAGS]; -1: none */
+  int32_t max_tracestate_bytes; /* sent on, from 512 [no limit] */
+  int32_t baggage_members;      /* 1 to 64 [64] */
+  int32_t baggage_bytes;        /* 1 to 8192 [8192] */
+  int32_t reserved;
+} seawall_propagator_options;
+
+typedef struct seawall_header {
+  const char* name; /* in any case */
+  size_t name_size;
+  const char* value;
+  size_t value_size;
+} seawall_header;
+
+/* Fills in the field number `at`, from 0, of those with this name (lower case), in the order of the request, and
+ * answers 1; 0 when there is none. The text must stay as it is until the function that asked returns. */
+typedef int32_t (*seawall_header_get)(void* user_data, const char* name, size_t name_size, size_t at,
+                                      const char** value, size_t* value_size);
+/* Sets a header of a call that goes out, in place of all of that name; value_size 0: removes them. */
+typedef void (*seawall_header_set)(void* user_data, const char* name, size_t name_size, const char* value,
+                                   size_t value_size);
+
+/* The headers of a request: an array of all of them, repeated ones too, or a function that finds them. */
+typedef struct seawall_carrier {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const seawall_header* headers;
+  size_t header_count;
+  seawall_header_get get; /* asked when headers is NULL */
+  void* user_data;
+} seawall_carrier;
+
+typedef struct seawall_extracted {
+  uint32_t struct_size;
+  int32_t continued; /* 1: context is the caller's; 0: a new root */
+  int32_t decided;   /* 1: the caller said whether the trace is sampled */
+  int32_t from_b3;
+  int32_t fault;       /* SEAWALL_FAULT_*: why it is not continued */
+  int32_t state_fault; /* the first rule that the tracestate broke */
+  seawall_trace_context context;
+} seawall_extracted;
+
+/* The rules of one server, and its counts. */
+typedef struct seawall_propagator seawall_propagator;
+
+/* Sets struct_size, everything else to 0 (of extracted also the context's). Error: INVALID_ARGUMENT for NULL. */
+SEAWALL_API int32_t seawall_propagator_options_init(seawall_propagator_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_carrier_init(seawall_carrier* carrier) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_extracted_init(seawall_extracted* extracted) SEAWALL_NOEXCEPT;
+
+/* *out is the caller's, to be given to _free; NULL on failure. options NULL: the defaults. Errors: INVALID_ARGUMENT
+ * naming the option, NO_MEMORY. */
+SEAWALL_API int32_t seawall_propagator_new(const seawall_propagator_options* options, seawall_propagator** out,
+                                           seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_propagator_new_from_json(const char* json, size_t json_size, seawall_propagator** out,
+                                                     seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_propagator_free(seawall_propagator* propagator) SEAWALL_NOEXCEPT;
+
+/* What a server does with the headers of a request: *out is filled, and the buffer with the tracestate to send on,
+ * normalised. Answers SEAWALL_TRACE_CONTINUED or SEAWALL_TRACE_NEW_ROOT. Errors: INVALID_ARGUMENT (struct_size, a NULL
+ * text in the array), BUFFER_TOO_SMALL (*out is filled all the same, and may be used without a tracestate). */
+SEAWALL_API int32_t seawall_propagator_extract(seawall_propagator* propagator, const seawall_carrier* carrier,
+                                               seawall_extracted* out, char* buffer, size_t capacity,
+                                               size_t* needed) SEAWALL_NOEXCEPT;
+/* The baggage to send on, as one text. Answers SEAWALL_FAULT_NONE or the first rule that was broken; what could be kept
+ * is then in the buffer. A capacity of 8192 always suffices. Errors: as above. */
+SEAWALL_API int32_t seawall_propagator_extract_baggage(seawall_propagator* propagator, const seawall_carrier* carrier,
+                                                       char* buffer, size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+
+/* Gives the headers of a call that goes out to set(user_data, ...), on this thread: traceparent, tracestate, and those
+ * of B3 if the options name it. `context` is a child; `tracestate` may be NULL, 0, and is left out when invalid.
+ * Errors: INVALID_ARGUMENT (context, NULL for set), and nothing is set. */
+SEAWALL_API int32_t seawall_propagator_inject(seawall_propagator* propagator, const seawall_trace_context* context,
+                                              const char* tracestate, size_t tracestate_size, seawall_header_set set,
+                                              void* user_data) SEAWALL_NOEXCEPT;
+
+/* How often this propagator refused something for this reason. Errors: NOT_FOUND for a number that is no reason,
+ * INVALID_ARGUMENT for NULL. */
+SEAWALL_API int32_t seawall_propagator_fault_count(seawall_propagator* propagator, int32_t fault,
+                                                   uint64_t* out) SEAWALL_NOEXCEPT;
+
+/* The context as the single header b3, at most 51 bytes. Errors: as seawall_trace_context_format. */
+SEAWALL_API int32_t seawall_trace_context_format_b3(const seawall_trace_context* context, char* buffer, size_t capacity,
+                                                    size_t* needed) SEAWALL_NOEXCEPT;
+
+/* Baggage is text as in its header, where values are percent-coded; NULL, 0 is the empty one. What of it breaks the
+ * grammar or the limits of 64 members and 8192 bytes counts as not there. Buffers must not overlap a text that goes in.
+ */
+
+/* The plain text of the last member with this key. SEAWALL_E_NOT_FOUND: there is none. Errors: INVALID_ARGUMENT,
+ * BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_baggage_get(const char* text, size_t size, const char* key, size_t key_size, char* buffer,
+                                        size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+/* The baggage with this member in place of all of its key. `value` is plain text, `properties` ("p1;p2=v", may be NULL,
+ * 0) is coded. Errors: INVALID_ARGUMENT (key or properties), FULL, BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_baggage_set(const char* text, size_t size, const char* key, size_t key_size,
+                                        const char* value, size_t value_size, const char* properties,
+                                        size_t properties_size, char* buffer, size_t capacity, size_t* needed,
+                                        seawall_error* error) SEAWALL_NOEXCEPT;
+/* The baggage without the members of this key. Errors: INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_baggage_remove(const char* text, size_t size, const char* key, size_t key_size,
+                                           char* buffer, size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+
+/* Views of the baggage's text; value and properties as they were sent. */
+typedef struct seawall_baggage_member {
+  const char* key;
+  size_t key_size;
+  const char* value;
+  size_t value_size;
+  const char* properties;
+  size_t properties_size;
+} seawall_baggage_member;
+/* The member number `at`, from 0. Errors: NOT_FOUND behind the last, INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_baggage_at(const char* text, size_t size, size_t at,
+                                       seawall_baggage_member* out) SEAWALL_NOEXCEPT;
+/* The plain text of a coded value; what is no UTF-8 becomes U+FFFD. Errors: INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_baggage_decode(const char* coded, size_t size, char* buffer, size_t capacity,
+                                           size_t* needed) SEAWALL_NOEXCEPT;
+
+/* Decides which traces are recorded: what the caller decided; else a share of all, by the trace id's random bits; then
+ * at most so many for each period. 0 means the default in brackets; also the keys of the JSON text. */
+typedef struct seawall_sampler seawall_sampler;
+typedef struct seawall_sampler_options {
+  uint32_t struct_size;
+  int32_t ignore_parent; /* 1: decide even where the caller has decided [0] */
+  double ratio;          /* of traces without a decision, 2^-56 to 1 [1]; a negative number: none */
+  int64_t permits;       /* a token bucket's, for traces kept by our own decision [no limit] */
+  int64_t period_ns;     /* to be given with permits */
+  int64_t burst;         /* [permits] */
+} seawall_sampler_options;
+
+/* Error: INVALID_ARGUMENT for NULL. */
+SEAWALL_API int32_t seawall_sampler_options_init(seawall_sampler_options* options) SEAWALL_NOEXCEPT;
+/* *out is the caller's, to be given to _free; NULL on failure. options NULL: the defaults. now_ns is the limit's epoch.
+ * Errors: INVALID_ARGUMENT naming the option, NO_MEMORY. */
+SEAWALL_API int32_t seawall_sampler_new(const seawall_sampler_options* options, int64_t now_ns, seawall_sampler** out,
+                                        seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sampler_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                  seawall_sampler** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_sampler_free(seawall_sampler* sampler) SEAWALL_NOEXCEPT;
+
+enum { SEAWALL_TRACE_DROP = 0, SEAWALL_TRACE_RECORD = 1 };
+/* Decides, and writes the sampled flag into *context and the tracestate to send on (with the threshold that was used,
+ * or without one) into the buffer; a capacity of tracestate_size + 260 always suffices. `decided` as in
+ * seawall_extracted. Use a child of the context for what goes out. Errors: INVALID_ARGUMENT; BUFFER_TOO_SMALL, with
+ * *context changed all the same. */
+SEAWALL_API int32_t seawall_sampler_sample(seawall_sampler* sampler, int64_t now_ns, seawall_trace_context* context,
+                                           int32_t decided, const char* tracestate, size_t tracestate_size,
+                                           char* buffer, size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
 
 /* ---- service registry ------------------------------------------------------------------------------------------ */
 

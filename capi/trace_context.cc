@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/trace_context.h"
 
-#include <algorithm>
-
 #include "internal.h"
+#include "seawall/trace/b3.h"
 #include "seawall/trace/correlation_id.h"
 #include "trace_struct.h"
 
 namespace seawall::capi {
 namespace {
 
-static_assert(sizeof(seawall_trace_context) == 32);
 static_assert(SEAWALL_TRACEPARENT_SIZE == TraceContext::kTextSize);
 static_assert(SEAWALL_CORRELATION_ID_MAX_SIZE == CorrelationId::kMaxSize);
 static_assert(SEAWALL_TRACE_SAMPLED == int{kTraceSampled} && SEAWALL_TRACE_RANDOM == int{kTraceRandom});
-
-int32_t state_out(const TraceState& state, char* buffer, size_t capacity, size_t* needed) noexcept {
-  const std::size_t size = state.text_size();
-  if (needed != nullptr) *needed = size;
-  if (size > capacity || (buffer == nullptr && size > 0)) return SEAWALL_E_BUFFER_TOO_SMALL;
-  if (buffer == nullptr) return SEAWALL_OK;
-  state.format({buffer, capacity});
-  if (size < capacity) buffer[size] = '\0';
-  return SEAWALL_OK;
-}
 
 // Parses the list and hands it to edit(state) -> int32_t.
 template <class Edit>
@@ -96,7 +84,7 @@ int32_t seawall_trace_context_extract(const char* traceparent, size_t traceparen
   const Extracted found =
       extract(text_in(traceparent, traceparent_size), text_in(tracestate, tracestate_size), IdGenerator::this_thread());
   write(found.context, *out);
-  const int32_t code = state_out(found.state, buffer, capacity, needed);
+  const int32_t code = list_out(found.state, buffer, capacity, needed);
   if (code != SEAWALL_OK) return code;
   return found.continued ? SEAWALL_TRACE_CONTINUED : SEAWALL_TRACE_NEW_ROOT;
 }
@@ -105,7 +93,7 @@ int32_t seawall_trace_state_normalize(const char* text, size_t size, size_t max_
                                       size_t* needed, seawall_error* error) noexcept {
   return with_state(text, size, needed, error, [&](TraceState& state) {
     if (max_bytes != 0) state.shrink_to(max_bytes);
-    return state_out(state, buffer, capacity, needed);
+    return list_out(state, buffer, capacity, needed);
   });
 }
 
@@ -115,7 +103,7 @@ int32_t seawall_trace_state_set(const char* text, size_t size, const char* key, 
   return with_state(text, size, needed, error, [&](TraceState& state) {
     if (!readable(key, key_size) || !readable(value, value_size)) return no_text(error);
     const auto done = state.set(text_in(key, key_size), text_in(value, value_size));
-    return done ? state_out(state, buffer, capacity, needed) : fail(error, done.error());
+    return done ? list_out(state, buffer, capacity, needed) : fail(error, done.error());
   });
 }
 
@@ -123,7 +111,7 @@ int32_t seawall_trace_state_remove(const char* text, size_t size, const char* ke
                                    size_t capacity, size_t* needed, seawall_error* error) noexcept {
   return with_state(text, size, needed, error, [&](TraceState& state) {
     if (!readable(key, key_size)) return no_text(error);
-    return state.remove(text_in(key, key_size)) ? state_out(state, buffer, capacity, needed) : not_found(error);
+    return state.remove(text_in(key, key_size)) ? list_out(state, buffer, capacity, needed) : not_found(error);
   });
 }
 
@@ -145,5 +133,31 @@ int32_t seawall_correlation_id_accept(const char* text, size_t size, char* buffe
   if (const int32_t code = text_out(id.view(), buffer, capacity, needed); code != SEAWALL_OK) return code;
   return accepted ? SEAWALL_CORRELATION_ACCEPTED : SEAWALL_CORRELATION_GENERATED;
 }
+
+int32_t seawall_correlation_id_root(const char* text, size_t size, uint32_t flags,
+                                    seawall_trace_context* out) noexcept {
+  if (const int32_t code = check(out); code != SEAWALL_OK) return code;
+  if (!readable(text, size)) return SEAWALL_E_INVALID_ARGUMENT;
+  const auto id = CorrelationId::accept(text_in(text, size));
+  const auto spelled = id ? id->trace_id() : std::nullopt;
+  if (!spelled) return SEAWALL_E_NOT_FOUND;
+  const auto lawful = spelled->random ? flags : flags & ~std::uint32_t{kTraceRandom};
+  write(TraceContext::root_of(spelled->id, static_cast<std::uint8_t>(lawful & kTraceFlagsKnown),
+                              IdGenerator::this_thread()),
+        *out);
+  return SEAWALL_OK;
+}
+
+int32_t seawall_trace_context_format_b3(const seawall_trace_context* context, char* buffer, size_t capacity,
+                                        size_t* needed) noexcept {
+  if (needed != nullptr) *needed = 0;
+  if (const int32_t code = check(context); code != SEAWALL_OK) return code;
+  const auto read_context = read(*context);
+  if (!read_context) return SEAWALL_E_INVALID_ARGUMENT;
+  std::array<char, kB3Size> text;
+  return text_out(format_b3(read_context.value(), text), buffer, capacity, needed);
+}
+
+void seawall_ids_reseed(void) noexcept { IdGenerator::reseed_all(); }
 
 }  // extern "C"

@@ -117,7 +117,9 @@ class Header:
         return [] if found == ["None"] else found
 
     def callback(self, node) -> str:
-        return f"ctypes.CFUNCTYPE({', '.join([self.type(node.type), *self.parameters(node)])})"
+        # Texts that a callback gets end where their length says: as c_char_p, ctypes would read on to a zero byte.
+        given = [kind.replace("ctypes.c_char_p", "ctypes.c_void_p") for kind in self.parameters(node)]
+        return f"ctypes.CFUNCTYPE({', '.join([self.type(node.type), *given])})"
 
     def function(self, node) -> None:
         self.functions.append((node.name, self.type(node.type.type), self.parameters(node.type)))

@@ -64,10 +64,53 @@ SEAWALL_SERIES_OVERFLOW = 1
 SEAWALL_TRACE_SAMPLED = 1
 SEAWALL_TRACE_RANDOM = 2
 SEAWALL_TRACE_ROOT_FLAGS = 3
+SEAWALL_TRACE_DEFERRED = 1
+SEAWALL_TRACE_DEBUG = 2
+SEAWALL_TRACE_SHORT_ID = 4
 SEAWALL_TRACE_NEW_ROOT = 0
 SEAWALL_TRACE_CONTINUED = 1
 SEAWALL_CORRELATION_GENERATED = 0
 SEAWALL_CORRELATION_ACCEPTED = 1
+SEAWALL_FAULT_NONE = 0
+SEAWALL_FAULT_PARENT_ABSENT = 1
+SEAWALL_FAULT_PARENT_REPEATED = 2
+SEAWALL_FAULT_PARENT_LENGTH = 3
+SEAWALL_FAULT_PARENT_VERSION = 4
+SEAWALL_FAULT_PARENT_SEPARATOR = 5
+SEAWALL_FAULT_PARENT_UPPER_CASE = 6
+SEAWALL_FAULT_PARENT_HEX = 7
+SEAWALL_FAULT_PARENT_ZERO_TRACE_ID = 8
+SEAWALL_FAULT_PARENT_ZERO_SPAN_ID = 9
+SEAWALL_FAULT_STATE_KEY = 10
+SEAWALL_FAULT_STATE_VALUE = 11
+SEAWALL_FAULT_STATE_REPEATED_KEY = 12
+SEAWALL_FAULT_STATE_TOO_MANY_MEMBERS = 13
+SEAWALL_FAULT_STATE_WITHOUT_PARENT = 14
+SEAWALL_FAULT_BAGGAGE_KEY = 15
+SEAWALL_FAULT_BAGGAGE_VALUE = 16
+SEAWALL_FAULT_BAGGAGE_PROPERTY = 17
+SEAWALL_FAULT_BAGGAGE_TOO_MANY_MEMBERS = 18
+SEAWALL_FAULT_BAGGAGE_TOO_LONG = 19
+SEAWALL_FAULT_B3_REPEATED = 20
+SEAWALL_FAULT_B3_LENGTH = 21
+SEAWALL_FAULT_B3_HEX = 22
+SEAWALL_FAULT_B3_ZERO_ID = 23
+SEAWALL_FAULT_B3_SAMPLING = 24
+SEAWALL_FAULT_B3_INCOMPLETE = 25
+SEAWALL_FAULT_CORRELATION_LENGTH = 26
+SEAWALL_FAULT_CORRELATION_CHARACTER = 27
+SEAWALL_FAULT_COUNT = 28
+SEAWALL_STRICTNESS_HARNESS = 0
+SEAWALL_STRICTNESS_STRICT = 1
+SEAWALL_STRICTNESS_PASS_THROUGH = 2
+SEAWALL_TRUST_FULL = 0
+SEAWALL_TRUST_IDS = 1
+SEAWALL_TRUST_IGNORE = 2
+SEAWALL_B3_NONE = 0
+SEAWALL_B3_SINGLE = 1
+SEAWALL_B3_MULTI = 2
+SEAWALL_TRACE_DROP = 0
+SEAWALL_TRACE_RECORD = 1
 SEAWALL_SELF_STARTING = 0
 SEAWALL_SELF_SERVING = 1
 SEAWALL_SELF_DRAINING = 2
@@ -239,7 +282,77 @@ class seawall_trace_context(ctypes.Structure):
         ("trace_id", ctypes.c_uint8 * 16),
         ("span_id", ctypes.c_uint8 * 8),
         ("flags", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint8 * 3),
+        ("hints", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint8 * 2),
+    ]
+
+
+class seawall_propagator_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("strictness", ctypes.c_int32),
+        ("trust", ctypes.c_int32),
+        ("accept_b3", ctypes.c_int32),
+        ("inject_b3", ctypes.c_int32),
+        ("root_flags", ctypes.c_int32),
+        ("max_tracestate_bytes", ctypes.c_int32),
+        ("baggage_members", ctypes.c_int32),
+        ("baggage_bytes", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
+class seawall_header(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("name_size", ctypes.c_size_t),
+        ("value", ctypes.c_char_p),
+        ("value_size", ctypes.c_size_t),
+    ]
+
+
+class seawall_carrier(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("headers", ctypes.POINTER(seawall_header)),
+        ("header_count", ctypes.c_size_t),
+        ("get", ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t))),
+        ("user_data", ctypes.c_void_p),
+    ]
+
+
+class seawall_extracted(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("continued", ctypes.c_int32),
+        ("decided", ctypes.c_int32),
+        ("from_b3", ctypes.c_int32),
+        ("fault", ctypes.c_int32),
+        ("state_fault", ctypes.c_int32),
+        ("context", seawall_trace_context),
+    ]
+
+
+class seawall_baggage_member(ctypes.Structure):
+    _fields_ = [
+        ("key", ctypes.c_char_p),
+        ("key_size", ctypes.c_size_t),
+        ("value", ctypes.c_char_p),
+        ("value_size", ctypes.c_size_t),
+        ("properties", ctypes.c_char_p),
+        ("properties_size", ctypes.c_size_t),
+    ]
+
+
+class seawall_sampler_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("ignore_parent", ctypes.c_int32),
+        ("ratio", ctypes.c_double),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+        ("burst", ctypes.c_int64),
     ]
 
 
@@ -433,6 +546,30 @@ FUNCTIONS = {
     "seawall_trace_state_remove": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_trace_state_get": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_correlation_id_accept": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_correlation_id_root": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.POINTER(seawall_trace_context)]),
+    "seawall_ids_reseed": (None, []),
+    "seawall_trace_fault_name": (ctypes.c_char_p, [ctypes.c_int32]),
+    "seawall_propagator_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_propagator_options)]),
+    "seawall_carrier_init": (ctypes.c_int32, [ctypes.POINTER(seawall_carrier)]),
+    "seawall_extracted_init": (ctypes.c_int32, [ctypes.POINTER(seawall_extracted)]),
+    "seawall_propagator_new": (ctypes.c_int32, [ctypes.POINTER(seawall_propagator_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_propagator_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_propagator_free": (None, [ctypes.c_void_p]),
+    "seawall_propagator_extract": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_carrier), ctypes.POINTER(seawall_extracted), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_propagator_extract_baggage": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_carrier), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_propagator_inject": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_trace_context), ctypes.c_char_p, ctypes.c_size_t, ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t), ctypes.c_void_p]),
+    "seawall_propagator_fault_count": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_uint64)]),
+    "seawall_trace_context_format_b3": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_baggage_get": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_baggage_set": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_baggage_remove": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_baggage_at": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.POINTER(seawall_baggage_member)]),
+    "seawall_baggage_decode": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_sampler_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_sampler_options)]),
+    "seawall_sampler_new": (ctypes.c_int32, [ctypes.POINTER(seawall_sampler_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sampler_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sampler_free": (None, [ctypes.c_void_p]),
+    "seawall_sampler_sample": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_trace_context), ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options)]),
     "seawall_instance_init": (ctypes.c_int32, [ctypes.POINTER(seawall_instance)]),
     "seawall_registry_new": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

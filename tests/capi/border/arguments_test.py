@@ -30,6 +30,8 @@ def call(name: str, arguments: list):
 
 def empty(kind):
     """NULL, or zero."""
+    if issubclass(kind, ctypes._CFuncPtr):
+        return kind()
     return None if kind in (HANDLE, ctypes.c_char_p) or not isinstance(kind(), ctypes._SimpleCData) else kind(0)
 
 
