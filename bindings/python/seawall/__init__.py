@@ -3,6 +3,7 @@
 
 from . import circuit_breaker
 from . import metrics
+from . import propagation
 from . import rate_limiter
 from . import registry
 from . import span
@@ -10,18 +11,22 @@ from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .metrics import MetricsRegistry
+from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import Decision, KeyedRateLimiter, KeyedStats, SlidingWindow, TokenBucket
 from .registry import ServiceRegistry
 from .span import Span, Tracer
 from .trace import TraceContext, TraceState
 
 __all__ = [
+    "Baggage",
     "CircuitBreaker",
     "CircuitOpenError",
     "Decision",
     "KeyedRateLimiter",
     "KeyedStats",
     "MetricsRegistry",
+    "Propagator",
+    "Sampler",
     "SeawallError",
     "ServiceRegistry",
     "SlidingWindow",
@@ -32,6 +37,7 @@ __all__ = [
     "Tracer",
     "circuit_breaker",
     "metrics",
+    "propagation",
     "rate_limiter",
     "registry",
     "span",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """W3C trace context and correlation ids: continue a caller's trace and pass it on.
 
+For B3, baggage, callers that are not trusted and samplers see seawall.propagation.
+
     incoming = trace.extract(request.headers)
     outgoing = trace.inject(incoming.context.child(), {}, incoming.state)
     correlation = trace.correlation_id(request.headers.get("X-Correlation-ID"))
@@ -18,6 +20,9 @@ from ._library import check, lib, new_error, read_text
 
 SAMPLED = _ffi.SEAWALL_TRACE_SAMPLED
 RANDOM = _ffi.SEAWALL_TRACE_RANDOM
+DEFERRED = _ffi.SEAWALL_TRACE_DEFERRED
+DEBUG = _ffi.SEAWALL_TRACE_DEBUG
+SHORT_ID = _ffi.SEAWALL_TRACE_SHORT_ID
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -46,6 +51,7 @@ class TraceContext:
     trace_id: str
     span_id: str
     flags: int = SAMPLED
+    hints: int = 0  # DEFERRED | DEBUG | SHORT_ID: what B3 says and traceparent has no bit for
 
     def __post_init__(self) -> None:
         fields = _struct()
@@ -53,6 +59,7 @@ class TraceContext:
         error = new_error()
         check(lib.seawall_trace_context_parse(text, len(text), fields, error), error)
         object.__setattr__(self, "flags", fields.flags)
+        object.__setattr__(self, "hints", self.hints & (DEFERRED | DEBUG | SHORT_ID))
 
     @classmethod
     def parse(cls, traceparent: Union[str, bytes]) -> "TraceContext":
@@ -74,14 +81,32 @@ class TraceContext:
         object.__setattr__(self, "trace_id", bytes(fields.trace_id).hex())
         object.__setattr__(self, "span_id", bytes(fields.span_id).hex())
         object.__setattr__(self, "flags", fields.flags)
+        object.__setattr__(self, "hints", fields.hints)
         return self
+
+    def _write(self, fields: "_ffi.seawall_trace_context") -> None:
+        fields.trace_id[:] = bytes.fromhex(self.trace_id)
+        fields.span_id[:] = bytes.fromhex(self.span_id)
+        fields.flags = self.flags
+        fields.hints = self.hints
+
+    @classmethod
+    def of_correlation_id(cls, text: Union[str, bytes], flags: int = SAMPLED | RANDOM) -> Optional["TraceContext"]:
+        """A new context of the trace that a correlation id spells (32 hex digits or a UUID), or None.
+
+        RANDOM stays only if the UUID's version vouches for it. For callers that are trusted to choose trace ids.
+        """
+        fields, data = _struct(), _bytes(text)
+        code = lib.seawall_correlation_id_root(data, len(data), flags, fields)
+        if code == _ffi.SEAWALL_E_NOT_FOUND:
+            return None
+        check(code)
+        return cls._of(fields)
 
     def child(self) -> "TraceContext":
         """The same trace and flags with a new span id: one for each call that goes out."""
         fields = _struct()
-        fields.trace_id[:] = bytes.fromhex(self.trace_id)
-        fields.span_id[:] = bytes.fromhex(self.span_id)
-        fields.flags = self.flags
+        self._write(fields)
         check(lib.seawall_trace_context_child(fields, fields))
         return self._of(fields)
 
@@ -92,6 +117,22 @@ class TraceContext:
     @property
     def random(self) -> bool:
         return bool(self.flags & RANDOM)
+
+    @property
+    def deferred(self) -> bool:
+        """The caller left the sampling decision to us."""
+        return bool(self.hints & DEFERRED)
+
+    @property
+    def debug(self) -> bool:
+        return bool(self.hints & DEBUG)
+
+    @property
+    def b3(self) -> str:
+        """The single header of Zipkin's B3."""
+        fields = _struct()
+        self._write(fields)
+        return read_text(lambda *out: lib.seawall_trace_context_format_b3(fields, *out))
 
     @property
     def traceparent(self) -> str:
@@ -180,6 +221,12 @@ class Incoming:
     context: TraceContext
     state: TraceState
     continued: bool
+    decided: bool = False  # the caller said whether the trace is sampled
+    fault: str = "none"  # why it is not continued, and
+    state_fault: str = "none"  # the first rule that the tracestate broke: one of propagation.FAULTS
+
+    def _replace(self, context: TraceContext, state: TraceState) -> "Incoming":
+        return dataclasses.replace(self, context=context, state=state)
 
 
 def _joined(headers: Mapping, name: str) -> bytes:
@@ -204,7 +251,7 @@ def extract(headers: Mapping) -> Incoming:
         parent, len(parent), state, len(state), fields, buffer, len(buffer), ctypes.byref(needed)
     )
     continued = check(code) == _ffi.SEAWALL_TRACE_CONTINUED
-    return Incoming(TraceContext._of(fields), TraceState._of(buffer.raw[: needed.value].decode("ascii")), continued)
+    return Incoming(TraceContext._of(fields), TraceState._of(buffer.raw[: needed.value].decode("ascii")), continued, continued)
 
 
 def inject(context: TraceContext, headers: Headers, state: Optional[TraceState] = None) -> Headers:
@@ -215,6 +262,11 @@ def inject(context: TraceContext, headers: Headers, state: Optional[TraceState] 
     if state:
         headers[TRACESTATE] = str(state)
     return headers
+
+
+def reseed() -> None:
+    """All id generators seed themselves anew: after a virtual machine was restored. fork needs no such call."""
+    lib.seawall_ids_reseed()
 
 
 def correlation_id(given: Union[str, bytes, None] = None) -> str:
