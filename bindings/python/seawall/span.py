@@ -232,4 +232,4 @@ def _unix_offset() -> int:
 
 
 def _objects(lines: str) -> list[dict]:
-    return [json.loads(line) for line in lines.splitlines()]
+    return [json.loads(line) for line in lines.split("\n") if line]  # splitlines() also splits at U+0085
