@@ -6,11 +6,12 @@
 #include <memory>
 #include <span>
 
+#include "breaker_options.h"
 #include "internal.h"
-#include "options.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::LazyClock;
 using seawall::capi::valid;
 
 // By pointer: a breaker is aligned to a cache line, and a handle of another type, which valid() must be able to look
@@ -30,12 +31,15 @@ using seawall::ReportResult;
 static_assert(SEAWALL_BREAKER_DISABLED == static_cast<int>(BreakerState::kDisabled));
 static_assert(SEAWALL_BREAKER_HALF_OPEN == static_cast<int>(BreakerState::kHalfOpen));
 static_assert(SEAWALL_BREAKER_REASON_RESET == static_cast<int>(BreakerReason::kReset));
+static_assert(SEAWALL_BREAKER_REASON_PROBE_SLOW == static_cast<int>(BreakerReason::kProbeSlow));
+static_assert(SEAWALL_BREAKER_REASON_TIME_FAILURE_RATE == static_cast<int>(BreakerReason::kTimeFailureRate));
 static_assert(SEAWALL_BREAKER_REASON_PROBES_LOST == static_cast<int>(BreakerReason::kProbesLost));
 static_assert(SEAWALL_REPORT_LATE == static_cast<int>(ReportResult::kLate));
 static_assert(SEAWALL_REPORT_INVALID_TOKEN == static_cast<int>(ReportResult::kInvalidToken));
+static_assert(SEAWALL_BREAKER_OFF == seawall::CircuitBreakerConfig::kOff);
 static_assert(SEAWALL_NEVER == seawall::Decision::kNever.count());
 static_assert(sizeof(seawall_circuit_breaker_event) == 24);
-static_assert(sizeof(seawall_circuit_breaker_snapshot) == 64);
+static_assert(sizeof(seawall_circuit_breaker_snapshot) == 160);
 
 int32_t invalid(seawall_error* error, std::string_view why) noexcept {
   return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
@@ -43,25 +47,11 @@ int32_t invalid(seawall_error* error, std::string_view why) noexcept {
 
 int32_t make(const seawall_circuit_breaker_options& given, int64_t now_ns, seawall_circuit_breaker** out,
              seawall_error* error) {
-  seawall::CircuitBreakerOptions options;
-  const auto count = [](int32_t value, int32_t fallback) { return value != 0 ? value : fallback; };
-  const auto time = [](int64_t ns, seawall::Duration fallback) { return ns != 0 ? seawall::Duration(ns) : fallback; };
-  options.failure_threshold = count(given.failure_threshold, options.failure_threshold);
-  options.open_duration = time(given.open_duration_ns, options.open_duration);
-  options.half_open_max_probes = count(given.half_open_max_probes, options.half_open_max_probes);
-  options.success_threshold = count(given.success_threshold, options.success_threshold);
-  options.probe_lease = time(given.probe_lease_ns, options.probe_lease);
-  const auto config = seawall::CircuitBreakerConfig::make(options);
+  const auto config = seawall::capi::breaker_config(given);
   if (!config) return seawall::capi::fail(error, config.error());
   *out = new seawall_circuit_breaker(config.value(), instant(now_ns));
   return SEAWALL_OK;
 }
-
-// SEAWALL_NOW reaches the breaker as "ask the clock if you need it".
-struct LazyClock {
-  int64_t now_ns;
-  seawall::TimePoint operator()() const noexcept { return instant(now_ns); }
-};
 
 int32_t administer(seawall_circuit_breaker* breaker, int64_t now_ns,
                    void (seawall::CircuitBreaker::*verb)(seawall::TimePoint)) noexcept {
@@ -99,12 +89,8 @@ int32_t seawall_circuit_breaker_new_from_json(const char* json, size_t size, int
   if (!seawall::capi::readable(json, size)) return invalid(error, "json is NULL");
   return guarded(error, [&] {
     seawall_circuit_breaker_options given{};
-    const auto read = seawall::capi::read_json_options(seawall::capi::text_in(json, size),
-                                                       {{"failure_threshold", &given.failure_threshold},
-                                                        {"open_duration_ns", &given.open_duration_ns},
-                                                        {"half_open_max_probes", &given.half_open_max_probes},
-                                                        {"success_threshold", &given.success_threshold},
-                                                        {"probe_lease_ns", &given.probe_lease_ns}});
+    const auto read =
+        seawall::capi::read_json_options(seawall::capi::text_in(json, size), seawall::capi::fields_of(given));
     return read ? make(given, now_ns, out, error) : seawall::capi::fail(error, read.error());
   });
 }
@@ -140,19 +126,7 @@ int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* brea
                                              seawall_circuit_breaker_snapshot* out) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
-  const auto seen = breaker->rep->snapshot_at(instant(now_ns));
-  const auto stats = breaker->rep->stats();
-  out->state = static_cast<int32_t>(seen.state);
-  out->failure_count = seen.failure_count;
-  out->generation = seen.generation;
-  out->trips = seen.trips;
-  out->probes_in_flight = seen.probes_in_flight;
-  out->probe_successes = seen.probe_successes;
-  out->reserved = 0;
-  out->retry_after_ns = seen.retry_after.count();
-  out->late_results = stats.late_results;
-  out->probes_lost = stats.probes_lost;
-  out->lost_events = stats.lost_events;
+  seawall::capi::fill_snapshot(*breaker->rep, instant(now_ns), *out);
   return SEAWALL_OK;
 }
 
@@ -166,6 +140,12 @@ int32_t seawall_circuit_breaker_disable(seawall_circuit_breaker* breaker, int64_
 
 int32_t seawall_circuit_breaker_reset(seawall_circuit_breaker* breaker, int64_t now_ns) noexcept {
   return administer(breaker, now_ns, &seawall::CircuitBreaker::reset_at);
+}
+
+int32_t seawall_circuit_breaker_set_shadow(seawall_circuit_breaker* breaker, int32_t on) noexcept {
+  if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
+  breaker->rep->set_shadow(on != 0);
+  return SEAWALL_OK;
 }
 
 int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker* breaker, seawall_circuit_breaker_event* events,

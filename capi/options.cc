@@ -34,7 +34,7 @@ constexpr bool suits(const Value& value) {
 // allocates, which must not happen when memory has run out.
 class Reader {
  public:
-  explicit Reader(std::initializer_list<OptionField> fields) : fields_(fields) {}
+  explicit Reader(std::span<const OptionField> fields) : fields_(fields) {}
 
   Result<void> result() const { return failed_ ? Result<void>(error_) : Result<void>(); }
 
@@ -44,8 +44,10 @@ class Reader {
   bool end_array() { return true; }
 
   bool key(std::string& name) {
-    field_ = std::find_if(fields_.begin(), fields_.end(), [&](const OptionField& f) { return f.name == name; });
-    return field_ != fields_.end() || fail(Message("unknown option ").append(name));
+    const auto found =
+        std::find_if(fields_.begin(), fields_.end(), [&](const OptionField& f) { return f.name == name; });
+    field_ = found != fields_.end() ? &*found : nullptr;
+    return field_ != nullptr || fail(Message("unknown option ").append(name));
   }
 
   bool null() { return refuse("null"); }
@@ -86,7 +88,7 @@ class Reader {
     return false;
   }
 
-  std::initializer_list<OptionField> fields_;
+  std::span<const OptionField> fields_;
   const OptionField* field_ = nullptr;  // the one whose value comes next
   bool inside_ = false;
   bool failed_ = false;
@@ -95,7 +97,7 @@ class Reader {
 
 }  // namespace
 
-Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields) {
+Result<void> read_json_options(std::string_view json, std::span<const OptionField> fields) {
   Reader reader(fields);
   Json::sax_parse(json, &reader);
   return reader.result();

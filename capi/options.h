@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,6 +23,9 @@ struct OptionField {
 };
 
 // Error: kInvalidArgument; fields read before the failing one may have been set.
-Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields);
+Result<void> read_json_options(std::string_view json, std::span<const OptionField> fields);
+inline Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields) {
+  return read_json_options(json, std::span(fields.begin(), fields.size()));
+}
 
 }  // namespace seawall::capi

@@ -86,9 +86,10 @@ enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME
 
 /* ---- circuit breaker ------------------------------------------------------------------------------------------- */
 
-/* Stops calling a dependency that keeps failing: three failures in a row open it, after open_duration one probe
- * decides. For each call: try_acquire, the call, report, once. All functions but _free: threads any, do not block,
- * allocate nothing. While the breaker is closed, SEAWALL_NOW reads no clock. */
+/* Stops calling a dependency that keeps failing: three failures in a row open it, or the rate of failed or slow calls in
+ * a window, if asked for; after open_duration one probe decides. For each call: try_acquire, the call, report, once. All
+ * functions but _free: threads any, do not block, allocate nothing. While the breaker is closed, SEAWALL_NOW reads no
+ * clock, unless it has a time window or times calls. */
 typedef struct seawall_circuit_breaker seawall_circuit_breaker;
 
 enum {
@@ -99,8 +100,10 @@ enum {
   SEAWALL_BREAKER_DISABLED = 4
 };
 /* Why a breaker changed: three failures, break over, probes succeeded, a probe failed, probes not reported within their
- * lease, and the three calls of an operator. */
+ * lease, the three calls of an operator, the rates of the two windows, a probe that was slow. NONE: of a snapshot of a
+ * breaker that has not changed yet. */
 enum {
+  SEAWALL_BREAKER_REASON_NONE = 0,
   SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD = 1,
   SEAWALL_BREAKER_REASON_OPEN_ELAPSED = 2,
   SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED = 3,
@@ -108,11 +111,17 @@ enum {
   SEAWALL_BREAKER_REASON_PROBES_LOST = 5,
   SEAWALL_BREAKER_REASON_FORCED_OPEN = 6,
   SEAWALL_BREAKER_REASON_DISABLED = 7,
-  SEAWALL_BREAKER_REASON_RESET = 8
+  SEAWALL_BREAKER_REASON_RESET = 8,
+  SEAWALL_BREAKER_REASON_COUNT_FAILURE_RATE = 9,
+  SEAWALL_BREAKER_REASON_TIME_FAILURE_RATE = 10,
+  SEAWALL_BREAKER_REASON_COUNT_SLOW_RATE = 11,
+  SEAWALL_BREAKER_REASON_TIME_SLOW_RATE = 12,
+  SEAWALL_BREAKER_REASON_PROBE_SLOW = 13
 };
 enum { SEAWALL_BREAKER_REFUSED = 0, SEAWALL_BREAKER_ADMITTED = 1 };
 /* What became of a report: LATE when the breaker has moved on since the call was admitted, NOT_COUNTED when it was
- * admitted while disabled, INVALID_TOKEN when no breaker gave the token out. Only RECORDED can change anything. */
+ * admitted while disabled or, in shadow, instead of being refused, INVALID_TOKEN when no breaker gave the token out. Only
+ * RECORDED can change anything. */
 enum {
   SEAWALL_REPORT_RECORDED = 0,
   SEAWALL_REPORT_LATE = 1,
@@ -120,29 +129,59 @@ enum {
   SEAWALL_REPORT_INVALID_TOKEN = 3
 };
 
+/* failure_threshold = SEAWALL_BREAKER_OFF: failures in a row do not open it. */
+#define SEAWALL_BREAKER_OFF (-1)
+
+/* Any rule that is given opens the breaker by itself. A rate is in percent of the calls of each window that is given; it
+ * is looked at when a call fails or is slow, and needs minimum_calls calls (or a full count_window, if that is less). */
 typedef struct seawall_circuit_breaker_options {
   uint32_t struct_size;
-  int32_t failure_threshold;    /* failures in a row that open it, 1 to 1023; default 3 */
-  int64_t open_duration_ns;     /* 1 ms to 366 days; default 30 s; kept to the millisecond, rounded up */
-  int32_t half_open_max_probes; /* probes in flight at once, 1 to 15; default 1 */
-  int32_t success_threshold;    /* successful probes that close it, 1 to 15; default 1 */
-  int64_t probe_lease_ns;       /* 1 ms to 366 days, longer than a call; default 30 s; rounded up to 256 ms */
+  int32_t failure_threshold;        /* failures in a row that open it, 1 to 1023; default 3 */
+  int64_t open_duration_ns;         /* 1 ms to 366 days; default 30 s; kept to the millisecond, rounded up */
+  int32_t half_open_max_probes;     /* probes in flight at once, 1 to 15; default 1 */
+  int32_t success_threshold;        /* successful probes that close it, 1 to 15; default 1 */
+  int64_t probe_lease_ns;           /* 1 ms to 366 days, longer than a call; default 30 s; rounded up to 256 ms */
+  int32_t failure_rate_threshold;   /* percent of a window, 1 to 100; default: no such rule */
+  int32_t slow_call_rate_threshold; /* the same for slow calls; a slow probe is a failed one then */
+  int64_t slow_call_duration_ns;    /* a call is slow from here on, 1 ms to 366 days */
+  int64_t time_window_ns;           /* the calls of the last so long, to a tenth; 1 s to 366 days; default: none */
+  int32_t count_window;             /* the last so many calls, 1 to 1024; default: none */
+  int32_t minimum_calls;            /* 1 to 1,000,000; default 20 */
+  int32_t open_growth_percent;      /* each opening in a row lasts longer: 100 doubles; 0 to 900; default 0 */
+  int32_t open_jitter_percent;      /* then up to so much longer; 0 to 100; default 0 */
+  int64_t max_open_duration_ns;     /* growth stops here, or at open_duration if that is more; default 5 min */
+  int64_t open_decay_ns;            /* closed for so long makes up for one opening; default: closing does, for all */
+  uint64_t seed;                    /* of the jitter; default: now_ns of the creation */
+  int32_t shadow;                   /* 1: refuse nothing, and count what would have been refused */
+  int32_t count_totals;             /* 1: count all calls, at the price of a write for each */
 } seawall_circuit_breaker_options;
 
-/* One load; the last three are totals, each by itself. Set struct_size before the call. */
+/* State: one load. The totals, each by itself. Set struct_size before the call. */
 typedef struct seawall_circuit_breaker_snapshot {
   uint32_t struct_size;
   int32_t state;         /* SEAWALL_BREAKER_* */
-  int32_t failure_count; /* closed: the run so far; open and half-open: the count that tripped */
+  int32_t failure_count; /* closed: the run so far; open and half-open: failure_threshold, 0 when it is off */
   uint32_t generation;   /* grows by one with each transition, wraps at 131,072 */
-  int32_t trips;         /* openings since it was last closed, at most 15 */
+  int32_t trips;         /* openings that were not made up for, at most 15 */
   int32_t probes_in_flight;
   int32_t probe_successes;
-  int32_t reserved;
+  int32_t reason;         /* SEAWALL_BREAKER_REASON_*: why it is in this state */
   int64_t retry_after_ns; /* 0: a call now would be admitted; SEAWALL_NEVER while forced open */
   uint64_t late_results;
   uint64_t probes_lost;
   uint64_t lost_events;
+  uint64_t shadow_refusals; /* admitted in shadow, would have been refused */
+  uint64_t successes;       /* this and the next four: 0 without count_totals */
+  uint64_t failures;
+  uint64_t ignored;
+  uint64_t slow_calls; /* also among the successes or failures */
+  uint64_t refusals;
+  int64_t count_window_calls; /* what the windows hold; 0 unless closed */
+  int64_t count_window_failures;
+  int64_t count_window_slow;
+  int64_t time_window_calls;
+  int64_t time_window_failures;
+  int64_t time_window_slow;
 } seawall_circuit_breaker_snapshot;
 
 /* One transition. This struct never changes. */
@@ -178,7 +217,8 @@ SEAWALL_API int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker*
  * probe_lease_ns. Errors: SEAWALL_E_INVALID_ARGUMENT (outcome). */
 SEAWALL_API int32_t seawall_circuit_breaker_report(seawall_circuit_breaker* breaker, uint64_t token, int32_t outcome,
                                                    int64_t now_ns) SEAWALL_NOEXCEPT;
-/* The call was not made: it counts for nothing, and a probe is given back. */
+/* The call was not made, for example because a later check refused it: it counts for nothing, and a probe is given
+ * back. */
 SEAWALL_API int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_t token) SEAWALL_NOEXCEPT;
 
 /* An observation: only try_acquire moves an open breaker on, so do not wait here for "closed".
@@ -192,6 +232,10 @@ SEAWALL_API int32_t seawall_circuit_breaker_force_open(seawall_circuit_breaker* 
                                                        int64_t now_ns) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_circuit_breaker_disable(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_circuit_breaker_reset(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* While on is not 0, nothing is refused, not even when forced open; the state moves on, and what would have been refused
+ * is counted in shadow_refusals. */
+SEAWALL_API int32_t seawall_circuit_breaker_set_shadow(seawall_circuit_breaker* breaker, int32_t on) SEAWALL_NOEXCEPT;
 
 /* Moves the oldest unread transitions, in order, into events[0 .. capacity) and answers how many. 32 are kept, older
  * ones are counted in lost_events. Several pollers share the events, each is delivered once.

@@ -2,13 +2,16 @@
 //
 // CircuitBreaker: stops calling a dependency that keeps failing, and tries it again with a few probes.
 //
-// Closed, it admits every call; `failure_threshold` failures in a row (3) open it. Open, it refuses for `open_duration`
-// (30 s). Then the next caller gets a probe (half-open): its success closes the breaker, its failure opens it again.
-// Use it round calls that can fail through no fault of the caller; use a limiter to protect a dependency from too many
-// calls that would succeed. Known flaw: calls already in flight when it opens still fail; pair it with a timeout.
+// Closed, it admits every call; `failure_threshold` failures in a row (3) open it, or the rate of failed or slow calls
+// in a window, if asked for. Open, it refuses for `open_duration` (30 s). Then the next caller gets a probe
+// (half-open): its success closes the breaker, its failure opens it again. Use it round calls that can fail through no
+// fault of the caller; use a limiter to protect a dependency from too many calls that would succeed; use a
+// KeyedCircuitBreaker for one breaker for each host. Known flaw: calls already in flight when it opens still fail; pair
+// it with a timeout.
 //
 // Threads: every function from any thread, and from any process when the object lies in MAP_SHARED memory: it holds no
-// pointer, and its state is one 64-bit word. A healthy call is two loads: no store, no clock.
+// pointer, and its state is one 64-bit word. A healthy call is two loads: no store, no clock. With a window it writes a
+// line of its CPU's own, with a time window or slow_call_duration it reads the clock.
 //
 //   seawall::CircuitBreaker breaker;
 //   auto ticket = breaker.try_acquire();
@@ -16,8 +19,9 @@
 //   const bool ok = call();
 //   ticket.report(ok ? seawall::Outcome::kSuccess : seawall::Outcome::kFailure);
 //
-// Do not ask state() before a call: only try_acquire() lets a probe through, so a caller that waits for "closed" waits
-// for ever.
+// Take the ticket after all other checks, or let it go (cancel()) when one of them refuses: the probe is then given
+// back. Do not ask state() before a call: only try_acquire() lets a probe through, so a caller that waits for "closed"
+// waits for ever.
 #pragma once
 
 #include <atomic>
@@ -29,8 +33,11 @@
 
 #include "seawall/algorithm/circuit_breaker.h"
 #include "seawall/detail/breaker_events.h"
+#include "seawall/detail/breaker_tally.h"
+#include "seawall/detail/breaker_windows.h"
 #include "seawall/detail/cache_line.h"
 #include "seawall/execution.h"
+#include "seawall/ticket.h"
 
 namespace seawall {
 
@@ -39,53 +46,13 @@ struct CircuitBreakerStats {
   std::uint64_t late_results = 0;
   std::uint64_t probes_lost = 0;
   std::uint64_t lost_events = 0;
-};
-
-// The right to make one call. Report its outcome once; a ticket destroyed before that is cancelled: the call counts for
-// nothing and a probe is given back. Move-only; must not outlive its breaker.
-template <class Breaker>
-class [[nodiscard]] BasicTicket {
- public:
-  BasicTicket() = default;
-  BasicTicket(Breaker& breaker, std::uint64_t token) noexcept : breaker_(&breaker), token_(token) {}
-  explicit BasicTicket(Duration retry_after) noexcept : retry_after_(retry_after) {}
-  BasicTicket(BasicTicket&& other) noexcept
-      : breaker_(other.breaker_), token_(std::exchange(other.token_, 0)), retry_after_(other.retry_after_) {}
-  BasicTicket& operator=(BasicTicket&& other) noexcept {
-    if (this == &other) return *this;
-    cancel();
-    breaker_ = other.breaker_;
-    token_ = std::exchange(other.token_, 0);
-    retry_after_ = other.retry_after_;
-    return *this;
-  }
-  ~BasicTicket() { cancel(); }
-
-  explicit operator bool() const noexcept { return token_ != 0; }
-
-  // Of a refused ticket: while open, no call is admitted earlier; while probes are in flight, one is admitted at the
-  // latest then; Decision::kNever while forced open.
-  Duration retry_after() const noexcept { return retry_after_; }
-
-  // kInvalidToken when there is nothing to report: refused, reported before, detached.
-  ReportResult report(Outcome outcome) noexcept {
-    return token_ == 0 ? ReportResult::kInvalidToken : breaker_->report(detach(), outcome);
-  }
-  ReportResult report_at(Outcome outcome, TimePoint now) noexcept {
-    return token_ == 0 ? ReportResult::kInvalidToken : breaker_->report_at(detach(), outcome, now);
-  }
-  void cancel() noexcept {
-    if (token_ != 0) breaker_->cancel(detach());
-  }
-
-  // The bare token, for code that cannot hold a ticket; 0 when there is none. Give it to report() or cancel() of the
-  // breaker, once.
-  std::uint64_t detach() noexcept { return std::exchange(token_, 0); }
-
- private:
-  Breaker* breaker_ = nullptr;
-  std::uint64_t token_ = 0;
-  Duration retry_after_{0};
+  std::uint64_t shadow_refusals = 0;  // calls that were admitted in shadow and would have been refused
+  // 0 unless CircuitBreakerOptions::count_totals:
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t ignored = 0;     // reported as kIgnored; cancelled calls count nowhere
+  std::uint64_t slow_calls = 0;  // these are also among the successes or failures
+  std::uint64_t refusals = 0;
 };
 
 // Cell is std::atomic<std::uint64_t>; the tests put a cell there that explores interleavings.
@@ -97,7 +64,10 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // Times are kept from `epoch`, which must not be later than the instants given to the functions below; an earlier
   // instant is taken as the epoch. Correct for 34 years after it.
   explicit BasicCircuitBreaker(CircuitBreakerConfig config = {}, TimePoint epoch = Clock::now()) noexcept
-      : config_(config), epoch_ns_(to_ns(epoch)) {}
+      : epoch_ns_(to_ns(epoch)),
+        plain_(!config.has_window() && !config.times_calls() && !config.options().count_totals),
+        config_(config.seeded(static_cast<std::uint64_t>(to_ns(epoch)))),
+        shadow_(config.options().shadow ? 1 : 0) {}
   BasicCircuitBreaker(const BasicCircuitBreaker&) = delete;
   BasicCircuitBreaker& operator=(const BasicCircuitBreaker&) = delete;
 
@@ -116,9 +86,9 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   ReportResult report_at(std::uint64_t token, Outcome outcome, TimePoint now) noexcept {
     return report_with([now] { return now; }, token, outcome);
   }
-  // The call was never made. Needs no time: it cannot cause a transition.
+  // The call was never made, or says nothing. Needs no time: it cannot cause a transition.
   void cancel(std::uint64_t token) noexcept {
-    detail::update(word_, [&](std::uint64_t word) {
+    detail::publish(word_, [&](std::uint64_t word) {
       return algorithm::breaker::report(config_, word, 0, token, Outcome::kIgnored);
     });
   }
@@ -127,23 +97,15 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   template <class Now>
   Ticket try_acquire_with(const Now& clock) noexcept {
     const std::uint64_t seen = load();
-    if (algorithm::breaker::admits_freely(seen)) return Ticket(*this, algorithm::breaker::token_of(seen));
-    const std::int64_t at = elapsed(clock());
-    const auto admission =
-        detail::update(word_, [&](std::uint64_t word) { return algorithm::breaker::acquire(config_, word, at); });
-    events_.publish(admission.event);
-    if (admission.probes_lost != 0) add(probes_lost_, admission.probes_lost);
-    return admission.token != 0 ? Ticket(*this, admission.token) : Ticket(admission.retry_after);
+    if (algorithm::breaker::admits_freely(seen) && !config_.times_calls()) {
+      return Ticket(*this, algorithm::breaker::token_of(seen));
+    }
+    return try_acquire_timed(clock());
   }
   template <class Now>
   ReportResult report_with(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
-    if (algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
-    const std::int64_t at = elapsed(clock());
-    const auto report = detail::update(
-        word_, [&](std::uint64_t word) { return algorithm::breaker::report(config_, word, at, token, outcome); });
-    events_.publish(report.event);
-    if (report.result == ReportResult::kLate) add(late_results_, 1);
-    return report.result;
+    if (plain_ && algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
+    return report_timed(clock, token, outcome);
   }
 
   // Runs fn() if admitted and reports for it. fn returns T or void; classify(const T&) -> Outcome says how it went
@@ -171,13 +133,35 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   void reset() noexcept { reset_at(Clock::now()); }
   void reset_at(TimePoint now) noexcept { administer(now, BreakerState::kClosed); }
 
-  // An observation, consistent in itself (one load). An open breaker whose time is over stays kOpen, with retry_after
-  // 0, until a call comes.
+  // While set, nothing is refused, not even when forced open; the state moves on as ever, and what would have been
+  // refused is counted in stats(). Begins as CircuitBreakerOptions::shadow.
+  // Relaxed: a switch by itself.
+  void set_shadow(bool on) noexcept { shadow_.store(on ? 1 : 0, std::memory_order_relaxed); }
+  bool shadow() const noexcept { return shadow_.load(std::memory_order_relaxed) != 0; }
+
+  // An observation, consistent in itself (one load; the reason is that of the generation seen). An open breaker whose
+  // time is over stays kOpen, with retry_after 0, until a call comes.
   CircuitBreakerSnapshot snapshot() const noexcept { return snapshot_at(Clock::now()); }
   CircuitBreakerSnapshot snapshot_at(TimePoint now) const noexcept {
-    return algorithm::breaker::describe(config_, load(), elapsed(now));
+    auto snapshot = algorithm::breaker::describe(config_, load(), elapsed(now));
+    snapshot.reason = events_.reason(snapshot.generation);
+    snapshot.retry_after = from(now, snapshot.retry_after);
+    return snapshot;
   }
   BreakerState state() const noexcept { return algorithm::breaker::state_of(load()); }
+
+  // What the windows hold for the present generation; empty unless closed, or without that window.
+  BreakerWindow count_window() const noexcept {
+    const std::uint64_t word = load();
+    if (algorithm::breaker::state_of(word) != BreakerState::kClosed) return {};
+    return windows_.count_window(config_, algorithm::breaker::generation_of(word));
+  }
+  BreakerWindow time_window_at(TimePoint now) const noexcept {
+    const std::uint64_t word = load();
+    if (!config_.has_time_window() || algorithm::breaker::state_of(word) != BreakerState::kClosed) return {};
+    return windows_.time_window(config_, algorithm::breaker::generation_of(word), elapsed(now));
+  }
+  BreakerWindow time_window() const noexcept { return time_window_at(Clock::now()); }
 
   // Moves the oldest unread transitions into `out` and answers how many. At most 32 are kept; older ones are lost and
   // counted. Poll from one place: several readers share the events, each is delivered once.
@@ -187,36 +171,106 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   std::uint64_t lost_events() const noexcept { return stats().lost_events; }
 
   CircuitBreakerStats stats() const noexcept {
+    using detail::BreakerCall;
     // Relaxed: totals, each by itself.
     return {.late_results = late_results_.load(std::memory_order_relaxed),
             .probes_lost = probes_lost_.load(std::memory_order_relaxed),
-            .lost_events = events_.lost(algorithm::breaker::generation_of(load()))};
+            .lost_events = events_.lost(algorithm::breaker::generation_of(load())),
+            .shadow_refusals = tally_.value(BreakerCall::kShadowed),
+            .successes = tally_.value(BreakerCall::kSucceeded),
+            .failures = tally_.value(BreakerCall::kFailed),
+            .ignored = tally_.value(BreakerCall::kIgnored),
+            .slow_calls = tally_.value(BreakerCall::kSlow),
+            .refusals = tally_.value(BreakerCall::kRefused)};
   }
 
  private:
   TimePoint epoch() const noexcept { return time_from_ns(epoch_ns_); }
   std::int64_t elapsed(TimePoint now) const noexcept { return algorithm::breaker::elapsed_ns(now, epoch()); }
-  // Relaxed: all that decides together is in this word; no other memory is published through it.
-  std::uint64_t load() const noexcept { return word_.load(std::memory_order_relaxed); }
+  // A wait from the epoch, for a caller who waits from an instant before it.
+  Duration from(TimePoint now, Duration wait) const noexcept {
+    if (to_ns(now) >= epoch_ns_ || wait == Duration(0)) return wait;
+    return Duration(detail::saturating_add(wait.count(), detail::saturating_sub(epoch_ns_, to_ns(now))));
+  }
+  // Acquire: a KeyedCircuitBreaker reuses a breaker for another key, and who sees it reused must see that it was
+  // renamed.
+  std::uint64_t load() const noexcept { return word_.load(std::memory_order_acquire); }
 
   static void add(Cell& total, std::uint64_t n) noexcept {
     detail::update(total, [n](std::uint64_t seen) { return detail::Step<bool>{seen + n, true}; });
   }
 
+  Ticket try_acquire_timed(TimePoint now) noexcept {
+    const std::int64_t at = elapsed(now);
+    const auto admission =
+        detail::publish(word_, [&](std::uint64_t word) { return algorithm::breaker::acquire(config_, word, at); });
+    events_.publish(admission.event);
+    if (admission.probes_lost != 0) add(probes_lost_, admission.probes_lost);
+    if (admission.token != 0) return Ticket(*this, admission.token);
+    if (shadow()) {
+      tally_.add(detail::BreakerCall::kShadowed);
+      return Ticket(*this, algorithm::breaker::token_of(load()) | algorithm::breaker::kShadowMark);
+    }
+    if (config_.options().count_totals) tally_.add(detail::BreakerCall::kRefused);
+    return Ticket(from(now, admission.retry_after));
+  }
+
+  template <class Now>
+  ReportResult report_timed(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
+    // The success of a closed breaker changes no deadline; only what counts time asks when it was.
+    const bool timeless = !config_.has_time_window() && !config_.times_calls() &&
+                          algorithm::breaker::changes_nothing(load(), token, outcome);
+    const std::int64_t at = timeless ? 0 : elapsed(clock());
+    const auto report = detail::publish(
+        word_, [&](std::uint64_t word) { return algorithm::breaker::report(config_, word, at, token, outcome); });
+    events_.publish(report.event);
+    if (report.result == ReportResult::kLate) add(late_results_, 1);
+    if (plain_ || report.result != ReportResult::kRecorded) return report.result;
+    const bool slow = algorithm::breaker::is_slow(config_, token, at);
+    if (config_.options().count_totals) count(outcome, slow);
+    if (report.for_windows) count_in_windows(at, token, outcome == Outcome::kFailure, slow);
+    return report.result;
+  }
+
+  void count(Outcome outcome, bool slow) noexcept {
+    using detail::BreakerCall;
+    const bool counts = outcome == Outcome::kSuccess || outcome == Outcome::kFailure;
+    if (slow && counts) tally_.add(BreakerCall::kSlow);
+    tally_.add(!counts                        ? BreakerCall::kIgnored
+               : outcome == Outcome::kFailure ? BreakerCall::kFailed
+                                              : BreakerCall::kSucceeded);
+  }
+
+  void count_in_windows(std::int64_t at, std::uint64_t token, bool failed, bool slow) noexcept {
+    const BreakerReason reason = windows_.record(config_, detail::stripe<Windows::kStripes>(),
+                                                 {algorithm::breaker::generation_of(token), at, failed, slow},
+                                                 [&] { return algorithm::breaker::is_current(load(), token); });
+    if (reason == BreakerReason::kNone) return;
+    events_.publish(detail::publish(
+        word_, [&](std::uint64_t word) { return algorithm::breaker::trip(config_, word, at, token, reason); }));
+  }
+
   void administer(TimePoint now, BreakerState to) noexcept {
     const std::int64_t at = elapsed(now);
-    events_.publish(detail::update(
+    events_.publish(detail::publish(
         word_, [&](std::uint64_t word) { return algorithm::breaker::administer(config_, word, at, to); }));
   }
 
+  using Windows = detail::BreakerWindows<Cell>;
+
   // Read by every call; the word is written only when something is wrong.
-  CircuitBreakerConfig config_;
-  std::int64_t epoch_ns_;
   Cell word_{0};
+  std::int64_t epoch_ns_;
+  bool plain_;  // only failures in a row: a success in a closed breaker has nothing to write
+  CircuitBreakerConfig config_;
   // Written on late results, lost probes and transitions only.
-  alignas(detail::kCacheLine) Cell late_results_{0};
+  alignas(detail::kCacheLine) Cell shadow_;
+  Cell late_results_{0};
   Cell probes_lost_{0};
   detail::BreakerEvents<Cell> events_;
+  // Written by each call, where the options ask for it, on a line of its CPU.
+  detail::BreakerTally<Cell> tally_;
+  Windows windows_;
 };
 
 using CircuitBreaker = BasicCircuitBreaker<std::atomic<std::uint64_t>>;

@@ -19,6 +19,7 @@
 #include "seawall/result.h"
 #include "seawall/service.h"
 #include "seawall/sliding_window.h"
+#include "seawall/ticket.h"
 #include "seawall/time.h"
 #include "seawall/token_bucket.h"
 #include "seawall/trace/b3.h"

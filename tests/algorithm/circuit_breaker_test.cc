@@ -284,7 +284,9 @@ TEST_CASE("every reason and state has a name, and an event survives its packing"
   CHECK(to_string(BreakerState::kHalfOpen) == "half_open");
   CHECK(to_string(static_cast<BreakerState>(9)) == "unknown");
   CHECK(to_string(BreakerReason::kReset) == "reset");
-  CHECK(to_string(static_cast<BreakerReason>(0)) == "unknown");
+  CHECK(to_string(BreakerReason::kNone) == "none");
+  CHECK(to_string(BreakerReason::kProbeSlow) == "probe_slow");
+  CHECK(to_string(static_cast<BreakerReason>(14)) == "unknown");
   const auto step = breaker::acquire(kDefaults, kOpenAtZero, 30 * kSecond);
   const CircuitBreakerEvent event = breaker::unpack_event(step.answer.event, time_from_ns(1000));
   CHECK(event.from == BreakerState::kOpen);

@@ -25,7 +25,7 @@ static void three_failures_open_and_a_probe_closes(void) {
   CHECK(seawall_circuit_breaker_new(NULL, 0, &breaker, &error) == SEAWALL_OK);
   for (int i = 0; i < 3; ++i) CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
   CHECK(look(breaker, 0).state == SEAWALL_BREAKER_OPEN);
-  CHECK(look(breaker, 0).failure_count == 3);
+  CHECK(look(breaker, 0).failure_count == 3 && look(breaker, 0).reason == SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD);
   CHECK(seawall_circuit_breaker_try_acquire(breaker, SECOND, &refused, &wait) == SEAWALL_BREAKER_REFUSED);
   CHECK(refused == 0 && wait == 29 * SECOND);
   CHECK(seawall_circuit_breaker_try_acquire(breaker, 30 * SECOND, &probe, &wait) == SEAWALL_BREAKER_ADMITTED);
@@ -100,6 +100,52 @@ static void options(void) {
   CHECK(strstr(error.message, "failures") != NULL);
 }
 
+static void windows_and_shadow(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  seawall_circuit_breaker_options given;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  uint64_t token = 0;
+  CHECK(seawall_circuit_breaker_options_init(&given) == SEAWALL_OK);
+  given.failure_threshold = SEAWALL_BREAKER_OFF;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "nothing opens") != NULL);
+  given.failure_rate_threshold = 50;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "count_window") != NULL);
+  given.count_window = 4;
+  given.time_window_ns = SECOND;
+  given.count_totals = 1;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, &error) == SEAWALL_OK);
+  for (int i = 0; i < 2; ++i) CHECK(call(breaker, SEAWALL_OUTCOME_SUCCESS, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 0).count_window_calls == 3 && look(breaker, 0).count_window_failures == 1);
+  CHECK(look(breaker, 0).time_window_calls == 3 && look(breaker, 0).time_window_failures == 1);
+  CHECK(look(breaker, SECOND).time_window_calls == 0 && look(breaker, SECOND).count_window_calls == 3);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, 0).state == SEAWALL_BREAKER_OPEN);
+  CHECK(look(breaker, 0).reason == SEAWALL_BREAKER_REASON_COUNT_FAILURE_RATE);
+  CHECK(look(breaker, 0).successes == 2 && look(breaker, 0).failures == 2);
+
+  CHECK(seawall_circuit_breaker_set_shadow(breaker, 1) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 0, &token, NULL) == SEAWALL_BREAKER_ADMITTED);
+  CHECK(seawall_circuit_breaker_report(breaker, token, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_NOT_COUNTED);
+  CHECK(look(breaker, 0).shadow_refusals == 1);
+  CHECK(seawall_circuit_breaker_set_shadow(breaker, 0) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 0, &token, NULL) == SEAWALL_BREAKER_REFUSED);
+  CHECK(look(breaker, 0).refusals == 1);
+  seawall_circuit_breaker_free(breaker);
+
+  const char* json =
+      "{\"slow_call_rate_threshold\": 100, \"slow_call_duration_ns\": 1000000000, \"count_window\": 1, "
+      "\"shadow\": 1}";
+  CHECK(seawall_circuit_breaker_new_from_json(json, SEAWALL_TEXT, 0, &breaker, &error) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 0, &token, NULL) == SEAWALL_BREAKER_ADMITTED);
+  CHECK(seawall_circuit_breaker_report(breaker, token, SEAWALL_OUTCOME_SUCCESS, SECOND) == SEAWALL_REPORT_RECORDED);
+  CHECK(look(breaker, SECOND).reason == SEAWALL_BREAKER_REASON_COUNT_SLOW_RATE);
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, SECOND, &token, NULL) == SEAWALL_BREAKER_ADMITTED);
+  seawall_circuit_breaker_free(breaker);
+}
+
 static void wrong_arguments(void) {
   seawall_circuit_breaker* breaker = NULL;
   seawall_circuit_breaker_snapshot small;
@@ -117,6 +163,7 @@ static void wrong_arguments(void) {
     CHECK(seawall_circuit_breaker_force_open(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_circuit_breaker_disable(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_circuit_breaker_reset(wrong[i], 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_circuit_breaker_set_shadow(wrong[i], 1) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_circuit_breaker_poll_events(wrong[i], NULL, 0) == SEAWALL_E_WRONG_HANDLE);
     seawall_circuit_breaker_free(wrong[i]);
   }
@@ -137,13 +184,14 @@ static void names(void) {
   CHECK(strcmp(seawall_breaker_state_name(SEAWALL_BREAKER_HALF_OPEN), "half_open") == 0);
   CHECK(strcmp(seawall_breaker_state_name(-1), "unknown") == 0);
   CHECK(strcmp(seawall_breaker_reason_name(SEAWALL_BREAKER_REASON_PROBES_LOST), "probes_lost") == 0);
-  CHECK(strcmp(seawall_breaker_reason_name(0), "unknown") == 0);
+  CHECK(strcmp(seawall_breaker_reason_name(14), "unknown") == 0);
 }
 
 int main(void) {
   three_failures_open_and_a_probe_closes();
   the_operator();
   options();
+  windows_and_shadow();
   wrong_arguments();
   names();
   return check_result();

@@ -241,6 +241,11 @@ TEST_CASE("the clock may step back and start before the epoch") {
   Fixture f;
   f.clock.set(time_from_ns(std::numeric_limits<std::int64_t>::min() + 1));
   f.fail(3);
+  CHECK(f.snapshot().retry_after == Duration::max());  // 292 years from here, which is when 30 s after the epoch are
+  f.clock.set(kEpoch - 5s);
+  CHECK(f.snapshot().retry_after == 35s);
+  CHECK(f.acquire().retry_after() == 35s);
+  f.clock.set(kEpoch);
   CHECK(f.snapshot().retry_after == 30s);
   f.clock.set(kEpoch + 30s);
   auto probe = f.acquire();

@@ -32,6 +32,7 @@ SEAWALL_BREAKER_OPEN = 1
 SEAWALL_BREAKER_HALF_OPEN = 2
 SEAWALL_BREAKER_FORCED_OPEN = 3
 SEAWALL_BREAKER_DISABLED = 4
+SEAWALL_BREAKER_REASON_NONE = 0
 SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD = 1
 SEAWALL_BREAKER_REASON_OPEN_ELAPSED = 2
 SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED = 3
@@ -40,6 +41,11 @@ SEAWALL_BREAKER_REASON_PROBES_LOST = 5
 SEAWALL_BREAKER_REASON_FORCED_OPEN = 6
 SEAWALL_BREAKER_REASON_DISABLED = 7
 SEAWALL_BREAKER_REASON_RESET = 8
+SEAWALL_BREAKER_REASON_COUNT_FAILURE_RATE = 9
+SEAWALL_BREAKER_REASON_TIME_FAILURE_RATE = 10
+SEAWALL_BREAKER_REASON_COUNT_SLOW_RATE = 11
+SEAWALL_BREAKER_REASON_TIME_SLOW_RATE = 12
+SEAWALL_BREAKER_REASON_PROBE_SLOW = 13
 SEAWALL_BREAKER_REFUSED = 0
 SEAWALL_BREAKER_ADMITTED = 1
 SEAWALL_REPORT_RECORDED = 0
@@ -154,6 +160,19 @@ class seawall_circuit_breaker_options(ctypes.Structure):
         ("half_open_max_probes", ctypes.c_int32),
         ("success_threshold", ctypes.c_int32),
         ("probe_lease_ns", ctypes.c_int64),
+        ("failure_rate_threshold", ctypes.c_int32),
+        ("slow_call_rate_threshold", ctypes.c_int32),
+        ("slow_call_duration_ns", ctypes.c_int64),
+        ("time_window_ns", ctypes.c_int64),
+        ("count_window", ctypes.c_int32),
+        ("minimum_calls", ctypes.c_int32),
+        ("open_growth_percent", ctypes.c_int32),
+        ("open_jitter_percent", ctypes.c_int32),
+        ("max_open_duration_ns", ctypes.c_int64),
+        ("open_decay_ns", ctypes.c_int64),
+        ("seed", ctypes.c_uint64),
+        ("shadow", ctypes.c_int32),
+        ("count_totals", ctypes.c_int32),
     ]
 
 
@@ -166,11 +185,23 @@ class seawall_circuit_breaker_snapshot(ctypes.Structure):
         ("trips", ctypes.c_int32),
         ("probes_in_flight", ctypes.c_int32),
         ("probe_successes", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("reason", ctypes.c_int32),
         ("retry_after_ns", ctypes.c_int64),
         ("late_results", ctypes.c_uint64),
         ("probes_lost", ctypes.c_uint64),
         ("lost_events", ctypes.c_uint64),
+        ("shadow_refusals", ctypes.c_uint64),
+        ("successes", ctypes.c_uint64),
+        ("failures", ctypes.c_uint64),
+        ("ignored", ctypes.c_uint64),
+        ("slow_calls", ctypes.c_uint64),
+        ("refusals", ctypes.c_uint64),
+        ("count_window_calls", ctypes.c_int64),
+        ("count_window_failures", ctypes.c_int64),
+        ("count_window_slow", ctypes.c_int64),
+        ("time_window_calls", ctypes.c_int64),
+        ("time_window_failures", ctypes.c_int64),
+        ("time_window_slow", ctypes.c_int64),
     ]
 
 
@@ -485,6 +516,7 @@ FUNCTIONS = {
     "seawall_circuit_breaker_force_open": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_circuit_breaker_disable": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_circuit_breaker_reset": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_circuit_breaker_set_shadow": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32]),
     "seawall_circuit_breaker_poll_events": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_circuit_breaker_event), ctypes.c_size_t]),
     "seawall_breaker_state_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_breaker_reason_name": (ctypes.c_char_p, [ctypes.c_int32]),

@@ -3,7 +3,7 @@
 
     breaker = CircuitBreaker(failure_threshold=3, open_duration=30)
 
-    with breaker:                      # raises CircuitOpenError while open
+    with breaker:                      # raises CircuitOpenError while open; in coroutines `async with` too
         reply = requests.get(url)      # an exception is a failure
 
     @breaker                           # functions and coroutine functions
@@ -52,8 +52,9 @@ class State(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """Why a breaker changed."""
+    """Why a breaker changed. NONE: of a snapshot of a breaker that has not changed yet."""
 
+    NONE = _ffi.SEAWALL_BREAKER_REASON_NONE
     FAILURE_THRESHOLD = _ffi.SEAWALL_BREAKER_REASON_FAILURE_THRESHOLD
     OPEN_ELAPSED = _ffi.SEAWALL_BREAKER_REASON_OPEN_ELAPSED
     PROBES_SUCCEEDED = _ffi.SEAWALL_BREAKER_REASON_PROBES_SUCCEEDED
@@ -62,6 +63,11 @@ class Reason(enum.IntEnum):
     FORCED_OPEN = _ffi.SEAWALL_BREAKER_REASON_FORCED_OPEN
     DISABLED = _ffi.SEAWALL_BREAKER_REASON_DISABLED
     RESET = _ffi.SEAWALL_BREAKER_REASON_RESET
+    COUNT_FAILURE_RATE = _ffi.SEAWALL_BREAKER_REASON_COUNT_FAILURE_RATE
+    TIME_FAILURE_RATE = _ffi.SEAWALL_BREAKER_REASON_TIME_FAILURE_RATE
+    COUNT_SLOW_RATE = _ffi.SEAWALL_BREAKER_REASON_COUNT_SLOW_RATE
+    TIME_SLOW_RATE = _ffi.SEAWALL_BREAKER_REASON_TIME_SLOW_RATE
+    PROBE_SLOW = _ffi.SEAWALL_BREAKER_REASON_PROBE_SLOW
 
     def __str__(self) -> str:
         return lib.seawall_breaker_reason_name(self).decode()
@@ -104,9 +110,11 @@ class CircuitOpenError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """One consistent look; the last three are totals."""
+    """One consistent look; totals from late_results on, and what the windows hold. The totals from `successes` to
+    `refusals` need count_totals=True."""
 
     state: State
+    reason: Reason
     failure_count: int
     generation: int
     trips: int
@@ -116,6 +124,18 @@ class Snapshot:
     late_results: int
     probes_lost: int
     lost_events: int
+    shadow_refusals: int
+    successes: int
+    failures: int
+    ignored: int
+    slow_calls: int
+    refusals: int
+    count_window_calls: int
+    count_window_failures: int
+    count_window_slow: int
+    time_window_calls: int
+    time_window_failures: int
+    time_window_slow: int
 
     @property
     def retry_after(self) -> float:
@@ -208,25 +228,58 @@ class CircuitBreaker:
     def __init__(
         self,
         *,
-        failure_threshold: int = 3,
+        failure_threshold: Optional[int] = 3,
+        failure_rate_threshold: int = 0,
+        slow_call_rate_threshold: int = 0,
+        slow_call_duration: float = 0.0,
+        count_window: int = 0,
+        time_window: float = 0.0,
+        minimum_calls: int = 20,
         open_duration: float = 30.0,
+        open_growth_percent: int = 0,
+        max_open_duration: float = 300.0,
+        open_decay: float = 0.0,
+        open_jitter_percent: int = 0,
+        seed: int = 0,
         half_open_max_probes: int = 1,
         success_threshold: int = 1,
         probe_lease: float = 30.0,
+        shadow: bool = False,
+        count_totals: bool = False,
         failures: Exceptions = Exception,
         ignored: Exceptions = (),
         now_ns: int = NOW,
     ):
-        """Raises SeawallError that names the option out of range."""
+        """failure_threshold: failures in a row that open it, None for none. Rates are in percent of the last
+        count_window calls, of the calls of the last time_window seconds, or of each. open_growth_percent=100 doubles
+        each opening in a row, up to max_open_duration; open_decay seconds closed make up for one opening. shadow=True
+        refuses nothing and counts what would have been refused. Raises SeawallError that names the option out of
+        range."""
         options = {
             "failure_threshold": failure_threshold,
+            "minimum_calls": minimum_calls,
             "open_duration_ns": round(open_duration * 1e9),
+            "max_open_duration_ns": round(max_open_duration * 1e9),
             "half_open_max_probes": half_open_max_probes,
             "success_threshold": success_threshold,
             "probe_lease_ns": round(probe_lease * 1e9),
         }
         if zeros := [name for name, value in options.items() if value == 0]:
             raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
+        options |= {
+            "failure_threshold": _ffi.SEAWALL_BREAKER_OFF if failure_threshold is None else failure_threshold,
+            "failure_rate_threshold": failure_rate_threshold,
+            "slow_call_rate_threshold": slow_call_rate_threshold,
+            "slow_call_duration_ns": round(slow_call_duration * 1e9),
+            "count_window": count_window,
+            "time_window_ns": round(time_window * 1e9),
+            "open_growth_percent": open_growth_percent,
+            "open_decay_ns": round(open_decay * 1e9),
+            "open_jitter_percent": open_jitter_percent,
+            "seed": seed,
+            "shadow": int(shadow),
+            "count_totals": int(count_totals),
+        }
         text = json.dumps(options).encode()
         handle, error = ctypes.c_void_p(), new_error()
         check(lib.seawall_circuit_breaker_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
@@ -259,6 +312,13 @@ class CircuitBreaker:
         _entered.set(others)
         ticket.__exit__(kind, error, trace)
 
+    async def __aenter__(self) -> Ticket:
+        """`async with` is as `with`: nothing here waits."""
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
     def __call__(self, function: Function) -> Function:
         """As decorator: every call of the function is one call of the dependency. Raises TypeError for a generator
         function, whose call only makes the generator: use `with breaker` inside it."""
@@ -285,7 +345,7 @@ class CircuitBreaker:
         seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
         check(lib.seawall_circuit_breaker_get_snapshot(self._handle, now_ns, seen))
         values = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
-        return Snapshot(**{**values, "state": State(seen.state)})
+        return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
 
     @property
     def state(self) -> State:
@@ -299,6 +359,10 @@ class CircuitBreaker:
             Event(State(getattr(e, "from")), State(e.to), Reason(e.reason), e.generation, e.at_ns)
             for e in buffer[:count]
         ]
+
+    def set_shadow(self, on: bool) -> None:
+        """While on, nothing is refused; what would have been is counted in Snapshot.shadow_refusals."""
+        check(lib.seawall_circuit_breaker_set_shadow(self._handle, int(on)))
 
     def force_open(self, *, now_ns: int = NOW) -> None:
         """Refuses every call until reset()."""

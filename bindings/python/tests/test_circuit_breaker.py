@@ -29,15 +29,19 @@ class Vectors(unittest.TestCase):
     def play(self, breaker, tickets, step):
         actual, now_ns, name = {}, step.now_ns, step.arguments.get("name", "call")
         if step.verb in ("try_acquire", "call"):
-            tickets[name] = breaker.try_acquire(now_ns=now_ns)
+            tickets[name] = breaker.try_acquire(now_ns=now_ns - int(step.arguments.get("took_ns", 0)))
             actual["admitted"] = int(bool(tickets[name]))
         if step.verb in ("report", "call"):
             result = tickets[name].report(self.OUTCOMES[step.arguments["outcome"]], now_ns=now_ns)
             actual["result"] = result.name.lower()
+        if step.verb == "cancel":
+            tickets[name].cancel()
+        if step.verb == "set_shadow":
+            breaker.set_shadow(step.arguments["on"] == "1")
         if step.verb in ("force_open", "disable", "reset"):
             getattr(breaker, step.verb)(now_ns=now_ns)
         seen = breaker.snapshot(now_ns=now_ns)
-        return {**vars(seen), "state": str(seen.state), **actual}
+        return {**vars(seen), "state": str(seen.state), "reason": str(seen.reason), **actual}
 
     def test_the_shared_vectors_hold(self):
         for case in vectors.load("circuit_breaker.txt"):
@@ -45,6 +49,8 @@ class Vectors(unittest.TestCase):
                 name.removesuffix("_ns"): int(value) / 1e9 if name.endswith("_ns") else int(value)
                 for name, value in case.options.items()
             }
+            for switch in ("shadow", "count_totals"):
+                options[switch] = bool(options.get(switch))
             breaker, tickets = CircuitBreaker(**options, now_ns=0), {}
             for step in case.steps:
                 with self.subTest(case.name, line=step.line):

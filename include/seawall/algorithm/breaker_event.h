@@ -4,10 +4,11 @@
 //
 //   63..47 generation | 46..44 state before | 43..40 reason | 39..0 instant, ms since the epoch, rounded down
 //
-// The reason fixes the state after. A reason is never 0, so an event is never 0 and 0 is an empty slot.
+// The reason fixes the state after. The reason of an event is never 0, so an event is never 0 and 0 is an empty slot.
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 
 #include "seawall/algorithm/breaker_word.h"
@@ -17,6 +18,7 @@ namespace seawall {
 
 // Why a breaker changed. Numbers are those of the C API; they only grow at the end.
 enum class BreakerReason : std::int32_t {
+  kNone = 0,              // of a snapshot: nothing has happened yet, or the event of it is not there (yet)
   kFailureThreshold = 1,  // closed -> open: too many failures in a row
   kOpenElapsed = 2,       // open -> half_open: open_duration is over and a call came
   kProbesSucceeded = 3,   // half_open -> closed
@@ -25,13 +27,22 @@ enum class BreakerReason : std::int32_t {
   kForcedOpen = 6,        // force_open()
   kDisabled = 7,          // disable()
   kReset = 8,             // reset()
+  // closed -> open: the rate of a window reached its threshold
+  kCountFailureRate = 9,
+  kTimeFailureRate = 10,
+  kCountSlowRate = 11,
+  kTimeSlowRate = 12,
+  kProbeSlow = 13,  // half_open -> open: a probe succeeded, but was slow
 };
 
 constexpr std::string_view to_string(BreakerReason reason) noexcept {
-  constexpr std::string_view kNames[] = {"failure_threshold", "open_elapsed", "probes_succeeded", "probe_failed",
-                                         "probes_lost",       "forced_open",  "disabled",         "reset"};
-  const auto at = static_cast<std::uint32_t>(reason) - 1;
-  return at < 8 ? kNames[at] : "unknown";
+  constexpr std::string_view kNames[] = {
+      "none",           "failure_threshold",  "open_elapsed",      "probes_succeeded",
+      "probe_failed",   "probes_lost",        "forced_open",       "disabled",
+      "reset",          "count_failure_rate", "time_failure_rate", "count_slow_rate",
+      "time_slow_rate", "probe_slow"};
+  const auto at = static_cast<std::uint32_t>(reason);
+  return at < std::size(kNames) ? kNames[at] : "unknown";
 }
 
 struct CircuitBreakerEvent {
@@ -60,6 +71,11 @@ constexpr BreakerState state_after(BreakerReason reason) noexcept {
   switch (reason) {
     case BreakerReason::kFailureThreshold:
     case BreakerReason::kProbeFailed:
+    case BreakerReason::kProbeSlow:
+    case BreakerReason::kCountFailureRate:
+    case BreakerReason::kTimeFailureRate:
+    case BreakerReason::kCountSlowRate:
+    case BreakerReason::kTimeSlowRate:
       return BreakerState::kOpen;
     case BreakerReason::kOpenElapsed:
     case BreakerReason::kProbesLost:
@@ -70,13 +86,18 @@ constexpr BreakerState state_after(BreakerReason reason) noexcept {
       return BreakerState::kDisabled;
     case BreakerReason::kProbesSucceeded:
     case BreakerReason::kReset:
+    case BreakerReason::kNone:
       break;
   }
   return BreakerState::kClosed;
 }
 
+constexpr BreakerReason reason_of(std::uint64_t packed) noexcept {
+  return static_cast<BreakerReason>(EventReason::get(packed));
+}
+
 constexpr CircuitBreakerEvent unpack_event(std::uint64_t packed, TimePoint epoch) noexcept {
-  const auto reason = static_cast<BreakerReason>(EventReason::get(packed));
+  const BreakerReason reason = reason_of(packed);
   return {.from = static_cast<BreakerState>(EventFrom::get(packed)),
           .to = state_after(reason),
           .reason = reason,

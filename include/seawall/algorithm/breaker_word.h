@@ -4,7 +4,8 @@
 // it. Zero is a closed breaker without failures.
 //
 //   63..61 state | 60..44 generation | 43..40 trips | 39..0 payload, whose meaning depends on the state:
-//     closed                  9..0 failures in a row; 39..10 are zero (room for an instant, 1.024 s a unit)
+//     closed                  39..10 when it closed, 1.024 s units since the epoch, rounded up, where openings decay
+//                             (else 0); 9..0 failures in a row
 //     open                    39..0 deadline, ms since the epoch, rounded up
 //     half-open               39..8 lease deadline, 256 ms units since the epoch, rounded up; 7..4 probes in flight;
 //                             3..0 successful probes
@@ -14,7 +15,14 @@
 // is compared with an unclipped clock, so what has once passed stays passed: after the horizon breaks and leases have
 // no length, and nothing is refused for ever. Generation: 2^17 transitions; a call that lasts exactly a multiple of
 // 131,072 transitions (22 days of uninterrupted opening and probing at 30 s) would be taken as current. Trips: openings
-// since the breaker was last closed, stays at 15.
+// that were not made up for, stays at 15.
+//
+// The token of an admitted call:
+//
+//   63..61 state | 60..44 generation | 43 set | 42 admitted in shadow | 41..0 when, 262,144 ns units since the epoch,
+//   rounded up, where calls are timed (else 0)
+//
+// State and generation are those of the admitting word; the result counts only while the word still has both.
 #pragma once
 
 #include <algorithm>
@@ -60,6 +68,7 @@ using State = WordField<61, 3>;
 using Generation = WordField<44, 17>;
 using Trips = WordField<40, 4>;
 using Failures = WordField<0, 10>;
+using ClosedAt = WordField<10, 30>;
 using OpenDeadline = WordField<0, 40>;
 using LeaseDeadline = WordField<8, 32>;
 using Probes = WordField<4, 4>;
@@ -67,6 +76,8 @@ using Successes = WordField<0, 4>;
 
 inline constexpr std::int64_t kOpenUnitNs = 1'000'000;
 inline constexpr std::int64_t kLeaseUnitNs = 256'000'000;
+inline constexpr std::int64_t kClosedUnitNs = 1'024'000'000;
+inline constexpr std::int64_t kStartUnitNs = 262'144;
 
 constexpr BreakerState state_of(std::uint64_t word) noexcept { return static_cast<BreakerState>(State::get(word)); }
 constexpr std::uint32_t generation_of(std::uint64_t word) noexcept {
@@ -92,10 +103,10 @@ constexpr std::int64_t lease_deadline_ns(std::uint64_t word) noexcept {
   return static_cast<std::int64_t>(LeaseDeadline::get(word)) * kLeaseUnitNs;
 }
 
-// A token is state and generation of the word that admitted the call, and a bit so that it is never 0. The result
-// counts only while the word still has both.
 inline constexpr std::uint64_t kIdentity = State::kMask | Generation::kMask;
-inline constexpr std::uint64_t kTokenMark = Trips::of(1);
+inline constexpr std::uint64_t kTokenMark = std::uint64_t{1} << 43;
+inline constexpr std::uint64_t kShadowMark = std::uint64_t{1} << 42;
+using TokenStart = WordField<0, 42>;
 
 constexpr std::uint64_t token_of(std::uint64_t word) noexcept { return (word & kIdentity) | kTokenMark; }
 constexpr bool is_current(std::uint64_t word, std::uint64_t token) noexcept {
@@ -104,8 +115,11 @@ constexpr bool is_current(std::uint64_t word, std::uint64_t token) noexcept {
 constexpr bool admits_freely(std::uint64_t word) noexcept {
   return state_of(word) == BreakerState::kClosed || state_of(word) == BreakerState::kDisabled;
 }
-constexpr bool is_token(std::uint64_t token) noexcept {
-  return (token & ~kIdentity) == kTokenMark && (admits_freely(token) || state_of(token) == BreakerState::kHalfOpen);
+// `timed`: tokens of this breaker tell when the call was admitted.
+constexpr bool is_token(std::uint64_t token, bool timed) noexcept {
+  const bool marked = (token & kTokenMark) != 0 && (timed || TokenStart::get(token) == 0);
+  if ((token & kShadowMark) != 0) return marked && State::get(token) <= 4;
+  return marked && (admits_freely(token) || state_of(token) == BreakerState::kHalfOpen);
 }
 
 }  // namespace breaker

@@ -5,7 +5,8 @@
 //
 // Rules that other breakers broke, each a test here: the call that moves open to half-open IS the probe; a result whose
 // generation passed changes nothing; kIgnored refunds a probe and neither resets the count nor closes; only an
-// operator's call leaves forced open and disabled; a probe that is not reported within its lease is given up.
+// operator's call leaves forced open and disabled; a probe that is not reported within its lease is given up; failures
+// in a row do not fade with time.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "seawall/algorithm/breaker_config.h"
 #include "seawall/algorithm/breaker_event.h"
+#include "seawall/algorithm/breaker_open_time.h"
 #include "seawall/algorithm/breaker_word.h"
 #include "seawall/decision.h"
 #include "seawall/detail/saturating.h"
@@ -21,19 +23,12 @@
 
 namespace seawall {
 
-// What became of a report. Numbers are those of the C API; they only grow at the end.
-enum class ReportResult : std::int32_t {
-  kRecorded = 0,
-  kLate = 1,          // the breaker has moved on since the call was admitted; nothing changed
-  kNotCounted = 2,    // admitted while disabled: nothing is counted
-  kInvalidToken = 3,  // no breaker gave this token out; nothing changed
-};
-
 struct CircuitBreakerSnapshot {
   BreakerState state = BreakerState::kClosed;
-  std::int32_t failure_count = 0;     // closed: the run so far; open, half-open: the count that tripped
+  BreakerReason reason = BreakerReason::kNone;  // why it is in this state
+  std::int32_t failure_count = 0;     // closed: the run so far; open, half-open: failure_threshold (0: no such rule)
   std::uint32_t generation = 0;       // grows by one with each transition, wraps at 131,072
-  std::int32_t trips = 0;             // openings since the breaker was last closed, at most 15
+  std::int32_t trips = 0;             // openings that were not made up for, at most 15
   std::int32_t probes_in_flight = 0;  // 0 unless half-open, as the next
   std::int32_t probe_successes = 0;
   Duration retry_after{0};  // 0: a call now would be admitted; Decision::kNever while forced open
@@ -52,6 +47,7 @@ struct Admission {
 struct Report {
   ReportResult result = ReportResult::kRecorded;
   std::uint64_t event = 0;
+  bool for_windows = false;  // the call counts in the windows, which may open the breaker yet
 };
 
 constexpr std::int64_t elapsed_ns(TimePoint now, TimePoint epoch) noexcept {
@@ -60,7 +56,8 @@ constexpr std::int64_t elapsed_ns(TimePoint now, TimePoint epoch) noexcept {
 
 constexpr std::int32_t failures_shown(const CircuitBreakerConfig& config, std::uint64_t word) noexcept {
   const BreakerState state = state_of(word);
-  if (state == BreakerState::kOpen || state == BreakerState::kHalfOpen) return config.failure_threshold();
+  if (state == BreakerState::kOpen || state == BreakerState::kHalfOpen)
+    return config.counts_in_a_row() ? config.failure_threshold() : 0;
   return static_cast<std::int32_t>(Failures::get(word));
 }
 
@@ -68,15 +65,48 @@ constexpr std::uint64_t lease_until(const CircuitBreakerConfig& config, std::int
   return LeaseDeadline::of(units_up(detail::saturating_add(elapsed, config.probe_lease().count()), kLeaseUnitNs));
 }
 
-// The transition to open. Half-open knows that the clock had reached the last probe's admission; a report whose `now`
-// is older than that does not shorten the break.
+// Effective time: half-open knows that the clock had reached the last probe's admission, whatever a later call says.
+constexpr std::int64_t effective_ns(const CircuitBreakerConfig& config, std::uint64_t word,
+                                    std::int64_t elapsed) noexcept {
+  if (state_of(word) != BreakerState::kHalfOpen) return elapsed;
+  return std::max(elapsed, lease_deadline_ns(word) - config.probe_lease().count() - (kLeaseUnitNs - 1));
+}
+
+// Openings that were not made up for. Without open_decay closing makes up for all, and a closed word has none.
+constexpr std::uint64_t openings(const CircuitBreakerConfig& config, std::uint64_t word,
+                                 std::int64_t elapsed) noexcept {
+  const std::uint64_t trips = Trips::get(word);
+  if (trips == 0 || state_of(word) != BreakerState::kClosed) return trips;
+  const std::int64_t closed_for = elapsed - static_cast<std::int64_t>(ClosedAt::get(word)) * kClosedUnitNs;
+  if (closed_for <= 0) return trips;
+  return trips - std::min(trips, static_cast<std::uint64_t>(closed_for / config.options().open_decay.count()));
+}
+
+// The transition to open.
 constexpr std::uint64_t opened(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed) noexcept {
-  if (state_of(word) == BreakerState::kHalfOpen) {
-    const std::int64_t seen = lease_deadline_ns(word) - config.probe_lease().count() - (kLeaseUnitNs - 1);
-    elapsed = std::max(elapsed, seen);
-  }
-  const std::int64_t deadline = detail::saturating_add(elapsed, config.open_duration().count());
-  return entered(BreakerState::kOpen, word, Trips::get(word) + 1) | OpenDeadline::of(units_up(deadline, kOpenUnitNs));
+  const std::uint64_t before = openings(config, word, elapsed);
+  const std::uint64_t next = entered(BreakerState::kOpen, word, before + 1);
+  const std::int64_t deadline =
+      detail::saturating_add(effective_ns(config, word, elapsed), open_ns(config, before, Generation::get(next)));
+  return next | OpenDeadline::of(units_up(deadline, kOpenUnitNs));
+}
+
+// The transition from half-open to closed.
+constexpr std::uint64_t closed(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed) noexcept {
+  if (config.options().open_decay == Duration(0)) return entered(BreakerState::kClosed, word, 0);
+  return entered(BreakerState::kClosed, word, Trips::get(word)) |
+         ClosedAt::of(units_up(effective_ns(config, word, elapsed), kClosedUnitNs));
+}
+
+// The token of an admitted call, with the instant where calls are timed.
+constexpr std::uint64_t admitted(const CircuitBreakerConfig& config, std::uint64_t token,
+                                 std::int64_t elapsed) noexcept {
+  return config.times_calls() ? token | TokenStart::of(units_up(elapsed, kStartUnitNs)) : token;
+}
+constexpr bool is_slow(const CircuitBreakerConfig& config, std::uint64_t token, std::int64_t elapsed) noexcept {
+  if (!config.times_calls()) return false;
+  const std::int64_t start = static_cast<std::int64_t>(TokenStart::get(token)) * kStartUnitNs;
+  return elapsed - start >= config.options().slow_call_duration.count();
 }
 
 constexpr std::uint64_t probing(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed) noexcept {
@@ -93,7 +123,7 @@ constexpr detail::Step<Admission> start_probing(const CircuitBreakerConfig& conf
   const std::uint64_t next = probing(config, word, elapsed);
   const bool lost = reason == BreakerReason::kProbesLost;
   return {next,
-          {.token = token_of(next),
+          {.token = admitted(config, token_of(next), elapsed),
            .event = pack_event(word, next, reason, elapsed),
            .probes_lost = lost ? static_cast<std::uint32_t>(Probes::get(word)) : 0}};
 }
@@ -107,7 +137,7 @@ constexpr detail::Step<Admission> admit_half_open(const CircuitBreakerConfig& co
   // Every probe gets its whole lease: the last one admitted sets the deadline for all.
   const std::uint64_t deadline = std::max(word & LeaseDeadline::kMask, lease_until(config, elapsed));
   const std::uint64_t next = (word & ~(LeaseDeadline::kMask | Probes::kMask)) | deadline | Probes::of(in_flight + 1);
-  return {next, {.token = token_of(next)}};
+  return {next, {.token = admitted(config, token_of(next), elapsed)}};
 }
 
 // May a call go out? At most one transition; the caller whose exchange succeeds holds the probe.
@@ -127,7 +157,7 @@ constexpr detail::Step<Admission> acquire(const CircuitBreakerConfig& config, st
     case BreakerState::kDisabled:
       break;
   }
-  return {word, {.token = token_of(word)}};
+  return {word, {.token = admitted(config, token_of(word), elapsed)}};
 }
 
 constexpr detail::Step<Report> transition(std::uint64_t word, std::uint64_t next, BreakerReason reason,
@@ -137,45 +167,58 @@ constexpr detail::Step<Report> transition(std::uint64_t word, std::uint64_t next
 
 constexpr detail::Step<Report> report_closed(const CircuitBreakerConfig& config, std::uint64_t word,
                                              std::int64_t elapsed, Outcome outcome) noexcept {
-  if (outcome == Outcome::kSuccess) return {word & ~Failures::kMask, {}};
+  const Report counted{.for_windows = config.has_window()};
+  if (outcome == Outcome::kSuccess) return {word & ~Failures::kMask, counted};
   if (outcome != Outcome::kFailure) return {word, {}};
   const std::uint64_t failures = Failures::get(word) + 1;
-  if (failures < static_cast<std::uint64_t>(config.failure_threshold())) {
-    return {(word & ~Failures::kMask) | Failures::of(failures), {}};
+  if (!config.counts_in_a_row() || failures < static_cast<std::uint64_t>(config.failure_threshold())) {
+    return {(word & ~Failures::kMask) | Failures::of(failures), counted};
   }
   return transition(word, opened(config, word, elapsed), BreakerReason::kFailureThreshold, elapsed);
 }
 
+// Where slow calls count as bad, a slow probe is a failed one: the dependency is not what it should be yet.
 constexpr detail::Step<Report> report_probe(const CircuitBreakerConfig& config, std::uint64_t word,
-                                            std::int64_t elapsed, Outcome outcome) noexcept {
+                                            std::int64_t elapsed, Outcome outcome, bool slow) noexcept {
   if (Probes::get(word) == 0) return {word, {.result = ReportResult::kLate}};  // reported before
-  if (outcome == Outcome::kFailure) {
-    return transition(word, opened(config, word, elapsed), BreakerReason::kProbeFailed, elapsed);
-  }
   const std::uint64_t without = word - Probes::of(1);
-  if (outcome != Outcome::kSuccess) return {without, {}};
+  if (outcome != Outcome::kSuccess && outcome != Outcome::kFailure) return {without, {}};
+  if (outcome == Outcome::kFailure || slow) {
+    const auto reason = outcome == Outcome::kFailure ? BreakerReason::kProbeFailed : BreakerReason::kProbeSlow;
+    return transition(word, opened(config, word, elapsed), reason, elapsed);
+  }
   if (Successes::get(word) + 1 < static_cast<std::uint64_t>(config.success_threshold())) {
     return {without + Successes::of(1), {}};
   }
-  return transition(word, entered(BreakerState::kClosed, word, 0), BreakerReason::kProbesSucceeded, elapsed);
+  return transition(word, closed(config, word, elapsed), BreakerReason::kProbesSucceeded, elapsed);
 }
 
 // How the admitted call ended.
 constexpr detail::Step<Report> report(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed,
                                       std::uint64_t token, Outcome outcome) noexcept {
-  if (!is_token(token)) return {word, {.result = ReportResult::kInvalidToken}};
+  if (!is_token(token, config.times_calls())) return {word, {.result = ReportResult::kInvalidToken}};
+  if ((token & kShadowMark) != 0) return {word, {.result = ReportResult::kNotCounted}};
   if (!is_current(word, token)) return {word, {.result = ReportResult::kLate}};
   switch (state_of(word)) {
     case BreakerState::kClosed:
       return report_closed(config, word, elapsed, outcome);
     case BreakerState::kHalfOpen:
-      return report_probe(config, word, elapsed, outcome);
+      return report_probe(config, word, elapsed, outcome, is_slow(config, token, elapsed));
     default:
       return {word, {.result = ReportResult::kNotCounted}};
   }
 }
 
-// A report that changes nothing and needs no clock: the healthy path.
+// A window's rate was reached by the call of `token`. Only while the generation that admitted it still lasts: the
+// window stands beside the word, and a trip by it is ordered with all others by the word.
+constexpr detail::Step<std::uint64_t> trip(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed,
+                                           std::uint64_t token, BreakerReason reason) noexcept {
+  if (!is_current(word, token) || state_of(word) != BreakerState::kClosed) return {word, 0};
+  const std::uint64_t next = opened(config, word, elapsed);
+  return {next, pack_event(word, next, reason, elapsed)};
+}
+
+// A report that changes nothing and needs no clock: the healthy path of a breaker that only counts failures in a row.
 constexpr bool changes_nothing(std::uint64_t word, std::uint64_t token, Outcome outcome) noexcept {
   constexpr std::uint64_t kHead = State::kMask | Generation::kMask | Failures::kMask;
   return state_of(token) == BreakerState::kClosed && outcome == Outcome::kSuccess && ((word ^ token) & kHead) == 0 &&
@@ -191,8 +234,8 @@ constexpr detail::Step<std::uint64_t> administer(const CircuitBreakerConfig& con
     return {next, pack_event(word, next, BreakerReason::kReset, elapsed)};
   }
   if (state_of(word) == to) return {word, 0};
-  const std::uint64_t next =
-      entered(to, word, Trips::get(word)) | Failures::of(static_cast<std::uint64_t>(failures_shown(config, word)));
+  const std::uint64_t next = entered(to, word, openings(config, word, elapsed)) |
+                             Failures::of(static_cast<std::uint64_t>(failures_shown(config, word)));
   const bool forced = to == BreakerState::kForcedOpen;
   return {next, pack_event(word, next, forced ? BreakerReason::kForcedOpen : BreakerReason::kDisabled, elapsed)};
 }
@@ -203,7 +246,7 @@ constexpr CircuitBreakerSnapshot describe(const CircuitBreakerConfig& config, st
   return {.state = state_of(word),
           .failure_count = failures_shown(config, word),
           .generation = generation_of(word),
-          .trips = static_cast<std::int32_t>(Trips::get(word)),
+          .trips = static_cast<std::int32_t>(openings(config, word, elapsed)),
           .probes_in_flight = half_open ? static_cast<std::int32_t>(Probes::get(word)) : 0,
           .probe_successes = half_open ? static_cast<std::int32_t>(Successes::get(word)) : 0,
           .retry_after = acquire(config, word, elapsed).answer.retry_after};

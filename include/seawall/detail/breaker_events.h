@@ -41,6 +41,13 @@ class BreakerEvents {
     return update(cursor_, [&](std::uint64_t cursor) { return read(Reader(cursor), head, epoch, out); });
   }
 
+  // Why the breaker came to `generation`; kNone when no event says so.
+  BreakerReason reason(std::uint32_t of) const noexcept {
+    // Relaxed: an event is one word and tells of no other memory.
+    const std::uint64_t event = slots_[of % kCapacity].load(std::memory_order_relaxed);
+    return generation(event) == of ? algorithm::breaker::reason_of(event) : BreakerReason::kNone;
+  }
+
   // Events that no poll will deliver any more.
   std::uint64_t lost(std::uint32_t head) const noexcept {
     // Relaxed: one word, a count that only grows.

@@ -44,4 +44,17 @@ auto publish(Cell& cell, Decide&& decide) noexcept {
   }
 }
 
+// As publish(), for words that several threads write and then compare: whoever of them is last sees what all wrote.
+template <class Cell, class Decide>
+auto agree(Cell& cell, Decide&& decide) noexcept {
+  std::uint64_t seen = cell.load(std::memory_order_seq_cst);
+  for (;;) {
+    auto step = decide(seen);
+    if (step.next == seen ||
+        cell.compare_exchange_weak(seen, step.next, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+      return step.answer;
+    }
+  }
+}
+
 }  // namespace seawall::detail
