@@ -116,6 +116,7 @@ std::vector<KeptTrace> Tracer::kept(std::size_t limit) const {
     const auto spans = trace(id);
     if (!spans.empty()) traces.push_back({spans.front(), spans.size()});
   }
+  std::sort(traces.begin(), traces.end(), [](const auto& a, const auto& b) { return a.first.start > b.first.start; });
   return traces;
 }
 

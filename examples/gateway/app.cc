@@ -41,6 +41,10 @@ std::int64_t unix_seconds() {
 constexpr std::size_t kUserTable = 16 * 1024 * 1024;
 constexpr std::size_t kTestTable = 1024 * 1024;
 
+seawall::TracerConfig tracer_config(const Options& options) {
+  return checked(seawall::TracerConfig::make({.service = "gateway", .slow = options.slow_trace}), "--slow-trace");
+}
+
 }  // namespace
 
 InstanceBreakers::InstanceBreakers(std::size_t slots, const seawall::CircuitBreakerConfig& config) {
@@ -59,7 +63,8 @@ App::App(Options given)
       registry(registry_config()),
       user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
       test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
-      instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)) {
+      instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)),
+      tracer(tracer_config(options)) {
   const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);

@@ -16,6 +16,7 @@
 #include "seawall/circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
 
 inline constexpr std::array<std::string_view, kUpstreams> kUpstreamNames = {"trading", "gamification", "social",
@@ -65,6 +66,7 @@ struct App {
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
   History history;
+  seawall::Tracer tracer;
 
  private:
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};

@@ -71,7 +71,7 @@ std::string Exchange::trace_id() const {
   return std::string(trace.context.format_trace_id(text));
 }
 
-http::Request Exchange::outgoing() const {
+http::Request Exchange::outgoing(const seawall::Span& call) const {
   http::Request out;
   out.method = request.method == "HEAD" ? "GET" : request.method;
   out.target = request.target;
@@ -88,7 +88,8 @@ http::Request Exchange::outgoing() const {
   if (request.peer) out.headers.add("X-Forwarded-For", forwarded + request.peer->address());
   out.headers.add("X-Correlation-ID", correlation.view());
   std::array<char, seawall::TraceContext::kTextSize> parent;
-  out.headers.add("traceparent", trace.context.child(seawall::IdGenerator::this_thread()).format(parent));
+  const seawall::TraceContext* context = call.context() ? call.context() : &trace.context;
+  out.headers.add("traceparent", context->format(parent));
   if (!trace.state.empty()) {
     std::string state(trace.state.text_size(), '\0');
     trace.state.format(state);

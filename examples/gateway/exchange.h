@@ -10,6 +10,7 @@
 
 #include "common/validation.h"
 #include "http/server.h"
+#include "seawall/runtime/tracer.h"
 #include "seawall/time.h"
 #include "seawall/trace/correlation_id.h"
 #include "seawall/trace_context.h"
@@ -23,11 +24,13 @@ class Exchange {
   const seawall::TimePoint start;
   const seawall::CorrelationId correlation;
   const seawall::Extracted trace;
-  std::vector<std::string_view> segments;  // what the {} of the route's path matched
+  std::string_view route;                  // the path of the route that matched, such as /users/{}
+  std::vector<std::string_view> segments;  // what its {} matched
+  seawall::Span span;                      // of a proxied request; else it records nothing
 
   std::string trace_id() const;
-  // As it leaves for the upstream, under a span of its own.
-  http::Request outgoing() const;
+  // As it leaves for the upstream, as a call of this span.
+  http::Request outgoing(const seawall::Span& call) const;
 };
 
 std::string to_text(const nlohmann::json& value);

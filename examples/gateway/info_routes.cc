@@ -134,20 +134,21 @@ http::Response root_route(App& app, const Exchange& exchange) {
                     {"dashboard", "/dashboard"},
                     {"history", "/dashboard/history"},
                     {"metrics", "/metrics"},
+                    {"traces", "/traces"},
                     {"trade", "/api/v1/trading/execute"},
                     {"profile", "/api/v1/gamification/user/{id}/profile"},
                     {"feed", "/api/v1/social/feed"},
                     {"register", "/api/v1/users/register"}};
   if (app.options.test_endpoints) endpoints["test_rate_limit"] = "/test/rate-limit";
-  return reply(
-      exchange, 200,
-      {{"success", true},
-       {"message", "AstraTrade gateway on Seawall"},
-       {"version", SEAWALL_GATEWAY_VERSION},
-       {"features",
-        {"circuit_breaker", "rate_limiting", "service_registry", "metrics", "trace_context", "correlation_id"}},
-       {"endpoints", std::move(endpoints)},
-       {"timestamp", timestamp()}});
+  return reply(exchange, 200,
+               {{"success", true},
+                {"message", "AstraTrade gateway on Seawall"},
+                {"version", SEAWALL_GATEWAY_VERSION},
+                {"features",
+                 {"circuit_breaker", "rate_limiting", "service_registry", "metrics", "trace_context", "spans",
+                  "correlation_id"}},
+                {"endpoints", std::move(endpoints)},
+                {"timestamp", timestamp()}});
 }
 
 http::Response health_route(App& app, const Exchange& exchange) {

@@ -18,6 +18,7 @@ struct Options {
   seawall::Quota service_limit;
   std::chrono::nanoseconds open_duration;
   std::chrono::nanoseconds upstream_timeout;
+  std::chrono::nanoseconds slow_trace;
   std::vector<std::string> cors_origins;
   std::string admin_token;  // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
   bool test_endpoints = false;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/routes.h"
+#include "seawall/runtime/span_events.h"
 
 using http::CallStatus;
 using seawall::Outcome;
@@ -62,11 +63,34 @@ Outcome outcome_of(const http::CallResult& result) {
   return result.response.status >= 400 ? Outcome::kIgnored : Outcome::kSuccess;
 }
 
+// The span of one attempt at a call.
+seawall::Span attempt_span(App& app, const Upstream& upstream, const Exchange& exchange, const seawall::Pick& pick,
+                           int attempt) {
+  auto span = app.tracer.start(upstream.name, seawall::SpanKind::kClient, exchange.span);
+  span.set("server.address", pick.host.view());
+  span.set("server.port", pick.port);
+  span.set("seawall.instance", pick.id.view());
+  if (attempt > 0) {
+    span.set("http.request.resend_count", attempt);
+    seawall::add_retry_event_at(span, attempt + 1, seawall::Duration(0), span.record().start);
+  }
+  return span;
+}
+
+void end_attempt(seawall::Span& span, const http::CallResult& result, Outcome outcome) {
+  if (result.status == CallStatus::kAnswered) {
+    span.set("http.response.status_code", result.response.status);
+  } else {
+    span.set("error.type", http::to_string(result.status));
+  }
+  if (outcome == Outcome::kFailure) span.set_status(seawall::SpanStatus::kError);
+  span.end();
+}
+
 // One call, or two when the first instance was sent nothing (connection refused): each counts for its instance.
 // Nothing when no instance could be chosen.
 http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, const UpstreamMetrics& metrics,
                                                  const Exchange& exchange, http::Loop& loop, seawall::Duration& wait) {
-  const http::Request outgoing = exchange.outgoing();
   const auto deadline = std::chrono::steady_clock::now() + app.options.upstream_timeout;
   std::vector<std::uint32_t> excluded;
   std::optional<http::CallResult> result;
@@ -75,8 +99,11 @@ http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, c
     if (!choice) break;
     if (attempt > 0) metrics.retries->add();
     const http::Endpoint endpoint{std::string(choice->pick.host.view()), choice->pick.port};
+    auto span = attempt_span(app, upstream, exchange, choice->pick, attempt);
+    const http::Request outgoing = exchange.outgoing(span);
     result = co_await loop.client.call(endpoint, outgoing, deadline, exchange.request.peer);
     const Outcome outcome = outcome_of(*result);
+    end_attempt(span, *result, outcome);
     choice->ticket.report(outcome);
     upstream.instances.done(choice->pick.ticket, outcome);
     if (result->status != CallStatus::kNotSent) break;
@@ -159,6 +186,9 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   Upstream& upstream = *app.upstreams[service];
   const UpstreamMetrics& metrics = app.metrics.upstreams[service];
   app.metrics.proxied.add();
+  exchange.span = app.tracer.start_at(exchange.route, seawall::SpanKind::kServer, exchange.trace, exchange.start);
+  exchange.span.set("http.request.method", exchange.request.method);
+  exchange.span.set("seawall.correlation_id", exchange.correlation.view());
 
   const auto key = user_key(exchange);
   if (const auto* fault = std::get_if<Fault>(&key)) co_return refuse(exchange, *fault);
@@ -166,6 +196,8 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
 
   // Limits.
   Charged charged = charge(app, upstream, user, exchange.start);
+  seawall::add_limiter_event_at(exchange.span, "user", charged.user, exchange.start);
+  seawall::add_limiter_event_at(exchange.span, "service", charged.service, exchange.start);
   const auto with_limits = [&](http::Response response) {
     add_rate_limit_headers(response, {{"user", &app.options.user_limit, charged.user},
                                       {"service", &app.options.service_limit, charged.service}});
@@ -179,6 +211,8 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
 
   // Breaker of the service.
   auto ticket = upstream.breaker.try_acquire_at(exchange.start);
+  seawall::add_breaker_event_at(exchange.span, upstream.name, bool(ticket), upstream.breaker.state(),
+                                ticket.retry_after(), exchange.start);
   if (!ticket) {
     app.metrics.breaker_open->add();
     refund(app, upstream, user, charged, exchange.start);

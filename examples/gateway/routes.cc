@@ -53,6 +53,12 @@ std::string processing_time(const Exchange& exchange) {
   return text.data();
 }
 
+void end_span(seawall::Span& span, int status) {
+  span.set("http.response.status_code", status);
+  if (status >= 500) span.set_status(seawall::SpanStatus::kError, http::reason_phrase(status));
+  span.end();
+}
+
 }  // namespace
 
 Router::Router(App& app) : app_(app), unmatched_(app.metrics.route("unmatched")) {
@@ -66,6 +72,9 @@ Router::Router(App& app) : app_(app), unmatched_(app.metrics.route("unmatched"))
   add("GET", "/dashboard", at_once(dashboard_route));
   add("GET", "/dashboard/history", at_once(history_route));
   add("GET", "/metrics", at_once(metrics_route));
+  add("GET", "/traces", at_once(traces_route));
+  add("GET", "/traces/{}", at_once(trace_route));
+  add("POST", "/v1/traces", guarded(ingest_spans_route));
   add("POST", "/registry/instances", guarded(register_route));
   add("PUT", "/registry/instances/{}/heartbeat", guarded(heartbeat_route));
   add("DELETE", "/registry/instances/{}", guarded(deregister_route));
@@ -92,6 +101,7 @@ http::Task<http::Response> Router::handle(const http::Request& request, http::Lo
     response = refuse(exchange, 500, "internal error");
   }
   finish(exchange, response, *counters);
+  end_span(exchange.span, response.status);
   co_return response;
 }
 
@@ -108,6 +118,7 @@ http::Task<http::Response> Router::dispatch(Exchange& exchange, http::Loop& loop
   for (const Route& route : routes_) {
     if (!matches(route.path, exchange.request.path(), exchange.segments)) continue;
     counters = route.counters;
+    exchange.route = route.path;
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {
       co_return co_await route.endpoint(app_, exchange, loop);
     }

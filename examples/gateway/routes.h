@@ -55,6 +55,11 @@ http::Response dashboard_route(App& app, const Exchange& exchange);
 http::Response history_route(App& app, const Exchange& exchange);
 http::Response metrics_route(App& app, const Exchange& exchange);
 
+// trace_routes.cc: the spans of slow and failed requests, and where the services send theirs (OTLP/HTTP JSON).
+http::Response traces_route(App& app, const Exchange& exchange);
+http::Response trace_route(App& app, const Exchange& exchange);
+http::Response ingest_spans_route(App& app, const Exchange& exchange);
+
 // registry_routes.cc
 http::Response register_route(App& app, const Exchange& exchange);
 http::Response heartbeat_route(App& app, const Exchange& exchange);

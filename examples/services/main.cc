@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "services/registration.h"
 #include "services/service.h"
+#include "services/tracing.h"
 
 namespace {
 
@@ -58,6 +59,14 @@ http::Task<http::Response> answer(Service& service, const Manner& manner, const 
   co_return co_await service.handle(request, loop);
 }
 
+http::Task<http::Response> traced(Tracing& tracing, Service& service, const Manner& manner, const std::string& name,
+                                  http::Request& request, http::Loop& loop) {
+  seawall::Span span = service.is_api(request) ? tracing.start(request) : seawall::Span();
+  http::Response response = co_await answer(service, manner, name, request, loop);
+  Tracing::end(span, response.status);
+  co_return response;
+}
+
 int serve(const Arguments& arguments) {
   const std::string name = arguments.text("--service", "");
   const bool alone = arguments.text("--gateway", "") == "none";
@@ -69,13 +78,15 @@ int serve(const Arguments& arguments) {
   options.host = arguments.text("--host", "127.0.0.1");
   options.port = static_cast<std::uint16_t>(arguments.number("--port", 0, 0, 65535));
   std::unique_ptr<Service> service = make_service(name, gateway);
+  const char* token = std::getenv("SEAWALL_ADMIN_TOKEN");
+  Tracing tracing(name, gateway, token ? token : "");
   http::Server server(
-      options, [&](http::Request& request, http::Loop& loop) { return answer(*service, manner, name, request, loop); },
+      options,
+      [&](http::Request& request, http::Loop& loop) { return traced(tracing, *service, manner, name, request, loop); },
       [](const http::Request& request, int status, const std::string& message) {
         return failure(status, message, request);
       });
 
-  const char* token = std::getenv("SEAWALL_ADMIN_TOKEN");
   const std::string fallback_id = name + "-" + std::to_string(::getpid()) + "-" + random_hex();
   Registrar registrar(gateway,
                       {name, arguments.text("--id", fallback_id), options.host, server.port(),
@@ -83,6 +94,7 @@ int serve(const Arguments& arguments) {
                       token ? token : "");
   if (!alone) {
     server.spawn(server.loop(0), [&] { return registrar.run(server.loop(0), server); });
+    server.spawn(server.loop(0), [&] { return tracing.run(server.loop(0)); });
     server.before_stop([&](http::Loop& loop) { return registrar.leave(loop); });
     service->start(server);
   }

@@ -430,6 +430,7 @@ class Registry(unittest.TestCase):
                 self.assertEqual(answer.status, 401, authorization)
                 self.assertTrue(answer.headers["WWW-Authenticate"].startswith("Bearer"))
             self.assertEqual(stack.call("POST", "/registry/instances", {}).status, 401)
+            self.assertEqual(stack.call("POST", "/v1/traces", {}).status, 401)
             self.assertEqual(stack.call("DELETE", "/registry/instances/x").status, 401)
             self.assertEqual(stack.call("POST", path, headers={"Authorization": "Bearer s3cret"}).status, 200)
 

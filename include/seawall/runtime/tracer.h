@@ -49,7 +49,15 @@ class Span {
       : tracer_(std::exchange(other.tracer_, nullptr)), entry_(other.entry_), context_(other.context_) {
     record_ = other.record_;
   }
-  Span& operator=(Span&&) = delete;
+  Span& operator=(Span&& other) noexcept {  // ends what it held
+    if (this == &other) return *this;
+    end();
+    tracer_ = std::exchange(other.tracer_, nullptr);
+    entry_ = other.entry_;
+    context_ = other.context_;
+    record_ = other.record_;
+    return *this;
+  }
   ~Span() { end(); }
 
   // Where calls made under this span belong: their parent is this span. Null when it records nothing.
