@@ -150,6 +150,35 @@ TEST_CASE("clock: a counter that breaks its word is left for good, and time does
   CHECK(shown <= std::max(static_cast<std::int64_t>(machine.ns), latest + 3 * kMs));
 }
 
+TEST_CASE("clock: a reader that was stopped while it compared clocks changes nothing that others decided") {
+  Machine machine;
+  const TestClock clock(CounterTrust::kKernel, &machine);
+  const auto stretches = GENERATE(range(1, 12));
+  const auto phase = GENERATE(as<std::int64_t>(), 0, 300'000, 600'000, 900'000);
+  CAPTURE(stretches, phase);
+  machine.pass(5 * kMs);
+  clock.now();
+  machine.pass(2 * kMs + phase);
+  std::int64_t shown = 0;
+  machine.while_stopped = [&] {
+    for (int i = 0; i < stretches; ++i) {
+      machine.pass(1'048'576);
+      shown = to_ns(clock.now());
+    }
+    machine.ns -= 50'000;  // the kernel steers: who decided these knots anew would decide otherwise
+  };
+  const double ticks = machine.ticks;
+  const std::int64_t stopped = to_ns(clock.now());
+  const std::int64_t next = to_ns(clock.now());
+  CHECK(machine.ticks > ticks);
+  CHECK(clock.source() == ClockSource::kCounter);
+  // Some readings of 20 ns later.
+  CHECK(stopped >= shown);
+  CHECK(stopped <= shown + 3000);
+  CHECK(next >= stopped);
+  CHECK(next <= stopped + 100);
+}
+
 TEST_CASE("clock: a correction beyond its field stops the counter instead of wrapping") {
   Machine machine;
   machine.parts_per_million = 0;

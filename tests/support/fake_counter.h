@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "seawall/fast_clock.h"
 
@@ -19,6 +21,7 @@ struct Machine {
   std::int64_t ns_per_reading = 20;   // of the counter and of the clock alike
   std::int64_t interrupted_once = 0;  // the next reading of the kernel's clock takes so much longer
   std::int64_t kernel_readings = 0;
+  std::function<void()> while_stopped;  // once, after the next reading of the kernel's clock: what others do meanwhile
 
   void pass(std::int64_t real_ns) {
     ticks += static_cast<double>(real_ns) * static_cast<double>(hertz) / 1e9;
@@ -40,6 +43,7 @@ class MachineCounter {
     const auto read = static_cast<std::int64_t>(machine_->ns);
     machine_->pass(machine_->interrupted_once);
     machine_->interrupted_once = 0;
+    if (machine_->while_stopped) std::exchange(machine_->while_stopped, nullptr)();
     return read;
   }
   bool usable(CounterTrust trust) const { return machine_->usable && trust != CounterTrust::kNever; }
