@@ -84,6 +84,40 @@ SEAWALL_API int64_t seawall_now_ns(void) SEAWALL_NOEXCEPT;
 /* Outcome of a guarded call. */
 enum { SEAWALL_OUTCOME_SUCCESS = 0, SEAWALL_OUTCOME_FAILURE = 1, SEAWALL_OUTCOME_IGNORED = 2 };
 
+/* ---- clock ----------------------------------------------------------------------------------------------------- */
+
+/* CLOCK_MONOTONIC read from the processor's counter, where the kernel itself trusts that counter; else the clock
+ * itself. Its readings are now_ns arguments like any other, within 10 us of CLOCK_MONOTONIC. It calibrates itself on a
+ * reading each 1 to 2 ms; nothing to call, no thread. Usable in a child after fork. Through an FFI the call costs more
+ * than it saves: read your language's monotonic clock there. */
+typedef struct seawall_clock seawall_clock;
+
+/* kernel: as the kernel does; never: CLOCK_MONOTONIC only; always: the caller knows better than the kernel. */
+enum { SEAWALL_CLOCK_TRUST_KERNEL = 0, SEAWALL_CLOCK_TRUST_NEVER = 1, SEAWALL_CLOCK_TRUST_ALWAYS = 2 };
+enum { SEAWALL_CLOCK_MONOTONIC = 0, SEAWALL_CLOCK_COUNTER = 1 };
+
+typedef struct seawall_clock_options {
+  uint32_t struct_size;
+  int32_t trust; /* SEAWALL_CLOCK_TRUST_*; default: as the kernel does */
+} seawall_clock_options;
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_clock_options_init(seawall_clock_options* options) SEAWALL_NOEXCEPT;
+/* The caller owns *out and frees it. options may be NULL. Allocates, reads one file below /sys, and measures for 1 ms.
+ * Threads: any. Errors: SEAWALL_E_INVALID_ARGUMENT (trust), SEAWALL_E_NO_MEMORY. */
+SEAWALL_API int32_t seawall_clock_new(const seawall_clock_options* options, seawall_clock** out,
+                                      seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same with options as a JSON object whose keys are the fields above. */
+SEAWALL_API int32_t seawall_clock_new_from_json(const char* json, size_t size, seawall_clock** out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. */
+SEAWALL_API void seawall_clock_free(seawall_clock* clock) SEAWALL_NOEXCEPT;
+/* Nanoseconds, for now_ns. NULL or another handle: those of seawall_now_ns. Threads: any. Does not block. */
+SEAWALL_API int64_t seawall_clock_now_ns(const seawall_clock* clock) SEAWALL_NOEXCEPT;
+/* SEAWALL_CLOCK_COUNTER or SEAWALL_CLOCK_MONOTONIC; changes from the first to the second when the counter turns out to
+ * be wrong. Threads: any. */
+SEAWALL_API int32_t seawall_clock_source(const seawall_clock* clock) SEAWALL_NOEXCEPT;
+
 /* ---- circuit breaker ------------------------------------------------------------------------------------------- */
 
 /* Stops calling a dependency that keeps failing: three failures in a row open it, or the rate of failed or slow calls in

@@ -27,6 +27,11 @@ SEAWALL_E_INTERNAL = -9
 SEAWALL_OUTCOME_SUCCESS = 0
 SEAWALL_OUTCOME_FAILURE = 1
 SEAWALL_OUTCOME_IGNORED = 2
+SEAWALL_CLOCK_TRUST_KERNEL = 0
+SEAWALL_CLOCK_TRUST_NEVER = 1
+SEAWALL_CLOCK_TRUST_ALWAYS = 2
+SEAWALL_CLOCK_MONOTONIC = 0
+SEAWALL_CLOCK_COUNTER = 1
 SEAWALL_BREAKER_CLOSED = 0
 SEAWALL_BREAKER_OPEN = 1
 SEAWALL_BREAKER_HALF_OPEN = 2
@@ -149,6 +154,13 @@ class seawall_error(ctypes.Structure):
         ("struct_size", ctypes.c_uint32),
         ("code", ctypes.c_int32),
         ("message", ctypes.c_char * 256),
+    ]
+
+
+class seawall_clock_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("trust", ctypes.c_int32),
     ]
 
 
@@ -505,6 +517,12 @@ FUNCTIONS = {
     "seawall_abi_version": (ctypes.c_int32, []),
     "seawall_code_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_now_ns": (ctypes.c_int64, []),
+    "seawall_clock_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_clock_options)]),
+    "seawall_clock_new": (ctypes.c_int32, [ctypes.POINTER(seawall_clock_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_clock_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_clock_free": (None, [ctypes.c_void_p]),
+    "seawall_clock_now_ns": (ctypes.c_int64, [ctypes.c_void_p]),
+    "seawall_clock_source": (ctypes.c_int32, [ctypes.c_void_p]),
     "seawall_circuit_breaker_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options)]),
     "seawall_circuit_breaker_new": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_circuit_breaker_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

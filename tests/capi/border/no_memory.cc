@@ -184,6 +184,9 @@ std::int32_t registry_with_instances(seawall_registry** out, seawall_error* erro
 int main() {
   std::setvbuf(stdout, nullptr, _IONBF, 0);  // what was printed is seen if the next creation ends the process
   const std::vector<Creation> creations = {
+      creation<seawall_clock>(
+          "seawall_clock_new", [](auto** out, auto* error) { return seawall_clock_new(nullptr, out, error); },
+          seawall_clock_free),
       creation<seawall_circuit_breaker>(
           "seawall_circuit_breaker_new",
           [](auto** out, auto* error) { return seawall_circuit_breaker_new(nullptr, SEAWALL_NOW, out, error); },
