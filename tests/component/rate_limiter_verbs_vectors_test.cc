@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// The tables of all verbs, which Python runs too through the C API.
+#include <map>
+#include <string>
+
+#include "seawall/fixed_window.h"
+#include "seawall/token_bucket.h"
+#include "support/catch.h"
+#include "support/vectors.h"
+
+using namespace seawall;
+using seawall::testing::Fields;
+using seawall::testing::int_field;
+using seawall::testing::mismatches;
+using seawall::testing::text_field;
+using seawall::testing::VectorCase;
+using seawall::testing::VectorStep;
+
+namespace {
+
+Fields shown(const Decision& d) {
+  Fields f{{"allowed", d.allowed ? "1" : "0"},
+           {"never", d.never() ? "1" : "0"},
+           {"limit", std::to_string(d.limit)},
+           {"remaining", std::to_string(d.remaining)},
+           {"reset_after_ns", std::to_string(d.reset_after.count())}};
+  if (!d.never()) f["retry_after_ns"] = std::to_string(d.retry_after.count());
+  return f;
+}
+Fields shown(const Reservation& r) {
+  Fields f{{"granted", r.granted ? "1" : "0"}, {"never", r.never() ? "1" : "0"}, {"limit", std::to_string(r.limit)}};
+  if (!r.never()) f["delay_ns"] = std::to_string(r.delay.count());
+  return f;
+}
+Fields shown(const Settlement& s) {
+  return {{"refunded", std::to_string(s.refunded)},
+          {"charged", std::to_string(s.charged)},
+          {"unpaid", std::to_string(s.unpaid)}};
+}
+
+Quota quota_of(const Fields& fields) {
+  const std::int64_t permits = int_field(fields, "permits");
+  return Quota::make(permits, Duration(int_field(fields, "period_ns")), int_field(fields, "burst", permits)).value();
+}
+
+LimitChange how_of(const std::string& text) {
+  return text == "keep" ? LimitChange::kKeep : text == "reset" ? LimitChange::kReset : LimitChange::kProportional;
+}
+
+template <class Limiter>
+class Runner {
+ public:
+  explicit Runner(const VectorCase& given)
+      : limiter_(Limiter::Config::make(quota_of(given.options)).value(), time_from_ns(0)) {}
+
+  Fields run(const VectorStep& step) {
+    const TimePoint now = time_from_ns(step.now_ns);
+    const std::int64_t n = int_field(step.arguments, "n", 1);
+    if (step.verb == "try_acquire") return taken(step, limiter_.try_acquire_at(now, n));
+    if (step.verb == "peek") return shown(limiter_.peek_at(now, n));
+    if (step.verb == "reserve") {
+      const Duration most(int_field(step.arguments, "max_wait_ns", Duration::max().count()));
+      return taken(step, limiter_.reserve_at(now, n, most));
+    }
+    if (step.verb == "until") {
+      return taken(step, limiter_.acquire_until_at(time_from_ns(int_field(step.arguments, "deadline_ns")), now, n));
+    }
+    if (step.verb == "change") {
+      const auto config = Limiter::Config::make(quota_of(step.arguments)).value();
+      return {
+          {"changed", limiter_.change_limit_at(config, how_of(text_field(step.arguments, "how")), now) ? "1" : "0"}};
+    }
+    const Charge charge = charges_.at(text_field(step.arguments, "step"));
+    if (step.verb == "settle") {
+      const std::int64_t cap = int_field(step.arguments, "debt_cap", 0);
+      return shown(limiter_.settle_at(charge, int_field(step.arguments, "actual"), now, cap));
+    }
+    const std::int64_t back =
+        step.verb == "refund" ? limiter_.refund_at(charge, now) : limiter_.cancel_at({.charge = charge}, now);
+    return {{"refunded", std::to_string(back)}};
+  }
+
+ private:
+  template <class Answer>
+  Fields taken(const VectorStep& step, const Answer& answer) {
+    if (const auto name = text_field(step.arguments, "name"); !name.empty()) charges_[name] = answer.charge;
+    return shown(answer);
+  }
+
+  Limiter limiter_;
+  std::map<std::string, Charge> charges_;
+};
+
+template <class Limiter>
+void run_file(const char* file) {
+  for (const VectorCase& given : seawall::testing::load_vectors(file)) {
+    INFO(given.name);
+    Runner<Limiter> runner(given);
+    for (const VectorStep& step : given.steps) {
+      INFO(file << ":" << step.line);
+      CHECK(mismatches(step, runner.run(step)) == "");
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("token bucket vectors of all verbs") { run_file<TokenBucket>("token_bucket_verbs.txt"); }
+TEST_CASE("fixed window vectors") { run_file<FixedWindow>("fixed_window.txt"); }
