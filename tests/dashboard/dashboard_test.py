@@ -74,6 +74,19 @@ class Shown(unittest.TestCase):
         cells = [(one[2], one[1]["data-tone"]) for one in page.elements if one[0] == "td" and "data-tone" in one[1]]
         self.assertEqual(cells[-len(cases) :], [case[1:] for case in cases])
 
+    def test_slow_and_failed_requests_are_listed_and_drawn(self):
+        open_second = """setTimeout(() => document.querySelectorAll("details").forEach(one => { one.open = true; }), 600);"""
+        page = loaded(stand_in.scene(), open_second, milliseconds=2500)
+        self.assert_sound(page)
+        rows = page.where(**{"class": "row"})
+        self.assertEqual(len(rows), 5)
+        depths = [row[1]["style"] for row in rows]
+        self.assertEqual(depths, ["--depth:0", "--depth:1", "--depth:1", "--depth:2", "--depth:0"])
+        self.assertIn("attempt 2", rows[2][2])
+        self.assertIn("connection refused", rows[1][2])
+        self.assertIn("breaker of social refused, again in 28 s", rows[4][2])
+        self.assertIn("61.5 ms", page.one(data_trace="0af7651916cd43dd8448eb211c80319c")[2])
+
     def test_an_axis_fits_any_size_of_value(self):
         for size in (1e-4, 1.0, 1e9):
             with self.subTest(size=size):
@@ -131,6 +144,8 @@ class Borne(unittest.TestCase):
                 "/health": {"services": {"trading": wrong, "social": {"circuit_breaker": wrong, "failure_count": wrong}}, "infrastructure": wrong},
                 "/services": {"services": {"trading": {"instances": wrong}, "user": {"instances": [wrong]}}},
                 "/dashboard/history": {"data": {**scene["/dashboard/history"]["data"], "trades_per_second": wrong, "services": {"trading": wrong, "social": {"circuit_breaker": wrong}}}},
+                "/traces": {"traces": [wrong, {"trace_id": "a", "name": wrong, "started": wrong, "duration_ms": wrong, "spans": wrong}]},
+                "/traces/a": {"spans": [wrong, {"offset_ms": wrong, "duration_ms": wrong, "events": wrong, "service": wrong}]},
             }  # fmt: skip
             with self.subTest(repr(wrong)):
                 self.assert_sound(loaded(answers))
@@ -152,6 +167,8 @@ class Borne(unittest.TestCase):
         answers["/dashboard/history"]["data"]["services"] = {nasty: answers["/dashboard/history"]["data"]["services"]["social"]}
         answers["/services"]["services"][nasty]["instances"][0].update(id=nasty, host=nasty, state=nasty)
         answers["/health"]["infrastructure"]["redis"] = nasty
+        answers["/traces"]["traces"][0].update(name=nasty, message=nasty)
+        answers["/traces/0af7651916cd43dd8448eb211c80319c"]["spans"][0].update(service=nasty, name=nasty, message=nasty, status=nasty, kind=nasty)
         page = loaded(answers, MEASURE, width=375)
         self.assert_sound(page)
         self.assertFalse([one for one in page.elements if one[0] == "img"])

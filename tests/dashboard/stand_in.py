@@ -61,6 +61,45 @@ def history(seconds=300):
     return {"success": True, "message": "", "data": data}
 
 
+def traces():
+    """A failed request with the spans of gateway and service, and one that a breaker refused."""
+    failed, refused = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    def span(service, kind, number, parent, offset, duration, status="unset", message="", events=()):
+        return {
+            "service": service, "name": "/api/v1/social/feed", "kind": kind, "span_id": f"{number:016x}",
+            "parent_span_id": parent and f"{parent:016x}", "offset_ms": offset, "duration_ms": duration, "status": status,
+            "message": message, "attributes": {}, "events": list(events),
+        }  # fmt: skip
+
+    def verdict(what, **attributes):
+        return {"name": f"seawall.{what}", "offset_ms": 0.1, "attributes": {f"seawall.{k}": v for k, v in attributes.items()}}
+
+    def summary(trace_id, second, duration, message, spans):
+        return {
+            "trace_id": trace_id, "service": "gateway", "name": "/api/v1/social/feed", "started": f"2026-02-02T02:39:{second}.000Z",
+            "duration_ms": duration, "status": "error", "message": message, "spans": spans,
+        }  # fmt: skip
+
+    open_breaker = verdict("circuit_breaker", breaker="social", allowed=False, state="open", retry_after_ms=28000)
+    return {
+        "/traces": {
+            "success": True,
+            "traces": [summary(failed, 58, 61.5, "Internal Server Error", 4), summary(refused, 51, 0.08, "Service Unavailable", 1)],
+        },
+        f"/traces/{failed}": {
+            "success": True,
+            "spans": [
+                span("gateway", "server", 1, None, 0.0, 61.5, "error", "Internal Server Error", [verdict("rate_limit", limiter="user", allowed=True)]),
+                span("gateway", "client", 2, 1, 0.2, 1.4, "error", "connection refused"),
+                span("gateway", "client", 3, 1, 2.0, 59.0, "error", "", [verdict("retry", attempt=2, delay_ms=0)]),
+                span("social", "server", 4, 3, 3.1, 57.0, "error", "Internal Server Error"),
+            ],
+        },
+        f"/traces/{refused}": {"success": True, "spans": [span("gateway", "server", 5, None, 0.0, 0.08, "error", "", [open_breaker])]},
+    }
+
+
 def scene(social="open"):
     """What a gateway with some trouble answers: path -> body."""
     breakers = {name: social if name == "social" else "closed" for name in NAMES}
@@ -94,6 +133,7 @@ def scene(social="open"):
     }  # fmt: skip
     data = {"timestamp": "", "uptime_seconds": 93784.2, "metrics": metrics, "kpis": kpis, "status": "degraded"}
     return {
+        **traces(),
         "/dashboard": {"success": True, "message": "", "data": data},
         "/dashboard/history": history(),
         "/services": {"success": True, "services": services, "message": ""},
