@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstring>
 #include <vector>
 
 #include "seawall/trace/id_generator.h"
@@ -123,6 +125,52 @@ TEST_CASE("the fork epoch changes in each generation and never at home") {
   REQUIRE(waitpid(pid, &status, 0) == pid);
   CHECK(status == 0);
   CHECK(seawall::detail::fork_epoch() == home);
+}
+
+// A snapshot of a machine copies the state of its generators, as this copies theirs.
+TEST_CASE("after a snapshot ids differ once the host says so") {
+  IdGenerator ids;
+  CHECK(ids.nonzero() != 0);
+  std::array<std::byte, sizeof(IdGenerator)> snapshot;
+  std::memcpy(snapshot.data(), static_cast<const void*>(&ids), sizeof ids);
+  IdGenerator other;
+  std::memcpy(static_cast<void*>(&other), snapshot.data(), sizeof other);
+  std::vector<std::uint64_t> first(kIds);
+  std::vector<std::uint64_t> second(kIds);
+  write_ids(ids, first.data());
+  write_ids(other, second.data());
+  CHECK(first == second);  // what the hook is for
+  IdGenerator::reseed_all();
+  write_ids(ids, first.data());
+  write_ids(other, second.data());
+  first.insert(first.end(), second.begin(), second.end());
+  CHECK(distinct(first.data(), first.size()) == 2 * kIds);
+}
+
+TEST_CASE("generators of a given seed are not reseeded") {
+  IdGenerator one({1, 2, 3, 4});
+  IdGenerator two({1, 2, 3, 4});
+  CHECK(one.nonzero() == two.nonzero());
+  IdGenerator::reseed_all();
+  CHECK(one.nonzero() == two.nonzero());
+}
+
+TEST_CASE("the epoch that was advanced differs in children too, and never returns") {
+  const std::uint64_t before = seawall::detail::fork_epoch();
+  seawall::detail::advance_fork_epoch();
+  const std::uint64_t home = seawall::detail::fork_epoch();
+  CHECK(home != before);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const std::uint64_t mine = seawall::detail::fork_epoch();
+    seawall::detail::advance_fork_epoch();
+    const std::uint64_t next = seawall::detail::fork_epoch();
+    _exit(mine != home && mine != before && next != mine && next != home ? 0 : 1);
+  }
+  REQUIRE(pid > 0);
+  int status = 1;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  CHECK(status == 0);
 }
 
 TEST_CASE("where pages cannot be wiped the process id serves") {

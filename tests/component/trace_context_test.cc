@@ -2,12 +2,16 @@
 #include "seawall/trace_context.h"
 
 #include <cstdlib>
+#include <limits>
+#include <memory>
 #include <new>
 #include <set>
 #include <string>
 #include <type_traits>
 
 #include "seawall/trace/correlation_id.h"
+#include "seawall/trace/propagator.h"
+#include "seawall/trace/sampler.h"
 #include "support/catch.h"
 
 // Counts what this program allocates; the sanitizers keep their own operator new.
@@ -76,6 +80,41 @@ TEST_CASE("a whole request allocates nothing") {
   CHECK_FALSE(bad_state);
   CHECK(written == std::string_view("seawall=1,vendor=1").size());
   CHECK(id.view().size() == 32);
+}
+
+TEST_CASE("no path of a propagator or a sampler allocates, for good headers and for bad ones") {
+  const auto propagator = std::make_unique<Propagator>(
+      PropagatorConfig::make({.b3 = true, .inject_b3 = B3Inject::kMulti, .max_tracestate_bytes = 512}).value());
+  Sampler sampler(SamplerConfig::make({.ratio = 0.5, .limit = Quota::make(1, Duration(1)).value()}).value());
+  const std::string long_list = std::string(600, 'k') + "=1";
+  const std::array<std::array<HeaderField, 3>, 6> requests{{
+      {},
+      {{{"traceparent", kTraceparent}, {"tracestate", "a=1,ot=th:8"}, {"baggage", "a=1,b=%20;p"}}},
+      {{{"traceparent", kTraceparent}, {"traceparent", kTraceparent}, {"tracestate", "A"}}},
+      {{{"traceparent", "nonsense"}, {"b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-d"}, {}}},
+      {{{"X-B3-TraceId", "x"}, {"X-B3-SpanId", "y"}, {"baggage", long_list}}},
+      {{{"traceparent", kTraceparent}, {"tracestate", long_list}, {"baggage", "=,;"}}},
+  }};
+  auto& ids = IdGenerator::this_thread();
+  const TraceContext warm = TraceContext::root(ids);
+  std::size_t headers_set = 0;
+  std::array<char, 512> text;
+  SamplerText otel;
+  const std::size_t start = allocations;
+  for (const auto& headers : requests) {
+    const HeaderArray carrier(headers);
+    Extracted in = propagator->extract(carrier, ids);
+    Baggage baggage;
+    propagator->extract_baggage(carrier, baggage);
+    headers_set += baggage.set("seawall", "a b\n", {}, text).ok() ? 1 : 0;
+    headers_set += Baggage::decode(baggage.get("b").value_or(""), text);
+    sampler.sample(in, otel);
+    propagator->correlation_id("not an id", in.context);
+    propagator->inject(in.context.child(ids), in.state, [&](std::string_view, std::string_view) { ++headers_set; });
+  }
+  CHECK(allocations == start);
+  CHECK(headers_set > 6 * 8);
+  CHECK(warm.sampled());
 }
 #endif
 
@@ -148,4 +187,67 @@ TEST_CASE("a correlation id is the caller's unchanged, or 32 fresh hex digits") 
   CHECK(first.view().size() == 32);
   CHECK_FALSE(first == second);
   CHECK(CorrelationId::accept(first.view()) == first);
+}
+
+TEST_CASE("without a correlation id the trace id is one, so that one word finds both") {
+  const auto propagator = std::make_unique<Propagator>(PropagatorConfig::make({}).value());
+  const TraceContext context = TraceContext::parse(kTraceparent).value();
+  CHECK(propagator->correlation_id("", context).view() == "0af7651916cd43dd8448eb211c80319c");
+  CHECK(propagator->correlation_id("req-1", context).view() == "req-1");
+  CHECK(propagator->faults().count(TraceFault::kCorrelationCharacter) == 0);
+  CHECK(propagator->correlation_id("a b", context).view() == "0af7651916cd43dd8448eb211c80319c");
+  CHECK(propagator->correlation_id(std::string(129, 'a'), context).view().size() == 32);
+  CHECK(propagator->faults().count(TraceFault::kCorrelationCharacter) == 1);
+  CHECK(propagator->faults().count(TraceFault::kCorrelationLength) == 1);
+}
+
+TEST_CASE("a trace id from elsewhere starts a trace of that name") {
+  auto& ids = IdGenerator::this_thread();
+  const auto spelled = CorrelationId::accept("550e8400-e29b-41d4-a716-446655440000").value().trace_id();
+  REQUIRE(spelled);
+  const TraceContext root = TraceContext::root_of(spelled->id, kTraceSampled | kTraceRandom, ids);
+  CHECK(root.trace_id() == spelled->id);
+  CHECK(root.random());
+  CHECK(TraceContext::root_of({}, kTraceSampled, ids).trace_id() != TraceId{});
+}
+
+TEST_CASE("a list of fields knows when it left some out") {
+  HeaderFields fields;
+  for (std::size_t i = 0; i < HeaderFields::kMax; ++i) fields.add("a");
+  CHECK_FALSE(fields.too_many());
+  fields.add("b");
+  CHECK(fields.too_many());
+  CHECK(fields.values().size() == HeaderFields::kMax);
+  std::array<HeaderField, 65> headers;
+  headers.fill({"baggage", ""});
+  const auto propagator = std::make_unique<Propagator>(PropagatorConfig::make({}).value());
+  Baggage baggage;
+  CHECK(propagator->extract_baggage(HeaderArray(headers), baggage) == TraceFault::kBaggageTooManyMembers);
+}
+
+TEST_CASE("options out of range are refused by name") {
+  const auto refused = [](const PropagatorOptions& options) {
+    return std::string(PropagatorConfig::make(options).error().message.view());
+  };
+  CHECK(refused({.max_tracestate_bytes = 511}).find("max_tracestate_bytes") == 0);
+  CHECK(refused({.root_flags = 4}).find("root_flags") == 0);
+  CHECK(refused({.baggage = {.members = 65}}).find("baggage.members") == 0);
+  CHECK(refused({.baggage = {.bytes = 8193}}).find("baggage.bytes") == 0);
+  CHECK(refused({.strictness = static_cast<Strictness>(3)}).find("strictness") == 0);
+  for (const double ratio : {-0.1, 1.1, 1e-18}) CHECK_FALSE(SamplerConfig::make({.ratio = ratio}).ok());
+  CHECK_FALSE(SamplerConfig::make({.ratio = std::numeric_limits<double>::quiet_NaN()}).ok());
+}
+
+TEST_CASE("hints travel to children, and a decision ends the deferral") {
+  auto& ids = IdGenerator::this_thread();
+  const auto made = TraceContext::make({1}, {1}, 0, kTraceDeferred | kTraceShortId | 0x80).value();
+  const TraceContext child = made.child(ids);
+  CHECK(child.hints() == (kTraceDeferred | kTraceShortId));
+  CHECK_FALSE(child.with_sampled(true).deferred());
+  CHECK(child.with_sampled(true).short_id());
+  CHECK(child.with_sampled(true).with_deferred().deferred());
+  CHECK_FALSE(child.with_sampled(true).with_deferred().sampled());
+  const auto debug = TraceContext::make({1}, {1}, kTraceSampled, kTraceDebug).value();
+  CHECK(debug.with_sampled(true).debug());
+  CHECK_FALSE(debug.with_sampled(false).debug());
 }

@@ -5,7 +5,8 @@
 // The number stands in a page that the kernel wipes in the child (MADV_WIPEONFORK, Linux 4.14): that also covers
 // _Fork() and a raw clone(), which run no atfork handlers. The first call in the child finds 0 and draws the next
 // number from a counter that the child inherited, so no number comes back in a line of descent. Where the kernel
-// cannot wipe pages the process id serves (a system call each time). vfork() shares its memory and needs nothing.
+// cannot wipe pages, or an emulator only says so, the process id serves (a system call each time). vfork() shares its
+// memory and needs nothing.
 //
 // State seeded in one process remembers the epoch and seeds itself anew when it sees another one. advance_fork_epoch()
 // makes all of this process do so, for a copy that no fork made: a virtual machine that was restored.
@@ -27,13 +28,22 @@ struct ForkEpoch {
 };
 inline constinit ForkEpoch fork_epoch_state;
 
+#ifdef MADV_WIPEONFORK
+// Asks for the page to be wiped. An emulator may take advice that it does not follow (qemu-user 7.2 takes any), so who
+// also takes advice that does not exist is not believed.
+inline bool wiped_on_fork(void* page, std::size_t size) noexcept {
+  constexpr int kNoSuchAdvice = -1;
+  return madvise(page, size, MADV_WIPEONFORK) == 0 && madvise(page, size, kNoSuchAdvice) != 0;
+}
+#endif
+
 inline std::atomic<std::uint64_t>* map_fork_page() noexcept {
   auto& state = fork_epoch_state;
   constexpr std::size_t kSize = sizeof(std::uint64_t);  // the kernel gives a whole page
   auto* page = &state.no_page;
 #ifdef MADV_WIPEONFORK
   void* mapped = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped != MAP_FAILED && madvise(mapped, kSize, MADV_WIPEONFORK) == 0) {
+  if (mapped != MAP_FAILED && wiped_on_fork(mapped, kSize)) {
     page = static_cast<std::atomic<std::uint64_t>*>(mapped);  // zero bytes are an atomic 0
   } else if (mapped != MAP_FAILED) {
     munmap(mapped, kSize);

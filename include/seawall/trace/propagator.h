@@ -48,7 +48,7 @@ struct PropagatorOptions {
   B3Inject inject_b3 = B3Inject::kNone;  // beside traceparent
   std::uint8_t root_flags = kTraceSampled | kTraceRandom;
   std::size_t max_tracestate_bytes = 0;  // sent on; whole members are dropped above it. 0: no limit, else from 512
-  BaggageLimits baggage;
+  BaggageLimits baggage{};
 };
 
 class PropagatorConfig {

@@ -32,9 +32,9 @@
 namespace seawall {
 
 struct SamplerOptions {
-  double ratio = 1;            // of traces without a decision: 0 keeps none, 1 all
-  std::optional<Quota> limit;  // of traces that are kept by our own decision
-  bool follow_parent = true;   // false: decide even where the caller has decided
+  double ratio = 1;              // of traces without a decision: 0 keeps none, 1 all
+  std::optional<Quota> limit{};  // of traces that are kept by our own decision
+  bool follow_parent = true;     // false: decide even where the caller has decided
 };
 
 class SamplerConfig {
