@@ -24,6 +24,7 @@
 #include <memory>
 #include <string_view>
 
+#include "seawall/algorithm/mix.h"
 #include "seawall/detail/cache_line.h"
 
 namespace seawall::detail {
@@ -97,7 +98,7 @@ class ServiceDirectory {
         records_(new InstanceRecord[records_count_]),
         cursors_(new Word[padded(services) * kStripes]()),
         flights_(new Word[padded(records_count_) * kStripes]()) {
-    for (std::size_t i = 0; i < padded(services) * kStripes; ++i) show(cursors_[i], mixed(seed + i));
+    for (std::size_t i = 0; i < padded(services) * kStripes; ++i) show(cursors_[i], algorithm::mix64(seed + i));
   }
 
   Word& head(std::uint32_t service) noexcept { return heads_[service]; }
@@ -121,12 +122,6 @@ class ServiceDirectory {
   }
 
  private:
-  // The finaliser of splitmix64, https://prng.di.unimi.it/splitmix64.c
-  static constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-  }
   static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
 
   std::uint32_t services_;
