@@ -2,7 +2,7 @@
 #include <memory>
 #include <variant>
 
-#include "internal.h"
+#include "limiters.h"
 #include "options.h"
 #include "seawall/keyed_rate_limiter.h"
 
@@ -20,12 +20,6 @@ using seawall::TokenBucket;
 
 // By pointer, as in circuit_breaker.cc: the limiters are aligned to a cache line, and a handle of another type, which
 // valid() must be able to look at, is not.
-struct seawall_token_bucket : Handle<0x53574C01> {
-  seawall_token_bucket(const TokenBucket::Config& config, TimePoint epoch)
-      : rep(std::make_unique<TokenBucket>(config, epoch)) {}
-  std::unique_ptr<TokenBucket> rep;
-};
-
 struct seawall_sliding_window : Handle<0x53574C02> {
   seawall_sliding_window(const SlidingWindow::Config& config, TimePoint epoch)
       : rep(std::make_unique<SlidingWindow>(config, epoch)) {}
@@ -42,9 +36,6 @@ namespace {
 
 // ---- options: C struct or JSON text into the C struct, then into the config ----------------------------------------
 
-Result<void> from_json(std::string_view json, seawall_token_bucket_options& o) {
-  return read_json_options(json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"burst", &o.burst}});
-}
 Result<void> from_json(std::string_view json, seawall_sliding_window_options& o) {
   return read_json_options(json,
                            {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"sub_windows", &o.sub_windows}});
@@ -59,25 +50,11 @@ Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) 
                                   {"when_full", &o.when_full}});
 }
 
-// A limit has no default: one that nobody chose would throttle or let pass in silence. burst 0 is the same as permits.
-Result<Quota> quota(std::int64_t permits, std::int64_t period_ns, std::int64_t burst) {
-  const auto missing = [](const char* text) { return seawall::Error{seawall::Code::kInvalidArgument, text}; };
-  if (permits == 0) return missing("permits must be given, from 1 to 1000000000");
-  if (period_ns == 0) return missing("period_ns must be given, from 1 to 31622400000000000");
-  return Quota::make(permits, Duration(period_ns), burst == 0 ? permits : burst);
-}
-
 template <class Handle, class Config>
 int32_t create(const Result<Config>& config, TimePoint epoch, Handle** out, seawall_error* error) {
   if (!config) return fail(error, config.error());
   *out = new Handle(config.value(), epoch);
   return SEAWALL_OK;
-}
-
-int32_t make(const seawall_token_bucket_options& o, TimePoint epoch, seawall_token_bucket** out, seawall_error* error) {
-  const auto parsed = quota(o.permits, o.period_ns, o.burst);
-  if (!parsed) return fail(error, parsed.error());
-  return create(TokenBucket::Config::make(parsed.value()), epoch, out, error);
 }
 
 int32_t make(const seawall_sliding_window_options& o, TimePoint epoch, seawall_sliding_window** out,
@@ -115,62 +92,18 @@ int32_t make(const seawall_keyed_limiter_options& o, TimePoint epoch, seawall_ke
                                              : make_keyed<SlidingWindow>(options, epoch, out, error);
 }
 
+const auto make_any = [](const auto& o, TimePoint epoch, auto** out, seawall_error* error) {
+  return make(o, epoch, out, error);
+};
+const auto read_any = [](std::string_view json, auto& o) { return from_json(json, o); };
+
 template <class Options, class H>
 int32_t new_from_struct(const Options* given, int64_t now_ns, H** out, seawall_error* error) noexcept {
-  if (out == nullptr) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
-  *out = nullptr;
-  Options options{};
-  if (!read_options(given, options)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "options.struct_size is wrong");
-  return guarded(error, [&] { return make(options, instant(now_ns), out, error); });
+  return seawall::capi::new_from_struct(given, now_ns, out, error, make_any);
 }
-
 template <class Options, class H>
 int32_t new_from_text(const char* json, size_t size, int64_t now_ns, H** out, seawall_error* error) noexcept {
-  if (out == nullptr) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
-  *out = nullptr;
-  if (!readable(json, size)) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "json is NULL");
-  return guarded(error, [&] {
-    Options options{};
-    if (const auto read = from_json(text_in(json, size), options); !read) return fail(error, read.error());
-    return make(options, instant(now_ns), out, error);
-  });
-}
-
-// ---- decisions -----------------------------------------------------------------------------------------------------
-
-bool usable(const seawall_decision* decision) noexcept { return decision->struct_size >= sizeof(seawall_decision); }
-
-int32_t answer(const Decision& decision) noexcept {
-  if (decision.allowed) return SEAWALL_ALLOWED;
-  return decision.never() ? SEAWALL_NEVER_ALLOWED : SEAWALL_DENIED;
-}
-
-// ask(limiter, instant) -> Decision
-template <class H, class Ask>
-int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
-  if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
-  if (permits < 0 || (out != nullptr && !usable(out))) return SEAWALL_E_INVALID_ARGUMENT;
-  const Decision decision = ask(*handle->rep, instant(now_ns));
-  if (out != nullptr) {
-    out->answer = answer(decision);
-    out->limit = decision.limit;
-    out->remaining = decision.remaining;
-    out->retry_after_ns = decision.retry_after.count();
-    out->reset_after_ns = decision.reset_after.count();
-    out->charge_at = decision.charge.at;
-    out->charge_permits = decision.charge.permits;
-  }
-  return answer(decision);
-}
-
-// give(limiter, instant, charge) -> permits
-template <class H, class Give>
-int32_t refund(H* handle, int64_t now_ns, seawall_decision* decision, Give&& give) noexcept {
-  if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
-  if (decision == nullptr || !usable(decision)) return SEAWALL_E_INVALID_ARGUMENT;
-  const Charge charge{decision->charge_at, decision->charge_permits};
-  decision->charge_permits = 0;
-  return static_cast<int32_t>(give(*handle->rep, instant(now_ns), charge));
+  return seawall::capi::new_from_text<Options>(json, size, now_ns, out, error, read_any, make_any);
 }
 
 int32_t keyed_decide(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns, int64_t permits, bool take,
@@ -197,9 +130,6 @@ int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now
 
 extern "C" {
 
-int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) noexcept {
-  return init_options(options);
-}
 int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept {
   return init_options(options);
 }
@@ -207,10 +137,6 @@ int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* option
   return init_options(options);
 }
 
-int32_t seawall_token_bucket_new(const seawall_token_bucket_options* options, int64_t now_ns,
-                                 seawall_token_bucket** out, seawall_error* error) noexcept {
-  return new_from_struct(options, now_ns, out, error);
-}
 int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options, int64_t now_ns,
                                    seawall_sliding_window** out, seawall_error* error) noexcept {
   return new_from_struct(options, now_ns, out, error);
@@ -220,10 +146,6 @@ int32_t seawall_keyed_limiter_new(const seawall_keyed_limiter_options* options, 
   return new_from_struct(options, now_ns, out, error);
 }
 
-int32_t seawall_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
-                                           seawall_token_bucket** out, seawall_error* error) noexcept {
-  return new_from_text<seawall_token_bucket_options>(json, json_size, now_ns, out, error);
-}
 int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                              seawall_sliding_window** out, seawall_error* error) noexcept {
   return new_from_text<seawall_sliding_window_options>(json, json_size, now_ns, out, error);
@@ -233,24 +155,8 @@ int32_t seawall_keyed_limiter_new_from_json(const char* json, size_t json_size, 
   return new_from_text<seawall_keyed_limiter_options>(json, json_size, now_ns, out, error);
 }
 
-void seawall_token_bucket_free(seawall_token_bucket* bucket) noexcept { free_handle(bucket); }
 void seawall_sliding_window_free(seawall_sliding_window* window) noexcept { free_handle(window); }
 void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) noexcept { free_handle(limiter); }
-
-int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
-                                         seawall_decision* decision) noexcept {
-  return decide(bucket, now_ns, permits, decision,
-                [&](TokenBucket& rep, TimePoint now) { return rep.try_acquire_at(now, permits); });
-}
-int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
-                                  seawall_decision* decision) noexcept {
-  return decide(bucket, now_ns, permits, decision,
-                [&](TokenBucket& rep, TimePoint now) { return rep.peek_at(now, permits); });
-}
-int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns, seawall_decision* decision) noexcept {
-  return refund(bucket, now_ns, decision,
-                [](TokenBucket& rep, TimePoint now, Charge charge) { return rep.refund_at(charge, now); });
-}
 
 int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
                                            seawall_decision* decision) noexcept {

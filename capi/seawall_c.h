@@ -120,10 +120,10 @@ SEAWALL_API int32_t seawall_clock_source(const seawall_clock* clock) SEAWALL_NOE
 
 /* ---- circuit breaker ------------------------------------------------------------------------------------------- */
 
-/* Stops calling a dependency that keeps failing: three failures in a row open it, or the rate of failed or slow calls in
- * a window, if asked for; after open_duration one probe decides. For each call: try_acquire, the call, report, once. All
- * functions but _free: threads any, do not block, allocate nothing. While the breaker is closed, SEAWALL_NOW reads no
- * clock, unless it has a time window or times calls. */
+/* Stops calling a dependency that keeps failing: three failures in a row open it, or the rate of failed or slow calls
+ * in a window, if asked for; after open_duration one probe decides. For each call: try_acquire, the call, report, once.
+ * All functions but _free: threads any, do not block, allocate nothing. While the breaker is closed, SEAWALL_NOW reads
+ * no clock, unless it has a time window or times calls. */
 typedef struct seawall_circuit_breaker seawall_circuit_breaker;
 
 enum {
@@ -154,8 +154,8 @@ enum {
 };
 enum { SEAWALL_BREAKER_REFUSED = 0, SEAWALL_BREAKER_ADMITTED = 1 };
 /* What became of a report: LATE when the breaker has moved on since the call was admitted, NOT_COUNTED when it was
- * admitted while disabled or, in shadow, instead of being refused, INVALID_TOKEN when no breaker gave the token out. Only
- * RECORDED can change anything. */
+ * admitted while disabled or, in shadow, instead of being refused, INVALID_TOKEN when no breaker gave the token out.
+ * Only RECORDED can change anything. */
 enum {
   SEAWALL_REPORT_RECORDED = 0,
   SEAWALL_REPORT_LATE = 1,
@@ -166,8 +166,9 @@ enum {
 /* failure_threshold = SEAWALL_BREAKER_OFF: failures in a row do not open it. */
 #define SEAWALL_BREAKER_OFF (-1)
 
-/* Any rule that is given opens the breaker by itself. A rate is in percent of the calls of each window that is given; it
- * is looked at when a call fails or is slow, and needs minimum_calls calls (or a full count_window, if that is less). */
+/* Any rule that is given opens the breaker by itself. A rate is in percent of the calls of each window that is given;
+ * it is looked at when a call fails or is slow, and needs minimum_calls calls (or a full count_window, if that is
+ * less). */
 typedef struct seawall_circuit_breaker_options {
   uint32_t struct_size;
   int32_t failure_threshold;        /* failures in a row that open it, 1 to 1023; default 3 */
@@ -267,8 +268,8 @@ SEAWALL_API int32_t seawall_circuit_breaker_force_open(seawall_circuit_breaker* 
 SEAWALL_API int32_t seawall_circuit_breaker_disable(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_circuit_breaker_reset(seawall_circuit_breaker* breaker, int64_t now_ns) SEAWALL_NOEXCEPT;
 
-/* While on is not 0, nothing is refused, not even when forced open; the state moves on, and what would have been refused
- * is counted in shadow_refusals. */
+/* While on is not 0, nothing is refused, not even when forced open; the state moves on, and what would have been
+ * refused is counted in shadow_refusals. */
 SEAWALL_API int32_t seawall_circuit_breaker_set_shadow(seawall_circuit_breaker* breaker, int32_t on) SEAWALL_NOEXCEPT;
 
 /* Moves the oldest unread transitions, in order, into events[0 .. capacity) and answers how many. 32 are kept, older
@@ -285,9 +286,13 @@ SEAWALL_API const char* seawall_breaker_reason_name(int32_t reason) SEAWALL_NOEX
 
 /* ---- rate limiters --------------------------------------------------------------------------------------------- */
 
-/* A token bucket: a rate, and a burst at one instant. A sliding window: never more than `permits` in any `period_ns`.
- * A keyed limiter: either of the two for each of very many keys, in memory chosen once. */
+/* A token bucket: a rate, and a burst at one instant; leased: for many threads, each CPU takes batches. A sliding
+ * window: never more than `permits` in any `period_ns`. A fixed window: in each of the windows that follow each other
+ * from the epoch on, so up to twice as much across a boundary. A keyed limiter: a bucket or sliding window for each of
+ * very many keys, in memory chosen once. */
 typedef struct seawall_token_bucket seawall_token_bucket;
+typedef struct seawall_leased_token_bucket seawall_leased_token_bucket;
+typedef struct seawall_fixed_window seawall_fixed_window;
 typedef struct seawall_sliding_window seawall_sliding_window;
 typedef struct seawall_keyed_limiter seawall_keyed_limiter;
 
@@ -312,6 +317,39 @@ typedef struct seawall_decision {
 #define SEAWALL_DECISION_INIT \
   { (uint32_t)sizeof(seawall_decision), 0, 0, 0, 0, 0, 0, 0 }
 
+/* A turn, filled by reserve and acquire_until; the caller owns it and sets struct_size once (SEAWALL_RESERVATION_INIT).
+ */
+typedef struct seawall_reservation {
+  uint32_t struct_size;
+  int32_t answer;     /* as returned */
+  int64_t limit;      /* as in seawall_decision */
+  int64_t delay_ns;   /* allowed: act so long after now_ns; else the wait that was too long, or SEAWALL_NEVER */
+  uint64_t charge_at; /* what was taken, for cancel: leave as it is */
+  int64_t charge_permits;
+} seawall_reservation;
+#define SEAWALL_RESERVATION_INIT \
+  { (uint32_t)sizeof(seawall_reservation), 0, 0, 0, 0, 0 }
+
+/* What settle did; the caller owns it and sets struct_size once (SEAWALL_SETTLEMENT_INIT). */
+typedef struct seawall_settlement {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t refunded; /* permits given back, when the real cost was lower */
+  int64_t charged;  /* permits taken on top, when it was higher */
+  int64_t unpaid;   /* permits beyond the debt cap, which nobody pays */
+} seawall_settlement;
+#define SEAWALL_SETTLEMENT_INIT \
+  { (uint32_t)sizeof(seawall_settlement), 0, 0, 0, 0 }
+
+/* What becomes of the permits that are left when a limit changes: as many as before, the same share, or the new limit
+ * starts full. Debts and reservations stay in all but RESET. */
+enum { SEAWALL_CHANGE_KEEP = 0, SEAWALL_CHANGE_PROPORTIONAL = 1, SEAWALL_CHANGE_RESET = 2 };
+/* What change_limit answers. */
+enum {
+  SEAWALL_LIMIT_CHANGED = 0,
+  SEAWALL_LIMIT_OVERTAKEN = 1 /* a change that began later overtook this one, and that one holds */
+};
+
 /* permits and period_ns must be given; of the others 0 means the default in brackets. Also the keys of the JSON text of
  * _new_from_json. */
 typedef struct seawall_token_bucket_options {
@@ -321,6 +359,22 @@ typedef struct seawall_token_bucket_options {
   int64_t period_ns; /* 1 ns to 366 days, and no shorter than one ns for each permit */
   int64_t burst;     /* the most at one instant [permits] */
 } seawall_token_bucket_options;
+
+typedef struct seawall_fixed_window_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t permits; /* as above, and the next */
+  int64_t period_ns;
+} seawall_fixed_window_options;
+
+typedef struct seawall_leased_token_bucket_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t permits; /* as above, and the next two */
+  int64_t period_ns;
+  int64_t burst; /* at least 17 batches and what refills in 131 us */
+  int64_t batch; /* permits that a CPU takes at a time [a thirty-second of the burst] */
+} seawall_leased_token_bucket_options;
 
 typedef struct seawall_sliding_window_options {
   uint32_t struct_size;
@@ -358,8 +412,17 @@ typedef struct seawall_keyed_stats {
 
 /* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
 SEAWALL_API int32_t seawall_token_bucket_options_init(seawall_token_bucket_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_options_init(seawall_fixed_window_options* options) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_options_init(seawall_leased_token_bucket_options* options)
+    SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) SEAWALL_NOEXCEPT;
+
+/* The options of a bucket that never admits more than `limit` permits in any window of window_ns, wherever it starts:
+ * `burst` of them (1 to limit - 1) at one instant, the others refill evenly. Error: INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_token_bucket_options_at_most(seawall_token_bucket_options* options, int64_t limit,
+                                                         int64_t window_ns, int64_t burst,
+                                                         seawall_error* error) SEAWALL_NOEXCEPT;
 
 /* A new limiter in *out, owned by the caller, to be given to _free; NULL on failure. now_ns is its epoch: earlier
  * instants count as it. Errors: INVALID_ARGUMENT naming the option, NO_MEMORY. Threads: any. Does not block. */
@@ -369,6 +432,11 @@ SEAWALL_API int32_t seawall_sliding_window_new(const seawall_sliding_window_opti
                                                seawall_sliding_window** out, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_new(const seawall_keyed_limiter_options* options, int64_t now_ns,
                                               seawall_keyed_limiter** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_new(const seawall_fixed_window_options* options, int64_t now_ns,
+                                             seawall_fixed_window** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_new(const seawall_leased_token_bucket_options* options, int64_t now_ns,
+                                                    seawall_leased_token_bucket** out,
+                                                    seawall_error* error) SEAWALL_NOEXCEPT;
 /* The same from JSON text such as {"permits": 200, "period_ns": 60000000000}. */
 SEAWALL_API int32_t seawall_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                                        seawall_token_bucket** out,
@@ -379,6 +447,14 @@ SEAWALL_API int32_t seawall_sliding_window_new_from_json(const char* json, size_
 SEAWALL_API int32_t seawall_keyed_limiter_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                                         seawall_keyed_limiter** out,
                                                         seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                       seawall_fixed_window** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                                              seawall_leased_token_bucket** out,
+                                                              seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_fixed_window_free(seawall_fixed_window* limiter) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_leased_token_bucket_free(seawall_leased_token_bucket* limiter) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_token_bucket_free(seawall_token_bucket* bucket) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_sliding_window_free(seawall_sliding_window* window) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) SEAWALL_NOEXCEPT;
@@ -392,6 +468,15 @@ SEAWALL_API int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* bucke
                                                      seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
                                               seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_try_acquire(seawall_fixed_window* limiter, int64_t now_ns, int64_t permits,
+                                                     seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_peek(seawall_fixed_window* limiter, int64_t now_ns, int64_t permits,
+                                              seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_try_acquire(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                            int64_t permits,
+                                                            seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_peek(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                     int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
                                                        seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_sliding_window_peek(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
@@ -413,12 +498,83 @@ SEAWALL_API int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter
  * INVALID_ARGUMENT. Threads: any (one at a time for one decision). Does not block. */
 SEAWALL_API int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns,
                                                 seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_refund(seawall_fixed_window* limiter, int64_t now_ns,
+                                                seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_refund(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                       seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_sliding_window_refund(seawall_sliding_window* window, int64_t now_ns,
                                                   seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_refund(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
                                                  int64_t now_ns, seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_refund_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
                                                     seawall_decision* decision) SEAWALL_NOEXCEPT;
+
+/* Takes `permits` that may be used reservation->delay_ns after now_ns, or nothing when that is longer than max_wait_ns
+ * (SEAWALL_NEVER: any wait) or, with acquire_until, after deadline_ns. So the wait is known before anybody sleeps; the
+ * caller sleeps. Turns are in the order of the calls. Answers SEAWALL_ALLOWED, SEAWALL_DENIED or SEAWALL_NEVER_ALLOWED
+ * and fills *reservation. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_token_bucket_reserve(seawall_token_bucket* limiter, int64_t now_ns, int64_t permits,
+                                                 int64_t max_wait_ns,
+                                                 seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_token_bucket_acquire_until(seawall_token_bucket* limiter, int64_t now_ns,
+                                                       int64_t deadline_ns, int64_t permits,
+                                                       seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_reserve(seawall_fixed_window* limiter, int64_t now_ns, int64_t permits,
+                                                 int64_t max_wait_ns,
+                                                 seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_acquire_until(seawall_fixed_window* limiter, int64_t now_ns,
+                                                       int64_t deadline_ns, int64_t permits,
+                                                       seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_reserve(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                        int64_t permits, int64_t max_wait_ns,
+                                                        seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_acquire_until(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                              int64_t deadline_ns, int64_t permits,
+                                                              seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+/* Gives a reservation back and clears its charge. Answers the permits given back: all until the turn has come. Later
+ * reservations keep their turns. Errors, threads: as refund. */
+SEAWALL_API int32_t seawall_token_bucket_cancel(seawall_token_bucket* limiter, int64_t now_ns,
+                                                seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_cancel(seawall_fixed_window* limiter, int64_t now_ns,
+                                                seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_cancel(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                       seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+/* `decision` was charged an estimate, `actual` permits are the real cost: the rest is given back, or what is missing is
+ * taken, down to debt_cap permits below zero. Never refuses: the work is done. The decision then names what is charged;
+ * *settlement is filled unless it is NULL. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any (one at a time for one
+ * decision). Does not block. */
+SEAWALL_API int32_t seawall_token_bucket_settle(seawall_token_bucket* limiter, int64_t now_ns,
+                                                seawall_decision* decision, int64_t actual, int64_t debt_cap,
+                                                seawall_settlement* settlement) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_settle(seawall_fixed_window* limiter, int64_t now_ns,
+                                                seawall_decision* decision, int64_t actual, int64_t debt_cap,
+                                                seawall_settlement* settlement) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_settle(seawall_leased_token_bucket* limiter, int64_t now_ns,
+                                                       seawall_decision* decision, int64_t actual, int64_t debt_cap,
+                                                       seawall_settlement* settlement) SEAWALL_NOEXCEPT;
+/* From now_ns on another limit; `how` is a SEAWALL_CHANGE_*. Every decision is by the old limit or by the new one.
+ * Answers SEAWALL_LIMIT_CHANGED or SEAWALL_LIMIT_OVERTAKEN. Charges from before cannot be refunded. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT naming the option, NO_MEMORY (JSON). Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_token_bucket_change_limit(seawall_token_bucket* limiter,
+                                                      const seawall_token_bucket_options* options, int32_t how,
+                                                      int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_token_bucket_change_limit_from_json(seawall_token_bucket* limiter, const char* json,
+                                                                size_t json_size, int32_t how, int64_t now_ns,
+                                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_change_limit(seawall_fixed_window* limiter,
+                                                      const seawall_fixed_window_options* options, int32_t how,
+                                                      int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_change_limit_from_json(seawall_fixed_window* limiter, const char* json,
+                                                                size_t json_size, int32_t how, int64_t now_ns,
+                                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_change_limit(seawall_leased_token_bucket* limiter,
+                                                             const seawall_leased_token_bucket_options* options,
+                                                             int32_t how, int64_t now_ns,
+                                                             seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_change_limit_from_json(seawall_leased_token_bucket* limiter,
+                                                                       const char* json, size_t json_size, int32_t how,
+                                                                       int64_t now_ns,
+                                                                       seawall_error* error) SEAWALL_NOEXCEPT;
 
 /* Fills *stats, whose struct_size the caller has set. Walks the whole table: for a scrape, not for a request. Errors:
  * WRONG_HANDLE, INVALID_ARGUMENT. Threads: any; short mutexes, one after the other. */

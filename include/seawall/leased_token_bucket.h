@@ -171,6 +171,8 @@ class BasicLeasedTokenBucket {
     return settle_at(charge, actual, Clock::now(), debt_cap);
   }
 
+  std::int64_t batch() const noexcept { return batch_; }
+
   // As in TokenBucket, of the shared bucket; the cells keep what they hold. Also false, and nothing changed, when the
   // batches of `config` are smaller than those of this object: its burst would leave too little for the cells.
   bool change_limit_at(const Config& config, LimitChange how, TimePoint now) noexcept {

@@ -12,7 +12,18 @@ from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .metrics import MetricsRegistry
 from .propagation import Baggage, Propagator, Sampler
-from .rate_limiter import Decision, KeyedRateLimiter, KeyedStats, SlidingWindow, TokenBucket
+from .rate_limiter import (
+    Decision,
+    FixedWindow,
+    KeyedRateLimiter,
+    KeyedStats,
+    LeasedTokenBucket,
+    LimitChange,
+    Reservation,
+    Settlement,
+    SlidingWindow,
+    TokenBucket,
+)
 from .registry import ServiceRegistry
 from .span import Span, Tracer
 from .trace import TraceContext, TraceState
@@ -22,13 +33,18 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpenError",
     "Decision",
+    "FixedWindow",
     "KeyedRateLimiter",
     "KeyedStats",
+    "LeasedTokenBucket",
+    "LimitChange",
     "MetricsRegistry",
     "Propagator",
+    "Reservation",
     "Sampler",
     "SeawallError",
     "ServiceRegistry",
+    "Settlement",
     "SlidingWindow",
     "Span",
     "TokenBucket",

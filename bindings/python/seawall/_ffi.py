@@ -60,6 +60,11 @@ SEAWALL_REPORT_INVALID_TOKEN = 3
 SEAWALL_ALLOWED = 0
 SEAWALL_DENIED = 1
 SEAWALL_NEVER_ALLOWED = 2
+SEAWALL_CHANGE_KEEP = 0
+SEAWALL_CHANGE_PROPORTIONAL = 1
+SEAWALL_CHANGE_RESET = 2
+SEAWALL_LIMIT_CHANGED = 0
+SEAWALL_LIMIT_OVERTAKEN = 1
 SEAWALL_KIND_TOKEN_BUCKET = 0
 SEAWALL_KIND_SLIDING_WINDOW = 1
 SEAWALL_WHEN_FULL_DENY = 0
@@ -240,6 +245,27 @@ class seawall_decision(ctypes.Structure):
     ]
 
 
+class seawall_reservation(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("answer", ctypes.c_int32),
+        ("limit", ctypes.c_int64),
+        ("delay_ns", ctypes.c_int64),
+        ("charge_at", ctypes.c_uint64),
+        ("charge_permits", ctypes.c_int64),
+    ]
+
+
+class seawall_settlement(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_int32),
+        ("refunded", ctypes.c_int64),
+        ("charged", ctypes.c_int64),
+        ("unpaid", ctypes.c_int64),
+    ]
+
+
 class seawall_token_bucket_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -247,6 +273,26 @@ class seawall_token_bucket_options(ctypes.Structure):
         ("permits", ctypes.c_int64),
         ("period_ns", ctypes.c_int64),
         ("burst", ctypes.c_int64),
+    ]
+
+
+class seawall_fixed_window_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_int32),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_leased_token_bucket_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_int32),
+        ("permits", ctypes.c_int64),
+        ("period_ns", ctypes.c_int64),
+        ("burst", ctypes.c_int64),
+        ("batch", ctypes.c_int64),
     ]
 
 
@@ -539,19 +585,32 @@ FUNCTIONS = {
     "seawall_breaker_state_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_breaker_reason_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_token_bucket_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options)]),
+    "seawall_fixed_window_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_fixed_window_options)]),
+    "seawall_leased_token_bucket_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_leased_token_bucket_options)]),
     "seawall_sliding_window_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_sliding_window_options)]),
     "seawall_keyed_limiter_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_limiter_options)]),
+    "seawall_token_bucket_options_at_most": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options), ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_token_bucket_new": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_sliding_window_new": (ctypes.c_int32, [ctypes.POINTER(seawall_sliding_window_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_new": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_limiter_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_new": (ctypes.c_int32, [ctypes.POINTER(seawall_fixed_window_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_new": (ctypes.c_int32, [ctypes.POINTER(seawall_leased_token_bucket_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_token_bucket_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_sliding_window_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_free": (None, [ctypes.c_void_p]),
+    "seawall_leased_token_bucket_free": (None, [ctypes.c_void_p]),
     "seawall_token_bucket_free": (None, [ctypes.c_void_p]),
     "seawall_sliding_window_free": (None, [ctypes.c_void_p]),
     "seawall_keyed_limiter_free": (None, [ctypes.c_void_p]),
     "seawall_token_bucket_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_token_bucket_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_fixed_window_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_fixed_window_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_leased_token_bucket_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_leased_token_bucket_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_sliding_window_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_sliding_window_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
@@ -559,9 +618,29 @@ FUNCTIONS = {
     "seawall_keyed_limiter_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_peek_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_token_bucket_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_fixed_window_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_leased_token_bucket_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_sliding_window_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_refund_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_token_bucket_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_token_bucket_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_fixed_window_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_fixed_window_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_leased_token_bucket_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_leased_token_bucket_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_token_bucket_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_fixed_window_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_leased_token_bucket_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_token_bucket_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
+    "seawall_fixed_window_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
+    "seawall_leased_token_bucket_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
+    "seawall_token_bucket_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_token_bucket_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_token_bucket_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_fixed_window_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_leased_token_bucket_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_keyed_stats)]),
     "seawall_metrics_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options)]),
     "seawall_family_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_family_options)]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Token bucket, strict sliding window, and either of them for each of very many keys.
+"""Token bucket, strict sliding window and fixed window, and the first two for each of very many keys.
 
     users = KeyedRateLimiter(SlidingWindow, permits=200, period=60.0)
     decision = users.try_acquire(user_id)
@@ -13,13 +13,25 @@ instant of CLOCK_MONOTONIC (`time.monotonic_ns()`); without it the library reads
 """
 
 import ctypes
+import enum
 import json
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from . import _ffi
 from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error
 
-__all__ = ["Decision", "KeyedRateLimiter", "KeyedStats", "SlidingWindow", "TokenBucket"]
+__all__ = [
+    "Decision",
+    "FixedWindow",
+    "KeyedRateLimiter",
+    "KeyedStats",
+    "LeasedTokenBucket",
+    "LimitChange",
+    "Reservation",
+    "Settlement",
+    "SlidingWindow",
+    "TokenBucket",
+]
 
 _SIZE = ctypes.sizeof(_ffi.seawall_decision)
 _ALLOWED = _ffi.SEAWALL_ALLOWED
@@ -80,6 +92,62 @@ class Decision:
         return f"<Decision {word}, {self.remaining} of {self.limit} remaining>"
 
 
+class Reservation:
+    """A turn: true when granted. Act `delay` seconds after the call, or cancel."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self) -> None:
+        self._raw = _ffi.seawall_reservation(struct_size=ctypes.sizeof(_ffi.seawall_reservation))
+
+    def __bool__(self) -> bool:
+        return self._raw.answer == _ALLOWED
+
+    @property
+    def granted(self) -> bool:
+        return self._raw.answer == _ALLOWED
+
+    @property
+    def never(self) -> bool:
+        """It asked for more than the limit: no wait helps."""
+        return self._raw.answer == _ffi.SEAWALL_NEVER_ALLOWED
+
+    @property
+    def limit(self) -> int:
+        """As of a Decision."""
+        return self._raw.limit
+
+    @property
+    def delay_ns(self) -> Optional[int]:
+        """Granted: until the permits may be used; else the wait that was too long, or None when never."""
+        return None if self.never else self._raw.delay_ns
+
+    @property
+    def delay(self) -> float:
+        """delay_ns in seconds; infinite when never."""
+        return float("inf") if self.never else self._raw.delay_ns / 1e9
+
+    def __repr__(self) -> str:
+        word = "granted" if self else "never granted" if self.never else "refused"
+        return f"<Reservation {word}, delay {self.delay:.9f} s>"
+
+
+class Settlement(NamedTuple):
+    """What settle() did: permits given back, taken on top, and beyond the debt cap."""
+
+    refunded: int
+    charged: int
+    unpaid: int
+
+
+class LimitChange(enum.IntEnum):
+    """What becomes of the permits that are left when a limit changes."""
+
+    KEEP = _ffi.SEAWALL_CHANGE_KEEP
+    PROPORTIONAL = _ffi.SEAWALL_CHANGE_PROPORTIONAL
+    RESET = _ffi.SEAWALL_CHANGE_RESET
+
+
 def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
     if (period is None) == (period_ns is None):
         raise TypeError("give period (seconds) or period_ns, one of the two")
@@ -90,7 +158,8 @@ def _handle_type(name: str) -> type[Handle]:
     return type(Handle)(f"_{name}", (Handle,), {"__slots__": (), "_free": getattr(lib, f"seawall_{name}_free")})
 
 
-_HANDLES = {name: _handle_type(name) for name in ("token_bucket", "sliding_window", "keyed_limiter")}
+_NAMES = ("token_bucket", "leased_token_bucket", "fixed_window", "sliding_window", "keyed_limiter")
+_HANDLES = {name: _handle_type(name) for name in _NAMES}
 _MOST = 2**63 - 1
 
 
@@ -99,8 +168,13 @@ def _permits(n: int) -> int:
     return n if 0 <= n <= _MOST else _MOST if n > 0 else -1
 
 
+def _clamped(ns: int) -> int:
+    """As near as an int64 comes."""
+    return max(-_MOST, min(ns, _MOST))
+
+
 class _Limiter:
-    """What the three share: a handle, made from options and freed with the object."""
+    """What all share: a handle, made from options and freed with the object."""
 
     _name = ""
 
@@ -138,7 +212,54 @@ class _Single(_Limiter):
         return check(self._refund(self._handle, now_ns, decision._raw))
 
 
-class TokenBucket(_Single):
+class _Ruled(_Single):
+    """A limiter that reserves, settles and whose limit can be changed while others ask."""
+
+    def __init__(self, options: dict, now_ns: int):
+        super().__init__(options, now_ns)
+        for verb in ("reserve", "acquire_until", "cancel", "settle", "change_limit_from_json"):
+            setattr(self, f"_{verb}", getattr(lib, f"seawall_{self._name}_{verb}"))
+
+    def reserve(
+        self, permits: int = 1, *, max_wait: Optional[float] = None, max_wait_ns: Optional[int] = None, now_ns: int = NOW
+    ) -> Reservation:
+        """Takes `permits` for later, or nothing when that is longer than max_wait (any wait when None)."""
+        if max_wait is not None:
+            max_wait_ns = round(max_wait * 1e9)
+        wait = _ffi.SEAWALL_NEVER if max_wait_ns is None else _clamped(max_wait_ns)
+        reservation = Reservation()
+        check(self._reserve(self._handle, now_ns, _permits(permits), wait, reservation._raw))
+        return reservation
+
+    def acquire_until(self, deadline_ns: int, permits: int = 1, *, now_ns: int = NOW) -> Reservation:
+        """The same when the permits may be used at the deadline, an instant of time.monotonic_ns(), or before."""
+        reservation = Reservation()
+        check(self._acquire_until(self._handle, now_ns, _clamped(deadline_ns), _permits(permits), reservation._raw))
+        return reservation
+
+    def cancel(self, reservation: Reservation, *, now_ns: int = NOW) -> int:
+        """Gives a reservation back, once. The permits given back: all until the turn has come."""
+        return check(self._cancel(self._handle, now_ns, reservation._raw))
+
+    def settle(self, decision: Decision, actual: int, *, debt_cap: int = 0, now_ns: int = NOW) -> Settlement:
+        """`decision` was charged an estimate, `actual` is the real cost; what is missing may go `debt_cap` below zero."""
+        raw = _ffi.seawall_settlement(struct_size=ctypes.sizeof(_ffi.seawall_settlement))
+        check(self._settle(self._handle, now_ns, decision._raw, _permits(actual), _permits(debt_cap), raw))
+        return Settlement(raw.refunded, raw.charged, raw.unpaid)
+
+    def _change(self, options: dict, how: LimitChange, now_ns: int) -> bool:
+        text, error = json.dumps(options).encode(), new_error()
+        code = self._change_limit_from_json(self._handle, text, len(text), how, now_ns, ctypes.byref(error))
+        return check(code, error) == _ffi.SEAWALL_LIMIT_CHANGED
+
+
+def _bucket_options(permits: int, period: Optional[float], period_ns: Optional[int], **others: Optional[int]) -> dict:
+    options = {"permits": _positive("permits", permits), "period_ns": _period_ns(period, period_ns)}
+    options.update({name: _positive(name, value) for name, value in others.items() if value is not None})
+    return options
+
+
+class TokenBucket(_Ruled):
     """At most `permits` in each period on average, and at most `burst` (default: permits) at one instant."""
 
     _name = "token_bucket"
@@ -153,10 +274,99 @@ class TokenBucket(_Single):
         burst: Optional[int] = None,
         now_ns: int = NOW,
     ):
-        options = {"permits": _positive("permits", permits), "period_ns": _period_ns(period, period_ns)}
-        if burst is not None:
-            options["burst"] = _positive("burst", burst)
-        super().__init__(options, now_ns)
+        super().__init__(_bucket_options(permits, period, period_ns, burst=burst), now_ns)
+
+    @classmethod
+    def at_most(
+        cls,
+        limit: int,
+        window: Optional[float] = None,
+        *,
+        window_ns: Optional[int] = None,
+        burst: int,
+        now_ns: int = NOW,
+    ) -> "TokenBucket":
+        """Never more than `limit` in any window: `burst` (1 to limit - 1) at one instant, the others refill evenly."""
+        raw, error = _ffi.seawall_token_bucket_options(), new_error()
+        length = _period_ns(window, window_ns)
+        numbers = (_clamped(limit), _clamped(length), _clamped(burst))
+        check(lib.seawall_token_bucket_options_at_most(raw, *numbers, ctypes.byref(error)), error)
+        return cls(raw.permits, period_ns=raw.period_ns, burst=raw.burst, now_ns=now_ns)
+
+    def change_limit(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        burst: Optional[int] = None,
+        how: LimitChange = LimitChange.KEEP,
+        now_ns: int = NOW,
+    ) -> bool:
+        """From now on another limit. False: a change that began later overtook this one, and that one holds."""
+        return self._change(_bucket_options(permits, period, period_ns, burst=burst), how, now_ns)
+
+
+class LeasedTokenBucket(_Ruled):
+    """A TokenBucket for many threads: each CPU takes `batch` permits at a time (default: a thirty-second of the burst).
+
+    The burst must be at least 17 batches. An admission may say as `remaining` only what the CPU has left, and 0 as
+    reset_after. From Python, where a call costs more than it saves, it is there to share a limit with C++ and C.
+    """
+
+    _name = "leased_token_bucket"
+
+    def __init__(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        burst: Optional[int] = None,
+        batch: Optional[int] = None,
+        now_ns: int = NOW,
+    ):
+        super().__init__(_bucket_options(permits, period, period_ns, burst=burst, batch=batch), now_ns)
+
+    def change_limit(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        burst: Optional[int] = None,
+        batch: Optional[int] = None,
+        how: LimitChange = LimitChange.KEEP,
+        now_ns: int = NOW,
+    ) -> bool:
+        """As of a TokenBucket; the CPUs keep what they have. The batch must not become smaller."""
+        return self._change(_bucket_options(permits, period, period_ns, burst=burst, batch=batch), how, now_ns)
+
+
+class FixedWindow(_Ruled):
+    """At most `permits` in each period, the periods following each other from now_ns on.
+
+    Up to twice as many pass across a boundary: SlidingWindow promises a limit for any period.
+    """
+
+    _name = "fixed_window"
+
+    def __init__(
+        self, permits: int, period: Optional[float] = None, *, period_ns: Optional[int] = None, now_ns: int = NOW
+    ):
+        super().__init__(_bucket_options(permits, period, period_ns), now_ns)
+
+    def change_limit(
+        self,
+        permits: int,
+        period: Optional[float] = None,
+        *,
+        period_ns: Optional[int] = None,
+        how: LimitChange = LimitChange.KEEP,
+        now_ns: int = NOW,
+    ) -> bool:
+        """From now on another limit. False: a change that began later overtook this one, and that one holds."""
+        return self._change(_bucket_options(permits, period, period_ns), how, now_ns)
 
 
 class SlidingWindow(_Single):

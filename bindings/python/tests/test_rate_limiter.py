@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seawall
-from seawall import Decision, KeyedRateLimiter, SlidingWindow, TokenBucket
+from seawall import (
+    Decision,
+    FixedWindow,
+    KeyedRateLimiter,
+    LeasedTokenBucket,
+    LimitChange,
+    Reservation,
+    SlidingWindow,
+    TokenBucket,
+)
 
 from . import vectors
 
@@ -64,7 +73,88 @@ class Vectors(unittest.TestCase):
         self.run_file("sliding_window.txt", lambda **options: _OneKey(SlidingWindow, **options))
 
 
+class VerbVectors(unittest.TestCase):
+    """The tables of all verbs of a limiter without keys."""
+
+    def run_file(self, name, kind):
+        for case in vectors.load(name):
+            with self.subTest(case.name):
+                limiter = kind(now_ns=0, **{key: int(value) for key, value in case.options.items()})
+                named = {}
+                for step in case.steps:
+                    answer = self.run_step(limiter, step, named)
+                    if "name" in step.arguments:
+                        named[step.arguments["name"]] = answer
+                    self.assertEqual(step.mismatches(self.shown(answer)), [], step.verb)
+
+    @staticmethod
+    def run_step(limiter, step, named):
+        arguments = {key: value for key, value in step.arguments.items() if key != "name"}
+        how, taken = arguments.pop("how", None), arguments.pop("step", None)
+        numbers = {key: int(value) for key, value in arguments.items()}
+        n, now_ns = numbers.pop("n", 1), step.now_ns
+        if step.verb == "change":
+            return limiter.change_limit(how=LimitChange[how.upper()], now_ns=now_ns, **numbers)
+        if step.verb == "settle":
+            return limiter.settle(named[taken], numbers["actual"], debt_cap=numbers.get("debt_cap", 0), now_ns=now_ns)
+        if taken is not None:
+            return getattr(limiter, step.verb)(named[taken], now_ns=now_ns)
+        verb = limiter.acquire_until if step.verb == "until" else getattr(limiter, step.verb)
+        return verb(permits=n, now_ns=now_ns, **numbers)
+
+    @staticmethod
+    def shown(answer):
+        if isinstance(answer, Decision):
+            return _shown(answer)
+        if isinstance(answer, bool):
+            return {"changed": int(answer)}
+        if isinstance(answer, int):
+            return {"refunded": answer}
+        if isinstance(answer, Reservation):
+            shown = {"granted": int(answer.granted), "never": int(answer.never), "limit": answer.limit}
+            return {**shown, "delay_ns": answer.delay_ns}
+        return answer._asdict()
+
+    def test_token_bucket(self):
+        self.run_file("token_bucket_verbs.txt", TokenBucket)
+
+    def test_fixed_window(self):
+        self.run_file("fixed_window.txt", FixedWindow)
+
+
+class Leased(unittest.TestCase):
+    def test_cells_and_shared_bucket_hold_the_burst(self):
+        bucket = LeasedTokenBucket(200, 1.0, burst=181, batch=5, now_ns=0)
+        taken = 0
+        while bucket.try_acquire(now_ns=0):
+            taken += 1
+        self.assertEqual(taken, 100)
+        self.assertEqual(bucket.try_acquire(now_ns=0).retry_after_ns, 5_000_000)
+        self.assertTrue(bucket.try_acquire(101, now_ns=0).never)
+        self.assertEqual(bucket.reserve(10, now_ns=0).delay_ns, 50_000_000)
+
+    def test_a_batch_that_does_not_fit_names_its_bounds(self):
+        with self.assertRaisesRegex(seawall.SeawallError, "17 of which must fit the burst, must be from 1 to 10, not 11"):
+            LeasedTokenBucket(200, 1.0, burst=181, batch=11)
+        bucket = LeasedTokenBucket(200, 1.0, burst=181, batch=5)
+        with self.assertRaisesRegex(seawall.SeawallError, "batch must not become smaller"):
+            bucket.change_limit(200, 1.0, burst=181, batch=4)
+        self.assertTrue(bucket.change_limit(300, 1.0, burst=181, batch=5))
+
+
 class Promise(unittest.TestCase):
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 6)), max_size=80), st.integers(2, 20), st.data())
+    def test_a_bucket_made_for_a_window_keeps_to_it(self, steps, limit, data):
+        burst = data.draw(st.integers(1, limit - 1))
+        bucket = TokenBucket.at_most(limit, window_ns=10_000, burst=burst, now_ns=0)
+        now, log = 0, []
+        for wait, permits in steps:
+            now += wait
+            if bucket.try_acquire(permits, now_ns=now):
+                log.append((now, permits))
+            self.assertLessEqual(sum(n for at, n in log if at >= now - 10_000), limit)
+
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 6)), max_size=80), st.integers(1, 20))
     def test_no_trailing_window_holds_more_than_the_limit(self, steps, limit):
@@ -93,6 +183,37 @@ class Promise(unittest.TestCase):
 
 
 class Wrapper(unittest.TestCase):
+    def test_a_reservation_is_true_when_granted(self):
+        bucket = TokenBucket(1, 1.0, now_ns=0)
+        self.assertEqual(bucket.reserve(now_ns=0).delay, 0.0)
+        later = bucket.reserve(max_wait=1.0, now_ns=0)
+        self.assertTrue(later)
+        self.assertEqual(later.delay, 1.0)
+        self.assertFalse(bucket.reserve(max_wait_ns=1, now_ns=0))
+        self.assertFalse(bucket.acquire_until(1_999_999_999, now_ns=0))
+        self.assertEqual(bucket.cancel(later, now_ns=0), 1)
+        self.assertEqual(bucket.cancel(later, now_ns=0), 0)
+        never = bucket.reserve(2, now_ns=0)
+        self.assertTrue(never.never)
+        self.assertIsNone(never.delay_ns)
+        self.assertIn("never granted", repr(never))
+
+    def test_settlement_and_refund_of_what_remains_charged(self):
+        bucket = TokenBucket(10, 1.0, now_ns=0)
+        decision = bucket.try_acquire(2, now_ns=0)
+        self.assertEqual(bucket.settle(decision, 5, now_ns=0), (0, 3, 0))
+        self.assertEqual(decision.charged, 5)
+        self.assertEqual(bucket.refund(decision, now_ns=0), 5)
+
+    def test_numbers_beyond_an_int64_are_not_cut(self):
+        bucket = TokenBucket(10, 1.0, now_ns=0)
+        self.assertTrue(bucket.reserve(2**64, now_ns=0).never)
+        self.assertTrue(bucket.acquire_until(2**70, now_ns=0))
+        self.assertFalse(bucket.acquire_until(-(2**70), now_ns=0))
+        self.assertTrue(bucket.reserve(max_wait_ns=2**70, now_ns=0))
+        with self.assertRaises(seawall.SeawallError):
+            TokenBucket.at_most(2**64, 1.0, burst=1)
+
     def test_a_decision_is_true_when_allowed(self):
         bucket = TokenBucket(1, 1.0, now_ns=0)
         self.assertTrue(bucket.try_acquire(now_ns=0))

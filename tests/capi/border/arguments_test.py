@@ -19,7 +19,10 @@ INTEGERS = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ct
 
 # Options that have no default.
 QUOTA = {"permits": 10, "period_ns": 1_000_000_000}
-REQUIRED = {kind: QUOTA for kind in ("seawall_token_bucket", "seawall_sliding_window", "seawall_keyed_limiter")}
+REQUIRED = {
+    f"seawall_{kind}": QUOTA for kind in ("token_bucket", "fixed_window", "sliding_window", "keyed_limiter")
+}
+REQUIRED["seawall_leased_token_bucket"] = {**QUOTA, "burst": 100}
 REQUIRED["seawall_tracer"] = {"service": "test"}
 
 

@@ -204,6 +204,19 @@ int main() {
             return seawall_token_bucket_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
           },
           seawall_token_bucket_free),
+      creation<seawall_fixed_window>(
+          "seawall_fixed_window_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_fixed_window_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_fixed_window_free),
+      creation<seawall_leased_token_bucket>(
+          "seawall_leased_token_bucket_new_from_json",
+          [](auto** out, auto* error) {
+            constexpr const char* kMany = R"({"permits": 100, "period_ns": 1000000000})";
+            return seawall_leased_token_bucket_new_from_json(kMany, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_leased_token_bucket_free),
       creation<seawall_sliding_window>(
           "seawall_sliding_window_new_from_json",
           [](auto** out, auto* error) {
