@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+import contextlib
+
+import measure
+import pybreaker
+
+PEER = "pybreaker 1.4.1"
+
+
+def nothing() -> None:
+    pass
+
+
+def fail() -> None:
+    raise ValueError
+
+
+healthy = pybreaker.CircuitBreaker(fail_max=3)
+measure.operation(PEER, "python.breaker", "call of a function that does nothing", lambda: healthy.call(nothing))
+
+decorated = healthy(nothing)
+measure.operation(PEER, "python.breaker_decorated", "a decorated function that does nothing", decorated)
+
+opened = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=86_400)
+with contextlib.suppress(pybreaker.CircuitBreakerError, ValueError):
+    opened.call(fail)
+
+
+def refused() -> None:
+    with contextlib.suppress(pybreaker.CircuitBreakerError):
+        opened.call(nothing)
+
+
+measure.operation(PEER, "python.breaker_open", "call refused by an exception", refused)
