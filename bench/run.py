@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs seawall_bench and prints, for each operation and number of threads, its time and how it compares with an
-atomic addition, a clock read and an uncontended mutex that were measured in the same run.
+"""Runs seawall_bench and prints, for each operation and number of threads, its time, how it compares with an atomic
+addition, a clock read and an uncontended mutex that were measured in the same run, and what it must reach (targets.py).
 
 Writes build/bench/results.json: [{"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"}], one row for each
-(id, threads). README.md beside this file says how to read the numbers.
+(id, threads), with "bytes" where a key or series was weighed. README.md beside this file says how to read the numbers.
 """
 
 import argparse
@@ -14,6 +14,8 @@ import re
 import statistics
 import subprocess
 import sys
+
+from targets import MOST_BYTES, TARGETS
 
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "bench"
 BASELINES = {"fetch_add": "baseline.fetch_add", "clock": "baseline.clock", "mutex": "baseline.mutex"}
@@ -43,13 +45,14 @@ def measure(program: pathlib.Path, options: argparse.Namespace) -> dict:
     return json.loads(out.read_text())
 
 
-def samples(report: dict) -> tuple[dict, list[str]]:
-    """{(id, threads): [ns of each repetition]}, and the names that are no part.what.
+def samples(report: dict) -> tuple[dict, dict, list[str]]:
+    """{(id, threads): [ns of each repetition]}, {(id, threads): bytes}, and the names that are no part.what.
 
     Google Benchmark's real_time is wall time over the operations of all threads together; what one thread waits for
     one operation is that times the number of threads.
     """
     found: dict[tuple[str, int], list[float]] = {}
+    weights: dict[tuple[str, int], float] = {}
     other: list[str] = []
     for run in report["benchmarks"]:
         if run.get("run_type", "iteration") != "iteration":
@@ -63,11 +66,13 @@ def samples(report: dict) -> tuple[dict, list[str]]:
         threads = run.get("threads", 1)
         ns = run["real_time"] * _NS[run["time_unit"]] * threads
         found.setdefault((name, threads), []).append(ns)
-    return found, sorted(set(other))
+        if "bytes" in run:
+            weights[name, threads] = run["bytes"]
+    return found, weights, sorted(set(other))
 
 
-def rows(found: dict) -> list[dict]:
-    """The median of each operation, and its ratios to the uncontended baselines."""
+def rows(found: dict, weights: dict) -> list[dict]:
+    """The median of each operation, its ratios to the uncontended baselines, and its bytes."""
     base = {}
     for name, identifier in BASELINES.items():
         if (identifier, 1) not in found:
@@ -78,25 +83,58 @@ def rows(found: dict) -> list[dict]:
         ns = statistics.median(values)
         row = {"id": identifier, "threads": threads, "ns": ns, "spread": (max(values) - min(values)) / ns}
         row.update({f"{name}_ratio": ns / unit for name, unit in base.items()})
+        if (identifier, threads) in weights:
+            row["bytes"] = weights[identifier, threads]
         table.append(row)
     return table
+
+
+def verdict(row: dict) -> tuple[str, str]:
+    """What the row must reach, and whether it does; both empty where nothing was asked."""
+    if row["id"] in MOST_BYTES:
+        most = MOST_BYTES[row["id"]]
+        return f"{most:g} bytes", "yes" if row.get("bytes", most + 1) <= most else "NO"
+    target = TARGETS.get(row["id"])
+    met = target.met(row) if target else None
+    return ("", "") if met is None else (target.text(row["threads"]), "yes" if met else "NO")
 
 
 def render(table: list[dict]) -> str:
     """As a Markdown table. Spread is (slowest - fastest repetition) / median."""
     lines = [
-        "| operation | threads | ns | x fetch_add | x clock | x mutex | spread |",
-        "| --- | --: | --: | --: | --: | --: | --: |",
+        "| operation | threads | ns | x fetch_add | x clock | x mutex | spread | bytes | must reach | reached |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --- | --- |",
     ]
     for row in table:
         ratios = " | ".join(f"{row[f'{name}_ratio']:.2f}" for name in BASELINES)
-        lines.append(f"| {row['id']} | {row['threads']} | {row['ns']:.1f} | {ratios} | {row['spread']:.0%} |")
+        weight = f"{row['bytes']:.1f}" if "bytes" in row else ""
+        lines.append(
+            f"| {row['id']} | {row['threads']} | {row['ns']:.1f} | {ratios} | {row['spread']:.0%} | {weight} | "
+            + " | ".join(verdict(row))
+            + " |"
+        )
     return "\n".join(lines)
 
 
+def missed(table: list[dict]) -> list[str]:
+    """A line for each operation that does not reach its target, and one for each that was not measured at all."""
+    lines = []
+    for row in table:
+        must, reached = verdict(row)
+        if reached == "NO":
+            got = f"{row['ns']:.1f} ns, {row['fetch_add_ratio']:.2f} FA, {row['clock_ratio']:.2f} CLK"
+            got += f", {row['bytes']:.1f} bytes" if "bytes" in row else ""
+            lines.append(f"{row['id']}, {row['threads']} threads: {got}; must reach {must}")
+    measured = {row["id"] for row in table}
+    return lines + [f"{name}: not measured" for name in [*TARGETS, *MOST_BYTES] if name not in measured]
+
+
 def results(table: list[dict]) -> list[dict]:
-    kept = ("id", "threads", "ns", "fetch_add_ratio", "clock_ratio")
-    return [{key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in kept} for row in table]
+    kept = ("id", "threads", "ns", "fetch_add_ratio", "clock_ratio", "bytes", "peer")
+    return [
+        {key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in kept if key in row}
+        for row in table
+    ]
 
 
 def main() -> None:
@@ -111,11 +149,13 @@ def main() -> None:
     options.filter = f"^baseline|{options.filter}"
 
     report = measure(options.program, options)
-    found, other = samples(report)
-    table = rows(found)
+    found, weights, other = samples(report)
+    table = rows(found, weights)
     context = report["context"]
     print(f"{context['num_cpus']} CPUs at {context['mhz_per_cpu']} MHz, load {context.get('load_avg')}\n")
     print(render(table))
+    if lines := missed(table):
+        print("\nNot reached:\n" + "\n".join(f"- {line}" for line in lines))
     if other:
         print(f"\nnot in the table, because not named part.what: {', '.join(other)}", file=sys.stderr)
     path = BUILD / "results.json"

@@ -19,8 +19,8 @@ BASE = [
 
 class Table(unittest.TestCase):
     def rows(self, *more):
-        found, _ = run.samples({"benchmarks": BASE + list(more)})
-        return {(row["id"], row["threads"]): row for row in run.rows(found)}
+        found, weights, _ = run.samples({"benchmarks": BASE + list(more)})
+        return {(row["id"], row["threads"]): row for row in run.rows(found, weights)}
 
     def test_ns_is_what_one_thread_waits(self):
         row = self.rows(benchmark("breaker.healthy/real_time/threads:2", 2, 4.0))["breaker.healthy", 2]
@@ -42,9 +42,9 @@ class Table(unittest.TestCase):
         self.assertEqual(self.rows(benchmark("metrics.render/real_time", 1, 1.5, "us"))["metrics.render", 1]["ns"], 1500)
 
     def test_a_name_that_is_no_part_what_is_reported_and_left_out(self):
-        found, other = run.samples({"benchmarks": BASE + [benchmark("keyed.hit/1024/real_time/threads:1", 1, 3.0)]})
+        found, weights, other = run.samples({"benchmarks": BASE + [benchmark("keyed.hit/1024/real_time/threads:1", 1, 3.0)]})
         self.assertEqual(other, ["keyed.hit/1024"])
-        self.assertEqual(len(run.rows(found)), len(BASE))
+        self.assertEqual(len(run.rows(found, weights)), len(BASE))
 
     def test_a_failed_benchmark_fails_the_run(self):
         failed = benchmark("x.y", 1, 0.0, error_occurred=True, error_message="why")
@@ -52,15 +52,59 @@ class Table(unittest.TestCase):
             run.samples({"benchmarks": [failed]})
 
     def test_without_baselines_there_is_no_table(self):
-        found, _ = run.samples({"benchmarks": BASE[1:]})
+        found, weights, _ = run.samples({"benchmarks": BASE[1:]})
         with self.assertRaisesRegex(SystemExit, "baseline.fetch_add"):
-            run.rows(found)
+            run.rows(found, weights)
 
     def test_the_file_has_one_row_for_each_operation_and_number_of_threads(self):
-        found, _ = run.samples({"benchmarks": BASE + BASE + [benchmark("baseline.clock/real_time/threads:2", 2, 10.0)]})
-        written = json.loads(json.dumps(run.results(run.rows(found))))
+        two = benchmark("baseline.clock/real_time/threads:2", 2, 10.0)
+        found, weights, _ = run.samples({"benchmarks": BASE + BASE + [two]})
+        written = json.loads(json.dumps(run.results(run.rows(found, weights))))
         self.assertEqual(len({(row["id"], row["threads"]) for row in written}), len(written))
         self.assertEqual(set(written[0]), {"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"})
+
+
+class Targets(unittest.TestCase):
+    """FA is 5 ns and CLK 20 ns in BASE."""
+
+    def table(self, *more):
+        found, weights, _ = run.samples({"benchmarks": BASE + list(more)})
+        return run.rows(found, weights)
+
+    def verdicts(self, *more):
+        return {(row["id"], row["threads"]): run.verdict(row) for row in self.table(*more)}
+
+    def test_a_target_is_a_ratio_of_the_same_run(self):
+        for ns, reached in ((2.5, "yes"), (2.6, "NO")):
+            said = self.verdicts(benchmark("breaker.healthy", 1, ns))["breaker.healthy", 1]
+            self.assertEqual(said, ("0.5 FA", reached))
+
+    def test_a_target_in_clock_reads_and_one_in_nanoseconds(self):
+        said = self.verdicts(benchmark("trace.parse", 1, 16.0), benchmark("tracestate.parse32", 1, 1.1, "us"))
+        self.assertEqual(said["trace.parse", 1], ("0.8 CLK", "yes"))
+        self.assertEqual(said["tracestate.parse32", 1], ("1000 ns", "NO"))
+
+    def test_two_threads_have_a_target_only_where_it_was_asked(self):
+        said = self.verdicts(benchmark("counter.add", 2, 1.5), benchmark("bucket.allow", 2, 1.0))
+        self.assertEqual(said["counter.add", 2], ("0.4 FA", "NO"))  # 1.5 ns by operations of both, 3 ns of one
+        self.assertEqual(said["bucket.allow", 2], ("", ""))
+
+    def test_bytes_are_part_of_the_target(self):
+        for weight, reached in ((24.0, "yes"), (24.1, "NO")):
+            said = self.verdicts(benchmark("keyed.u64", 1, 60.0, bytes=weight))["keyed.u64", 1]
+            self.assertEqual(said, ("3.2 CLK, 24 bytes", reached))
+        self.assertEqual(self.verdicts(benchmark("series.bytes", 1, 1.0, bytes=101.0))["series.bytes", 1][1], "NO")
+        self.assertEqual(self.verdicts(benchmark("series.bytes", 1, 1.0))["series.bytes", 1][1], "NO")
+
+    def test_what_is_missed_or_not_measured_is_listed(self):
+        lines = run.missed(self.table(benchmark("breaker.healthy", 1, 5.0), benchmark("bucket.allow", 1, 5.0)))
+        self.assertIn("breaker.healthy, 1 threads: 5.0 ns, 1.00 FA, 0.25 CLK; must reach 0.5 FA", lines)
+        self.assertIn("keyed.u64: not measured", lines)
+        self.assertFalse([line for line in lines if line.startswith(("bucket.allow,", "baseline"))])
+
+    def test_bytes_go_into_the_file(self):
+        written = run.results(self.table(benchmark("keyed.u64", 1, 60.0, bytes=17.5)))
+        self.assertEqual({row["id"]: row.get("bytes") for row in written}["keyed.u64"], 17.5)
 
 
 if __name__ == "__main__":
