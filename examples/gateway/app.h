@@ -18,6 +18,7 @@
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
+#include "seawall/trace/propagator.h"
 
 inline constexpr std::array<std::string_view, kUpstreams> kUpstreamNames = {"trading", "gamification", "social",
                                                                             "user"};
@@ -67,6 +68,8 @@ struct App {
   Metrics metrics;
   History history;
   seawall::Tracer tracer;
+  // For the gateway's callers: believed, as their deployment always did. One open to the world would not (TraceTrust).
+  seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};

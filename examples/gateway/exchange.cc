@@ -2,23 +2,28 @@
 #include "gateway/exchange.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+
+#include "gateway/app.h"
 
 using nlohmann::json;
 
 namespace {
 
-std::vector<std::string_view> values_of(const http::Headers& headers, std::string_view name) {
-  std::vector<std::string_view> values;
-  for (const auto& [key, value] : headers) {
-    if (http::same_name(key, name)) values.push_back(value);
-  }
-  return values;
+// The headers of a request, as the propagator asks for them.
+auto carrier_of(const http::Headers& headers) {
+  return [&headers](std::string_view name, seawall::HeaderFields& out) {
+    for (const auto& [key, value] : headers) {
+      if (http::same_name(key, name)) out.add(value);
+    }
+  };
 }
 
-seawall::Extracted extract_trace(const http::Headers& headers) {
-  auto& ids = seawall::IdGenerator::this_thread();
-  return seawall::extract(values_of(headers, "traceparent"), values_of(headers, "tracestate"), ids);
+// Those that are written anew, not copied.
+bool is_ours(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 4> kOurs{"traceparent", "tracestate", "baggage", "X-Correlation-ID"};
+  return std::any_of(kOurs.begin(), kOurs.end(), [name](std::string_view ours) { return http::same_name(name, ours); });
 }
 
 // The text up to `separator`; what is behind it stays in `text`.
@@ -59,12 +64,17 @@ double quality_of(std::string_view parameters) noexcept {
 
 }  // namespace
 
-Exchange::Exchange(const http::Request& incoming)
+Exchange::Exchange(const http::Request& incoming, App& app)
     : request(incoming),
       start(seawall::Clock::now()),
       correlation(seawall::CorrelationId::accept_or_generate(incoming.headers.get("X-Correlation-ID"),
                                                              seawall::IdGenerator::this_thread())),
-      trace(extract_trace(incoming.headers)) {}
+      trace(app.propagator.extract(carrier_of(incoming.headers), seawall::IdGenerator::this_thread())),
+      app_(app) {
+  app.metrics.count_refused(trace.fault);
+  app.metrics.count_refused(trace.state_fault);
+  app.metrics.count_refused(seawall::CorrelationId::fault_of(incoming.headers.get("X-Correlation-ID")));
+}
 
 std::string Exchange::trace_id() const {
   std::array<char, 32> text;
@@ -80,20 +90,22 @@ http::Request Exchange::outgoing(const seawall::Span& call) const {
   for (const auto& [name, value] : request.headers) {
     if (http::same_name(name, "X-Forwarded-For")) {
       forwarded += value + ", ";
-    } else if (!http::same_name(name, "traceparent") && !http::same_name(name, "tracestate") &&
-               !http::same_name(name, "X-Correlation-ID")) {
+    } else if (!is_ours(name)) {
       out.headers.add(name, value);
     }
   }
   if (request.peer) out.headers.add("X-Forwarded-For", forwarded + request.peer->address());
   out.headers.add("X-Correlation-ID", correlation.view());
-  std::array<char, seawall::TraceContext::kTextSize> parent;
   const seawall::TraceContext* context = call.context() ? call.context() : &trace.context;
-  out.headers.add("traceparent", context->format(parent));
-  if (!trace.state.empty()) {
-    std::string state(trace.state.text_size(), '\0');
-    trace.state.format(state);
-    out.headers.add("tracestate", state);
+  app_.propagator.inject(*context, trace.state, [&out](std::string_view name, std::string_view value) {
+    if (!value.empty()) out.headers.add(name, value);  // what is to be removed was not copied
+  });
+  seawall::Baggage baggage;
+  app_.metrics.count_refused(app_.propagator.extract_baggage(carrier_of(request.headers), baggage));
+  if (!baggage.empty()) {
+    std::string text(baggage.text_size(), '\0');
+    baggage.format(text);
+    out.headers.add("baggage", text);
   }
   return out;
 }

@@ -15,10 +15,12 @@
 #include "seawall/trace/correlation_id.h"
 #include "seawall/trace_context.h"
 
+struct App;
+
 class Exchange {
  public:
-  // Takes correlation id and trace from the request, or makes new ones.
-  explicit Exchange(const http::Request& request);
+  // Takes correlation id and trace from the request, or makes new ones; what it refuses is counted.
+  Exchange(const http::Request& request, App& app);
 
   const http::Request& request;
   const seawall::TimePoint start;
@@ -31,6 +33,9 @@ class Exchange {
   std::string trace_id() const;
   // As it leaves for the upstream, as a call of this span.
   http::Request outgoing(const seawall::Span& call) const;
+
+ private:
+  App& app_;
 };
 
 std::string to_text(const nlohmann::json& value);

@@ -58,6 +58,13 @@ Metrics::Metrics()
   active_users =
       &made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
 
+  const auto refused =
+      made(registry.counter("gateway_trace_headers_refused_total",
+                            "Trace headers and correlation ids not taken over, by reason.", {"reason"}));
+  for (std::size_t i = static_cast<std::size_t>(seawall::TraceFault::kParentRepeated); i < refused_.size(); ++i) {
+    refused_[i] = &refused.with({name_of(static_cast<seawall::TraceFault>(i))});
+  }
+
   const auto duration = made(registry.histogram("gateway_upstream_duration_seconds",
                                                 "Time of upstream calls that ended, retries included.", {"service"}));
   const auto calls =
@@ -71,6 +78,10 @@ Metrics::Metrics()
     upstreams[i] = {&duration.with({name}), &calls.with({name, "success"}), &calls.with({name, "failure"}),
                     &calls.with({name, "ignored"}), &retries.with({name})};
   }
+}
+
+void Metrics::count_refused(seawall::TraceFault fault) {
+  if (seawall::Counter* counter = refused_[static_cast<std::size_t>(fault)]) counter->add();
 }
 
 RouteCounters& Metrics::route(const std::string& label) {

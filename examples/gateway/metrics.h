@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "gateway/history.h"
+#include "seawall/algorithm/trace_fault.h"
 #include "seawall/runtime/metrics_registry.h"
 
 // The counters of one route by method and status code.
@@ -41,6 +42,7 @@ class Metrics {
   Metrics();
 
   RouteCounters& route(const std::string& label);  // made at start, one for each route
+  void count_refused(seawall::TraceFault fault);   // a trace header or correlation id; what is only absent is not
   Sample sample() const;                           // the totals, without what the registry and the breakers know
 
   seawall::MetricsRegistry registry;
@@ -65,6 +67,7 @@ class Metrics {
 
  private:
   seawall::Family<seawall::Counter> http_requests_;
+  std::array<seawall::Counter*, seawall::kTraceFaultCount> refused_{};
   std::vector<std::pair<std::string, std::unique_ptr<RouteCounters>>> routes_;
 };
 

@@ -90,7 +90,7 @@ void Router::add(std::string method, std::string path, Endpoint endpoint) {
 }
 
 http::Task<http::Response> Router::handle(const http::Request& request, http::Loop& loop) {
-  Exchange exchange(request);
+  Exchange exchange(request, app_);
   RouteCounters* counters = &unmatched_;
   http::Response response;
   try {
@@ -106,7 +106,7 @@ http::Task<http::Response> Router::handle(const http::Request& request, http::Lo
 }
 
 http::Response Router::refuse_unread(const http::Request& request, int status, const std::string& message) {
-  const Exchange exchange(request);
+  const Exchange exchange(request, app_);
   auto response = refuse(exchange, status, message);
   finish(exchange, response, unmatched_);
   return response;

@@ -298,20 +298,26 @@ class BadUpstreams(unittest.TestCase):
             register(stack, upstream.port)
             headers = {
                 "traceparent": parent, "tracestate": "a=1,b=2", "X-Correlation-ID": "cid", "X-Custom": "yes",
+                "baggage": "plan=gold;x, bad key=1 ,test=a%20b",
                 "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "X-Forwarded-For": "10.0.0.1",
             }  # fmt: skip
             stack.call("GET", "/api/v1/social/feed?limit=3", headers=headers)
             stack.call("GET", "/api/v1/social/feed", headers={"tracestate": "a=1"})
             first, second = (request.decode() for request in upstream.requests)
+            metrics = stack.get("/metrics").body.decode()
         self.assertTrue(first.startswith("GET /api/v1/social/feed?limit=3 HTTP/1.1\r\n"))
         self.assertIn(f"Host: 127.0.0.1:{upstream.port}\r\n", first)
         self.assertRegex(first, r"\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01\r\n")
-        for line in ("tracestate: a=1,b=2", "X-Correlation-ID: cid", "X-Custom: yes", "X-Forwarded-For: 10.0.0.1, 127.0.0.1"):
+        for line in ("tracestate: a=1,b=2", "X-Correlation-ID: cid", "X-Custom: yes",
+                     "X-Forwarded-For: 10.0.0.1, 127.0.0.1", "baggage: plan=gold;x,test=a%20b"):
             self.assertIn(f"\r\n{line}\r\n", first)
         for name in ("X-Hop", "TE:", "keep-alive"):
             self.assertNotIn(name, first)
         self.assertNotIn("tracestate", second, "a tracestate without a valid traceparent is dropped")
         self.assertIn("\r\ntraceparent: 00-", second)
+        for reason in ("baggage_key", "tracestate_without_traceparent"):
+            self.assertIn(f'gateway_trace_headers_refused_total{{reason="{reason}"}} 1\n', metrics)
+        self.assertIn('gateway_trace_headers_refused_total{reason="traceparent_upper_case"} 0\n', metrics)
 
 
     def test_cors_of_an_upstream_is_not_the_gateways(self):
