@@ -37,6 +37,7 @@ class [[nodiscard]] BasicTicket {
   ~BasicTicket() { cancel(); }
 
   explicit operator bool() const noexcept { return token_ != 0; }
+  Breaker* breaker() const noexcept { return breaker_; }  // that admitted the call; null when refused
 
   // Of a refused ticket: while open, no call is admitted earlier; while probes are in flight, one is admitted at the
   // latest then; Decision::kNever while forced open.
