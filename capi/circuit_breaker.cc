@@ -37,6 +37,11 @@ static_assert(SEAWALL_BREAKER_REASON_PROBES_LOST == static_cast<int>(BreakerReas
 static_assert(SEAWALL_REPORT_LATE == static_cast<int>(ReportResult::kLate));
 static_assert(SEAWALL_REPORT_INVALID_TOKEN == static_cast<int>(ReportResult::kInvalidToken));
 static_assert(SEAWALL_BREAKER_OFF == seawall::CircuitBreakerConfig::kOff);
+static_assert(SEAWALL_BREAKER_UNHEALTHY ==
+              (seawall::algorithm::breaker::State::kMask | seawall::algorithm::breaker::Failures::kMask));
+static_assert(SEAWALL_BREAKER_IDENTITY == seawall::algorithm::breaker::kIdentity);
+static_assert(SEAWALL_BREAKER_TOKEN_MARK == seawall::algorithm::breaker::kTokenMark);
+static_assert(sizeof(std::atomic<std::uint64_t>) == sizeof(uint64_t));
 static_assert(SEAWALL_NEVER == seawall::Decision::kNever.count());
 static_assert(sizeof(seawall_circuit_breaker_event) == 24);
 static_assert(sizeof(seawall_circuit_breaker_snapshot) == 160);
@@ -120,6 +125,11 @@ int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
   breaker->rep->cancel(token);
   return SEAWALL_OK;
+}
+
+// A lock-free atomic of 64 bits is its value and nothing else, on every target that is_always_lock_free admits.
+const uint64_t* seawall_circuit_breaker_word(const seawall_circuit_breaker* breaker) noexcept {
+  return valid(breaker) ? reinterpret_cast<const uint64_t*>(breaker->rep->plain_word()) : nullptr;
 }
 
 int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* breaker, int64_t now_ns,

@@ -164,7 +164,7 @@ enum {
 };
 
 /* failure_threshold = SEAWALL_BREAKER_OFF: failures in a row do not open it. */
-#define SEAWALL_BREAKER_OFF (-1)
+enum { SEAWALL_BREAKER_OFF = -1 };
 
 /* Any rule that is given opens the breaker by itself. A rate is in percent of the calls of each window that is given;
  * it is looked at when a call fails or is slow, and needs minimum_calls calls (or a full count_window, if that is
@@ -256,6 +256,16 @@ SEAWALL_API int32_t seawall_circuit_breaker_report(seawall_circuit_breaker* brea
  * back. */
 SEAWALL_API int32_t seawall_circuit_breaker_cancel(seawall_circuit_breaker* breaker, uint64_t token) SEAWALL_NOEXCEPT;
 
+/* For bindings in which a call into the library costs more than the decision: the address of the breaker's word, read
+ * as one aligned 64-bit load, valid until _free; NULL for a breaker with windows, timed calls or totals. While
+ * (word & SEAWALL_BREAKER_UNHEALTHY) == 0, a call may go out without try_acquire; its token is
+ * (word & SEAWALL_BREAKER_IDENTITY) | SEAWALL_BREAKER_TOKEN_MARK. A call that succeeded need not be reported when
+ * (word & (SEAWALL_BREAKER_IDENTITY | SEAWALL_BREAKER_UNHEALTHY)) is the same after it; every other one must be. */
+#define SEAWALL_BREAKER_UNHEALTHY 0xE0000000000003FF
+#define SEAWALL_BREAKER_IDENTITY 0xFFFFF00000000000
+#define SEAWALL_BREAKER_TOKEN_MARK 0x0000080000000000
+SEAWALL_API const uint64_t* seawall_circuit_breaker_word(const seawall_circuit_breaker* breaker) SEAWALL_NOEXCEPT;
+
 /* An observation: only try_acquire moves an open breaker on, so do not wait here for "closed".
  * Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
 SEAWALL_API int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* breaker, int64_t now_ns,
@@ -278,6 +288,93 @@ SEAWALL_API int32_t seawall_circuit_breaker_set_shadow(seawall_circuit_breaker* 
 SEAWALL_API int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker* breaker,
                                                         seawall_circuit_breaker_event* events,
                                                         size_t capacity) SEAWALL_NOEXCEPT;
+
+/* A circuit breaker for each host or instance, in memory chosen once. When all are taken, a new key gets the place of one
+ * that is idle: closed, no failures in a row, and not asked for during idle_after; else it meets when_full. All functions
+ * but _free: threads any; a call for a known key neither blocks nor allocates, one for a new key takes a short mutex. Keys
+ * are pointer and length, any bytes. Errors of all that take a key: SEAWALL_E_INVALID_ARGUMENT (key is NULL). */
+typedef struct seawall_keyed_circuit_breaker seawall_keyed_circuit_breaker;
+
+/* What a new key meets when all breakers are taken: its calls are admitted and count nowhere; all such keys share one
+ * breaker; they are refused until a breaker may be idle. */
+enum { SEAWALL_BREAKERS_FULL_ADMIT = 0, SEAWALL_BREAKERS_FULL_SHARE = 1, SEAWALL_BREAKERS_FULL_REFUSE = 2 };
+
+typedef struct seawall_keyed_circuit_breaker_options {
+  uint32_t struct_size;
+  int32_t capacity;      /* breakers, 1 to 1,000,000, 3.5 KB each; default 1024 */
+  int64_t idle_after_ns; /* 1 ms to 366 days, longer than a call; default 10 min */
+  int32_t when_full;     /* SEAWALL_BREAKERS_FULL_*; default admit */
+  int32_t reserved;
+} seawall_keyed_circuit_breaker_options;
+
+typedef struct seawall_keyed_circuit_breaker_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t memory_bytes;
+  uint64_t capacity;
+  uint64_t in_use;
+  uint64_t evictions;
+  uint64_t full; /* calls that met when_full */
+} seawall_keyed_circuit_breaker_stats;
+
+/* An admitted call. This struct never changes. */
+typedef struct seawall_breaker_ticket {
+  uint64_t token; /* 0: refused */
+  uint64_t place;
+} seawall_breaker_ticket;
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_options_init(seawall_keyed_circuit_breaker_options* options)
+    SEAWALL_NOEXCEPT;
+/* The caller owns *out and frees it. Both options may be NULL; `breaker` is of each breaker. Allocates. Errors:
+ * SEAWALL_E_INVALID_ARGUMENT naming the option, SEAWALL_E_NO_MEMORY. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_new(const seawall_keyed_circuit_breaker_options* options,
+                                                      const seawall_circuit_breaker_options* breaker, int64_t now_ns,
+                                                      seawall_keyed_circuit_breaker** out,
+                                                      seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same with a JSON object whose keys are the fields of both. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_new_from_json(const char* json, size_t size, int64_t now_ns,
+                                                                seawall_keyed_circuit_breaker** out,
+                                                                seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. Tickets that are still out must not be reported any more. */
+SEAWALL_API void seawall_keyed_circuit_breaker_free(seawall_keyed_circuit_breaker* breakers) SEAWALL_NOEXCEPT;
+
+/* As seawall_circuit_breaker_try_acquire, for the breaker of the key. Errors: SEAWALL_E_INVALID_ARGUMENT (ticket is
+ * NULL). */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_try_acquire(seawall_keyed_circuit_breaker* breakers, const char* key,
+                                                              size_t size, int64_t now_ns,
+                                                              seawall_breaker_ticket* ticket,
+                                                              int64_t* retry_after_ns) SEAWALL_NOEXCEPT;
+/* As seawall_circuit_breaker_report and _cancel. A call whose breaker was given to another key meanwhile is LATE. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_report(seawall_keyed_circuit_breaker* breakers,
+                                                         const seawall_breaker_ticket* ticket, int32_t outcome,
+                                                         int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_cancel(seawall_keyed_circuit_breaker* breakers,
+                                                         const seawall_breaker_ticket* ticket) SEAWALL_NOEXCEPT;
+
+/* The breaker of one key. SEAWALL_E_NOT_FOUND: it has none. Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_get_snapshot(const seawall_keyed_circuit_breaker* breakers,
+                                                               const char* key, size_t size, int64_t now_ns,
+                                                               seawall_circuit_breaker_snapshot* out) SEAWALL_NOEXCEPT;
+/* The key whose breaker is at a place, from 0 to capacity - 1; its first 120 bytes. SEAWALL_E_NOT_FOUND: none is. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_key_at(const seawall_keyed_circuit_breaker* breakers, uint64_t place,
+                                                         char* buffer, size_t capacity, size_t* needed)
+    SEAWALL_NOEXCEPT;
+/* Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_get_stats(const seawall_keyed_circuit_breaker* breakers,
+                                                            seawall_keyed_circuit_breaker_stats* out) SEAWALL_NOEXCEPT;
+
+/* The operator, for one key, as for a single breaker; force_open and disable make its breaker if it has none.
+ * SEAWALL_E_NOT_FOUND: it has none; SEAWALL_E_FULL: none could be made. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_force_open(seawall_keyed_circuit_breaker* breakers, const char* key,
+                                                             size_t size, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_disable(seawall_keyed_circuit_breaker* breakers, const char* key,
+                                                          size_t size, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_reset(seawall_keyed_circuit_breaker* breakers, const char* key,
+                                                        size_t size, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* The dependency is gone: frees its breaker, whatever its state. SEAWALL_E_NOT_FOUND: it has none. */
+SEAWALL_API int32_t seawall_keyed_circuit_breaker_forget(seawall_keyed_circuit_breaker* breakers, const char* key,
+                                                         size_t size, int64_t now_ns) SEAWALL_NOEXCEPT;
 
 /* "closed", "open", "half_open", "forced_open", "disabled"; "failure_threshold", ...; "unknown" for other numbers.
  * Static text. */

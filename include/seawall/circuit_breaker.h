@@ -150,6 +150,9 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   }
   BreakerState state() const noexcept { return algorithm::breaker::state_of(load()); }
 
+  // For bindings in which a call costs more than a load (see seawall_c.h); null unless a success has nothing to write.
+  const Cell* plain_word() const noexcept { return plain_ ? &word_ : nullptr; }
+
   // What the windows hold for the present generation; empty unless closed, or without that window.
   BreakerWindow count_window() const noexcept {
     const std::uint64_t word = load();

@@ -146,6 +146,90 @@ static void windows_and_shadow(void) {
   seawall_circuit_breaker_free(breaker);
 }
 
+static void the_word(void) {
+  seawall_circuit_breaker* breaker = NULL;
+  seawall_circuit_breaker_options given;
+  CHECK(seawall_circuit_breaker_new(NULL, 0, &breaker, NULL) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_reset(breaker, 0) == SEAWALL_OK);
+  const uint64_t* word = seawall_circuit_breaker_word(breaker);
+  CHECK(word != NULL && (*word & SEAWALL_BREAKER_UNHEALTHY) == 0);
+  uint64_t token = 0;
+  CHECK(seawall_circuit_breaker_try_acquire(breaker, 0, &token, NULL) == SEAWALL_BREAKER_ADMITTED);
+  const uint64_t seen = *word;
+  CHECK(token == ((seen & SEAWALL_BREAKER_IDENTITY) | SEAWALL_BREAKER_TOKEN_MARK));
+  CHECK(seawall_circuit_breaker_report(breaker, token, SEAWALL_OUTCOME_SUCCESS, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(*word == seen);
+  CHECK(call(breaker, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK((*word & SEAWALL_BREAKER_UNHEALTHY) != 0);
+  seawall_circuit_breaker_free(breaker);
+  CHECK(seawall_circuit_breaker_word(NULL) == NULL);
+  CHECK(seawall_circuit_breaker_options_init(&given) == SEAWALL_OK);
+  given.count_totals = 1;
+  CHECK(seawall_circuit_breaker_new(&given, 0, &breaker, NULL) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_word(breaker) == NULL);
+  seawall_circuit_breaker_free(breaker);
+}
+
+static void keyed(void) {
+  seawall_keyed_circuit_breaker* hosts = NULL;
+  seawall_keyed_circuit_breaker_options options;
+  seawall_circuit_breaker_options each;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_breaker_ticket ticket;
+  seawall_circuit_breaker_snapshot seen;
+  seawall_keyed_circuit_breaker_stats stats;
+  char name[8];
+  size_t needed = 0;
+  int64_t wait = -1;
+  seen.struct_size = (uint32_t)sizeof seen;
+  stats.struct_size = (uint32_t)sizeof stats;
+  CHECK(seawall_keyed_circuit_breaker_options_init(&options) == SEAWALL_OK);
+  CHECK(seawall_circuit_breaker_options_init(&each) == SEAWALL_OK);
+  options.capacity = 2;
+  options.idle_after_ns = SECOND;
+  options.when_full = SEAWALL_BREAKERS_FULL_REFUSE;
+  each.failure_threshold = 1;
+  CHECK(seawall_keyed_circuit_breaker_new(&options, &each, 0, &hosts, &error) == SEAWALL_OK);
+  CHECK(seawall_keyed_circuit_breaker_get_snapshot(hosts, "a", 1, 0, &seen) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, "a", 1, 0, &ticket, &wait) == SEAWALL_BREAKER_ADMITTED);
+  CHECK(wait == 0 && ticket.token != 0);
+  CHECK(seawall_keyed_circuit_breaker_report(hosts, &ticket, SEAWALL_OUTCOME_FAILURE, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, "a", 1, 0, &ticket, &wait) == SEAWALL_BREAKER_REFUSED);
+  CHECK(wait == 30 * SECOND && ticket.token == 0);
+  CHECK(seawall_keyed_circuit_breaker_get_snapshot(hosts, "a", SEAWALL_TEXT, 0, &seen) == SEAWALL_OK);
+  CHECK(seen.state == SEAWALL_BREAKER_OPEN);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, "b", 1, 0, &ticket, NULL) == SEAWALL_BREAKER_ADMITTED);
+  CHECK(seawall_keyed_circuit_breaker_cancel(hosts, &ticket) == SEAWALL_OK);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, "c", 1, 0, &ticket, &wait) == SEAWALL_BREAKER_REFUSED);
+  CHECK(wait == SECOND);
+  CHECK(seawall_keyed_circuit_breaker_force_open(hosts, "c", 1, 0) == SEAWALL_E_FULL);
+  CHECK(seawall_keyed_circuit_breaker_get_stats(hosts, &stats) == SEAWALL_OK);
+  CHECK(stats.in_use == 2 && stats.capacity == 2 && stats.full == 1 && stats.evictions == 0);
+  CHECK(seawall_keyed_circuit_breaker_forget(hosts, "b", 1, 0) == SEAWALL_OK);
+  CHECK(seawall_keyed_circuit_breaker_forget(hosts, "b", 1, 0) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_keyed_circuit_breaker_reset(hosts, "b", 1, 0) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_keyed_circuit_breaker_reset(hosts, "a", 1, 0) == SEAWALL_OK);
+  CHECK(seawall_keyed_circuit_breaker_disable(hosts, "c", 1, 0) == SEAWALL_OK);
+  int found = 0;
+  for (uint64_t i = 0; i < 3; ++i) {
+    if (seawall_keyed_circuit_breaker_key_at(hosts, i, name, sizeof name, &needed) != SEAWALL_OK) continue;
+    CHECK(needed == 1 && (name[0] == 'a' || name[0] == 'c'));
+    ++found;
+  }
+  CHECK(found == 2);
+  CHECK(seawall_keyed_circuit_breaker_report(hosts, NULL, 0, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_circuit_breaker_report(hosts, &ticket, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, NULL, 1, 0, &ticket, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_circuit_breaker_try_acquire(hosts, "a", 1, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_keyed_circuit_breaker_free(hosts);
+  const char* json = "{\"capacity\": 1, \"failure_threshold\": 2}";
+  CHECK(seawall_keyed_circuit_breaker_new_from_json(json, SEAWALL_TEXT, 0, &hosts, &error) == SEAWALL_OK);
+  seawall_keyed_circuit_breaker_free(hosts);
+  options.capacity = -1;
+  CHECK(seawall_keyed_circuit_breaker_new(&options, NULL, 0, &hosts, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(hosts == NULL && strstr(error.message, "capacity") != NULL);
+}
+
 static void wrong_arguments(void) {
   seawall_circuit_breaker* breaker = NULL;
   seawall_circuit_breaker_snapshot small;
@@ -192,6 +276,8 @@ int main(void) {
   the_operator();
   options();
   windows_and_shadow();
+  the_word();
+  keyed();
   wrong_arguments();
   names();
   return check_result();

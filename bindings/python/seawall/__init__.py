@@ -10,6 +10,7 @@ from . import span
 from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
+from .keyed_circuit_breaker import KeyedCircuitBreaker
 from .metrics import MetricsRegistry
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
@@ -34,6 +35,7 @@ __all__ = [
     "CircuitOpenError",
     "Decision",
     "FixedWindow",
+    "KeyedCircuitBreaker",
     "KeyedRateLimiter",
     "KeyedStats",
     "LeasedTokenBucket",

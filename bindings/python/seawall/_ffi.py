@@ -11,6 +11,9 @@ SEAWALL_ABI_VERSION = 1
 SEAWALL_NOW = -9223372036854775808
 SEAWALL_NEVER = 9223372036854775807
 SEAWALL_TEXT = 18446744073709551615
+SEAWALL_BREAKER_UNHEALTHY = 16140901064495858687
+SEAWALL_BREAKER_IDENTITY = 18446726481523507200
+SEAWALL_BREAKER_TOKEN_MARK = 8796093022208
 SEAWALL_TRACEPARENT_SIZE = 55
 SEAWALL_CORRELATION_ID_MAX_SIZE = 128
 SEAWALL_ANY_GENERATION = 0
@@ -57,6 +60,10 @@ SEAWALL_REPORT_RECORDED = 0
 SEAWALL_REPORT_LATE = 1
 SEAWALL_REPORT_NOT_COUNTED = 2
 SEAWALL_REPORT_INVALID_TOKEN = 3
+SEAWALL_BREAKER_OFF = -1
+SEAWALL_BREAKERS_FULL_ADMIT = 0
+SEAWALL_BREAKERS_FULL_SHARE = 1
+SEAWALL_BREAKERS_FULL_REFUSE = 2
 SEAWALL_ALLOWED = 0
 SEAWALL_DENIED = 1
 SEAWALL_NEVER_ALLOWED = 2
@@ -229,6 +236,35 @@ class seawall_circuit_breaker_event(ctypes.Structure):
         ("reason", ctypes.c_int32),
         ("generation", ctypes.c_uint32),
         ("at_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_keyed_circuit_breaker_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("capacity", ctypes.c_int32),
+        ("idle_after_ns", ctypes.c_int64),
+        ("when_full", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
+class seawall_keyed_circuit_breaker_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("memory_bytes", ctypes.c_uint64),
+        ("capacity", ctypes.c_uint64),
+        ("in_use", ctypes.c_uint64),
+        ("evictions", ctypes.c_uint64),
+        ("full", ctypes.c_uint64),
+    ]
+
+
+class seawall_breaker_ticket(ctypes.Structure):
+    _fields_ = [
+        ("token", ctypes.c_uint64),
+        ("place", ctypes.c_uint64),
     ]
 
 
@@ -576,12 +612,27 @@ FUNCTIONS = {
     "seawall_circuit_breaker_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_int64)]),
     "seawall_circuit_breaker_report": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_circuit_breaker_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64]),
+    "seawall_circuit_breaker_word": (ctypes.POINTER(ctypes.c_uint64), [ctypes.c_void_p]),
     "seawall_circuit_breaker_get_snapshot": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_circuit_breaker_snapshot)]),
     "seawall_circuit_breaker_force_open": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_circuit_breaker_disable": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_circuit_breaker_reset": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_circuit_breaker_set_shadow": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32]),
     "seawall_circuit_breaker_poll_events": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_circuit_breaker_event), ctypes.c_size_t]),
+    "seawall_keyed_circuit_breaker_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_circuit_breaker_options)]),
+    "seawall_keyed_circuit_breaker_new": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_circuit_breaker_options), ctypes.POINTER(seawall_circuit_breaker_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_keyed_circuit_breaker_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_keyed_circuit_breaker_free": (None, [ctypes.c_void_p]),
+    "seawall_keyed_circuit_breaker_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_breaker_ticket), ctypes.POINTER(ctypes.c_int64)]),
+    "seawall_keyed_circuit_breaker_report": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_breaker_ticket), ctypes.c_int32, ctypes.c_int64]),
+    "seawall_keyed_circuit_breaker_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_breaker_ticket)]),
+    "seawall_keyed_circuit_breaker_get_snapshot": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_circuit_breaker_snapshot)]),
+    "seawall_keyed_circuit_breaker_key_at": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_keyed_circuit_breaker_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_keyed_circuit_breaker_stats)]),
+    "seawall_keyed_circuit_breaker_force_open": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_keyed_circuit_breaker_disable": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_keyed_circuit_breaker_reset": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_keyed_circuit_breaker_forget": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
     "seawall_breaker_state_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_breaker_reason_name": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_token_bucket_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options)]),

@@ -159,6 +159,13 @@ class _Handle(Handle):
     _free = lib.seawall_circuit_breaker_free
 
 
+# What a breaker's word says by itself; see seawall_circuit_breaker_word in seawall_c.h.
+_UNHEALTHY = _ffi.SEAWALL_BREAKER_UNHEALTHY
+_IDENTITY = _ffi.SEAWALL_BREAKER_IDENTITY
+_MARK = _ffi.SEAWALL_BREAKER_TOKEN_MARK
+_WHOLE = _IDENTITY | _UNHEALTHY
+
+
 class Ticket:
     """The right to make one call; false when refused. Report it once. One that is dropped unreported is cancelled.
 
@@ -166,7 +173,7 @@ class Ticket:
 
     __slots__ = ("_breaker", "_token", "retry_after_ns")
 
-    def __init__(self, breaker: "CircuitBreaker", token: int, retry_after_ns: int):
+    def __init__(self, breaker: Any, token: Any, retry_after_ns: int):
         self._breaker = breaker
         self._token = token
         self.retry_after_ns = retry_after_ns
@@ -184,26 +191,29 @@ class Ticket:
         if outcome not in _OUTCOMES:
             raise ValueError(f"no Outcome: {outcome!r}")  # the ticket can still be reported
         token, self._token = self._token, 0
-        handle = self._breaker._handle
-        return ReportResult(check(lib.seawall_circuit_breaker_report(handle, token, outcome, now_ns)))
+        return ReportResult(check(self._breaker._report(token, outcome, now_ns)))
 
-    def cancel(self, cancel: Any = lib.seawall_circuit_breaker_cancel) -> None:
+    def cancel(self) -> None:
         """The call was not made: it counts for nothing."""
         token, self._token = self._token, 0
         if token:
-            cancel(self._breaker._handle, token)
+            self._breaker._cancel(token)
 
     def __del__(self) -> None:
-        self.cancel()
+        if self._token:
+            self.cancel()
 
     def __enter__(self) -> "Ticket":
-        if not self:
+        if not self._token:
             raise CircuitOpenError(self.retry_after)
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        if self:
-            self.report(self._breaker.outcome_of(error))
+        if self._token:
+            if error is None and self._breaker._unchanged(self._token):
+                self._token = 0
+            else:
+                self.report(self._breaker.outcome_of(error))
 
 
 # The tickets of the `with` blocks around this point of this thread or task, innermost first: (ticket, rest).
@@ -221,77 +231,11 @@ def _without(entries, breaker):
     return found, (ticket, others)
 
 
-class CircuitBreaker:
-    """See the module. `failures` are the exceptions that count against the dependency, unless they are `ignored`; any
-    other exception, such as KeyboardInterrupt or asyncio.CancelledError, counts for nothing."""
+class Guard:
+    """What breakers of one dependency and of many share: which exceptions count."""
 
-    def __init__(
-        self,
-        *,
-        failure_threshold: Optional[int] = 3,
-        failure_rate_threshold: int = 0,
-        slow_call_rate_threshold: int = 0,
-        slow_call_duration: float = 0.0,
-        count_window: int = 0,
-        time_window: float = 0.0,
-        minimum_calls: int = 20,
-        open_duration: float = 30.0,
-        open_growth_percent: int = 0,
-        max_open_duration: float = 300.0,
-        open_decay: float = 0.0,
-        open_jitter_percent: int = 0,
-        seed: int = 0,
-        half_open_max_probes: int = 1,
-        success_threshold: int = 1,
-        probe_lease: float = 30.0,
-        shadow: bool = False,
-        count_totals: bool = False,
-        failures: Exceptions = Exception,
-        ignored: Exceptions = (),
-        now_ns: int = NOW,
-    ):
-        """failure_threshold: failures in a row that open it, None for none. Rates are in percent of the last
-        count_window calls, of the calls of the last time_window seconds, or of each. open_growth_percent=100 doubles
-        each opening in a row, up to max_open_duration; open_decay seconds closed make up for one opening. shadow=True
-        refuses nothing and counts what would have been refused. Raises SeawallError that names the option out of
-        range."""
-        options = {
-            "failure_threshold": failure_threshold,
-            "minimum_calls": minimum_calls,
-            "open_duration_ns": round(open_duration * 1e9),
-            "max_open_duration_ns": round(max_open_duration * 1e9),
-            "half_open_max_probes": half_open_max_probes,
-            "success_threshold": success_threshold,
-            "probe_lease_ns": round(probe_lease * 1e9),
-        }
-        if zeros := [name for name, value in options.items() if value == 0]:
-            raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
-        options |= {
-            "failure_threshold": _ffi.SEAWALL_BREAKER_OFF if failure_threshold is None else failure_threshold,
-            "failure_rate_threshold": failure_rate_threshold,
-            "slow_call_rate_threshold": slow_call_rate_threshold,
-            "slow_call_duration_ns": round(slow_call_duration * 1e9),
-            "count_window": count_window,
-            "time_window_ns": round(time_window * 1e9),
-            "open_growth_percent": open_growth_percent,
-            "open_decay_ns": round(open_decay * 1e9),
-            "open_jitter_percent": open_jitter_percent,
-            "seed": seed,
-            "shadow": int(shadow),
-            "count_totals": int(count_totals),
-        }
-        text = json.dumps(options).encode()
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_circuit_breaker_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
-        self._handle = _Handle(handle.value)
-        self._failures = failures
-        self._ignored = ignored
-
-    def try_acquire(self, *, now_ns: int = NOW) -> Ticket:
-        """May a call go out? A true ticket must be reported."""
-        token, wait = ctypes.c_uint64(), ctypes.c_int64()
-        check(lib.seawall_circuit_breaker_try_acquire(self._handle, now_ns, ctypes.byref(token), ctypes.byref(wait)))
-        return Ticket(self, token.value, wait.value)
+    _failures: Exceptions = Exception
+    _ignored: Exceptions = ()
 
     def outcome_of(self, error: Optional[BaseException]) -> Outcome:
         """What the end of a `with` block or of a decorated function is reported as."""
@@ -300,6 +244,113 @@ class CircuitBreaker:
         if isinstance(error, self._ignored) or not isinstance(error, self._failures):
             return Outcome.IGNORED
         return Outcome.FAILURE
+
+
+def breaker_options(
+    *,
+    failure_threshold: Optional[int] = 3,
+    failure_rate_threshold: int = 0,
+    slow_call_rate_threshold: int = 0,
+    slow_call_duration: float = 0.0,
+    count_window: int = 0,
+    time_window: float = 0.0,
+    minimum_calls: int = 20,
+    open_duration: float = 30.0,
+    open_growth_percent: int = 0,
+    max_open_duration: float = 300.0,
+    open_decay: float = 0.0,
+    open_jitter_percent: int = 0,
+    seed: int = 0,
+    half_open_max_probes: int = 1,
+    success_threshold: int = 1,
+    probe_lease: float = 30.0,
+    shadow: bool = False,
+    count_totals: bool = False,
+) -> dict:
+    options: dict = {
+        "failure_threshold": failure_threshold,
+        "minimum_calls": minimum_calls,
+        "open_duration_ns": round(open_duration * 1e9),
+        "max_open_duration_ns": round(max_open_duration * 1e9),
+        "half_open_max_probes": half_open_max_probes,
+        "success_threshold": success_threshold,
+        "probe_lease_ns": round(probe_lease * 1e9),
+    }
+    if zeros := [name for name, value in options.items() if value == 0]:
+        raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
+    return options | {
+        "failure_threshold": _ffi.SEAWALL_BREAKER_OFF if failure_threshold is None else failure_threshold,
+        "failure_rate_threshold": failure_rate_threshold,
+        "slow_call_rate_threshold": slow_call_rate_threshold,
+        "slow_call_duration_ns": round(slow_call_duration * 1e9),
+        "count_window": count_window,
+        "time_window_ns": round(time_window * 1e9),
+        "open_growth_percent": open_growth_percent,
+        "open_decay_ns": round(open_decay * 1e9),
+        "open_jitter_percent": open_jitter_percent,
+        "seed": seed,
+        "shadow": int(shadow),
+        "count_totals": int(count_totals),
+    }
+
+
+def new_handle(create: Any, options: dict, now_ns: int) -> int:
+    text = json.dumps(options).encode()
+    handle, error = ctypes.c_void_p(), new_error()
+    check(create(text, len(text), now_ns, ctypes.byref(handle), error), error)
+    assert handle.value
+    return handle.value
+
+
+def snapshot_of(seen: Any) -> Snapshot:
+    values = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
+    return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
+
+
+class CircuitBreaker(Guard):
+    """See the module. `failures` are the exceptions that count against the dependency, unless they are `ignored`; any
+    other exception, such as KeyboardInterrupt or asyncio.CancelledError, counts for nothing."""
+
+    def __init__(
+        self, *, failures: Exceptions = Exception, ignored: Exceptions = (), now_ns: int = NOW, **options: Any
+    ):
+        """Options and their defaults:
+
+        failure_threshold=3: failures in a row that open it, None for no such rule; failure_rate_threshold=0 and
+        slow_call_rate_threshold=0: percent of the last count_window=0 calls, of the calls of the last time_window=0.0
+        seconds, or of each of both, once there were minimum_calls=20; slow_call_duration=0.0: slow from here on;
+        open_duration=30.0, open_growth_percent=0 (100 doubles each opening in a row), max_open_duration=300.0,
+        open_decay=0.0 (so long closed makes up for one opening), open_jitter_percent=0, seed=0;
+        half_open_max_probes=1, success_threshold=1, probe_lease=30.0; shadow=False: refuse nothing and count what
+        would have been refused; count_totals=False: count all calls.
+
+        Raises SeawallError that names the option out of range."""
+        values = breaker_options(**options)
+        self._handle = _Handle(new_handle(lib.seawall_circuit_breaker_new_from_json, values, now_ns))
+        self._failures = failures
+        self._ignored = ignored
+        address = lib.seawall_circuit_breaker_word(self._handle)
+        # A breaker without a word of its own to read is never taken for healthy.
+        self._word = address.contents if address else ctypes.c_uint64(_UNHEALTHY)
+
+    def _report(self, token: int, outcome: int, now_ns: int) -> int:
+        return lib.seawall_circuit_breaker_report(self._handle, token, outcome, now_ns)
+
+    def _cancel(self, token: int, cancel: Any = lib.seawall_circuit_breaker_cancel) -> None:
+        cancel(self._handle, token)
+
+    def _unchanged(self, token: int) -> bool:
+        """Nothing to report of a success: the breaker is closed without failures, as when it admitted the call."""
+        return (self._word.value & _WHOLE) | _MARK == token
+
+    def try_acquire(self, *, now_ns: int = NOW) -> Ticket:
+        """May a call go out? A true ticket must be reported."""
+        word = self._word.value
+        if not word & _UNHEALTHY:
+            return Ticket(self, word & _IDENTITY | _MARK, 0)
+        token, wait = ctypes.c_uint64(), ctypes.c_int64()
+        check(lib.seawall_circuit_breaker_try_acquire(self._handle, now_ns, ctypes.byref(token), ctypes.byref(wait)))
+        return Ticket(self, token.value, wait.value)
 
     def __enter__(self) -> Ticket:
         """Raises CircuitOpenError. The ticket may be reported inside the block; else its end is."""
@@ -324,19 +375,40 @@ class CircuitBreaker:
         function, whose call only makes the generator: use `with breaker` inside it."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("a call of a generator function runs nothing yet: use `with breaker` inside it")
+        word = self._word
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def guarded(*args: Any, **kwargs: Any) -> Any:
-                with self.try_acquire():
-                    return await function(*args, **kwargs)
+                seen = word.value & _WHOLE
+                if seen & _UNHEALTHY:
+                    with self.try_acquire():
+                        return await function(*args, **kwargs)
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    self._report(seen | _MARK, self.outcome_of(error), NOW)
+                    raise
+                if word.value & _WHOLE != seen:
+                    self._report(seen | _MARK, Outcome.SUCCESS, NOW)
+                return result
 
         else:
 
             @functools.wraps(function)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                with self.try_acquire():
-                    return function(*args, **kwargs)
+                seen = word.value & _WHOLE
+                if seen & _UNHEALTHY:
+                    with self.try_acquire():
+                        return function(*args, **kwargs)
+                try:
+                    result = function(*args, **kwargs)
+                except BaseException as error:
+                    self._report(seen | _MARK, self.outcome_of(error), NOW)
+                    raise
+                if word.value & _WHOLE != seen:
+                    self._report(seen | _MARK, Outcome.SUCCESS, NOW)
+                return result
 
         return guarded  # type: ignore[return-value]
 
@@ -344,8 +416,7 @@ class CircuitBreaker:
         """An observation: only a call moves an open breaker on, so do not wait here for CLOSED."""
         seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
         check(lib.seawall_circuit_breaker_get_snapshot(self._handle, now_ns, seen))
-        values = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
-        return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
+        return snapshot_of(seen)
 
     @property
     def state(self) -> State:

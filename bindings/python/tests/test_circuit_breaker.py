@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from seawall import CircuitBreaker, CircuitOpenError, SeawallError
 from seawall.circuit_breaker import Outcome, Reason, ReportResult, State
+from seawall.keyed_circuit_breaker import KeyedCircuitBreaker, WhenFull
 
 from . import vectors
 
@@ -217,7 +218,154 @@ class Tickets(unittest.TestCase):
         self.assertEqual(breaker.snapshot().generation, 0)
 
 
+class Async(unittest.TestCase):
+    def test_async_with(self):
+        breaker = CircuitBreaker(failure_threshold=2)
+
+        async def call(works):
+            async with breaker as ticket:
+                self.assertTrue(ticket)
+                await asyncio.sleep(0)
+                if not works:
+                    raise OSError()
+
+        async def scenario():
+            found = await asyncio.gather(call(True), call(False), call(False), return_exceptions=True)
+            self.assertEqual([type(e) for e in found], [type(None), OSError, OSError])
+            with self.assertRaises(CircuitOpenError):
+                await call(True)
+
+        asyncio.run(scenario())
+
+
+class WithoutTheLibrary(unittest.TestCase):
+    """Healthy calls read the breaker's word and call no function; these must decide as the library does."""
+
+    def decorated(self, breaker):
+        @breaker
+        def call(outcome):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+        return call
+
+    def test_a_success_after_a_failure_starts_the_count_again(self):
+        breaker = CircuitBreaker()
+        call = self.decorated(breaker)
+        for _ in range(2):
+            for _ in range(2):
+                self.assertRaises(OSError, call, OSError())
+            self.assertEqual(breaker.snapshot().failure_count, 2)
+            self.assertEqual(call(5), 5)
+            self.assertEqual(breaker.snapshot().failure_count, 0)
+
+    def test_a_success_that_overlaps_a_failure_starts_the_count_again(self):
+        for guard in (lambda b: self.decorated(b)(None), lambda b: b.__enter__().__exit__(None, None, None)):
+            breaker = CircuitBreaker()
+
+            @breaker
+            def outer():
+                fail(breaker, 2)
+
+            outer()
+            self.assertEqual(breaker.snapshot().failure_count, 0)
+            with breaker.try_acquire():
+                fail(breaker, 2)
+            self.assertEqual(breaker.snapshot().failure_count, 0)
+            guard(breaker)
+
+    def test_late_results_are_counted(self):
+        breaker = CircuitBreaker()
+
+        @breaker
+        def slow():
+            breaker.reset()
+
+        slow()
+        with breaker.try_acquire():
+            breaker.reset()
+        self.assertEqual(breaker.snapshot().late_results, 2)
+
+    def test_a_breaker_that_counts_each_call_is_told_of_each(self):
+        for options in ({"count_totals": True}, {"failure_rate_threshold": 50, "count_window": 10}):
+            breaker = CircuitBreaker(**options)
+            call = self.decorated(breaker)
+            call(1)
+            with breaker:
+                pass
+            seen = breaker.snapshot()
+            self.assertEqual(max(seen.successes, seen.count_window_calls), 2)
+
+    def test_ignored_exceptions_change_nothing(self):
+        breaker = CircuitBreaker(failures=OSError)
+        call = self.decorated(breaker)
+        self.assertRaises(OSError, call, OSError())
+        self.assertRaises(ValueError, call, ValueError())
+        self.assertEqual(breaker.snapshot().failure_count, 1)
+
+
+class Keyed(unittest.TestCase):
+    def test_each_host_has_its_own(self):
+        hosts = KeyedCircuitBreaker(failure_threshold=1, now_ns=0)
+        with self.assertRaises(OSError), hosts.try_acquire("a", now_ns=0):
+            raise OSError()
+        self.assertFalse(hosts.try_acquire("a", now_ns=0))
+        with self.assertRaises(CircuitOpenError), hosts.try_acquire(b"a", now_ns=0):
+            self.fail("the block must not run")
+        self.assertEqual(hosts.try_acquire("b", now_ns=0).report(Outcome.SUCCESS, now_ns=0), ReportResult.RECORDED)
+        self.assertEqual(sorted(hosts.keys()), [b"a", b"b"])
+        self.assertEqual(hosts.snapshot("a", now_ns=0).state, State.OPEN)
+        self.assertIsNone(hosts.snapshot("c", now_ns=0))
+
+    def test_bounded(self):
+        hosts = KeyedCircuitBreaker(capacity=2, idle_after=1, when_full=WhenFull.REFUSE, failure_threshold=1, now_ns=0)
+        hosts.try_acquire("a", now_ns=0).report(Outcome.FAILURE, now_ns=0)
+        hosts.try_acquire("b", now_ns=0).cancel()
+        refused = hosts.try_acquire("c", now_ns=0)
+        self.assertFalse(refused)
+        self.assertEqual(refused.retry_after_ns, SECOND)
+        self.assertEqual(refused.report(Outcome.SUCCESS), ReportResult.INVALID_TOKEN)
+        self.assertTrue(hosts.try_acquire("c", now_ns=SECOND))
+        stats = hosts.stats()
+        self.assertEqual((stats.capacity, stats.in_use, stats.evictions, stats.full), (2, 2, 1, 1))
+        self.assertTrue(hosts.forget("a", now_ns=SECOND))
+        self.assertFalse(hosts.forget("a", now_ns=SECOND))
+        self.assertTrue(hosts.force_open("d", now_ns=SECOND))
+        self.assertFalse(hosts.disable("e", now_ns=SECOND))
+        self.assertFalse(hosts.reset("e", now_ns=SECOND))
+        self.assertTrue(hosts.reset("d", now_ns=SECOND))
+
+    def test_a_ticket_of_a_forgotten_host_is_late(self):
+        hosts = KeyedCircuitBreaker(capacity=1, now_ns=0)
+        ticket = hosts.try_acquire("a", now_ns=0)
+        hosts.forget("a", now_ns=0)
+        other = hosts.try_acquire("b", now_ns=0)
+        self.assertEqual(ticket.report(Outcome.FAILURE, now_ns=0), ReportResult.LATE)
+        self.assertEqual(other.report(Outcome.FAILURE, now_ns=0), ReportResult.RECORDED)
+
+    def test_options_are_checked(self):
+        for options in ({"capacity": -1}, {"failure_threshold": 5000}, {"when_full": 7}):
+            with self.assertRaisesRegex(SeawallError, next(iter(options))):
+                KeyedCircuitBreaker(**options)
+        self.assertRaises(ValueError, KeyedCircuitBreaker, capacity=0)
+        self.assertRaises(TypeError, KeyedCircuitBreaker, threshold=3)
+
+
 class Misc(unittest.TestCase):
+    def test_rules_and_totals(self):
+        breaker = CircuitBreaker(
+            failure_threshold=None, failure_rate_threshold=50, time_window=10, minimum_calls=4, count_totals=True, now_ns=0
+        )
+        for outcome in (Outcome.SUCCESS, Outcome.SUCCESS, Outcome.FAILURE):
+            breaker.try_acquire(now_ns=0).report(outcome, now_ns=0)
+        seen = breaker.snapshot(now_ns=0)
+        self.assertEqual((seen.time_window_calls, seen.time_window_failures, seen.successes), (3, 1, 2))
+        fail(breaker, 1)
+        self.assertEqual(breaker.snapshot(now_ns=0).reason, Reason.TIME_FAILURE_RATE)
+        with self.assertRaisesRegex(SeawallError, "nothing opens"):
+            CircuitBreaker(failure_threshold=None)
+
     def test_events(self):
         breaker = CircuitBreaker(now_ns=0)
         fail(breaker, 3, now_ns=5 * SECOND)
