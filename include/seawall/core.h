@@ -5,6 +5,13 @@
 #pragma once
 
 #include "seawall/algorithm/bounds.h"
+#include "seawall/algorithm/distinct_pair.h"
+#include "seawall/algorithm/hash_ring.h"
+#include "seawall/algorithm/maglev.h"
+#include "seawall/algorithm/peak_ewma.h"
+#include "seawall/algorithm/rendezvous.h"
+#include "seawall/algorithm/slow_start.h"
+#include "seawall/algorithm/spill_over.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/counter.h"
 #include "seawall/decision.h"
