@@ -27,32 +27,32 @@ def loads() -> str:
 
 
 def four_services(now: int) -> ServiceRegistry:
-    registry = ServiceRegistry(now=now)
+    registry = ServiceRegistry(now_ns=now)
     for port, name in enumerate(SERVICES, 8001):
-        registry.register(name, f"{name}-1", "127.0.0.1", port, now=now)
+        registry.register(name, f"{name}-1", "127.0.0.1", port, now_ns=now)
     return registry
 
 
 def health() -> str:
     registry = four_services(0)
     trading = registry.service("trading")
-    expect(trading.pick(now=0), "a healthy instance is not picked")
-    registry.set_health("trading-1", Health.FAILING, now=1)
-    expect(trading.pick(now=1) is None, "an instance that fails its probe is picked")
-    registry.set_health("trading-1", Health.PASSING, now=2)
-    expect(trading.pick(now=2), "an instance that passes again is not picked")
-    ended = sum(registry.tick(now=at * SECOND) for at in range(1, 8))  # and nobody sends a heartbeat
+    expect(trading.pick(now_ns=0), "a healthy instance is not picked")
+    registry.set_health("trading-1", Health.FAILING, now_ns=1)
+    expect(trading.pick(now_ns=1) is None, "an instance that fails its probe is picked")
+    registry.set_health("trading-1", Health.PASSING, now_ns=2)
+    expect(trading.pick(now_ns=2), "an instance that passes again is not picked")
+    ended = sum(registry.tick(now_ns=at * SECOND) for at in range(1, 8))  # and nobody sends a heartbeat
     expect(ended == len(SERVICES), f"{ended} of {len(SERVICES)} leases without heartbeats ended in 7 s")
-    expect(trading.pick(now=7 * SECOND) is None, "an instance is picked though its lease ended")
+    expect(trading.pick(now_ns=7 * SECOND) is None, "an instance is picked though its lease ended")
     return f"probe and lease heeded, {ended} leases ended"
 
 
 def service_discovery() -> str:
     registry = four_services(0)
-    listed = registry.services(now=0)
+    listed = registry.services(now_ns=0)
     expect(set(SERVICES) <= set(listed), f"listed are {', '.join(listed)}")
     for port, name in enumerate(SERVICES, 8001):
-        pick = registry.service(name).pick(now=0)
+        pick = registry.service(name).pick(now_ns=0)
         expect(pick and (pick.host, pick.port) == ("127.0.0.1", port), f"{name} resolves to {pick}")
     return f"{len(listed)} services listed and resolved"
 
@@ -170,11 +170,11 @@ def trade_execution() -> str:
     expect(users.try_acquire("alice", now_ns=now), "the limiter refused the first trade")
     ticket = breaker.try_acquire(now_ns=now)
     expect(ticket, "a healthy breaker refused the trade")
-    pick = trading.pick(now=now)
+    pick = trading.pick(now_ns=now)
     expect(pick and pick.port == 8001, "no instance for the trade")
     headers = trace.inject(context, {})
     expect("0af7651916cd43dd8448eb211c80319c" in headers["traceparent"], "the trace does not go to the upstream")
-    trading.done(pick, now=now)
+    trading.done(pick, now_ns=now)
     ticket.report(Outcome.SUCCESS, now_ns=now)
     executed.add()
     spent = time.perf_counter() - begin

@@ -10,7 +10,7 @@
     with trading.call() as pick:                      # at each request; pick is None when nobody is healthy
         connect(pick.host, pick.port)
 
-Everything may be used from any thread. `now` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
+Everything may be used from any thread. `now_ns` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
 without it the clock is read.
 """
 
@@ -118,17 +118,17 @@ class Service:
         self._registry = registry  # a service must not outlive its registry
         self.name = name
 
-    def pick(self, exclude: Sequence[int] = (), *, now: int = NOW) -> Optional[Pick]:
+    def pick(self, exclude: Sequence[int] = (), *, now_ns: int = NOW) -> Optional[Pick]:
         """The next healthy instance whose slot is not in `exclude`, or None. Give it back with done(), once."""
         slots = (ctypes.c_uint32 * len(exclude))(*exclude)
         out = _ffi.seawall_pick()
-        if not check(lib.seawall_service_pick(self._handle, slots, len(exclude), now, out)):
+        if not check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns, out)):
             return None
         return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket)
 
-    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, *, now: int = NOW) -> None:
+    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, *, now_ns: int = NOW) -> None:
         """Ends a pick."""
-        check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), now))
+        check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), now_ns))
 
     @contextlib.contextmanager
     def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
@@ -161,7 +161,7 @@ class ServiceRegistry:
         max_instances_per_service: Optional[int] = None,
         max_metadata_bytes: Optional[int] = None,
         first_generation: Optional[int] = None,
-        now: int = NOW,
+        now_ns: int = NOW,
     ):
         durations = {
             "heartbeat_interval_ns": heartbeat_interval,
@@ -179,7 +179,7 @@ class ServiceRegistry:
         }
         options.update((name, count) for name, count in counts.items() if count is not None)
         out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
-        check(lib.seawall_registry_new_from_json(text, len(text), now, ctypes.byref(out), error), error)
+        check(lib.seawall_registry_new_from_json(text, len(text), now_ns, ctypes.byref(out), error), error)
         self._handle = _RegistryHandle(out.value)
 
     def register(
@@ -193,7 +193,7 @@ class ServiceRegistry:
         zone: str = "",
         metadata: Optional[Mapping[str, str]] = None,
         state: SelfState = SelfState.SERVING,
-        now: int = NOW,
+        now_ns: int = NOW,
     ) -> Registration:
         """Adds an instance or replaces the one with this id. Raises SeawallError that names the field or the bound."""
         given, keep = _ffi.seawall_instance(), []
@@ -212,48 +212,48 @@ class ServiceRegistry:
             setattr(given, name, number)
         given.state = SelfState(state)
         out, error = _ffi.seawall_registration(), new_error()
-        check(lib.seawall_registry_register(self._handle, given, now, out, error), error)
+        check(lib.seawall_registry_register(self._handle, given, now_ns, out, error), error)
         return Registration(id, out.generation, out.slot, out.heartbeat_interval_ns / 1e9, out.lease_ns / 1e9)
 
-    def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now: int = NOW) -> Answer:
+    def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now_ns: int = NOW) -> Answer:
         """Renews the lease and nothing else, except the instance's own state when it is given."""
         text, said = _bytes(id), _ffi.SEAWALL_SELF_UNCHANGED if state is None else SelfState(state)
-        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), _generation(generation), said, now))
+        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), _generation(generation), said, now_ns))
 
-    def set_admin(self, id: str, state: AdminState, generation: int = 0, *, now: int = NOW) -> Answer:
+    def set_admin(self, id: str, state: AdminState, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """The operator's word. Generation 0: whoever has the id now."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), now))
+        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), now_ns))
 
-    def drain(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
+    def drain(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """No new picks; calls in flight go on."""
-        return self.set_admin(id, AdminState.DRAINING, generation, now=now)
+        return self.set_admin(id, AdminState.DRAINING, generation, now_ns=now_ns)
 
-    def set_health(self, id: str, health: Health, generation: int = 0, *, now: int = NOW) -> Answer:
+    def set_health(self, id: str, health: Health, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """The prober's word."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now))
+        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now_ns))
 
-    def deregister(self, id: str, generation: int = 0, *, now: int = NOW) -> Answer:
+    def deregister(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """Removes the instance at once."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), _generation(generation), now))
+        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), _generation(generation), now_ns))
 
-    def tick(self, *, now: int = NOW) -> int:
+    def tick(self, *, now_ns: int = NOW) -> int:
         """Ends leases, removes what has long expired; call it every second. How many leases ended."""
-        return check(lib_waiting.seawall_registry_tick(self._handle, now))
+        return check(lib_waiting.seawall_registry_tick(self._handle, now_ns))
 
     def service(self, name: str) -> Service:
         """The handle of a service, which may have no instance yet."""
         return Service(self, name)
 
-    def services(self, *, now: int = NOW) -> dict[str, Any]:
+    def services(self, *, now_ns: int = NOW) -> dict[str, Any]:
         """{name: {host, port, healthy, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
-        return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now, *to)))
+        return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now_ns, *to)))
 
-    def find(self, id: str, *, now: int = NOW) -> Optional[dict[str, Any]]:
+    def find(self, id: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:
         """The listing's entry of one instance."""
-        every = (i for service in self.services(now=now).values() for i in service["instances"])
+        every = (i for service in self.services(now_ns=now_ns).values() for i in service["instances"])
         return next((instance for instance in every if instance["id"] == id), None)
 
     @staticmethod

@@ -96,9 +96,9 @@ class Span:
     def __init__(self, tracer: "Tracer", raw: "_ffi.seawall_span"):
         self._tracer, self._raw = tracer, raw
 
-    def child(self, name: str, kind: Kind = Kind.INTERNAL, *, now: int = NOW) -> "Span":
+    def child(self, name: str, kind: Kind = Kind.INTERNAL, *, now_ns: int = NOW) -> "Span":
         raw, content = _ffi.seawall_span(), _encoded(name)
-        check(lib.seawall_span_start_child(self._raw, content, len(content), kind, now, raw))
+        check(lib.seawall_span_start_child(self._raw, content, len(content), kind, now_ns, raw))
         return Span(self._tracer, raw)
 
     @property
@@ -116,18 +116,18 @@ class Span:
         content = _encoded(text)
         check(lib.seawall_span_set_status(self._raw, status, content, len(content)))
 
-    def add_event(self, name: str, attributes: Optional[Mapping[str, Value]] = None, *, now: int = NOW) -> None:
+    def add_event(self, name: str, attributes: Optional[Mapping[str, Value]] = None, *, now_ns: int = NOW) -> None:
         given = [_attribute(key, value) for key, value in (attributes or {}).items()]
         array, content = (_ffi.seawall_attribute * len(given))(*given), _encoded(name)
-        check(lib.seawall_span_add_event(self._raw, content, len(content), now, array, len(given)))
+        check(lib.seawall_span_add_event(self._raw, content, len(content), now_ns, array, len(given)))
 
     def keep(self) -> None:
         """This trace is worth keeping."""
         check(lib.seawall_span_keep(self._raw))
 
-    def end(self, *, now: int = NOW) -> None:
+    def end(self, *, now_ns: int = NOW) -> None:
         """Records the span. A second end changes nothing."""
-        check(lib.seawall_span_end(self._raw, now))
+        check(lib.seawall_span_end(self._raw, now_ns))
 
     def __enter__(self) -> "Span":
         return self
@@ -153,7 +153,7 @@ class Tracer:
         slow: float = 1.0,
         format: Format = Format.OTLP_JSON,
         max_batch: int = 0,
-        now: int = NOW,
+        now_ns: int = NOW,
     ):
         """Sizes of 0 are the defaults: 2048 and 1024 spans of 1 KiB, 20 traces a second, 256 spans a body. An entry span
         of `slow` seconds is worth keeping. Raises SeawallError that names what is out of range."""
@@ -167,12 +167,12 @@ class Tracer:
             "max_batch": max_batch,
         }
         text, handle, error = json.dumps(options).encode(), ctypes.c_void_p(), new_error()
-        check(lib.seawall_tracer_new_from_json(text, len(text), now, ctypes.byref(handle), error), error)
+        check(lib.seawall_tracer_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
         self._handle = _Tracer(handle.value)
         self._content_type = "application/json" if format == Format.OTLP_JSON else "application/x-ndjson"
 
     def start(
-        self, name: str, kind: Kind = Kind.INTERNAL, incoming: Optional[trace.Incoming] = None, *, now: int = NOW
+        self, name: str, kind: Kind = Kind.INTERNAL, incoming: Optional[trace.Incoming] = None, *, now_ns: int = NOW
     ) -> Span:
         """The entry span of a request: continues the caller's trace, or is the root of a new one."""
         fields, continued = trace._struct(), False
@@ -183,7 +183,7 @@ class Tracer:
             fields.span_id[:] = bytes.fromhex(incoming.context.span_id)
             fields.flags, continued = incoming.context.flags, incoming.continued
         raw, content = _ffi.seawall_span(), _encoded(name)
-        check(lib.seawall_tracer_start(self._handle, content, len(content), kind, fields, continued, now, raw))
+        check(lib.seawall_tracer_start(self._handle, content, len(content), kind, fields, continued, now_ns, raw))
         return Span(self, raw)
 
     def trace(self, trace_id: str) -> list[dict]:
@@ -205,19 +205,19 @@ class Tracer:
             read_text(lambda *out: lib_waiting.seawall_tracer_kept(self._handle, limit, _unix_offset(), *out, None))
         )
 
-    def export(self, transport: Transport, *, now: int = NOW, unix_now: Optional[int] = None) -> int:
+    def export(self, transport: Transport, *, now_ns: int = NOW, unix_now_ns: Optional[int] = None) -> int:
         """Sends what there is to send, body by body; the number of bodies that arrived. One thread at a time.
 
         A body that failed for the moment (no answer, 429, 502, 503, 504) is sent again by a later call.
         """
         sent, body = 0, _ffi.seawall_text()
-        while check(lib_waiting.seawall_tracer_take(self._handle, now, unix_now or time.time_ns(), body)):
+        while check(lib_waiting.seawall_tracer_take(self._handle, now_ns, unix_now_ns or time.time_ns(), body)):
             status, retry_after = 0, 0.0
             try:
                 answer = transport(body.data, self._content_type)
                 status, retry_after = answer if isinstance(answer, tuple) else (answer, 0.0)
             finally:
-                check(lib.seawall_tracer_finish(self._handle, status, math.ceil(retry_after * 1e9), now))
+                check(lib.seawall_tracer_finish(self._handle, status, math.ceil(retry_after * 1e9), now_ns))
             sent += 200 <= status < 300
         return sent
 

@@ -22,10 +22,10 @@ CODES = {
 def pickable(registry, service, now):
     """The ids of all instances that picks reach."""
     handle, found, slots = registry.service(service), [], []
-    while pick := handle.pick(slots, now=now):
+    while pick := handle.pick(slots, now_ns=now):
         found.append(pick.id)
         slots.append(pick.slot)
-        handle.done(pick, now=now)
+        handle.done(pick, now_ns=now)
     return sorted(found)
 
 
@@ -35,7 +35,7 @@ class Player:
     def __init__(self, options):
         seconds = {name[:-3]: int(value) / 1e9 for name, value in options.items() if name.endswith("_ns")}
         counts = {name: int(value) for name, value in options.items() if not name.endswith("_ns")}
-        self.registry = ServiceRegistry(**seconds, **counts, now=0)
+        self.registry = ServiceRegistry(**seconds, **counts, now_ns=0)
 
     def play(self, step):
         a, now = step.arguments, step.now_ns
@@ -46,21 +46,21 @@ class Player:
                 return self.register(a, now)
             case "heartbeat":
                 said = SelfState[a["state"].upper()] if "state" in a else None
-                answer = r.heartbeat(a["id"], generation, said, now=now)
+                answer = r.heartbeat(a["id"], generation, said, now_ns=now)
             case "drain":
-                answer = r.drain(a["id"], generation, now=now)
+                answer = r.drain(a["id"], generation, now_ns=now)
             case "deregister":
-                answer = r.deregister(a["id"], generation, now=now)
+                answer = r.deregister(a["id"], generation, now_ns=now)
             case "set_admin":
-                answer = r.set_admin(a["id"], AdminState[a["to"].upper()], generation, now=now)
+                answer = r.set_admin(a["id"], AdminState[a["to"].upper()], generation, now_ns=now)
             case "set_health":
-                answer = r.set_health(a["id"], Health[a["to"].upper()], generation, now=now)
+                answer = r.set_health(a["id"], Health[a["to"].upper()], generation, now_ns=now)
             case "tick":
-                return {"ended": r.tick(now=now)}
+                return {"ended": r.tick(now_ns=now)}
             case "pickable":
                 return {"ids": ",".join(pickable(r, a["service"], now))}
             case "find":
-                found = r.find(a["id"], now=now)
+                found = r.find(a["id"], now_ns=now)
                 return {**found, "healthy": int(found["healthy"])} if found else {"state": "unknown"}
         return {"answer": answer.name.lower()}
 
@@ -68,7 +68,7 @@ class Player:
         state = SelfState[a.get("state", "serving").upper()]
         host, port, weight = a.get("host", "127.0.0.1"), int(a.get("port", 8001)), int(a.get("weight", 1))
         try:
-            mine = self.registry.register(a["service"], a["id"], host, port, weight=weight, state=state, now=now)
+            mine = self.registry.register(a["service"], a["id"], host, port, weight=weight, state=state, now_ns=now)
         except seawall.SeawallError as error:
             return {"answer": CODES[error.code]}
         return {"answer": "ok", "generation": mine.generation, "slot": mine.slot}
@@ -150,19 +150,19 @@ class Leases(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0
-        self.registry = ServiceRegistry(now=0)
+        self.registry = ServiceRegistry(now_ns=0)
         self.ends = {}
         self.generations = {}
 
     @rule(id=ids)
     def register(self, id):
-        self.generations[id] = self.registry.register("s", id, "h", 1, now=self.now).generation
+        self.generations[id] = self.registry.register("s", id, "h", 1, now_ns=self.now).generation
         self.ends[id] = self.now + 3 * SECOND
 
     @rule(id=ids, wrong=st.integers(-1, 1))
     def beat(self, id, wrong):
         generation = self.generations.get(id, 0) + wrong
-        answer = self.registry.heartbeat(id, max(generation, 0), now=self.now)
+        answer = self.registry.heartbeat(id, max(generation, 0), now_ns=self.now)
         if id not in self.ends or wrong > 0 or generation <= 0:
             assert answer is Answer.UNKNOWN
         elif wrong < 0:
@@ -174,12 +174,12 @@ class Leases(RuleBasedStateMachine):
     @rule(id=ids)
     def deregister(self, id):
         known = self.ends.pop(id, None) is not None
-        assert bool(self.registry.deregister(id, now=self.now)) == known
+        assert bool(self.registry.deregister(id, now_ns=self.now)) == known
 
     @rule(ns=st.integers(0, SECOND))
     def time_passes(self, ns):
         self.now += ns
-        self.registry.tick(now=self.now)
+        self.registry.tick(now_ns=self.now)
         self.ends = {id: end for id, end in self.ends.items() if self.now - end < 30 * SECOND}
 
     @invariant()

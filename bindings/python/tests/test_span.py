@@ -19,12 +19,12 @@ class Spans(unittest.TestCase):
     def test_a_trace_in_order_of_start(self):
         tracer = Tracer("gateway")
         incoming = trace.extract({"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
-        entry = tracer.start("GET /feed", Kind.SERVER, incoming, now=1000)
-        call = entry.child("call", Kind.CLIENT, now=2000)
+        entry = tracer.start("GET /feed", Kind.SERVER, incoming, now_ns=1000)
+        call = entry.child("call", Kind.CLIENT, now_ns=2000)
         call.set("server.port", 8003)
-        call.add_event("retry", {"attempt": 2, "local": True}, now=2500)
-        call.end(now=3000)
-        entry.end(now=5000)
+        call.add_event("retry", {"attempt": 2, "local": True}, now_ns=2500)
+        call.end(now_ns=3000)
+        entry.end(now_ns=5000)
         first, second = tracer.trace(incoming.context.trace_id)
         self.assertEqual((first["name"], first["service"], first["kind"]), ("GET /feed", "gateway", "server"))
         self.assertEqual(first["parent_id"], incoming.context.span_id)
@@ -71,11 +71,11 @@ class Spans(unittest.TestCase):
             return answers.pop(0)
 
         for name in ("a", "b"):
-            tracer.start(name, now=0).end(now=10)
-        self.assertEqual(tracer.export(transport, now=100, unix_now=10**18), 1)
-        self.assertEqual(tracer.export(transport, now=7 * 10**9 + 99), 0)
+            tracer.start(name, now_ns=0).end(now_ns=10)
+        self.assertEqual(tracer.export(transport, now_ns=100, unix_now_ns=10**18), 1)
+        self.assertEqual(tracer.export(transport, now_ns=7 * 10**9 + 99), 0)
         answers.append(200)
-        self.assertEqual(tracer.export(transport, now=7 * 10**9 + 100), 1)
+        self.assertEqual(tracer.export(transport, now_ns=7 * 10**9 + 100), 1)
         self.assertEqual(len(bodies), 3)
         self.assertEqual(bodies[1], bodies[2])
         sent = bodies[0]["resourceSpans"][0]
@@ -92,8 +92,8 @@ class Spans(unittest.TestCase):
             raise OSError("refused")
 
         with self.assertRaises(OSError):
-            tracer.export(broken, now=0)
-        self.assertEqual(tracer.export(lambda *_: 200, now=10**9), 1)
+            tracer.export(broken, now_ns=0)
+        self.assertEqual(tracer.export(lambda *_: 200, now_ns=10**9), 1)
 
     @settings(max_examples=60, deadline=None)
     @given(st.dictionaries(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=10), VALUES, max_size=6))
