@@ -3,15 +3,20 @@
 // The limiters in memory that processes share, with children killed in the middle of a call. A child counts each permit
 // in shared memory just before it asks and again just after it was admitted, so that the parent knows the permits that
 // a kill may have hidden: at most one for each kill. The promise holds over all processes, and the survivors go on.
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <new>
+#include <random>
 #include <type_traits>
 
+#include "seawall/fixed_window.h"
+#include "seawall/leased_token_bucket.h"
 #include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
 #include "support/catch.h"
@@ -22,6 +27,8 @@ using namespace seawall;
 namespace {
 
 static_assert(std::is_standard_layout_v<TokenBucket> && std::is_trivially_destructible_v<TokenBucket>);
+static_assert(std::is_standard_layout_v<FixedWindow> && std::is_trivially_destructible_v<FixedWindow>);
+static_assert(std::is_standard_layout_v<LeasedTokenBucket> && std::is_trivially_destructible_v<LeasedTokenBucket>);
 static_assert(std::is_standard_layout_v<SlidingWindow> && std::is_trivially_destructible_v<SlidingWindow>);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -75,6 +82,7 @@ void run_killed_children(int kills) {
 }  // namespace
 
 TEST_CASE("processes: a bucket survives the death of its users") { run_killed_children<TokenBucket>(20); }
+TEST_CASE("processes: a fixed window survives the death of its users") { run_killed_children<FixedWindow>(20); }
 TEST_CASE("processes: a window survives the death of its users") { run_killed_children<SlidingWindow>(20); }
 
 // As above, with a window that moves on at nearly every question: children die while the head is frozen.
@@ -100,5 +108,70 @@ TEST_CASE("processes: a window is moved on by the survivors") {
   const TimePoint later = time_from_ns(shared->asked.load() * 10 + 1000);
   CHECK(shared->limiter.try_acquire_at(later, 100).allowed);
   CHECK_FALSE(shared->limiter.try_acquire_at(later).allowed);
+  munmap(memory, sizeof(State));
+}
+
+// Four processes, each killed at a moment that chance picks. What a kill may hide: the permit asked for and the rest of
+// a lease on its way to the cell.
+TEST_CASE("processes: a leased bucket keeps its bound, and its cells stay usable, whoever is killed") {
+  constexpr std::int64_t kBatch = 50;
+  struct State {
+    explicit State(const LeasedTokenBucketConfig& config) : limiter(config, time_from_ns(0)) {}
+    LeasedTokenBucket limiter;
+    std::atomic<std::int64_t> asked{0};
+    std::atomic<std::int64_t> admitted{0};
+  };
+  void* memory = mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  const auto config = LeasedTokenBucketConfig::make({Quota::make(kLimit, 366 * 24h).value(), kBatch}).value();
+  auto* shared = new (memory) State(config);
+  std::mt19937 random(1);
+  std::array<pid_t, 4> children{};
+  const auto start = [&](pid_t& child) {
+    child = fork();
+    REQUIRE(child >= 0);
+    if (child != 0) return;
+    for (;;) {
+      const TimePoint now = time_from_ns(shared->asked.fetch_add(1));
+      if (shared->limiter.try_acquire_at(now).allowed) shared->admitted.fetch_add(1);
+    }
+  };
+  for (pid_t& child : children) start(child);
+  constexpr int kKills = 40;
+  for (int kills = 0; kills < kKills; ++kills) {
+    const std::int64_t until = shared->asked.load() + 500 + static_cast<std::int64_t>(random() % 1000);
+    while (shared->asked.load() < until) sched_yield();
+    pid_t& child = children[random() % children.size()];
+    kill(child, SIGKILL);
+    REQUIRE(waitpid(child, nullptr, 0) == child);
+    start(child);
+  }
+  for (const pid_t child : children) {
+    kill(child, SIGKILL);
+    REQUIRE(waitpid(child, nullptr, 0) == child);
+  }
+  const TimePoint now = time_from_ns(shared->asked.load());
+  std::int64_t total = shared->admitted.load();
+  while (shared->limiter.try_acquire_at(now).allowed) ++total;
+  // Beside the killed, a thread that was moved to another CPU between reading and filling a cell may lose a lease.
+  const std::int64_t lost = config.shared().rule().burst() / 10;
+  CHECK(total <= config.shared().rule().burst());
+  CHECK(total >= config.shared().rule().burst() - lost);
+
+  // A year later all is there again, for every CPU.
+  const TimePoint later = now + 400 * 24h;
+  cpu_set_t before;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &before)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    const Decision first = shared->limiter.try_acquire_at(later);
+    CHECK((first.allowed && first.remaining == kBatch));
+    CHECK(shared->limiter.try_acquire_at(later).remaining == kBatch - 1);
+  }
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
   munmap(memory, sizeof(State));
 }
