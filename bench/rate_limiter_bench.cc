@@ -49,8 +49,6 @@ void keyed(benchmark::State& state) {
   }
 }
 
-BENCHMARK(allowed<TokenBucket>)->Name("bucket.allowed")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(refused<TokenBucket>)->Name("bucket.refused")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(allowed<SlidingWindow>)->Name("window.allowed")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(refused<SlidingWindow>)->Name("window.refused")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(keyed<TokenBucket>)->Name("keyed_bucket.1m")->ThreadRange(1, 2)->UseRealTime();

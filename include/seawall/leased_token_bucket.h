@@ -75,6 +75,8 @@ class LeasedTokenBucketConfig {
   static constexpr int kUnitBits = 16;
   static constexpr Duration kUnit{1 << kUnitBits};
 
+  static constexpr Result<LeasedTokenBucketConfig> make(const Quota& quota) { return make(LeaseOptions{quota}); }
+
   constexpr const TokenBucketConfig& shared() const noexcept { return shared_; }
   constexpr std::int64_t batch() const noexcept { return batch_; }
 

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Token bucket, leased bucket and fixed window, on one shared object: with the time given (what a request pays beside
+// reading the clock), and with the library's clock.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+
+#include "seawall/fast_clock.h"
+#include "seawall/fixed_window.h"
+#include "seawall/leased_token_bucket.h"
+#include "seawall/token_bucket.h"
+
+namespace {
+
+using namespace seawall;
+using namespace std::chrono_literals;
+
+const Quota kOpen = Quota::make(1'000'000'000, 1s).value();     // at this rate nothing is refused here
+const Quota kShut = Quota::make(1, Quota::kMaxPeriod).value();  // after the first permit all is refused
+
+// Threads begin at the present and go on in steps of 20 ns, so that no two runs, and no two threads, ask in the past.
+template <class Limiter>
+void allow(benchmark::State& state) {
+  static Limiter limiter(Limiter::Config::make(kOpen).value());
+  TimePoint now = Clock::now();
+  for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(now += Duration(20)));
+}
+
+void allow_clock(benchmark::State& state) {
+  static const FastClock clock;
+  static TokenBucket limiter(TokenBucketConfig::make(kOpen).value());
+  for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(clock.now()));
+}
+
+template <class Limiter>
+void deny(benchmark::State& state) {
+  static Limiter limiter(Limiter::Config::make(kShut).value(), time_from_ns(0));
+  (void)limiter.try_acquire_at(time_from_ns(0));
+  for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(time_from_ns(1)));
+}
+
+// After its limit was changed once, a limiter reads its rule from a slot.
+void allow_changed(benchmark::State& state) {
+  static TokenBucket* limiter = [] {
+    auto* made = new TokenBucket(TokenBucketConfig::make(kOpen).value());
+    made->change_limit(TokenBucketConfig::make(kOpen).value(), LimitChange::kKeep);
+    return made;
+  }();
+  TimePoint now = Clock::now();
+  for (auto _ : state) benchmark::DoNotOptimize(limiter->try_acquire_at(now += Duration(20)));
+}
+
+BENCHMARK(allow<TokenBucket>)->Name("bucket.allow")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(allow_clock)->Name("bucket.allow_clock")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(allow_changed)->Name("bucket.allow_changed")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny<TokenBucket>)->Name("bucket.deny")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(allow<LeasedTokenBucket>)->Name("bucket.lease")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(allow<FixedWindow>)->Name("fixed_window.allow")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny<FixedWindow>)->Name("fixed_window.deny")->ThreadRange(1, 2)->UseRealTime();
+
+}  // namespace
