@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // prometheus-cpp: each operation repeated on one and two threads, each on a CPU of its own; a line of JSON for each, as
-// ../run.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
+// ../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
 #include <malloc.h>
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>

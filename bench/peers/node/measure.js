@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Repeats an operation and prints lines of JSON as ../run.py reads them. PEER_REPETITIONS and PEER_MS say how often and
+// Repeats an operation and prints lines of JSON as ../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and
 // how long. Node runs one thread of JavaScript, so there is no row with two.
 'use strict';
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Repeats an operation on one and two threads and prints lines of JSON as ../run.py reads them. PEER_REPETITIONS and
+"""Repeats an operation on one and two threads and prints lines of JSON as ../peers.py reads them. PEER_REPETITIONS and
 PEER_MS say how often and how long. The loop's own cost, that of an empty lambda less its call, is in all rows alike."""
 
 import itertools

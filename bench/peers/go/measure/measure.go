@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package measure repeats an operation on one and two threads, each on a CPU of its own, and prints lines of JSON as
-// ../../run.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
+// ../../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
 package measure
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //! What the peers in Rust share: each operation repeated on one or two threads, each on a CPU of its own; a line of
-//! JSON for each, as ../run.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
+//! JSON for each, as ../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};

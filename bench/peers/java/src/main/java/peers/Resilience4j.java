@@ -21,7 +21,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-// Prints lines of JSON as ../run.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long. JMH does not
+// Prints lines of JSON as ../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long. JMH does not
 // choose the threads' CPUs.
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

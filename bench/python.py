@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What Seawall costs from Python: its typed wrappers, and the bare calls through ctypes below them.
+
+Prints lines of JSON; `bench/peers/peers.py --only python` puts them in one table with pybreaker, limits, prometheus_client
+and OpenTelemetry. Needs libseawall.so: `make bench` builds one. The last rows are the yardsticks: a function that does
+nothing, called as all others are, and a ctypes call that does nothing.
+"""
+
+import ctypes
+import itertools
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+os.environ.setdefault("SEAWALL_LIBRARY", str(ROOT / "build" / "bench" / "lib" / "libseawall.so"))
+sys.path[:0] = [str(ROOT / "bindings" / "python"), str(ROOT / "bench" / "peers" / "python")]
+
+import measure  # noqa: E402
+import seawall  # noqa: E402
+from seawall import _ffi  # noqa: E402
+from seawall._library import lib  # noqa: E402
+
+PEER = "Seawall"
+BARE = "Seawall, bare ctypes"
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+HEADER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def nothing() -> None:
+    pass
+
+
+def handle(make, text: bytes) -> ctypes.c_void_p:
+    """An object of the library that lives as long as this process."""
+    made = ctypes.c_void_p()
+    code = make(text, len(text), _ffi.SEAWALL_NOW, ctypes.byref(made), None)
+    assert code == _ffi.SEAWALL_OK, code
+    return made
+
+
+def breakers() -> None:
+    breaker = seawall.CircuitBreaker()
+
+    def guarded() -> None:
+        with breaker:
+            nothing()
+
+    def ticket() -> None:
+        breaker.try_acquire().report(seawall.circuit_breaker.Outcome.SUCCESS)
+
+    measure.operation(PEER, "python.breaker", "with breaker: a function that does nothing", guarded)
+    measure.operation(PEER, "python.breaker", "try_acquire and report", ticket)
+    measure.operation(PEER, "python.breaker_decorated", "a decorated function that does nothing", breaker(nothing))
+
+    bare = handle(lib.seawall_circuit_breaker_new_from_json, b"{}")
+    acquire, report = lib.seawall_circuit_breaker_try_acquire, lib.seawall_circuit_breaker_report
+    token = ctypes.c_uint64()
+    where = ctypes.byref(token)
+
+    def calls() -> None:
+        acquire(bare, 0, where, None)
+        report(bare, token, 0, 0)
+
+    measure.operation(BARE, "python.breaker", "try_acquire and report, time given", calls)
+
+    opened = seawall.CircuitBreaker()
+    opened.force_open()
+
+    def refused() -> None:
+        try:
+            with opened:
+                nothing()
+        except seawall.CircuitOpenError:
+            pass
+
+    measure.operation(PEER, "python.breaker_open", "with breaker: refused by an exception", refused)
+    measure.operation(PEER, "python.breaker_open", "try_acquire refused, no exception", opened.try_acquire)
+
+
+def limiters() -> None:
+    users = itertools.cycle([f"user-{i:06}" for i in range(10_000)])
+    keyed = seawall.KeyedRateLimiter(seawall.TokenBucket, 1_000_000_000, 1.0)
+    measure.operation(PEER, "python.keyed", "try_acquire, granted, 10,000 users", lambda: keyed.try_acquire(next(users)))
+    ids = itertools.cycle(range(10_000))
+    measure.operation(PEER, "python.keyed", "try_acquire by number, 10,000 users", lambda: keyed.try_acquire(next(ids)))
+    window = seawall.SlidingWindow(1_000_000_000, 1.0)
+    measure.operation(PEER, "python.window", "sliding window, granted", window.try_acquire)
+    bucket = seawall.TokenBucket(1_000_000_000, 1.0)
+    measure.operation(PEER, "python.bucket", "token bucket, granted", bucket.try_acquire)
+    late = seawall.SlidingWindow(1, 86_400.0)
+    late.try_acquire()
+    measure.operation(PEER, "python.deny", "sliding window, denied", late.try_acquire)
+
+    bare = handle(lib.seawall_token_bucket_new_from_json, b'{"permits": 1000000000, "period_ns": 1000000000}')
+    decision = _ffi.seawall_decision(struct_size=ctypes.sizeof(_ffi.seawall_decision))
+    acquire, where = lib.seawall_token_bucket_try_acquire, ctypes.byref(decision)
+    measure.operation(BARE, "python.bucket", "try_acquire, time read by the library",
+                      lambda: acquire(bare, _ffi.SEAWALL_NOW, 1, where))
+
+
+def metrics() -> None:
+    registry = seawall.MetricsRegistry()
+    calls = registry.counter("calls_total", "Calls.").labels()
+    measure.operation(PEER, "python.counter", "Counter.add of a handle", calls.add)
+    requests = registry.counter("requests_total", "Requests.", ("service", "code"))
+    measure.operation(PEER, "python.counter_by_labels", "labels of 2, add", lambda: requests.labels("trading", "200").add())
+    seconds = registry.histogram("seconds", "Time.", bounds=BOUNDS).labels()
+    measure.operation(PEER, "python.histogram", "Histogram.observe, 10 bounds", lambda: seconds.observe(0.042))
+    many = seawall.MetricsRegistry(max_series=20_000, max_series_per_family=20_000)
+    users = many.counter("users_total", "Users.", ("user",))
+    for user in range(10_000):
+        users.labels(f"user-{user:06}").add()
+    measure.operation(PEER, "python.scrape_10k", "render to str", many.render)
+
+
+def traces() -> None:
+    received = seawall.TraceContext.parse(HEADER)
+    measure.operation(PEER, "python.trace_parse", "TraceContext.parse", lambda: seawall.TraceContext.parse(HEADER))
+    measure.operation(PEER, "python.trace_format", "str of a context", lambda: str(received))
+    measure.operation(PEER, "python.trace_root", "TraceContext.root", seawall.TraceContext.root)
+
+
+def yardsticks() -> None:
+    measure.operation("yardstick", "python.call", "a Python function that does nothing", nothing)
+    measure.operation("yardstick", "python.call", "a ctypes call that does nothing", lib.seawall_abi_version)
+
+
+if __name__ == "__main__":
+    for part in (breakers, limiters, metrics, traces, yardsticks):
+        part()
