@@ -20,9 +20,12 @@
 
 namespace seawall::detail {
 
-// What every copy of this process's memory carries. `page` is null before the first call, &no_page where unsupported.
+// What `page` points to before the first call: a word that is 0, as that of a page just wiped.
+inline constinit std::atomic<std::uint64_t> fork_epoch_unset{0};
+
+// What every copy of this process's memory carries. `page` is &no_page where unsupported, whose word stays 0.
 struct ForkEpoch {
-  std::atomic<std::atomic<std::uint64_t>*> page{nullptr};
+  std::atomic<std::atomic<std::uint64_t>*> page{&fork_epoch_unset};
   std::atomic<std::uint64_t> count{0};
   std::atomic<std::uint64_t> no_page{0};
 };
@@ -49,7 +52,7 @@ inline std::atomic<std::uint64_t>* map_fork_page() noexcept {
     munmap(mapped, kSize);
   }
 #endif
-  std::atomic<std::uint64_t>* seen = nullptr;
+  std::atomic<std::uint64_t>* seen = &fork_epoch_unset;
   // Release, and acquire of the other's page: the mapping must be there before its address is.
   if (state.page.compare_exchange_strong(seen, page, std::memory_order_acq_rel, std::memory_order_acquire)) return page;
   if (page != &state.no_page) munmap(static_cast<void*>(page), kSize);
@@ -73,19 +76,23 @@ inline void advance_fork_epoch() noexcept {
   auto& state = fork_epoch_state;
   // Acquire: pairs with the release in map_fork_page.
   auto* word = state.page.load(std::memory_order_acquire);
-  if (word == nullptr) word = map_fork_page();
+  if (word == &fork_epoch_unset) word = map_fork_page();
   // Relaxed, all: only the numbers themselves matter, and they differ whatever the order.
   const std::uint64_t next = state.count.fetch_add(1, std::memory_order_relaxed) + 1;
   if (word != &state.no_page) word->store(next, std::memory_order_relaxed);
+}
+
+// The epoch, or 0 when only fork_epoch() can say: for a check on the common path.
+inline std::uint64_t fork_epoch_or_0() noexcept {
+  // Acquire: pairs with the release in map_fork_page. Relaxed: nothing is published through the number.
+  return fork_epoch_state.page.load(std::memory_order_acquire)->load(std::memory_order_relaxed);
 }
 
 // Never 0. Any thread; not from signal handlers of a process that never called it before.
 inline std::uint64_t fork_epoch() noexcept {
   // Acquire: pairs with the release in map_fork_page.
   auto* word = fork_epoch_state.page.load(std::memory_order_acquire);
-  if (word == nullptr) [[unlikely]] {
-    word = map_fork_page();
-  }
+  if (word == &fork_epoch_unset) word = map_fork_page();
   // Relaxed: nothing is published through the number.
   const std::uint64_t epoch = word->load(std::memory_order_relaxed);
   return epoch != 0 ? epoch : next_fork_epoch(*word);

@@ -74,15 +74,17 @@ class IdGenerator {
 
  private:
   static constexpr std::uint64_t kFixed = ~std::uint64_t{0};
+  static constexpr std::uint64_t kNotSeeded = kFixed - 1;
 
   void seed_if_needed() noexcept {
-    if (const std::uint64_t epoch = detail::fork_epoch(); epoch != epoch_) [[unlikely]] {
-      seed(epoch);
+    if (detail::fork_epoch_or_0() != epoch_) [[unlikely]] {
+      seed();
     }
   }
 
-  [[gnu::noinline]] void seed(std::uint64_t epoch) noexcept {
-    if (epoch_ == kFixed) return;
+  [[gnu::noinline]] void seed() noexcept {
+    const std::uint64_t epoch = detail::fork_epoch();
+    if (epoch_ == kFixed || epoch == epoch_) return;
     Seed fresh{};
     if (!from_kernel(fresh) || fresh == Seed{}) fresh = from_clock(epoch);
     state_ = fresh;
@@ -125,7 +127,7 @@ class IdGenerator {
   }
 
   Seed state_{};
-  std::uint64_t epoch_ = 0;  // detail::fork_epoch() when seeded, kFixed when the seed was given
+  std::uint64_t epoch_ = kNotSeeded;  // then detail::fork_epoch() when seeded; kFixed when the seed was given
 };
 
 }  // namespace seawall
