@@ -118,6 +118,10 @@ static void inject(void) {
                "x-b3-sampled: \nx-b3-flags: \nx-b3-parentspanid: \n") == 0);
   CHECK(seawall_propagator_inject(propagator, &context, NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_propagator_inject(propagator, NULL, NULL, 0, set_field, &to) == SEAWALL_E_INVALID_ARGUMENT);
+  const size_t before = to.size;
+  const seawall_trace_context never_filled = SEAWALL_TRACE_CONTEXT_INIT;
+  CHECK(seawall_propagator_inject(propagator, &never_filled, NULL, 0, set_field, &to) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(to.size == before); /* headers stay as they are */
   seawall_propagator_free(propagator);
 }
 

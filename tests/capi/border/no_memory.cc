@@ -243,6 +243,18 @@ int main() {
           },
           seawall_tracer_free),
       creation<seawall_metrics>("metrics with families", metrics_with_series, seawall_metrics_free),
+      creation<seawall_propagator>(
+          "seawall_propagator_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_propagator_new_from_json("{\"accept_b3\": 1}", SEAWALL_TEXT, out, error);
+          },
+          seawall_propagator_free),
+      creation<seawall_sampler>(
+          "seawall_sampler_new_from_json",
+          [](auto** out, auto* error) {
+            return seawall_sampler_new_from_json("{\"ratio\": 0.5}", SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_sampler_free),
       creation<seawall_registry>("registry with instances", registry_with_instances, seawall_registry_free),
       creation<seawall_registry>(
           "seawall_registry_new",
