@@ -2,16 +2,19 @@
 //
 // SlidingWindow: never more than `limit` permits in any trailing window of `period`, wherever the window starts.
 //
-// Use it for a promise ("200 a minute"); use TokenBucket to shape a rate. Strict by construction: a permit counts for
-// the whole of its sub-window (period / 12), so it comes back between one period and one period and a twelfth after it
-// was taken. The bound is on effective time, the later of `now` and the latest seen, in steps of a sub-window.
+// Use it for a promise ("200 a minute"); use TokenBucket to shape a rate. Strict by default: a permit counts for the
+// whole of its sub-window (period / 12), so it comes back between one period and one period and a twelfth after it was
+// taken. WindowMode::kEstimate gives permits back gradually, as most limiters do: even traffic gets exactly the limit
+// in each period, but an adversary who knows the sub-windows gets up to 2 * limit - 1 into one period, never more.
+// Bounds are on effective time, the later of `now` and the latest at which anything was admitted, in sub-windows.
 //
-// A refund names the sub-window that was charged: to the one in progress it counts at once, to an older one from the
-// next sub-window on, and it does nothing when that sub-window has left the window.
+// A refund names the sub-window that was charged, counts at once, and does nothing when that sub-window has left.
+// Reservations are first come, first served: until the sub-window of the latest of them begins, nobody is admitted at
+// once, also after a cancel. A limit changes at run time; period, sub-windows and mode do not, since what was counted
+// has their shape. Every admission is within the limit that was in force at some moment of its call.
 //
-// Lock-free and without pointers, usable in shared memory; a thread that dies anywhere in a call stops nobody. 100
-// years from the epoch. Any thread may call anything; nothing blocks or allocates; a refusal in the sub-window in
-// progress writes nothing.
+// Lock-free and without pointers, usable in shared memory; a thread that dies anywhere in a call stops nobody. 30
+// years from the epoch. Any thread may call anything; nothing blocks or allocates; a refusal writes nothing.
 //
 //   seawall::SlidingWindow window(seawall::SlidingWindowConfig::make({.quota = quota}).value());
 //   const seawall::Decision d = window.try_acquire();
@@ -19,14 +22,15 @@
 //   if (!send()) window.refund(d.charge);
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
 #include "seawall/algorithm/window.h"
 #include "seawall/decision.h"
-#include "seawall/detail/cache_line.h"
+#include "seawall/detail/saturating.h"
 #include "seawall/detail/update.h"
+#include "seawall/detail/window_cells.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
 #include "seawall/time.h"
@@ -36,13 +40,14 @@ namespace seawall {
 struct SlidingWindowOptions {
   Quota quota;                   // permits in each period; the burst must equal permits
   std::int32_t sub_windows = 0;  // 1 to 12; 0 means the most, 12 (fewer for windows of a few ns, algorithm/window.h)
+  WindowMode mode = WindowMode::kStrict;
 };
 
 class SlidingWindowConfig {
  public:
   // Error: kInvalidArgument, naming what is out of range.
   static constexpr Result<SlidingWindowConfig> make(const SlidingWindowOptions& options) {
-    const auto rule = algorithm::Window::make(options.quota, options.sub_windows);
+    const auto rule = algorithm::Window::make(options.quota, options.sub_windows, options.mode);
     if (!rule) return rule.error();
     return SlidingWindowConfig(rule.value());
   }
@@ -54,17 +59,7 @@ class SlidingWindowConfig {
   algorithm::Window rule_;
 };
 
-// How the words below fit together. A tally is {number of a sub-window, permits, frozen bit}, from high to low.
-//
-//   head_     the sub-window in progress, the permits of the whole window so far; every admission is one exchange here
-//   base_     the permits of the N sub-windows before it, agreed on before the head moved to it
-//   slots_    the permits of each sub-window that is over; refunds lower them
-//
-// To move on: freeze the head, so its total stands still; write (total - base) to the slot of its sub-window; add up
-// the slots that the new sub-window still counts, and agree on the sum in base_; move the head to {new, sum}. Any
-// thread that meets a frozen head does all the steps, each is an exchange that only the first can win, and sub-window
-// numbers only grow, so none can be won late. (Summing slots and then counting in one's own sub-window, without the
-// head, admits too many in 175 of 252 interleavings of two threads.)
+// Cell is std::atomic<uint64_t>; the interleaving explorer of the tests brings another.
 template <class Cell>
 class BasicSlidingWindow {
  public:
@@ -72,183 +67,201 @@ class BasicSlidingWindow {
 
   // Starts empty. Instants before the epoch count as the epoch.
   explicit BasicSlidingWindow(const Config& config, TimePoint epoch = Clock::now()) noexcept
-      : rule_(config.rule()), epoch_(epoch) {}
+      : epoch_(epoch), limit_(static_cast<std::uint64_t>(config.rule().limit())), cells_(config.rule()) {}
 
   // Takes n permits or nothing. n above the limit is never() allowed; n of 0 or less takes nothing.
   Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
     if (n <= 0) return peek_at(now, 0);
     const Duration elapsed = algorithm::since(epoch_, now);
-    const std::uint64_t index = rule_.index(elapsed);
-    for (;;) {
-      const Answer answer = detail::update(head_, [&](std::uint64_t word) { return admit(word, index, n); });
-      if (answer.kind == Kind::kMove) {
-        move_to(index);
-      } else if (answer.kind == Kind::kAdmitted) {
-        const Decision before{
-            .allowed = true, .limit = rule_.limit(), .remaining = rule_.limit() - answer.seen.permits};
-        return algorithm::seen_from(now, epoch_, rule_.charged(before, answer.seen.index, elapsed, n));
-      } else if (const Decision refusal = peek_at(now, n); !refusal.allowed) {
-        return refusal;
-      }  // else a refund or the next sub-window came in between: ask again
+    const std::uint64_t index = rule().index(elapsed);
+    if (!rule().estimates()) {
+      const std::int64_t most = limit();
+      if (const auto quick = cells_.take_quickly(index, n, most); quick.done) {
+        const Decision before{.allowed = true, .limit = most, .remaining = most - quick.permits};
+        return algorithm::seen_from(now, epoch_, rule().charged(before, index, elapsed, n));
+      }
     }
+    return algorithm::seen_from(now, epoch_, acquire(elapsed, n));
   }
   Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire_at(Clock::now(), n); }
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(TimePoint now, std::int64_t n = 1) noexcept {
-    algorithm::WindowRing ring;
-    while (!snapshot(ring)) {
-    }
-    return algorithm::seen_from(now, epoch_, rule_.peek(ring, algorithm::since(epoch_, now), n));
+    return algorithm::seen_from(now, epoch_, judge(cells_.look(), algorithm::since(epoch_, now), n));
   }
   Decision peek(std::int64_t n = 1) noexcept { return peek_at(Clock::now(), n); }
 
-  // Gives the permits back to the sub-window that was charged. Answers how many: none when it has left the window.
-  std::int64_t refund_at(Charge charge, TimePoint now) noexcept {
-    if (charge.permits <= 0) return 0;
-    const std::uint64_t index = rule_.index(algorithm::since(epoch_, now));
-    for (;;) {
-      // Acquire: base_ and slots_ are read as they were published before this head.
-      const Tally head = tally(head_.load(std::memory_order_acquire));
-      if (head.frozen || head.index < index) {
-        move_to(index);
-      } else if (charge.at > head.index || !rule_.in_window(charge.at, head.index)) {
-        return 0;
-      } else if (charge.at < head.index) {
-        return refund_slot(charge);
-      } else if (const std::int64_t back = refund_head(charge); back >= 0) {
-        return back;
+  // Takes n permits of the first sub-window that has room for them, if it begins within max_wait.
+  Reservation reserve_at(TimePoint now, std::int64_t n = 1, Duration max_wait = Decision::kNever) noexcept {
+    const Duration elapsed = algorithm::since(epoch_, now);
+    for (Attempts attempts;; attempts.again()) {
+      const View view = cells_.look();
+      const Decision decision = judge(view, elapsed, n);
+      const Duration wait = algorithm::seen_from(now, epoch_, decision).retry_after;
+      if (n <= 0) return {.granted = true, .limit = decision.limit};
+      if (decision.never() || wait > max_wait || elapsed + decision.retry_after > algorithm::kHorizon) {
+        return {.granted = false, .limit = decision.limit, .delay = wait};
+      }
+      const std::uint64_t when = rule().index(elapsed + decision.retry_after);
+      if (when > view.ring.newest) {
+        if (!decision.allowed) cells_.book(when);
+        cells_.move_to(when);
+      } else if (cells_.take(view, n)) {
+        return {true, decision.limit, wait, {view.ring.newest, n}};
       }
     }
   }
+  Reservation reserve(std::int64_t n = 1, Duration max_wait = Decision::kNever) noexcept {
+    return reserve_at(Clock::now(), n, max_wait);
+  }
+
+  // As reserve_at, when the permits may be used at `deadline` or before; else nothing is taken.
+  Reservation acquire_until_at(TimePoint deadline, TimePoint now, std::int64_t n = 1) noexcept {
+    return reserve_at(now, n, Duration(detail::saturating_sub(to_ns(deadline), to_ns(now))));
+  }
+  Reservation acquire_until(TimePoint deadline, std::int64_t n = 1) noexcept {
+    return acquire_until_at(deadline, Clock::now(), n);
+  }
+
+  // Gives the permits back to the sub-window that was charged. Answers how many: none when it has left the window.
+  std::int64_t refund_at(Charge charge, TimePoint now) noexcept {
+    if (charge.permits <= 0 || charge.at == 0) return 0;
+    return cells_.refund(charge, rule().index(algorithm::since(epoch_, now)));
+  }
   std::int64_t refund(Charge charge) noexcept { return refund_at(charge, Clock::now()); }
 
+  // As refund_at, also before the sub-window of the reservation has begun.
+  std::int64_t cancel_at(const Reservation& reservation, TimePoint now) noexcept {
+    return refund_at(reservation.charge, now);
+  }
+  std::int64_t cancel(const Reservation& reservation) noexcept { return cancel_at(reservation, Clock::now()); }
+
+  // What was charged turned out to cost `actual`: gives the difference back, or charges it to the sub-window in
+  // progress, as far as no more than the limit and debt_cap are taken then. A charge that lies in an older sub-window
+  // keeps its part there: the answer's charge then names only what was added.
+  Settlement settle_at(Charge charge, std::int64_t actual, TimePoint now, std::int64_t debt_cap = 0) noexcept {
+    actual = std::max<std::int64_t>(actual, 0);
+    const std::int64_t more = actual - charge.permits;
+    if (more <= 0) return {.refunded = refund_at({charge.at, -more}, now), .charge = {charge.at, actual}};
+    const Duration elapsed = algorithm::since(epoch_, now);
+    for (Attempts attempts;; attempts.again()) {
+      const View view = cells_.look();
+      const std::uint64_t at = std::max(view.ring.newest, rule().index(elapsed));
+      const std::int64_t most =
+          std::min(detail::saturating_add(limit(), std::max<std::int64_t>(debt_cap, 0)), rule().most_permits());
+      const std::int64_t added = std::clamp<std::int64_t>(most - rule().taken(view.ring, elapsed), 0, more);
+      if (added > 0 && at > view.ring.newest) {
+        cells_.move_to(at);
+      } else if (added == 0 || cells_.take(view, added)) {
+        const Charge all =
+            added == 0 || at == charge.at ? Charge{charge.at, charge.permits + added} : Charge{at, added};
+        return {.charged = added, .unpaid = more - added, .charge = all};
+      }
+    }
+  }
+  Settlement settle(Charge charge, std::int64_t actual, std::int64_t debt_cap = 0) noexcept {
+    return settle_at(charge, actual, Clock::now(), debt_cap);
+  }
+
+  // From here on another limit, of the same period, sub-windows and mode. kKeep leaves what was taken. The others take
+  // effect in steps that each keep the new limit and are through on return; charges that they scaled down, and those
+  // of the sub-window in progress, cannot be given back. Error: kInvalidArgument.
+  Result<void> change_limit_at(const Config& config, LimitChange how, TimePoint now) noexcept {
+    if (!rule().same_shape(config.rule())) {
+      return Error{Code::kInvalidArgument, "a window keeps its period, sub-windows and mode: make a new one"};
+    }
+    const std::int64_t to = config.rule().limit();
+    if (to > rule().most_permits()) return out_of_range("permits of this window", to, 1, rule().most_permits());
+    const auto from = static_cast<std::int64_t>(detail::publish(limit_, [&](std::uint64_t seen) {
+      return detail::Step<std::uint64_t>{static_cast<std::uint64_t>(to), seen};
+    }));
+    if (how != LimitChange::kKeep) rescale(from, to, how, algorithm::since(epoch_, now));
+    return {};
+  }
+  Result<void> change_limit(const Config& config, LimitChange how) noexcept {
+    return change_limit_at(config, how, Clock::now());
+  }
+
  private:
-  enum class Kind { kAdmitted, kRefused, kMove };
-  struct Tally {
-    std::uint64_t index = 0;
-    std::int64_t permits = 0;
-    bool frozen = false;
-  };
-  struct Answer {
-    Kind kind;
-    Tally seen;
-  };
+  using View = typename detail::WindowCells<Cell>::View;
+  using Attempts = detail::Attempts<Cell>;
 
-  Tally tally(std::uint64_t word) const noexcept {
-    const std::uint64_t mask = (std::uint64_t{1} << rule_.count_bits()) - 1;
-    return {word >> (rule_.count_bits() + 1), static_cast<std::int64_t>((word >> 1) & mask), (word & 1) != 0};
-  }
-  std::uint64_t word(const Tally& t) const noexcept {
-    return t.index << (rule_.count_bits() + 1) | static_cast<std::uint64_t>(t.permits) << 1 | (t.frozen ? 1u : 0u);
-  }
+  const algorithm::Window& rule() const noexcept { return cells_.rule(); }
+  // Relaxed: an admission by the limit of a moment ago is one that came before the change.
+  std::int64_t limit() const noexcept { return static_cast<std::int64_t>(limit_.load(std::memory_order_relaxed)); }
 
-  detail::Step<Answer> admit(std::uint64_t seen, std::uint64_t index, std::int64_t n) const noexcept {
-    const Tally head = tally(seen);
-    if (head.frozen || head.index < index) return {seen, {Kind::kMove, head}};
-    if (n > rule_.limit() - head.permits) return {seen, {Kind::kRefused, head}};
-    return {word({head.index, head.permits + n, false}), {Kind::kAdmitted, head}};
-  }
-
-  // Moves the head to `index`, or to wherever another thread proposed first. Returns when the head has moved.
-  void move_to(std::uint64_t index) noexcept {
-    const Tally head = detail::publish(head_, [&](std::uint64_t seen) {
-      Tally t = tally(seen);
-      if (t.index < index) t.frozen = true;
-      return detail::Step<Tally>{word(t), t};
-    });
-    if (!head.frozen) return;
-    // Acquire: with the sum comes the slot it counts.
-    Tally base = tally(base_.load(std::memory_order_acquire));
-    if (base.index == head.index) {
-      write_slot({head.index, head.permits - base.permits});
-      base = agree(base, sum_for(std::max(index, head.index + 1), head.index));
+  Decision acquire(Duration elapsed, std::int64_t n) noexcept {
+    for (Attempts attempts;; attempts.again()) {
+      const View view = cells_.look();
+      const Decision decision = judge(view, elapsed, n);
+      const std::uint64_t index = std::max(rule().index(elapsed), view.ring.newest);
+      if (!decision.allowed) return decision;
+      if (index > view.ring.newest) {
+        cells_.move_to(index);
+      } else if (cells_.take(view, n)) {
+        return rule().charged(decision, index, elapsed, n);
+      }
     }
-    detail::publish(head_, [&](std::uint64_t seen) {
-      return detail::Step<bool>{seen == word(head) ? word(base) : seen, true};
-    });
   }
 
-  void write_slot(const Tally& over) noexcept {
-    detail::publish(slots_[rule_.slot(over.index)], [&](std::uint64_t seen) {
-      return detail::Step<bool>{tally(seen).index < over.index ? word(over) : seen, true};
-    });
+  Decision judge(const View& view, Duration elapsed, std::int64_t n) const noexcept {
+    const Duration begin = rule().start(std::max<std::uint64_t>(view.ring.newest, 1));
+    if (!view.booked || elapsed >= begin) return rule().peek(view.ring, elapsed, n, limit());
+    // Booked ahead of time: nothing is free before it begins.
+    Decision decision = rule().peek(view.ring, begin, n, limit());
+    const Duration early = begin - elapsed;
+    decision.remaining = 0;
+    decision.allowed = n <= 0;
+    if (!decision.never() && n > 0) decision.retry_after += early;
+    decision.reset_after += early;
+    return decision;
   }
 
-  // The permits that sub-window `next` finds already taken; `last` is the latest that is over.
-  Tally sum_for(std::uint64_t next, std::uint64_t last) const noexcept {
-    Tally sum{next, 0};
-    for (std::uint64_t i = last; i != 0 && rule_.in_window(i, next); --i) {
-      // Acquire, as all reads of slots: a refund seen here is seen with what led to it.
-      const Tally slot = tally(slots_[rule_.slot(i)].load(std::memory_order_acquire));
-      if (slot.index == i) sum.permits += slot.permits;
+  // What is left becomes the same share of the new limit, or all of it; debts stay.
+  void rescale(std::int64_t from, std::int64_t to, LimitChange how, Duration elapsed) noexcept {
+    cells_.move_to(rule().index(elapsed));
+    const View view = cells_.look();
+    const std::int64_t taken = view.ring.total;
+    const std::int64_t left = from - taken;
+    const std::int64_t kept = how == LimitChange::kReset ? 0 : to - (left < 0 ? left : left * to / from);
+    if (kept > taken) {
+      charge_more(kept - taken);
+    } else if (kept < taken) {
+      scale_down(view.ring.newest, kept, taken, elapsed);
     }
-    return sum;
+    if (how == LimitChange::kReset) cells_.unbook(view.ring.newest);
   }
 
-  Tally agree(const Tally& from, const Tally& proposal) noexcept {
-    return detail::publish(base_, [&](std::uint64_t seen) {
-      const std::uint64_t next = seen == word(from) ? word(proposal) : seen;
-      return detail::Step<Tally>{next, tally(next)};
-    });
-  }
-
-  std::int64_t refund_slot(const Charge& charge) noexcept {
-    return detail::publish(slots_[rule_.slot(charge.at)], [&](std::uint64_t seen) {
-      Tally slot = tally(seen);
-      if (slot.index != charge.at) return detail::Step<std::int64_t>{seen, 0};
-      const std::int64_t back = std::min(charge.permits, slot.permits);
-      slot.permits -= back;
-      return detail::Step<std::int64_t>{word(slot), back};
-    });
-  }
-
-  // -1: the sub-window is no longer in progress.
-  std::int64_t refund_head(const Charge& charge) noexcept {
-    // Acquire: belongs to a head that was seen before; if the head has moved on, the exchange below finds out.
-    const Tally base = tally(base_.load(std::memory_order_acquire));
-    return detail::publish(head_, [&](std::uint64_t seen) {
-      Tally head = tally(seen);
-      if (head.frozen || head.index != charge.at || base.index != charge.at)
-        return detail::Step<std::int64_t>{seen, -1};
-      const std::int64_t back = std::min(charge.permits, head.permits - base.permits);
-      head.permits -= back;
-      return detail::Step<std::int64_t>{word(head), back};
-    });
-  }
-
-  // The window as one thread would hold it. False: it moved on meanwhile, try again.
-  bool snapshot(algorithm::WindowRing& ring) noexcept {
-    // Acquire: base_ and slots_ as published before this head.
-    const Tally head = tally(head_.load(std::memory_order_acquire));
-    if (head.frozen) {
-      move_to(head.index);
-      return false;
+  void charge_more(std::int64_t n) noexcept {
+    while (!cells_.take(cells_.look(), n)) {
     }
-    const Tally base = tally(base_.load(std::memory_order_acquire));  // acquire: as above
-    ring = {};
-    ring.newest = head.index;
-    ring.total = static_cast<std::uint32_t>(head.permits);
-    for (std::uint64_t i = head.index; i-- > 1 && rule_.in_window(i, head.index);) {
-      // Acquire: keeps the second look at the head below after this one.
-      const Tally slot = tally(slots_[rule_.slot(i)].load(std::memory_order_acquire));
-      if (slot.index == i) ring.counts[rule_.slot(i)] = static_cast<std::uint32_t>(slot.permits);
-    }
-    ring.counts[rule_.slot(head.index)] = static_cast<std::uint32_t>(head.permits - base.permits);
-    // Acquire: the last read of the snapshot. Same sub-window, not frozen: base and slots did not move in between.
-    const Tally now = tally(head_.load(std::memory_order_acquire));
-    return now.index == head.index && !now.frozen && base.index == head.index;
   }
 
-  // Read by everybody, written by nobody.
-  algorithm::Window rule_;
+  // Each sub-window up to `newest` keeps kept / taken of its permits; all together exactly `kept`, rounded up, if
+  // nobody charges or refunds meanwhile.
+  void scale_down(std::uint64_t newest, std::int64_t kept, std::int64_t taken, Duration elapsed) noexcept {
+    cells_.close_before(newest + 1);
+    std::int64_t before = 0;
+    for (std::uint64_t i = newest; i != 0 && rule().in_window(i, newest); --i) {
+      const auto share = [&](std::int64_t sum) {
+        return static_cast<std::int64_t>(
+            (algorithm::Wide{static_cast<std::uint64_t>(sum)} * static_cast<std::uint64_t>(kept) +
+             static_cast<std::uint64_t>(taken) - 1) /
+            static_cast<std::uint64_t>(taken));
+      };
+      std::int64_t was = 0;
+      cells_.lower(i, rule().index(elapsed), [&](std::int64_t permits) {
+        was = permits;
+        return std::min(permits, share(before + permits) - share(before));
+      });
+      before += was;
+    }
+  }
+
+  // Read by everybody, the limit written when it changes.
   TimePoint epoch_;
-
-  // Written by every admission.
-  alignas(detail::kCacheLine) Cell head_{0};
-  // Written when a sub-window ends, and by refunds.
-  alignas(detail::kCacheLine) Cell base_{0};
-  std::array<Cell, algorithm::WindowRing::kSlots> slots_{};
+  Cell limit_;
+  detail::WindowCells<Cell> cells_;
 };
 
 using SlidingWindow = BasicSlidingWindow<std::atomic<std::uint64_t>>;

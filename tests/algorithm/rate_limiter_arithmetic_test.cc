@@ -152,11 +152,12 @@ TEST_CASE("every window with a burst of its permits has a head word that lasts 3
       continue;
     }
     const Window window = Window::make(quota).value();
-    const std::uint64_t last = window.index(kHorizon) + 2 * window.sub_windows();
+    const std::uint64_t last = window.index(kHorizon);
     CHECK(last < (std::uint64_t{1} << (63 - window.count_bits())));
-    CHECK(quota.permits() < (std::int64_t{1} << window.count_bits()));
+    CHECK(quota.permits() <= window.most_permits());
     // A sub-window starts at the first nanosecond that has its number.
     for (const std::uint64_t i : {std::uint64_t{2}, std::uint64_t{3}, last / 7 + 2, last / 2}) {
+      if (i >= last) continue;
       CHECK(window.index(window.start(i)) == i);
       CHECK(window.index(window.start(i) - Duration(1)) == i - 1);
     }

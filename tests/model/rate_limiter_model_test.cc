@@ -63,18 +63,15 @@ void check_retry(Limiter& limiter, std::int64_t now, std::int64_t n, Duration re
 
 class WindowOracle {
  public:
-  WindowOracle(Quota quota, std::int64_t sub_windows, bool refunds_at_once)
-      : quota_(quota), sub_windows_(sub_windows), refunds_at_once_(refunds_at_once) {}
+  WindowOracle(Quota quota, std::int64_t sub_windows) : quota_(quota), sub_windows_(sub_windows) {}
 
-  // SlidingWindow notices every call, a keyed line only those that change it.
+  // Only admissions move the window on.
   void notice(std::int64_t now) { latest_ = std::max(latest_, index(now)); }
   std::int64_t total(std::int64_t now) const {
     const std::int64_t current = std::max(latest_, index(now));
     std::int64_t sum = 0;
     for (const auto& [i, t] : taken_) {
-      if (i + sub_windows_ < current) continue;
-      sum += t.permits;
-      if (!refunds_at_once_ && t.refund_seen_after >= current) sum += t.late_refund;
+      if (i + sub_windows_ >= current) sum += t;
     }
     return sum;
   }
@@ -84,37 +81,25 @@ class WindowOracle {
   }
   void take(std::int64_t now, std::int64_t n) {
     notice(now);
-    taken_[latest_].permits += n;
+    taken_[latest_] += n;
   }
   // The permits given back of n that were charged to sub-window i.
   std::int64_t refund(std::int64_t now, std::int64_t i, std::int64_t n) {
     const std::int64_t current = std::max(latest_, index(now));
     if (i + sub_windows_ < current || taken_.count(i) == 0) return 0;
-    Taken& t = taken_[i];
-    const std::int64_t back = std::min(n, t.permits);
-    t.permits -= back;
-    if (i < current) {
-      t.late_refund = (t.refund_seen_after == current ? t.late_refund : 0) + back;
-      t.refund_seen_after = current;
-    }
+    const std::int64_t back = std::min(n, taken_[i]);
+    taken_[i] -= back;
     return back;
   }
 
  private:
-  struct Taken {
-    std::int64_t permits = 0;
-    std::int64_t late_refund = 0;  // given back while sub-window refund_seen_after was in progress
-    std::int64_t refund_seen_after = -1;
-  };
   Quota quota_;
   std::int64_t sub_windows_;
-  bool refunds_at_once_;
   std::int64_t latest_ = 0;
-  std::map<std::int64_t, Taken> taken_;
+  std::map<std::int64_t, std::int64_t> taken_;  // permits by sub-window
 };
 
 struct SingleWindow {
-  static constexpr bool kKeyed = false;
   explicit SingleWindow(Quota quota) : limiter(SlidingWindowConfig::make(quota).value(), time_from_ns(0)) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
   Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
@@ -124,7 +109,6 @@ struct SingleWindow {
 
 template <class Limiter>
 struct Keyed {
-  static constexpr bool kKeyed = true;
   explicit Keyed(Quota quota)
       : limiter(KeyedRateLimiter<Limiter>::make({.quota = quota, .memory_bytes = 1024}, time_from_ns(0)).value()) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(7, time_from_ns(now), n); }
@@ -138,7 +122,7 @@ void window_run(std::uint64_t seed, Quota quota, std::int64_t sub_windows) {
   INFO("seed " << seed << ", " << quota.permits() << " in " << quota.period().count());
   Random random{std::mt19937_64(seed)};
   Limiter limiter(quota);
-  WindowOracle oracle(quota, sub_windows, Limiter::kKeyed);
+  WindowOracle oracle(quota, sub_windows);
   Time time;
   std::vector<Entry> log;
   std::int64_t latest = 0;
@@ -148,7 +132,6 @@ void window_run(std::uint64_t seed, Quota quota, std::int64_t sub_windows) {
     if (!log.empty() && random.below(4) == 0) {
       Entry& entry = log[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(log.size())))];
       if (entry.charge.permits == 0) continue;
-      if (!Limiter::kKeyed) oracle.notice(time.now), latest = std::max(latest, time.now);
       const std::int64_t back =
           oracle.refund(time.now, static_cast<std::int64_t>(entry.charge.at), entry.charge.permits);
       REQUIRE(limiter.refund(time.now, entry.charge) == back);
@@ -156,7 +139,6 @@ void window_run(std::uint64_t seed, Quota quota, std::int64_t sub_windows) {
       entry.charge.permits = 0;
       continue;
     }
-    if (!Limiter::kKeyed) oracle.notice(time.now), latest = std::max(latest, time.now);
     const std::int64_t total = oracle.total(time.now);
     const Decision decision = limiter.try_acquire(time.now, n);
     REQUIRE(decision.allowed == (total + n <= quota.permits()));

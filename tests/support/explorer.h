@@ -21,12 +21,20 @@
 // Threads share cells and nothing else that matters (each may write results of its own). run.after_each_access(fn)
 // checks invariants between accesses. run.thread(fn, explorer::kMortal) makes one thread die before each of its
 // accesses in turn: its stack is abandoned, as by SIGKILL; no destructor runs.
+//
+// explore(scenario, limit, kMergeStates) cuts a schedule short when it comes to a state met before: the same values in
+// all cells, and each thread has seen the same values in the same order, so that what can follow is the same too. Every
+// state is still met, in far fewer schedules (Godefroid 1996: state matching with sleep sets). A thread that starts a
+// loop again, or that has ended, has forgotten what it saw (detail::Attempts, Run::thread). States are told apart by
+// 64 bits: two of a million are mistaken for one another with probability 3e-8.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -35,6 +43,7 @@
 namespace seawall::testing::explorer {
 
 inline constexpr bool kMortal = true;
+inline constexpr bool kMergeStates = true;
 inline constexpr int kMaxThreads = 4;
 
 struct Access {
@@ -52,11 +61,20 @@ struct Thread {
   int accesses = 0;
   int dies_before = -1;  // -1: lives
   bool mortal = false;
+  std::uint64_t seen = 0;  // a hash of all that its accesses answered, in order
 
   bool dead() const { return dies_before >= 0 && accesses >= dies_before; }
   bool runnable() const { return !fiber->finished() && !dead(); }
 };
 inline Thread* current = nullptr;
+
+// The finaliser of splitmix64 over a running hash.
+constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  std::uint64_t z = (hash ^ value) + 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
 
 inline void before_access(const void* cell, bool writes) {
   if (current == nullptr) return;
@@ -66,27 +84,29 @@ inline void before_access(const void* cell, bool writes) {
 
 class Cell {
  public:
-  constexpr Cell(std::uint64_t value = 0) : value_(value) {}  // NOLINT: as std::atomic
+  Cell(std::uint64_t value = 0) : value_(value) { all().push_back(this); }  // NOLINT: as std::atomic
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
+  ~Cell() { std::erase(all(), this); }
 
   std::uint64_t load(std::memory_order = std::memory_order_seq_cst) const {
     before_access(this, false);
-    return value_;
+    return answer(value_);
   }
   void store(std::uint64_t value, std::memory_order = std::memory_order_seq_cst) {
     before_access(this, true);
     value_ = value;
+    answer(value);
   }
   std::uint64_t fetch_add(std::uint64_t n, std::memory_order = std::memory_order_seq_cst) {
     before_access(this, true);
-    return std::exchange(value_, value_ + n);
+    return answer(std::exchange(value_, value_ + n));
   }
   bool compare_exchange_strong(std::uint64_t& expected, std::uint64_t desired,
                                std::memory_order = std::memory_order_seq_cst,
                                std::memory_order = std::memory_order_seq_cst) {
     before_access(this, true);
-    if (value_ != expected) {
+    if (answer(value_) != expected) {
       expected = value_;
       return false;
     }
@@ -99,18 +119,46 @@ class Cell {
     return compare_exchange_strong(expected, desired, success, failure);
   }
 
+  // For detail::Attempts.
+  static std::uint64_t recall() { return current == nullptr ? 0 : current->seen; }
+  static void forget(std::uint64_t begun) {
+    if (current != nullptr) current->seen = begun;
+  }
+  static void forget(std::uint64_t begun, std::uint64_t seen) { forget(mix(begun, seen)); }
+
+  // The values of all cells there are, in the order in which they were made.
+  static std::uint64_t hash_of_all() {
+    std::uint64_t hash = 0;
+    for (const Cell* cell : all()) hash = mix(hash, cell->value_);
+    return hash;
+  }
+
  private:
+  static std::vector<const Cell*>& all() {
+    static std::vector<const Cell*> cells;
+    return cells;
+  }
+  // What an access answers decides all that its thread does next.
+  static std::uint64_t answer(std::uint64_t value) {
+    if (current != nullptr) current->seen = mix(current->seen, value);
+    return value;
+  }
+
   std::uint64_t value_;
 };
 
 // The tree of choices, walked depth first. One Choice for each access of the schedule at hand.
 class Schedules {
  public:
+  explicit Schedules(bool merge) : merge_(merge) {}
+
   // The thread to move at this depth, or -1 when all orders from here on repeat ones met before.
   int choose(std::size_t depth, const std::vector<Thread>& threads) {
     if (depth == path_.size()) path_.push_back(open(depth, threads));
     return path_[depth].thread;
   }
+  std::size_t states() const { return asleep_in_.size(); }
+
   // Moves on to the next schedule; false when there is none.
   bool advance() {
     while (!path_.empty()) {
@@ -135,7 +183,7 @@ class Schedules {
 
   static int first_of(unsigned set) { return set == 0 ? -1 : __builtin_ctz(set); }
 
-  Choice open(std::size_t depth, const std::vector<Thread>& threads) const {
+  Choice open(std::size_t depth, const std::vector<Thread>& threads) {
     Choice choice;
     for (std::size_t t = 0; t < threads.size(); ++t) {
       choice.next[t] = threads[t].next;
@@ -148,11 +196,24 @@ class Schedules {
         if ((parent.asleep >> t & 1U) != 0 && stays) choice.asleep |= 1U << t;
       }
     }
+    if (merge_) drop_known(choice, threads);
     choice.thread = first_of(choice.enabled & ~choice.asleep);
     return choice;
   }
 
+  // Of a state met before only those threads are left whose turn was put off then.
+  void drop_known(Choice& choice, const std::vector<Thread>& threads) {
+    std::uint64_t state = Cell::hash_of_all();
+    for (const Thread& t : threads) state = mix(mix(state, t.seen), t.runnable() ? 1 : 0);
+    const auto [known, first_time] = asleep_in_.try_emplace(state, choice.asleep);
+    if (first_time) return;
+    choice.asleep |= choice.enabled & ~known->second;
+    known->second &= choice.asleep;
+  }
+
+  const bool merge_;
   std::vector<Choice> path_;
+  std::unordered_map<std::uint64_t, unsigned> asleep_in_;  // by state: threads whose turn was not taken there
 };
 
 // One schedule: the scenario adds threads and calls go().
@@ -160,9 +221,19 @@ class Run {
  public:
   Run(Schedules& schedules, int dies_before) : schedules_(schedules), dies_before_(dies_before) {}
 
-  void thread(std::function<void()> body, bool mortal = false) {
+  // What `body` answers, if it does, must be all that the checks after go() look at: it is all that then tells one end
+  // of this thread from another.
+  template <class Body>
+  void thread(Body body, bool mortal = false) {
     Thread added;
-    added.body = std::move(body);
+    if constexpr (std::is_void_v<decltype(body())>) {
+      added.body = std::move(body);
+    } else {
+      added.body = [body = std::move(body)]() mutable {
+        const auto answer = static_cast<std::uint64_t>(body());
+        current->seen = mix(0, answer);
+      };
+    }
     added.mortal = mortal;
     if (mortal) added.dies_before = dies_before_;
     threads_.push_back(std::move(added));
@@ -225,15 +296,17 @@ class Run {
 struct Exploration {
   std::uint64_t schedules = 0;  // that ran to their end
   std::uint64_t kills = 0;      // of these, with the mortal thread dead
+  std::uint64_t states = 0;     // with kMergeStates
   bool complete = true;         // false: `limit` was reached first
 };
 
 // A thrown exception (a failed REQUIRE) ends the exploration. Without a mortal thread there is one round; with one,
 // another for each access it may die before.
-inline Exploration explore(const std::function<void(Run&)>& scenario, std::uint64_t limit = 2'000'000) {
+inline Exploration explore(const std::function<void(Run&)>& scenario, std::uint64_t limit = 2'000'000,
+                           bool merge = false) {
   Exploration total;
   for (int dies_before = -1;; ++dies_before) {
-    Schedules schedules;
+    Schedules schedules(merge);
     bool another_round = false;
     do {
       Run run(schedules, dies_before);
@@ -247,6 +320,7 @@ inline Exploration explore(const std::function<void(Run&)>& scenario, std::uint6
         return total;
       }
     } while (schedules.advance());
+    total.states += schedules.states();
     if (!another_round) return total;
   }
 }
