@@ -7,9 +7,10 @@
 // bucket of burst L lets up to 2 L pass in one window (a full bucket, then the refill). TokenBucketConfig::at_most
 // makes that promise with a bucket, at the price of a lower rate. Use LeasedTokenBucket where many threads share one.
 //
-// Bound: between any two instants, admitted minus refunded is at most burst + permits * interval / period, plus
-// what settle_at was allowed to owe. It holds for `now` in any order: state never moves back, and a `now` from the past
-// is only refused more often. A refund after that of a later charge may free what was free already, never more.
+// Bound: between any two instants, admitted minus refunded is at most burst + permits * interval / period, plus what
+// settle_at was allowed to owe; a reservation counts at its turn. It holds for `now` in any order: state never moves
+// back, and a `now` from the past is only refused more often. Known flaw: when a reservation is cancelled behind which
+// others wait, they keep their turns, and its permits may be used beside them instead of before them.
 //
 // One 64-bit word decides (algorithm/gcra.h), rule and state together (detail/ruled_word.h): a limit may be changed
 // while others ask. Usable in shared memory; 30 years from the epoch, after which nothing refills. Any thread may call

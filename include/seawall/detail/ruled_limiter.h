@@ -109,7 +109,8 @@ class RuledLimiter {
   }
 
   // From `now` on another limit; every decision is by the old one or by the new one, never by a mixture. False: a
-  // change that began later overtook this one, and that one holds. Charges from before cannot be refunded.
+  // change that began later overtook this one, and that one holds. Charges from before cannot be refunded
+  // (one that outlives six changes, or twelve, is taken for a charge of today).
   bool change_limit_at(const Config& config, LimitChange how, TimePoint now) noexcept {
     return word_.change(config.rule(), how, algorithm::since(epoch_, now));
   }
