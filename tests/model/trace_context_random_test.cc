@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "seawall/trace/sampler.h"
 #include "seawall/trace_context.h"
 #include "support/catch.h"
 
@@ -222,4 +223,24 @@ TEST_CASE("shrink_to keeps whole members within every limit, and drops none it n
     if (whole.text_size() <= limit) REQUIRE(members_of(shrunk) == members_of(whole));
     for (const auto& [key, value] : shrunk.members()) REQUIRE(whole.get(key) == value);
   }
+}
+
+TEST_CASE("a ratio keeps its share of our own traces, and a lower one a part of what a higher one keeps") {
+  IdGenerator ids({9, 8, 7, 6});
+  Sampler quarter(SamplerConfig::make({.ratio = 0.25}).value(), TimePoint());
+  Sampler half(SamplerConfig::make({.ratio = 0.5}).value(), TimePoint());
+  constexpr int kTraces = 100000;
+  int kept = 0;
+  for (int i = 0; i < kTraces; ++i) {
+    const TraceContext root = TraceContext::root(ids);
+    Extracted first{root, {}};
+    Extracted second{root, {}};
+    SamplerText text;
+    const bool in_quarter = quarter.sample_at(TimePoint(), first, text);
+    if (in_quarter) REQUIRE(half.sample_at(TimePoint(), second, text));
+    kept += in_quarter ? 1 : 0;
+  }
+  // 25,000 on average with a standard deviation of 137; the seed is given, so this repeats.
+  CHECK(kept > 24300);
+  CHECK(kept < 25700);
 }
