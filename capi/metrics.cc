@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <array>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <variant>
 
 #include "internal.h"
@@ -17,38 +15,24 @@ using seawall::Counter;
 using seawall::Family;
 using seawall::Gauge;
 using seawall::Histogram;
+using seawall::Info;
 using seawall::MetricsRegistry;
+using seawall::MetricType;
 using seawall::Result;
+using seawall::SeriesId;
+using seawall::StateSet;
 using namespace seawall::capi;
-
-// A borrowed handle adds a type tag to a metric of the registry.
-struct seawall_counter : Handle<0x53574D02> {
-  explicit seawall_counter(Counter& metric) : rep(metric) {}
-  Counter& rep;
-};
-struct seawall_gauge : Handle<0x53574D03> {
-  explicit seawall_gauge(Gauge& metric) : rep(metric) {}
-  Gauge& rep;
-};
-struct seawall_histogram : Handle<0x53574D04> {
-  explicit seawall_histogram(Histogram& metric) : rep(metric) {}
-  Histogram& rep;
-};
 
 namespace {
 
-using AnyFamily = std::variant<Family<Counter>, Family<Gauge>, Family<Histogram>>;
-
-// The handles given out for one type of metric, so that the same metric always has the same handle.
-template <class H>
-using Handles = std::unordered_map<const void*, std::unique_ptr<H>>;
+using AnyFamily = std::variant<Family<Counter>, Family<Gauge>, Family<Histogram>, Family<StateSet>, Family<Info>>;
 
 }  // namespace
 
 struct seawall_family : Handle<0x53574D05> {
-  seawall_family(seawall_metrics& metrics, const AnyFamily& family, std::size_t labels)
+  seawall_family(MetricsRegistry& metrics, const AnyFamily& family, std::size_t labels)
       : owner(metrics), rep(family), label_count(labels) {}
-  seawall_metrics& owner;
+  MetricsRegistry& owner;
   const AnyFamily rep;
   const std::size_t label_count;
 };
@@ -58,9 +42,6 @@ struct seawall_metrics : Handle<0x53574D01> {
   MetricsRegistry rep;
   seawall::detail::Mutex mutex;
   std::map<std::string, std::unique_ptr<seawall_family>, std::less<>> families SEAWALL_GUARDED_BY(mutex);
-  Handles<seawall_counter> counters SEAWALL_GUARDED_BY(mutex);
-  Handles<seawall_gauge> gauges SEAWALL_GUARDED_BY(mutex);
-  Handles<seawall_histogram> histograms SEAWALL_GUARDED_BY(mutex);
 };
 
 namespace {
@@ -98,13 +79,32 @@ int32_t create(const seawall_metrics_options& given, seawall_metrics** out, seaw
   take(given.max_series, options.max_series);
   take(given.max_series_per_family, options.max_series_per_family);
   take(given.max_label_value_bytes, options.max_label_value_bytes);
+  options.use_rseq = given.no_rseq == 0;
+  options.share_with_children = given.share_with_children != 0;
   const auto config = seawall::MetricsConfig::make(options);
   if (!config) return fail(error, config.error());
   *out = new seawall_metrics(config.value());
   return SEAWALL_OK;
 }
 
-Result<AnyFamily> register_family(MetricsRegistry& registry, const seawall_family_options& o, const Texts& labels) {
+Result<seawall::HistogramOptions> histogram_options(const seawall_family_options& o) {
+  seawall::HistogramOptions options{.steps_per_unit = o.steps_per_unit};
+  if (o.exponential != 0) {
+    options.exponential.emplace();
+    if (o.schema != 0 || o.min_exponent != 0 || o.max_exponent != 0) {
+      *options.exponential = {.schema = o.schema, .min_exponent = o.min_exponent, .max_exponent = o.max_exponent};
+    }
+  }
+  if (o.bound_count != 0) {
+    const auto bounds = seawall::Bounds::make({o.bounds, o.bound_count});
+    if (!bounds) return bounds.error();
+    options.bounds = bounds.value();
+  }
+  return options;
+}
+
+Result<AnyFamily> register_family(MetricsRegistry& registry, const seawall_family_options& o, const Texts& labels,
+                                  const Texts& states) {
   const auto any = [](const auto& family) -> Result<AnyFamily> {
     if (!family) return family.error();
     return AnyFamily(family.value());
@@ -113,21 +113,22 @@ Result<AnyFamily> register_family(MetricsRegistry& registry, const seawall_famil
   const std::string_view help = text_in(o.help.data, o.help.size);
   switch (o.type) {
     case SEAWALL_METRIC_COUNTER:
-      return any(
-          registry.counter(name, help, labels.span(), {.units_per_one = o.units_per_one != 0 ? o.units_per_one : 1}));
+      return any(registry.counter(
+          name, help, labels.span(),
+          {.units_per_one = o.units_per_one != 0 ? o.units_per_one : 1, .exemplars = o.exemplars != 0}));
     case SEAWALL_METRIC_GAUGE:
       return any(registry.gauge(name, help, labels.span()));
     case SEAWALL_METRIC_HISTOGRAM: {
-      seawall::HistogramOptions options{.steps_per_unit = o.steps_per_unit};
-      if (o.bound_count != 0) {
-        const auto bounds = seawall::Bounds::make({o.bounds, o.bound_count});
-        if (!bounds) return bounds.error();
-        options.bounds = bounds.value();
-      }
-      return any(registry.histogram(name, help, labels.span(), options));
+      const auto options = histogram_options(o);
+      if (!options) return options.error();
+      return any(registry.histogram(name, help, labels.span(), options.value(), o.exemplars != 0));
     }
+    case SEAWALL_METRIC_STATE_SET:
+      return any(registry.state_set(name, help, states.span(), labels.span()));
+    case SEAWALL_METRIC_INFO:
+      return any(registry.info(name, help, labels.span()));
     default:
-      return seawall::out_of_range("type", o.type, SEAWALL_METRIC_COUNTER, SEAWALL_METRIC_HISTOGRAM);
+      return seawall::out_of_range("type", o.type, SEAWALL_METRIC_COUNTER, SEAWALL_METRIC_INFO);
   }
 }
 
@@ -139,37 +140,38 @@ const char* unreadable(const seawall_family_options& o) noexcept {
   if (o.bound_count != 0 && o.type != SEAWALL_METRIC_HISTOGRAM) return "bounds given for what is no histogram";
   if (o.steps_per_unit != 0 && o.type != SEAWALL_METRIC_HISTOGRAM)
     return "steps_per_unit given for what is no histogram";
+  if (o.exponential != 0 && o.type != SEAWALL_METRIC_HISTOGRAM) return "exponential given for what is no histogram";
+  if (o.exponential != 0 && o.bound_count != 0) return "both exponential and bounds given";
+  if (o.state_count != 0 && o.type != SEAWALL_METRIC_STATE_SET) return "states given for what is no state set";
+  if (o.exemplars != 0 && o.type != SEAWALL_METRIC_COUNTER && o.type != SEAWALL_METRIC_HISTOGRAM)
+    return "exemplars given for what is no counter and no histogram";
   if (o.units_per_one != 0 && o.type != SEAWALL_METRIC_COUNTER) return "units_per_one given for what is no counter";
   return nullptr;
 }
 
-template <class H, class Metric>
-H* handle_of(Handles<H>& handles, Metric& metric) {
-  auto& handle = handles[&metric];
-  if (!handle) handle = std::make_unique<H>(metric);
-  return handle.get();
+// The values for one of the seawall_family_*.
+int32_t read_values(const seawall_family* family, const seawall_text* values, std::size_t count, Texts& texts,
+                    seawall_error* error) noexcept {
+  if (!valid(family)) return wrong_handle(error, "family is no family handle");
+  if (count == family->label_count && texts.read(values, count)) return SEAWALL_OK;
+  return invalid(error, "values must be one readable text for each label");
 }
 
-// The body of the three seawall_family_*: `which` is the member of seawall_metrics that keeps the handles.
-template <class Metric, class H>
-int32_t resolve(seawall_family* family, const seawall_text* values, std::size_t count, H** out, seawall_error* error,
-                Handles<H> seawall_metrics::*which) noexcept {
-  if (out != nullptr) *out = nullptr;
-  if (!valid(family)) return wrong_handle(error, "family is no family handle");
-  if (out == nullptr) return invalid(error, "out is NULL");
-  const auto* typed = std::get_if<Family<Metric>>(&family->rep);
-  if (typed == nullptr) return wrong_handle(error, "the family holds another type of metric");
-  Texts texts;
-  if (count != family->label_count || !texts.read(values, count)) {
-    return invalid(error, "values must be one readable text for each label");
-  }
-  return guarded(error, [&] {
-    Metric& metric = typed->with(texts.span());
-    const bool overflow = family->label_count != 0 && typed->is_overflow(metric);
-    const seawall::detail::MutexLock lock(family->owner.mutex);
-    *out = handle_of(family->owner.*which, metric);
-    return static_cast<int32_t>(overflow ? SEAWALL_SERIES_OVERFLOW : SEAWALL_SERIES_OWN);
-  });
+// Runs `use` on a series of a type, given by its number.
+template <class Registry, class Use>
+int32_t with_series(Registry* metrics, seawall_series series, MetricType type, Use use) noexcept {
+  if (!valid(metrics) || MetricsRegistry::type_of(SeriesId{series}) != type) return SEAWALL_E_WRONG_HANDLE;
+  use(metrics->rep, SeriesId{series});
+  return SEAWALL_OK;
+}
+
+seawall::Exemplar exemplar_in(const seawall_exemplar& given) noexcept {
+  const auto word = [](const std::uint8_t* bytes) {
+    std::uint64_t made = 0;
+    for (int i = 0; i < 8; ++i) made = made << 8 | bytes[i];
+    return made;
+  };
+  return {word(given.trace_id), word(given.trace_id + 8), word(given.span_id), 0, given.unix_ms};
 }
 
 bool is_format(int32_t format) noexcept { return format >= SEAWALL_FORMAT_PROMETHEUS && format <= SEAWALL_FORMAT_JSON; }
@@ -202,7 +204,9 @@ int32_t seawall_metrics_new_from_json(const char* json, size_t json_size, seawal
         read_json_options(text_in(json, json_size), {{"max_families", &read.max_families},
                                                      {"max_series", &read.max_series},
                                                      {"max_series_per_family", &read.max_series_per_family},
-                                                     {"max_label_value_bytes", &read.max_label_value_bytes}});
+                                                     {"max_label_value_bytes", &read.max_label_value_bytes},
+                                                     {"no_rseq", &read.no_rseq},
+                                                     {"share_with_children", &read.share_with_children}});
     return parsed ? create(read, out, error) : fail(error, parsed.error());
   });
 }
@@ -219,87 +223,148 @@ int32_t seawall_metrics_family(seawall_metrics* metrics, const seawall_family_op
   if (const char* why = unreadable(read)) return invalid(error, why);
   Texts labels;
   if (!labels.read(read.labels, read.label_count)) return invalid(error, "labels must be 0 to 16 readable texts");
+  Texts states;
+  if (!states.read(read.states, read.state_count)) return invalid(error, "states must be 1 to 16 readable texts");
   return guarded(error, [&] {
-    const auto family = register_family(metrics->rep, read, labels);
+    const auto family = register_family(metrics->rep, read, labels, states);
     if (!family) return fail(error, family.error());
     const seawall::detail::MutexLock lock(metrics->mutex);
     auto& handle = metrics->families[std::string(text_in(read.name.data, read.name.size))];
-    if (!handle) handle = std::make_unique<seawall_family>(*metrics, family.value(), read.label_count);
+    if (!handle) handle = std::make_unique<seawall_family>(metrics->rep, family.value(), read.label_count);
     *out = handle.get();
     return static_cast<int32_t>(SEAWALL_OK);
   });
 }
 
-int32_t seawall_family_counter(seawall_family* family, const seawall_text* values, size_t value_count,
-                               seawall_counter** out, seawall_error* error) noexcept {
-  return resolve<Counter>(family, values, value_count, out, error, &seawall_metrics::counters);
-}
-int32_t seawall_family_gauge(seawall_family* family, const seawall_text* values, size_t value_count,
-                             seawall_gauge** out, seawall_error* error) noexcept {
-  return resolve<Gauge>(family, values, value_count, out, error, &seawall_metrics::gauges);
-}
-int32_t seawall_family_histogram(seawall_family* family, const seawall_text* values, size_t value_count,
-                                 seawall_histogram** out, seawall_error* error) noexcept {
-  return resolve<Histogram>(family, values, value_count, out, error, &seawall_metrics::histograms);
-}
-
-int32_t seawall_counter_add(seawall_counter* counter, int64_t n) noexcept {
-  if (!valid(counter)) return SEAWALL_E_WRONG_HANDLE;
-  if (n < 0) return SEAWALL_E_INVALID_ARGUMENT;
-  counter->rep.add(n);
-  return SEAWALL_OK;
+int32_t seawall_family_series(seawall_family* family, const seawall_text* values, size_t value_count,
+                              seawall_series* out, seawall_error* error) noexcept {
+  if (out != nullptr) *out = 0;
+  Texts texts;
+  if (const int32_t code = read_values(family, values, value_count, texts, error); code != SEAWALL_OK) return code;
+  if (out == nullptr) return invalid(error, "out is NULL");
+  return std::visit(
+      [&](const auto& typed) {
+        const auto metric = typed.with(texts.span());
+        *out = static_cast<seawall_series>(family->owner.id(metric));
+        const bool overflow = family->label_count != 0 && typed.is_overflow(metric);
+        return static_cast<int32_t>(overflow ? SEAWALL_SERIES_OVERFLOW : SEAWALL_SERIES_OWN);
+      },
+      family->rep);
 }
 
-int32_t seawall_counter_value(const seawall_counter* counter, uint64_t* value) noexcept {
-  if (!valid(counter)) return SEAWALL_E_WRONG_HANDLE;
+int32_t seawall_family_remove(seawall_family* family, const seawall_text* values, size_t value_count,
+                              seawall_error* error) noexcept {
+  Texts texts;
+  if (const int32_t code = read_values(family, values, value_count, texts, error); code != SEAWALL_OK) return code;
+  const bool removed = std::visit([&](const auto& typed) { return typed.remove(texts.span()); }, family->rep);
+  return removed ? SEAWALL_OK : fail(error, SEAWALL_E_NOT_FOUND, "no series with these values can be removed");
+}
+
+int32_t seawall_family_gauge_callback(seawall_family* family, const seawall_text* values, size_t value_count,
+                                      seawall_gauge_callback callback, void* user_data, seawall_error* error) noexcept {
+  Texts texts;
+  if (const int32_t code = read_values(family, values, value_count, texts, error); code != SEAWALL_OK) return code;
+  const auto* gauges = std::get_if<Family<Gauge>>(&family->rep);
+  if (gauges == nullptr) return wrong_handle(error, "the family holds another type of metric");
+  if (callback == nullptr) return invalid(error, "callback is NULL");
+  return guarded(error, [&] {
+    const auto set = gauges->set_callback(texts.span(), [callback, user_data] { return callback(user_data); });
+    return set ? static_cast<int32_t>(SEAWALL_OK) : fail(error, set.error());
+  });
+}
+
+int32_t seawall_counter_add(seawall_metrics* metrics, seawall_series series, int64_t n) noexcept {
+  if (n < 0) return valid(metrics) ? SEAWALL_E_INVALID_ARGUMENT : SEAWALL_E_WRONG_HANDLE;
+  return with_series(metrics, series, MetricType::kCounter, [&](auto& r, SeriesId id) { r.counter_of(id).add(n); });
+}
+
+int32_t seawall_counter_add_exemplar(seawall_metrics* metrics, seawall_series series, int64_t n,
+                                     const seawall_exemplar* exemplar) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
+  if (n < 0 || exemplar == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  return with_series(metrics, series, MetricType::kCounter,
+                     [&](auto& r, SeriesId id) { r.counter_of(id).add(n, exemplar_in(*exemplar)); });
+}
+
+int32_t seawall_counter_value(const seawall_metrics* metrics, seawall_series series, uint64_t* value) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
   if (value == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  *value = counter->rep.value();
-  return SEAWALL_OK;
+  return with_series(metrics, series, MetricType::kCounter,
+                     [&](auto& r, SeriesId id) { *value = r.counter_of(id).value(); });
 }
 
-int32_t seawall_gauge_set(seawall_gauge* gauge, double value) noexcept {
-  if (!valid(gauge)) return SEAWALL_E_WRONG_HANDLE;
-  gauge->rep.set(value);
-  return SEAWALL_OK;
+int32_t seawall_gauge_set(seawall_metrics* metrics, seawall_series series, double value) noexcept {
+  return with_series(metrics, series, MetricType::kGauge, [&](auto& r, SeriesId id) { r.gauge_of(id).set(value); });
 }
 
-int32_t seawall_gauge_add(seawall_gauge* gauge, double difference) noexcept {
-  if (!valid(gauge)) return SEAWALL_E_WRONG_HANDLE;
-  gauge->rep.add(difference);
-  return SEAWALL_OK;
+int32_t seawall_gauge_add(seawall_metrics* metrics, seawall_series series, double difference) noexcept {
+  return with_series(metrics, series, MetricType::kGauge,
+                     [&](auto& r, SeriesId id) { r.gauge_of(id).add(difference); });
 }
 
-int32_t seawall_gauge_value(const seawall_gauge* gauge, double* value) noexcept {
-  if (!valid(gauge)) return SEAWALL_E_WRONG_HANDLE;
+int32_t seawall_gauge_max(seawall_metrics* metrics, seawall_series series, double value) noexcept {
+  return with_series(metrics, series, MetricType::kGauge, [&](auto& r, SeriesId id) { r.gauge_of(id).max(value); });
+}
+
+int32_t seawall_gauge_value(const seawall_metrics* metrics, seawall_series series, double* value) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
   if (value == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  *value = gauge->rep.value();
-  return SEAWALL_OK;
+  return with_series(metrics, series, MetricType::kGauge,
+                     [&](auto& r, SeriesId id) { *value = r.gauge_of(id).value(); });
 }
 
-int32_t seawall_histogram_observe(seawall_histogram* histogram, double value) noexcept {
-  if (!valid(histogram)) return SEAWALL_E_WRONG_HANDLE;
-  histogram->rep.observe(value);
-  return SEAWALL_OK;
+int32_t seawall_histogram_observe(seawall_metrics* metrics, seawall_series series, double value) noexcept {
+  return with_series(metrics, series, MetricType::kHistogram,
+                     [&](auto& r, SeriesId id) { r.histogram_of(id).observe(value); });
 }
 
-int32_t seawall_histogram_observe_ns(seawall_histogram* histogram, int64_t ns) noexcept {
-  if (!valid(histogram)) return SEAWALL_E_WRONG_HANDLE;
-  histogram->rep.observe(seawall::Duration(ns));
-  return SEAWALL_OK;
+int32_t seawall_histogram_observe_ns(seawall_metrics* metrics, seawall_series series, int64_t ns) noexcept {
+  return with_series(metrics, series, MetricType::kHistogram,
+                     [&](auto& r, SeriesId id) { r.histogram_of(id).observe(seawall::Duration(ns)); });
 }
 
-int32_t seawall_histogram_totals(const seawall_histogram* histogram, uint64_t* count, double* sum) noexcept {
-  if (!valid(histogram)) return SEAWALL_E_WRONG_HANDLE;
-  const auto snapshot = histogram->rep.snapshot();
-  if (count != nullptr) *count = snapshot.count;
-  if (sum != nullptr) *sum = snapshot.sum;
-  return SEAWALL_OK;
+int32_t seawall_histogram_observe_exemplar(seawall_metrics* metrics, seawall_series series, double value,
+                                           const seawall_exemplar* exemplar) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
+  if (exemplar == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  return with_series(metrics, series, MetricType::kHistogram,
+                     [&](auto& r, SeriesId id) { r.histogram_of(id).observe(value, exemplar_in(*exemplar)); });
 }
 
-int32_t seawall_histogram_quantile(const seawall_histogram* histogram, double q, double* value) noexcept {
-  if (!valid(histogram)) return SEAWALL_E_WRONG_HANDLE;
+int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series series, uint64_t* count,
+                                 double* sum) noexcept {
+  return with_series(metrics, series, MetricType::kHistogram, [&](auto& r, SeriesId id) {
+    const auto snapshot = r.histogram_of(id).snapshot();
+    if (count != nullptr) *count = snapshot.count;
+    if (sum != nullptr) *sum = snapshot.sum;
+  });
+}
+
+int32_t seawall_histogram_quantile(const seawall_metrics* metrics, seawall_series series, double q,
+                                   double* value) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
   if (value == nullptr || !(q >= 0 && q <= 1)) return SEAWALL_E_INVALID_ARGUMENT;
-  *value = histogram->rep.snapshot().quantile(q);
+  return with_series(metrics, series, MetricType::kHistogram,
+                     [&](auto& r, SeriesId id) { *value = r.histogram_of(id).snapshot().quantile(q); });
+}
+
+int32_t seawall_state_set_set(seawall_metrics* metrics, seawall_series series, int32_t state) noexcept {
+  if (state < 0) return valid(metrics) ? SEAWALL_E_INVALID_ARGUMENT : SEAWALL_E_WRONG_HANDLE;
+  return with_series(metrics, series, MetricType::kStateSet,
+                     [&](auto& r, SeriesId id) { r.state_set_of(id).set(static_cast<std::uint32_t>(state)); });
+}
+
+int32_t seawall_state_set_value(const seawall_metrics* metrics, seawall_series series, int32_t* state) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
+  if (state == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  return with_series(metrics, series, MetricType::kStateSet,
+                     [&](auto& r, SeriesId id) { *state = static_cast<int32_t>(r.state_set_of(id).value()); });
+}
+
+int32_t seawall_metrics_stale_recordings(const seawall_metrics* metrics, uint64_t* count) noexcept {
+  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
+  if (count == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  *count = metrics->rep.stale_recordings();
   return SEAWALL_OK;
 }
 

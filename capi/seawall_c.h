@@ -680,20 +680,25 @@ SEAWALL_API int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, 
 
 /* ---- metrics --------------------------------------------------------------------------------------------------- */
 
-/* A registry owns its families and they own their series. Handles of families and series are borrowed: they are valid
- * until seawall_metrics_free, never freed by the caller, and the same family or label set gives the same handle.
- * Resolve once, keep the handle, record through it. */
+/* A registry owns its families and they own their series. Handles of families are borrowed: valid until
+ * seawall_metrics_free, never freed by the caller. A series is a number, which is never reused: one that is 0, was
+ * removed, or is no series at all records nothing and answers SEAWALL_OK; such recordings are counted. Resolve once,
+ * keep the number, record through it. */
 typedef struct seawall_metrics seawall_metrics;
 typedef struct seawall_family seawall_family;
-typedef struct seawall_counter seawall_counter;
-typedef struct seawall_gauge seawall_gauge;
-typedef struct seawall_histogram seawall_histogram;
+typedef uint64_t seawall_series;
 
-enum { SEAWALL_METRIC_COUNTER = 0, SEAWALL_METRIC_GAUGE = 1, SEAWALL_METRIC_HISTOGRAM = 2 };
+enum {
+  SEAWALL_METRIC_COUNTER = 0,
+  SEAWALL_METRIC_GAUGE = 1,
+  SEAWALL_METRIC_HISTOGRAM = 2,
+  SEAWALL_METRIC_STATE_SET = 3,
+  SEAWALL_METRIC_INFO = 4
+};
 /* Prometheus text 0.0.4, OpenMetrics 1.0 text, JSON. */
 enum { SEAWALL_FORMAT_PROMETHEUS = 0, SEAWALL_FORMAT_OPENMETRICS = 1, SEAWALL_FORMAT_JSON = 2 };
-/* Answers of the functions that resolve a label set: its own series, or the family's overflow series, which takes what
- * is beyond the bounds and values that are too long, no UTF-8 or hold a zero byte. Both can be recorded into. */
+/* Answers of seawall_family_series: its own series, or the family's overflow series, which takes what is beyond the
+ * bounds and values that are too long, no UTF-8 or hold a zero byte. Both can be recorded into. */
 enum { SEAWALL_SERIES_OWN = 0, SEAWALL_SERIES_OVERFLOW = 1 };
 
 /* A borrowed text; size may be SEAWALL_TEXT. */
@@ -709,22 +714,42 @@ typedef struct seawall_metrics_options {
   int64_t max_families;          /* [1000] */
   int64_t max_series;            /* [10000], of all families together */
   int64_t max_series_per_family; /* [2000] */
-  int64_t max_label_value_bytes; /* [256] */
+  int64_t max_label_value_bytes; /* [256], 1024 at most */
+  int32_t no_rseq;               /* 1: atomic additions even where the system has restartable sequences */
+  int32_t share_with_children;   /* 1: forked children record into the cells of their parent, and make no new series */
 } seawall_metrics_options;
 
 /* What makes two registrations the same family. */
 typedef struct seawall_family_options {
   uint32_t struct_size;
   int32_t type;               /* SEAWALL_METRIC_* */
-  seawall_text name;          /* [a-zA-Z][a-zA-Z0-9_]*; of a counter, and only of one, ending in _total */
+  seawall_text name;          /* [a-zA-Z][a-zA-Z0-9_]*; of a counter, and only of one, ending in _total; info: _info */
   seawall_text help;          /* needed */
   const seawall_text* labels; /* label_count names; NULL with 0 */
   size_t label_count;
   const double* bounds; /* histograms: bound_count rising upper bounds; 0: 0.005 to 10, for seconds */
   size_t bound_count;
-  int64_t units_per_one;  /* counters: the exposed value is the total divided by this; 0: 1 */
-  int64_t steps_per_unit; /* histograms: resolution of the sum; 0: chosen from the bounds */
+  int64_t units_per_one;      /* counters: the exposed value is the total divided by this; 0: 1 */
+  int64_t steps_per_unit;     /* histograms: resolution of the sum; 0: chosen from the bounds */
+  const seawall_text* states; /* state sets: state_count names, 1 to 16; a series begins in the first */
+  size_t state_count;
+  int32_t exemplars;    /* counters and histograms: 1 keeps the exemplars they are given */
+  int32_t exponential;  /* histograms: 1 for 2^schema buckets between two powers of two, from 2^min_exponent to */
+  int32_t schema;       /* 2^max_exponent. Schema 0 to 5, 398 buckets at most; all three 0: schema 3 from 2^-20 to */
+  int32_t min_exponent; /* 2^7, for seconds */
+  int32_t max_exponent;
+  int32_t reserved; /* 0 */
 } seawall_family_options;
+
+/* The trace that an observation belongs to. */
+typedef struct seawall_exemplar {
+  uint8_t trace_id[16];
+  uint8_t span_id[8];
+  int64_t unix_ms; /* when, on the wall clock */
+} seawall_exemplar;
+
+/* A value that a rendering asks for, on its own thread. It may record, resolve and remove; it must not render. */
+typedef double (*seawall_gauge_callback)(void* user_data);
 
 /* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_options_init(seawall_metrics_options* options) SEAWALL_NOEXCEPT;
@@ -737,7 +762,7 @@ SEAWALL_API int32_t seawall_metrics_new(const seawall_metrics_options* options, 
 /* The same from JSON text such as {"max_series": 500}. */
 SEAWALL_API int32_t seawall_metrics_new_from_json(const char* json, size_t json_size, seawall_metrics** out,
                                                   seawall_error* error) SEAWALL_NOEXCEPT;
-/* Frees the registry and all that was borrowed from it. Threads: exclusive, also of its families and series. */
+/* Frees the registry and all that was borrowed from it. Threads: exclusive. */
 SEAWALL_API void seawall_metrics_free(seawall_metrics* metrics) SEAWALL_NOEXCEPT;
 
 /* Registers a family, or finds it when it was registered with the same options. *out is borrowed. Errors, which quote
@@ -746,34 +771,59 @@ SEAWALL_API void seawall_metrics_free(seawall_metrics* metrics) SEAWALL_NOEXCEPT
 SEAWALL_API int32_t seawall_metrics_family(seawall_metrics* metrics, const seawall_family_options* options,
                                            seawall_family** out, seawall_error* error) SEAWALL_NOEXCEPT;
 
-/* The series with these values, one for each label in order: SEAWALL_SERIES_OWN or SEAWALL_SERIES_OVERFLOW, and a
- * borrowed handle in *out. Errors: WRONG_HANDLE (also for a family of another type), INVALID_ARGUMENT (the number of
- * values is not that of the labels), NO_MEMORY. Threads: any. Blocks for other lookups only. */
-SEAWALL_API int32_t seawall_family_counter(seawall_family* family, const seawall_text* values, size_t value_count,
-                                           seawall_counter** out, seawall_error* error) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_family_gauge(seawall_family* family, const seawall_text* values, size_t value_count,
-                                         seawall_gauge** out, seawall_error* error) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_family_histogram(seawall_family* family, const seawall_text* values, size_t value_count,
-                                             seawall_histogram** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The series with these values, one for each label in order: SEAWALL_SERIES_OWN or SEAWALL_SERIES_OVERFLOW, and its
+ * number in *out. Resolving is all that an info needs: its value is always 1. Errors: WRONG_HANDLE, INVALID_ARGUMENT
+ * (the number of values is not that of the labels). Threads: any. Waits only to make a series, for others who do. */
+SEAWALL_API int32_t seawall_family_series(seawall_family* family, const seawall_text* values, size_t value_count,
+                                          seawall_series* out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The series is no longer exposed, and its number records nothing; resolved again it begins at 0 with a new number. A
+ * callback of it has ended and runs no more. Errors: WRONG_HANDLE, INVALID_ARGUMENT, NOT_FOUND (also for the one series
+ * of a family without labels). Threads: any. */
+SEAWALL_API int32_t seawall_family_remove(seawall_family* family, const seawall_text* values, size_t value_count,
+                                          seawall_error* error) SEAWALL_NOEXCEPT;
+/* A series of a gauge family gets its value from `callback`. Errors: WRONG_HANDLE (also for another type of family),
+ * INVALID_ARGUMENT, ALREADY_EXISTS (it has one), FULL (no series of its own), NO_MEMORY. Threads: any. */
+SEAWALL_API int32_t seawall_family_gauge_callback(seawall_family* family, const seawall_text* values,
+                                                  size_t value_count, seawall_gauge_callback callback, void* user_data,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
 
-/* Recording and reading of series: threads any, never blocks or allocates. SEAWALL_OK, or WRONG_HANDLE, or
- * INVALID_ARGUMENT for what the line says and for a NULL result. */
-SEAWALL_API int32_t seawall_counter_add(seawall_counter* counter,
+/* Recording and reading of series: threads any, never blocks or allocates. SEAWALL_OK, or WRONG_HANDLE (also for a
+ * series of another type), or INVALID_ARGUMENT for what the line says and for a NULL result. */
+SEAWALL_API int32_t seawall_counter_add(seawall_metrics* metrics, seawall_series series,
                                         int64_t n) SEAWALL_NOEXCEPT; /* n below 0 is refused */
-SEAWALL_API int32_t seawall_counter_value(const seawall_counter* counter, uint64_t* value) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_gauge_set(seawall_gauge* gauge, double value) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_gauge_add(seawall_gauge* gauge, double difference) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_gauge_value(const seawall_gauge* gauge, double* value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_counter_value(const seawall_metrics* metrics, seawall_series series,
+                                          uint64_t* value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_set(seawall_metrics* metrics, seawall_series series, double value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_add(seawall_metrics* metrics, seawall_series series,
+                                      double difference) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_max(seawall_metrics* metrics, seawall_series series, double value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_gauge_value(const seawall_metrics* metrics, seawall_series series,
+                                        double* value) SEAWALL_NOEXCEPT;
 /* A negative value counts as 0, NaN counts into +Inf and adds nothing to the sum. */
-SEAWALL_API int32_t seawall_histogram_observe(seawall_histogram* histogram, double value) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_histogram_observe(seawall_metrics* metrics, seawall_series series,
+                                              double value) SEAWALL_NOEXCEPT;
 /* A duration into a histogram of seconds. */
-SEAWALL_API int32_t seawall_histogram_observe_ns(seawall_histogram* histogram, int64_t ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_histogram_observe_ns(seawall_metrics* metrics, seawall_series series,
+                                                 int64_t ns) SEAWALL_NOEXCEPT;
+/* With the trace, where the family keeps exemplars: the latest one of each bucket, at most one a second. */
+SEAWALL_API int32_t seawall_counter_add_exemplar(seawall_metrics* metrics, seawall_series series, int64_t n,
+                                                 const seawall_exemplar* exemplar) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_histogram_observe_exemplar(seawall_metrics* metrics, seawall_series series, double value,
+                                                       const seawall_exemplar* exemplar) SEAWALL_NOEXCEPT;
 /* count or sum may be NULL. */
-SEAWALL_API int32_t seawall_histogram_totals(const seawall_histogram* histogram, uint64_t* count,
+SEAWALL_API int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series series, uint64_t* count,
                                              double* sum) SEAWALL_NOEXCEPT;
 /* The interpolated quantile q (0 to 1, else refused); NaN when nothing was observed. */
-SEAWALL_API int32_t seawall_histogram_quantile(const seawall_histogram* histogram, double q,
+SEAWALL_API int32_t seawall_histogram_quantile(const seawall_metrics* metrics, seawall_series series, double q,
                                                double* value) SEAWALL_NOEXCEPT;
+/* The state's place in the options' list; one that is not there is refused with INVALID_ARGUMENT when negative, else
+ * changes nothing. */
+SEAWALL_API int32_t seawall_state_set_set(seawall_metrics* metrics, seawall_series series,
+                                          int32_t state) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_state_set_value(const seawall_metrics* metrics, seawall_series series,
+                                            int32_t* state) SEAWALL_NOEXCEPT;
+/* Recordings through numbers whose series is gone, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_stale_recordings(const seawall_metrics* metrics, uint64_t* count) SEAWALL_NOEXCEPT;
 
 /* All families as text into the caller's buffer, as the head of this file says. Values change between two calls, so a
  * caller that asks for the size first should add some room, or repeat. Errors: WRONG_HANDLE, INVALID_ARGUMENT (format),

@@ -13,7 +13,7 @@ typedef struct client {
   int64_t start_ns;
   seawall_token_bucket* limit;
   seawall_circuit_breaker* breaker;
-  seawall_counter* calls[kResults]; /* resolved once: the hot path sees no names */
+  seawall_series calls[kResults]; /* resolved once: the hot path sees no names */
 } client;
 
 static void must(int32_t code, const seawall_error* error) {
@@ -41,7 +41,7 @@ static int pay(client* self, const seawall_trace_context* request, int64_t now) 
 
 int main(void) {
   seawall_error error = SEAWALL_ERROR_INIT;
-  client self = {seawall_now_ns(), NULL, NULL, {NULL}};
+  client self = {seawall_now_ns(), NULL, NULL, {0}};
   const char* limit = "{\"permits\": 10, \"period_ns\": 1000000000, \"burst\": 4}";
   const char* breaker = "{\"failure_threshold\": 3, \"open_duration_ns\": 500000000}";
   must(seawall_token_bucket_new_from_json(limit, SEAWALL_TEXT, self.start_ns, &self.limit, &error), &error);
@@ -59,7 +59,7 @@ int main(void) {
   must(seawall_metrics_family(metrics, &calls, &family, &error), &error);
   for (int i = 0; i < kResults; ++i) {
     const seawall_text value = {kResultNames[i], SEAWALL_TEXT};
-    must(seawall_family_counter(family, &value, 1, &self.calls[i], &error), &error);
+    must(seawall_family_series(family, &value, 1, &self.calls[i], &error), &error);
   }
 
   /* A new trace; a server continues its caller's with seawall_trace_context_extract. */
@@ -67,7 +67,7 @@ int main(void) {
   seawall_trace_context_new_root(SEAWALL_TRACE_ROOT_FLAGS, &request);
   for (int64_t at = 0; at < 2000; at += 80) {
     const int result = pay(&self, &request, self.start_ns + at * kMs);
-    seawall_counter_add(self.calls[result], 1);
+    seawall_counter_add(metrics, self.calls[result], 1);
     printf("%5d ms  %s\n", (int)at, kResultNames[result]);
   }
   char text[2048];

@@ -40,7 +40,7 @@ class PaymentClient {
   std::string_view breaker_state() const { return seawall::to_string(breaker_.state()); }
 
  private:
-  static const char* count(seawall::Counter& counter, const char* what) {
+  static const char* count(const seawall::Counter& counter, const char* what) {
     counter.add();
     return what;
   }
@@ -49,10 +49,10 @@ class PaymentClient {
   seawall::TokenBucket limit_;
   seawall::CircuitBreaker breaker_;
   seawall::Family<seawall::Counter> calls_;
-  seawall::Counter& ok_ = calls_.with({"ok"});  // resolved once: the hot path sees no names
-  seawall::Counter& failed_ = calls_.with({"failed"});
-  seawall::Counter& limited_ = calls_.with({"limited"});
-  seawall::Counter& refused_ = calls_.with({"refused"});
+  seawall::Counter ok_ = calls_.with({"ok"});  // resolved once: the hot path sees no names
+  seawall::Counter failed_ = calls_.with({"failed"});
+  seawall::Counter limited_ = calls_.with({"limited"});
+  seawall::Counter refused_ = calls_.with({"refused"});
 };
 
 }  // namespace

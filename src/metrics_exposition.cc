@@ -87,14 +87,22 @@ class TextPrinter {
   void series(const Definition& d, std::string_view labels, const HistogramSnapshot& h) {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < h.counts().size(); ++i) {
-      const auto bounds = h.bounds.values();
       below += h.buckets[i];
-      integer_sample(d.name, "_bucket", labels, i < bounds.size() ? bound_text(bounds[i]) : "+Inf", below);
+      integer_sample(d.name, "_bucket", labels,
+                     i + 1 < h.counts().size() ? bound_text(h.config.upper_bound(i)) : "+Inf", below);
     }
     sample(d.name, "_sum", labels);
     append_double(out_, h.sum);
     out_ += '\n';
     integer_sample(d.name, "_count", labels, "", h.count);
+  }
+
+  void states(const Definition& d, std::string_view labels, std::uint32_t state) {
+    for (std::uint32_t i = 0; i < d.states.size(); ++i) {
+      out_.append(d.name).append("{").append(labels).append(labels.empty() ? "" : ",").append(d.name).append("=\"");
+      append_escaped(out_, d.states[i], true);
+      out_.append(i == state ? "\"} 1\n" : "\"} 0\n");
+    }
   }
 
   std::string finish() && {
@@ -104,7 +112,8 @@ class TextPrinter {
 
  private:
   void type_line(std::string_view name, const Definition& d) {
-    out_.append("# TYPE ").append(name).append(" ").append(to_string(d.type)).append("\n");
+    const bool as_gauge = !open_metrics_ && (d.type == MetricType::kStateSet || d.type == MetricType::kInfo);
+    out_.append("# TYPE ").append(name).append(" ").append(as_gauge ? "gauge" : to_string(d.type)).append("\n");
   }
   void sample(std::string_view name, std::string_view suffix, std::string_view labels, std::string_view le = "") {
     out_.append(name).append(suffix);
@@ -167,15 +176,21 @@ class JsonPrinter {
     out_ += ",\"buckets\":[";
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < h.counts().size(); ++i) {
-      const auto bounds = h.bounds.values();
       below += h.buckets[i];
       out_ += i == 0 ? "{\"le\":" : ",{\"le\":";
-      number(i < bounds.size() ? bounds[i] : HUGE_VAL);
+      number(h.config.upper_bound(i));
       out_ += ",\"count\":";
       integer(below);
       out_ += '}';
     }
     out_ += "]}";
+  }
+
+  void states(const Definition& d, std::string_view labels, std::uint32_t state) {
+    begin_series(labels);
+    out_ += ",\"value\":";
+    text(d.states[state]);
+    out_ += '}';
   }
 
   std::string finish() && {
@@ -253,13 +268,20 @@ void print_series(const FamilyState& family, Printer& printer) {
       case MetricType::kHistogram:
         printer.series(definition, reader.labels(), reader.histogram());
         break;
+      case MetricType::kStateSet:
+        printer.states(definition, reader.labels(), reader.state());
+        break;
+      case MetricType::kInfo:
+        printer.series(definition, reader.labels(), std::uint64_t{1});
+        break;
     }
   }
 }
 
 template <class Printer>
-std::string print(std::span<const FamilyState* const> families, Printer printer) {
-  for (const FamilyState* family : families) {
+std::string print(const MetricsState& state, Printer printer) {
+  for (const FamilyState* family = state.first_family(); family != nullptr; family = family->next()) {
+    if (family->live.load(std::memory_order_relaxed) == 0) continue;  // relaxed: a count of its own
     printer.begin(family->definition);
     print_series(*family, printer);
     printer.end();
@@ -269,21 +291,9 @@ std::string print(std::span<const FamilyState* const> families, Printer printer)
 
 }  // namespace
 
-std::string label_text(std::span<const std::string> names, std::span<const std::string> values) {
-  std::string out;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i].empty()) continue;
-    if (!out.empty()) out += ',';
-    out.append(names[i]).append("=\"");
-    append_escaped(out, values[i], true);
-    out += '"';
-  }
-  return out;
-}
-
-std::string render(std::span<const FamilyState* const> families, Exposition format) {
-  if (format == Exposition::kJson) return print(families, JsonPrinter());
-  return print(families, TextPrinter(format == Exposition::kOpenMetrics));
+std::string render(const MetricsState& state, Exposition format) {
+  if (format == Exposition::kJson) return print(state, JsonPrinter());
+  return print(state, TextPrinter(format == Exposition::kOpenMetrics));
 }
 
 }  // namespace detail

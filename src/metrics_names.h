@@ -18,7 +18,7 @@ bool is_clean_text(std::string_view text) noexcept;
 // Error: kInvalidArgument, quoting the name that breaks a rule.
 Result<void> check_definition(const Definition& definition);
 
-// The OpenMetrics name of the family: that of a counter without _total.
+// The OpenMetrics name of the family: that of a counter without _total, of an info without _info.
 std::string_view family_name(const Definition& definition) noexcept;
 
 // Every name under which samples of the family appear in one of the formats, now or with creation times.

@@ -1,27 +1,72 @@
 // SPDX-License-Identifier: MIT
 #include "metrics_reader.h"
 
+#include "metrics_handles.h"
+#include "metrics_state.h"
+
 namespace seawall::detail {
 
 bool SeriesReader::next(const FamilyState& family, std::uint32_t& position) noexcept {
-  const Series* series = family.series.first();
-  for (std::uint32_t i = 0; i < position && series != nullptr; ++i) series = AppendList<Series>::after(*series);
-  if (series == nullptr) return false;
-  ++position;
-  labels_ = series->labels;
-  overflow_ = series->values.size() != family.definition.labels.size();
+  while (position < family.series.size()) {
+    const std::uint32_t entry = family.series[position++].load(std::memory_order_acquire);  // pairs with list()
+    if (entry == 0) continue;
+    const SeriesRef series = family.owner->at(entry - 1);
+    if (!series.is_alive() || !read(family, series)) continue;
+    // Meanwhile it may have been removed, and its memory be that of another series of another family.
+    if (series.is_alive() && series.head->family.load(std::memory_order_acquire) == family.index) return true;
+  }
+  return false;
+}
+
+bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noexcept {
+  const Series& record = family.owner->series(series.index);
+  const std::uint32_t bytes = record.label_bytes.load(std::memory_order_acquire);  // see Series
+  const Word* text = record.labels.load(std::memory_order_acquire);
+  if (bytes > LabelText::kMaxBytes || (bytes != 0 && text == nullptr)) return false;
+  labels_.copy_from(text, bytes);
+  overflow_ = !family.definition.labels.empty() && series.head == family.overflow.head;
+  index_ = series.index;
+  generation_ = series.generation;
+  exemplars_ = record.exemplars.load(std::memory_order_acquire);  // see Series
   switch (family.definition.type) {
     case MetricType::kCounter:
-      total_ = static_cast<const SeriesOf<Counter>*>(series)->metric.value();
-      break;
+      // Relaxed: a count of its own.
+      total_ = family.external != nullptr ? family.external->load(std::memory_order_relaxed)
+                                          : sum_of(series.first, series.recording->blocks);
+      return true;
     case MetricType::kGauge:
-      value_ = static_cast<const SeriesOf<Gauge>*>(series)->metric.value();
-      break;
+      return read_gauge(family, series);
     case MetricType::kHistogram:
-      histogram_ = static_cast<const SeriesOf<Histogram>*>(series)->metric.snapshot();
-      break;
+      histogram_.config = family.definition.histogram;
+      histogram_.count = 0;
+      HandleAccess::read_into(HandleAccess::make<Histogram>(series, &family), histogram_);
+      return true;
+    case MetricType::kStateSet:
+      state_ = HandleAccess::make<StateSet>(series, &family).value();
+      return true;
+    case MetricType::kInfo:
+      return true;
   }
-  return true;
+  return false;
+}
+
+bool SeriesReader::read_gauge(const FamilyState& family, const SeriesRef& series) noexcept {
+  value_ = HandleAccess::make<Gauge>(series, &family).value();
+  if (!family.has_callbacks.load(std::memory_order_acquire)) return true;  // pairs with set_callback()
+  const auto callback = family.owner->callback(series.index);
+  if (!callback) return true;
+  try {
+    const std::lock_guard lock(callback->running);
+    if (!callback->read) return false;
+    value_ = callback->read();
+    return true;
+  } catch (...) {
+    return false;  // no sample rather than a wrong one; the scrape goes on
+  }
+}
+
+bool SeriesReader::exemplar(std::size_t bucket, Exemplar& out) const noexcept {
+  return exemplars_ != nullptr && exemplars_[bucket].read(out);
 }
 
 }  // namespace seawall::detail

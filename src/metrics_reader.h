@@ -12,26 +12,44 @@
 #include <string_view>
 
 #include "metrics_family.h"
+#include "metrics_labels.h"
+#include "seawall/exemplar.h"
 
 namespace seawall::detail {
 
 class SeriesReader {
  public:
   // Reads the series at `position`, or the first one behind it, once and whole, and moves position behind it. False:
-  // there is none. What the members below answer stays until the next call.
+  // there is none. What the members below answer stays until the next call. Runs callbacks of gauges.
   bool next(const FamilyState& family, std::uint32_t& position) noexcept;
 
-  std::string_view labels() const noexcept { return labels_; }  // a="1",b="2": escaped, no braces; "" without labels
-  bool is_overflow() const noexcept { return overflow_; }       // then labels() is seawall_overflow="true"
-  std::uint64_t total() const noexcept { return total_; }       // kCounter; divide by definition.units_per_one
-  double value() const noexcept { return value_; }              // kGauge
+  std::string_view labels() const noexcept { return labels_.view(); }  // a="1",b="2": escaped, no braces
+  bool is_overflow() const noexcept { return overflow_; }              // then labels() is seawall_overflow="true"
+  std::uint64_t total() const noexcept { return total_; }              // kCounter; divide by definition.units_per_one
+  double value() const noexcept { return value_; }                     // kGauge
   const HistogramSnapshot& histogram() const noexcept { return histogram_; }  // kHistogram
+  std::uint32_t state() const noexcept { return state_; }                     // kStateSet: place in definition.states
+  // kInfo has no value: always 1.
+
+  // kHistogram: the latest one of the bucket; kCounter: of bucket 0. False: there is none.
+  bool exemplar(std::size_t bucket, Exemplar& out) const noexcept;
+
+  // Which series this is, and which one of those that had its place.
+  std::uint32_t index() const noexcept { return index_; }
+  std::uint32_t generation() const noexcept { return generation_; }
 
  private:
-  std::string_view labels_;
+  bool read(const FamilyState& family, const SeriesRef& series) noexcept;
+  bool read_gauge(const FamilyState& family, const SeriesRef& series) noexcept;
+
+  LabelText labels_;
   bool overflow_ = false;
   std::uint64_t total_ = 0;
   double value_ = 0;
+  std::uint32_t state_ = 0;
+  std::uint32_t index_ = 0;
+  std::uint32_t generation_ = 0;
+  const ExemplarSlot* exemplars_ = nullptr;
   HistogramSnapshot histogram_;
 };
 

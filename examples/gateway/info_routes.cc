@@ -75,7 +75,7 @@ Health health_of(App& app, seawall::TimePoint now) {
 
 json business_json(App& app, const Sample& now, seawall::TimePoint at) {
   return {{"requests_total", now.requests},         {"trades_executed", now.trades},
-          {"users_active", app.active_users(at)},   {"users_registered", app.metrics.users_registered->value()},
+          {"users_active", app.active_users(at)},   {"users_registered", app.metrics.users_registered.value()},
           {"revenue_generated", now.revenue},       {"errors_total", now.errors},
           {"rate_limited_total", now.rate_limited}, {"unavailable_total", now.unavailable}};
 }
@@ -101,7 +101,7 @@ void set_gauges(App& app, seawall::TimePoint now) {
     app.metrics.instances.with({service.name, "false"}).set(static_cast<double>(service.instances.size() - healthy));
     app.metrics.in_flight.with({service.name}).set(static_cast<double>(in_flight));
   }
-  app.metrics.active_users->set(static_cast<double>(app.active_users(now)));
+  app.metrics.active_users.set(static_cast<double>(app.active_users(now)));
 }
 
 json metrics_json(App& app, const Exchange& exchange) {

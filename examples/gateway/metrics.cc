@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 
 #include "gateway/app.h"
 
@@ -19,17 +20,9 @@ T made(seawall::Result<T> result) {
 
 }  // namespace
 
-void RouteCounters::count(std::string_view method, int status) {
+void RouteCounters::count(std::string_view method, int status) const {
   const auto found = std::find(kMethodNames.begin(), kMethodNames.end() - 1, method);
-  const std::size_t code = status > 0 && status < static_cast<int>(kCodes) ? static_cast<std::size_t>(status) : 0;
-  auto& slot = known_[static_cast<std::size_t>(found - kMethodNames.begin())][code];
-  // Acquire, with the release below: the counter was made before it was published.
-  seawall::Counter* counter = slot.load(std::memory_order_acquire);
-  if (!counter) {
-    counter = &family_.with({route_, *found, std::to_string(code)});
-    slot.store(counter, std::memory_order_release);
-  }
-  counter->add();
+  family_.with({route_, *found, std::to_string(status > 0 && status < 600 ? status : 0)}).add();
 }
 
 Metrics::Metrics()
@@ -42,21 +35,24 @@ Metrics::Metrics()
           made(registry.counter("gateway_http_requests_total", "Requests answered.", {"route", "method", "code"}))) {
   const auto limited = made(registry.counter("gateway_rate_limited_total",
                                              "Requests refused by a limit: the user's or the service's.", {"scope"}));
-  user_limited = &limited.with({"user"});
-  service_limited = &limited.with({"service"});
+  user_limited = limited.with({"user"});
+  service_limited = limited.with({"service"});
   const auto unavailable =
       made(registry.counter("gateway_unavailable_total", "Requests refused with 503, by reason.", {"reason"}));
-  breaker_open = &unavailable.with({"circuit_breaker"});
-  no_instance = &unavailable.with({"no_instance"});
+  breaker_open = unavailable.with({"circuit_breaker"});
+  no_instance = unavailable.with({"no_instance"});
   const auto trades = made(registry.counter("gateway_trades_total", "Trades executed.", {"kind"}));
-  trades_live = &trades.with({"live"});
-  trades_mock = &trades.with({"mock"});
-  revenue = &made(registry.counter("gateway_revenue_total", "Fees of all trades.", {},
-                                   {.units_per_one = static_cast<std::int64_t>(1 / kRevenueUnit)}))
-                 .get();
-  users_registered = &made(registry.counter("gateway_users_registered_total", "Users registered.")).get();
+  trades_live = trades.with({"live"});
+  trades_mock = trades.with({"mock"});
+  revenue = made(registry.counter("gateway_revenue_total", "Fees of all trades.", {},
+                                  {.units_per_one = static_cast<std::int64_t>(1 / kRevenueUnit)}))
+                .get();
+  requests = made(registry.counter("gateway_requests_total", "All requests answered.")).get();
+  proxied = made(registry.counter("gateway_proxied_requests_total", "Requests answered of proxied routes.")).get();
+  errors = made(registry.counter("gateway_proxied_errors_total", "Of these, ended with 500, 502 or 504.")).get();
+  users_registered = made(registry.counter("gateway_users_registered_total", "Users registered.")).get();
   active_users =
-      &made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
+      made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
 
   const auto refused =
       made(registry.counter("gateway_trace_headers_refused_total",
@@ -75,8 +71,8 @@ Metrics::Metrics()
                                              {"service"}));
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string_view name = kUpstreamNames[i];
-    upstreams[i] = {&duration.with({name}), &calls.with({name, "success"}), &calls.with({name, "failure"}),
-                    &calls.with({name, "ignored"}), &retries.with({name})};
+    upstreams[i] = {duration.with({name}), calls.with({name, "success"}), calls.with({name, "failure"}),
+                    calls.with({name, "ignored"}), retries.with({name})};
   }
 }
 
@@ -100,19 +96,19 @@ Sample Metrics::sample() const {
   sample.requests = requests.value();
   sample.proxied = proxied.value();
   sample.errors = errors.value();
-  sample.trades = trades_live->value() + trades_mock->value();
-  sample.revenue = static_cast<double>(revenue->value()) * kRevenueUnit;
-  sample.rate_limited = user_limited->value() + service_limited->value();
-  sample.unavailable = breaker_open->value() + no_instance->value();
+  sample.trades = trades_live.value() + trades_mock.value();
+  sample.revenue = static_cast<double>(revenue.value()) * kRevenueUnit;
+  sample.rate_limited = user_limited.value() + service_limited.value();
+  sample.unavailable = breaker_open.value() + no_instance.value();
   for (std::size_t i = 0; i < kUpstreams; ++i) {
-    const auto measured = upstreams[i].duration->snapshot();
+    const auto measured = upstreams[i].duration.snapshot();
     sample.services[i].calls = measured.count;
     sample.services[i].seconds = measured.sum;
     if (i == 0) {
       sample.latency = measured;
       continue;
     }
-    for (std::size_t b = 0; b < measured.buckets.size(); ++b) sample.latency.buckets[b] += measured.buckets[b];
+    for (std::size_t b = 0; b < measured.counts().size(); ++b) sample.latency.buckets[b] += measured.buckets[b];
     sample.latency.count += measured.count;
     sample.latency.sum += measured.sum;
   }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,23 +17,19 @@ class RouteCounters {
  public:
   RouteCounters(seawall::Family<seawall::Counter> family, std::string route)
       : family_(family), route_(std::move(route)) {}
-  void count(std::string_view method, int status);
+  void count(std::string_view method, int status) const;
 
  private:
-  static constexpr std::size_t kMethods = 8;
-  static constexpr std::size_t kCodes = 600;
-
   seawall::Family<seawall::Counter> family_;
   std::string route_;
-  std::array<std::array<std::atomic<seawall::Counter*>, kCodes>, kMethods> known_{};
 };
 
 struct UpstreamMetrics {
-  seawall::Histogram* duration;
-  seawall::Counter* calls_answered;
-  seawall::Counter* calls_failed;
-  seawall::Counter* calls_cancelled;
-  seawall::Counter* retries;
+  seawall::Histogram duration;
+  seawall::Counter calls_answered;
+  seawall::Counter calls_failed;
+  seawall::Counter calls_cancelled;
+  seawall::Counter retries;
 };
 
 class Metrics {
@@ -49,21 +44,21 @@ class Metrics {
   seawall::Counter requests;  // all answers; what the family above adds up to
   seawall::Counter proxied;   // of these, those of proxied routes
   seawall::Counter errors;    // proxied, ended with 500, 502 or 504
-  seawall::Counter* user_limited;
-  seawall::Counter* service_limited;
-  seawall::Counter* breaker_open;
-  seawall::Counter* no_instance;
-  seawall::Counter* trades_live;
-  seawall::Counter* trades_mock;
-  seawall::Counter* revenue;  // in millionths
-  seawall::Counter* users_registered;
+  seawall::Counter user_limited;
+  seawall::Counter service_limited;
+  seawall::Counter breaker_open;
+  seawall::Counter no_instance;
+  seawall::Counter trades_live;
+  seawall::Counter trades_mock;
+  seawall::Counter revenue;  // in millionths
+  seawall::Counter users_registered;
   std::array<UpstreamMetrics, kUpstreams> upstreams;
 
   // Set when somebody asks.
   seawall::Family<seawall::Gauge> breaker_state;
   seawall::Family<seawall::Gauge> instances;
   seawall::Family<seawall::Gauge> in_flight;
-  seawall::Gauge* active_users;
+  seawall::Gauge active_users;
 
  private:
   seawall::Family<seawall::Counter> http_requests_;

@@ -97,7 +97,7 @@ http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, c
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto choice = choose(app, upstream, excluded, wait, seawall::Clock::now());
     if (!choice) break;
-    if (attempt > 0) metrics.retries->add();
+    if (attempt > 0) metrics.retries.add();
     const http::Endpoint endpoint{std::string(choice->pick.host.view()), choice->pick.port};
     auto span = attempt_span(app, upstream, exchange, choice->pick, attempt);
     const http::Request outgoing = exchange.outgoing(span);
@@ -162,22 +162,22 @@ void count_business(App& app, std::size_t service, const http::Response& respons
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
   const auto data = body.find("data");
   if (!body.is_object() || data == body.end() || !data->is_object()) return;
-  if (kUpstreamNames[service] == "user" && response.status == 201) app.metrics.users_registered->add();
+  if (kUpstreamNames[service] == "user" && response.status == 201) app.metrics.users_registered.add();
   if (kUpstreamNames[service] != "trading" || response.status != 200) return;
   const bool mock = data->contains("service_type") && (*data)["service_type"] == "mock";
-  (mock ? app.metrics.trades_mock : app.metrics.trades_live)->add();
+  (mock ? app.metrics.trades_mock : app.metrics.trades_live).add();
   const auto fee = data->find("fee");
   if (fee == data->end() || !fee->is_number()) return;
   const double units = std::clamp(fee->get<double>() / kRevenueUnit, 0.0, 1e15);
-  app.metrics.revenue->add(std::llround(units));
+  app.metrics.revenue.add(std::llround(units));
 }
 
 void count_call(const UpstreamMetrics& metrics, Outcome outcome, seawall::Duration duration) {
-  metrics.duration->observe(duration);
+  metrics.duration.observe(duration);
   (outcome == Outcome::kSuccess   ? metrics.calls_answered
    : outcome == Outcome::kFailure ? metrics.calls_failed
                                   : metrics.calls_cancelled)
-      ->add();
+      .add();
 }
 
 }  // namespace
@@ -204,7 +204,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
     return response;
   };
   if (!charged.allowed()) {
-    (charged.user.allowed ? app.metrics.service_limited : app.metrics.user_limited)->add();
+    (charged.user.allowed ? app.metrics.service_limited : app.metrics.user_limited).add();
     co_return with_limits(refuse_limited(exchange, charged, upstream));
   }
   if (const auto fault = check_input(service, exchange)) co_return with_limits(refuse(exchange, *fault));
@@ -214,7 +214,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   seawall::add_breaker_event_at(exchange.span, upstream.name, bool(ticket), upstream.breaker.state(),
                                 ticket.retry_after(), exchange.start);
   if (!ticket) {
-    app.metrics.breaker_open->add();
+    app.metrics.breaker_open.add();
     refund(app, upstream, user, charged, exchange.start);
     co_return with_limits(
         refuse_unavailable(exchange, upstream, ticket.retry_after(), app.options.open_duration, exchange.start));
@@ -226,7 +226,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   auto result = co_await call(app, upstream, metrics, exchange, loop, wait);
   const TimePoint now = seawall::Clock::now();
   if (!result || result->status == CallStatus::kShortage) {
-    app.metrics.no_instance->add();
+    app.metrics.no_instance.add();
     ticket.cancel();
     refund(app, upstream, user, charged, now);
     co_return with_limits(refuse_unavailable(exchange, upstream, wait, app.options.open_duration, now));

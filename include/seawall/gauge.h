@@ -1,52 +1,63 @@
 // SPDX-License-Identifier: MIT
 //
-// Gauge: a value that goes up and down, such as requests in flight or the state of a breaker. For a total take a
-// Counter: a gauge loses what happens between two scrapes.
+// Gauge: a value that goes up and down, such as requests in flight. For a total take a Counter: a gauge loses what
+// happens between two scrapes. For one of a few named states take a StateSet. A value that exists elsewhere needs no
+// gauge but a callback: MetricsRegistry::gauge_callback().
 //
-// One double in one word. set() is a store, add() a compare-exchange loop; neither locks or allocates, and all members
-// are safe from any thread and, in MAP_SHARED memory, from any process. Whole numbers are exact to 2^53. Known flaw:
-// all threads write the same cache line, so a gauge that many threads change at each request costs more than a Counter.
+// The handle of one series, as Counter is. One double in one word, changed by compare-exchange; never locks or
+// allocates, any thread. Whole numbers are exact to 2^53. Known flaw: all threads write the same word, so a gauge that
+// many threads change at each request costs more than a Counter.
 //
-//   seawall::Gauge in_flight;
+//   seawall::Gauge in_flight = metrics.gauge("in_flight", "Requests in flight.").value().get();
 //   in_flight.add(1);
 //   serve();
 //   in_flight.add(-1);
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstdint>
-#include <type_traits>
 
-#include "seawall/detail/cache_line.h"
-#include "seawall/detail/update.h"
+#include "seawall/detail/recording.h"
 
 namespace seawall {
 
-class alignas(detail::kCacheLine) Gauge {
+namespace detail {
+struct HandleAccess;
+}
+
+class Gauge {
  public:
   Gauge() = default;
-  Gauge(const Gauge&) = delete;
-  Gauge& operator=(const Gauge&) = delete;
 
-  void set(double value) noexcept {
-    // Relaxed: the word is the whole state; a reader may see it late but never torn.
-    bits_.store(std::bit_cast<std::uint64_t>(value), std::memory_order_relaxed);
+  void set(double value) const noexcept {
+    detail::change_word(series_, [value](std::uint64_t) { return std::bit_cast<std::uint64_t>(value); });
   }
-
-  void add(double difference) noexcept {
-    detail::update(bits_, [difference](std::uint64_t seen) {
-      return detail::Step<bool>{std::bit_cast<std::uint64_t>(std::bit_cast<double>(seen) + difference), true};
+  void add(double difference) const noexcept {
+    detail::change_word(series_, [difference](std::uint64_t seen) {
+      return std::bit_cast<std::uint64_t>(std::bit_cast<double>(seen) + difference);
+    });
+  }
+  // The larger of the two; a gauge begins at 0. NaN is no maximum and changes nothing.
+  void max(double value) const noexcept {
+    detail::change_word(series_, [value](std::uint64_t seen) {
+      return value > std::bit_cast<double>(seen) ? std::bit_cast<std::uint64_t>(value) : seen;
     });
   }
 
-  // Relaxed: as in set().
-  double value() const noexcept { return std::bit_cast<double>(bits_.load(std::memory_order_relaxed)); }
+  // 0 once the series is removed.
+  double value() const noexcept {
+    // Relaxed: the word is the whole state; a reader may see it late but never torn.
+    const std::uint64_t bits = series_.first->load(std::memory_order_relaxed);
+    return is_alive() ? std::bit_cast<double>(bits) : 0;
+  }
+
+  bool is_alive() const noexcept { return series_.is_alive(); }
+  // Handles of the same series.
+  friend bool operator==(const Gauge& a, const Gauge& b) noexcept { return a.series_ == b.series_; }
 
  private:
-  std::atomic<std::uint64_t> bits_{0};  // the bits of 0.0 are 0
+  friend detail::HandleAccess;
+  detail::SeriesRef series_;
 };
-
-static_assert(std::is_standard_layout_v<Gauge> && std::is_trivially_destructible_v<Gauge>);
 
 }  // namespace seawall

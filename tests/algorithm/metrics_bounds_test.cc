@@ -27,7 +27,7 @@ static_assert(Bounds::linear(1, 2, 4).value().values()[3] == 7);
 
 template <std::size_t kSize>
 constexpr double quantile(const std::array<std::uint64_t, kSize>& counts, double q) {
-  return seawall::quantile(kTwo, counts, q);
+  return seawall::quantile(HistogramConfig::make({.bounds = Bounds::make(kTwo).value()}).value(), counts, q);
 }
 static_assert(quantile(std::array<std::uint64_t, 3>{2, 0, 0}, 0.5) == 0.05);
 static_assert(quantile(std::array<std::uint64_t, 3>{1, 1, 0}, 1) == 1);

@@ -34,37 +34,37 @@ static void records_and_renders(void) {
   seawall_family* again = NULL;
   CHECK(seawall_metrics_family(metrics, &counters, &family, &error) == SEAWALL_OK);
   CHECK(seawall_metrics_family(metrics, &counters, &again, &error) == SEAWALL_OK && again == family);
-  seawall_counter* counter = NULL;
-  seawall_counter* same = NULL;
-  CHECK(seawall_family_counter(family, values, 2, &counter, &error) == SEAWALL_SERIES_OWN);
-  CHECK(seawall_family_counter(family, values, 2, &same, &error) == SEAWALL_SERIES_OWN && same == counter);
-  CHECK(seawall_counter_add(counter, 5) == SEAWALL_OK);
-  CHECK(seawall_counter_add(counter, -1) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_series counter = 0;
+  seawall_series same = 0;
+  CHECK(seawall_family_series(family, values, 2, &counter, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_family_series(family, values, 2, &same, &error) == SEAWALL_SERIES_OWN && same == counter);
+  CHECK(seawall_counter_add(metrics, counter, 5) == SEAWALL_OK);
+  CHECK(seawall_counter_add(metrics, counter, -1) == SEAWALL_E_INVALID_ARGUMENT);
   uint64_t total = 0;
-  CHECK(seawall_counter_value(counter, &total) == SEAWALL_OK && total == 5);
+  CHECK(seawall_counter_value(metrics, counter, &total) == SEAWALL_OK && total == 5);
 
   const seawall_family_options gauges = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
-  seawall_gauge* gauge = NULL;
+  seawall_series gauge = 0;
   double value = 0;
   CHECK(seawall_metrics_family(metrics, &gauges, &family, &error) == SEAWALL_OK);
-  CHECK(seawall_family_gauge(family, NULL, 0, &gauge, &error) == SEAWALL_SERIES_OWN);
-  CHECK(seawall_gauge_set(gauge, 1.5) == SEAWALL_OK && seawall_gauge_add(gauge, -4) == SEAWALL_OK);
-  CHECK(seawall_gauge_value(gauge, &value) == SEAWALL_OK && value == -2.5);
+  CHECK(seawall_family_series(family, NULL, 0, &gauge, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_gauge_set(metrics, gauge, 1.5) == SEAWALL_OK && seawall_gauge_add(metrics, gauge, -4) == SEAWALL_OK);
+  CHECK(seawall_gauge_value(metrics, gauge, &value) == SEAWALL_OK && value == -2.5);
 
   const double bounds[] = {0.1, 1};
   seawall_family_options histograms = options(SEAWALL_METRIC_HISTOGRAM, "wait_seconds", NULL, 0);
   histograms.bounds = bounds;
   histograms.bound_count = 2;
-  seawall_histogram* histogram = NULL;
+  seawall_series histogram = 0;
   CHECK(seawall_metrics_family(metrics, &histograms, &family, &error) == SEAWALL_OK);
-  CHECK(seawall_family_histogram(family, NULL, 0, &histogram, &error) == SEAWALL_SERIES_OWN);
-  CHECK(seawall_histogram_quantile(histogram, 0.5, &value) == SEAWALL_OK && isnan(value));
-  CHECK(seawall_histogram_observe(histogram, 0.5) == SEAWALL_OK);
-  CHECK(seawall_histogram_observe_ns(histogram, 100000000) == SEAWALL_OK);
-  CHECK(seawall_histogram_totals(histogram, &total, &value) == SEAWALL_OK && total == 2 && value == 0.6);
-  CHECK(seawall_histogram_totals(histogram, NULL, NULL) == SEAWALL_OK);
-  CHECK(seawall_histogram_quantile(histogram, 0.5, &value) == SEAWALL_OK && value == 0.1);
-  CHECK(seawall_histogram_quantile(histogram, 1.5, &value) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_family_series(family, NULL, 0, &histogram, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_histogram_quantile(metrics, histogram, 0.5, &value) == SEAWALL_OK && isnan(value));
+  CHECK(seawall_histogram_observe(metrics, histogram, 0.5) == SEAWALL_OK);
+  CHECK(seawall_histogram_observe_ns(metrics, histogram, 100000000) == SEAWALL_OK);
+  CHECK(seawall_histogram_totals(metrics, histogram, &total, &value) == SEAWALL_OK && total == 2 && value == 0.6);
+  CHECK(seawall_histogram_totals(metrics, histogram, NULL, NULL) == SEAWALL_OK);
+  CHECK(seawall_histogram_quantile(metrics, histogram, 0.5, &value) == SEAWALL_OK && value == 0.1);
+  CHECK(seawall_histogram_quantile(metrics, histogram, 1.5, &value) == SEAWALL_E_INVALID_ARGUMENT);
 
   int64_t series = 0;
   CHECK(seawall_metrics_series_count(metrics, &series) == SEAWALL_OK && series == 3);
@@ -84,6 +84,8 @@ static void records_and_renders(void) {
   seawall_metrics_free(metrics);
 }
 
+static double answer(void* user_data) { return *(const double*)user_data; }
+
 static void bounds_and_errors(void) {
   seawall_error error = SEAWALL_ERROR_INIT;
   seawall_metrics* metrics = NULL;
@@ -94,14 +96,15 @@ static void bounds_and_errors(void) {
   seawall_family_options made = options(SEAWALL_METRIC_COUNTER, "hits_total", &label, 1);
   seawall_family* family = NULL;
   CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
-  seawall_counter* counter = NULL;
-  CHECK(seawall_family_counter(family, &one, 1, &counter, &error) == SEAWALL_SERIES_OWN);
-  CHECK(seawall_family_counter(family, &two, 1, &counter, &error) == SEAWALL_SERIES_OVERFLOW);
-  CHECK(counter != NULL && seawall_counter_add(counter, 1) == SEAWALL_OK);
-  CHECK(seawall_family_counter(family, NULL, 1, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT && counter == NULL);
-  CHECK(seawall_family_counter(family, NULL, 0, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT);
-  seawall_gauge* gauge = NULL;
-  CHECK(seawall_family_gauge(family, &one, 1, &gauge, &error) == SEAWALL_E_WRONG_HANDLE && gauge == NULL);
+  seawall_series counter = 0;
+  CHECK(seawall_family_series(family, &one, 1, &counter, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_family_series(family, &two, 1, &counter, &error) == SEAWALL_SERIES_OVERFLOW);
+  CHECK(counter != 0 && seawall_counter_add(metrics, counter, 1) == SEAWALL_OK);
+  CHECK(seawall_family_series(family, NULL, 1, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT && counter == 0);
+  CHECK(seawall_family_series(family, NULL, 0, &counter, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_family_series(family, &one, 1, &counter, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_gauge_set(metrics, counter, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_gauge_callback(family, &one, 1, answer, NULL, &error) == SEAWALL_E_WRONG_HANDLE);
 
   made = options(SEAWALL_METRIC_COUNTER, "hits", NULL, 0);
   CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT && family == NULL);
@@ -127,6 +130,73 @@ static void bounds_and_errors(void) {
   CHECK(seawall_metrics_new(&negative, &metrics, &error) == SEAWALL_E_INVALID_ARGUMENT && metrics == NULL);
 }
 
+/* States, info, exponential buckets, exemplars, a callback; removal and a number that outlives its series. */
+static void other_kinds(void) {
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_metrics* metrics = NULL;
+  CHECK(seawall_metrics_new_from_json("{\"no_rseq\": 1}", SEAWALL_TEXT, &metrics, &error) == SEAWALL_OK);
+  const seawall_text label = text("x");
+  const seawall_text one = text("1");
+  const seawall_text states[] = {text("closed"), text("open")};
+  seawall_family_options made = options(SEAWALL_METRIC_STATE_SET, "breaker", &label, 1);
+  made.states = states;
+  made.state_count = 2;
+  seawall_family* family = NULL;
+  seawall_series series = 0;
+  int32_t state = 7;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_series(family, &one, 1, &series, &error) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_state_set_value(metrics, series, &state) == SEAWALL_OK && state == 0);
+  CHECK(seawall_state_set_set(metrics, series, 1) == SEAWALL_OK);
+  CHECK(seawall_state_set_set(metrics, series, 2) == SEAWALL_OK);
+  CHECK(seawall_state_set_set(metrics, series, -1) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_state_set_value(metrics, series, &state) == SEAWALL_OK && state == 1);
+  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_OK);
+  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_state_set_set(metrics, series, 1) == SEAWALL_OK);
+  seawall_series again = 0;
+  uint64_t stale = 0;
+  CHECK(seawall_family_series(family, &one, 1, &again, &error) == SEAWALL_SERIES_OWN && again != series);
+  CHECK(seawall_state_set_value(metrics, again, &state) == SEAWALL_OK && state == 0);
+  CHECK(seawall_metrics_stale_recordings(metrics, &stale) == SEAWALL_OK && stale == 1);
+
+  made = options(SEAWALL_METRIC_INFO, "build_info", &label, 1);
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_series(family, &one, 1, &series, &error) == SEAWALL_SERIES_OWN);
+
+  made = options(SEAWALL_METRIC_HISTOGRAM, "wait_seconds", NULL, 0);
+  made.exponential = 1;
+  made.exemplars = 1;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_series(family, NULL, 0, &series, &error) == SEAWALL_SERIES_OWN);
+  const seawall_exemplar exemplar = {{1}, {2}, 3000};
+  uint64_t count = 0;
+  double value = 0;
+  CHECK(seawall_histogram_observe_exemplar(metrics, series, 0.25, &exemplar) == SEAWALL_OK);
+  CHECK(seawall_histogram_observe_exemplar(metrics, series, 0.25, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_counter_add_exemplar(metrics, series, 1, &exemplar) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_totals(metrics, series, &count, &value) == SEAWALL_OK && count == 1 && value == 0.25);
+  CHECK(seawall_histogram_quantile(metrics, series, 1, &value) == SEAWALL_OK && value == 0.25);
+  made = options(SEAWALL_METRIC_HISTOGRAM, "size", NULL, 0);
+  made.exponential = 1;
+  made.schema = 9;
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strcmp(error.message, "schema must be from 0 to 5, not 9") == 0);
+
+  double given = 2.5;
+  made = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
+  CHECK(seawall_metrics_family(metrics, &made, &family, &error) == SEAWALL_OK);
+  CHECK(seawall_family_gauge_callback(family, NULL, 0, answer, &given, &error) == SEAWALL_OK);
+  CHECK(seawall_family_gauge_callback(family, NULL, 0, answer, &given, &error) == SEAWALL_E_ALREADY_EXISTS);
+  CHECK(seawall_family_gauge_callback(family, NULL, 0, NULL, &given, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  char buffer[32768];
+  CHECK(seawall_metrics_render(metrics, SEAWALL_FORMAT_PROMETHEUS, buffer, sizeof buffer, NULL, &error) == SEAWALL_OK);
+  CHECK(strstr(buffer, "\ndepth 2.5\n") != NULL);
+  CHECK(strstr(buffer, "breaker{x=\"1\",breaker=\"closed\"} 1\n") != NULL);
+  CHECK(strstr(buffer, "\nbuild_info{x=\"1\"} 1\n") != NULL);
+  seawall_metrics_free(metrics);
+}
+
 static void null_and_wrong_handles(void) {
   seawall_error error = SEAWALL_ERROR_INIT;
   seawall_metrics* metrics = NULL;
@@ -146,32 +216,31 @@ static void null_and_wrong_handles(void) {
   CHECK(seawall_metrics_family(NULL, NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_metrics_family(wrong, &made, &family, &error) == SEAWALL_E_WRONG_HANDLE && family == NULL);
   CHECK(seawall_metrics_family(metrics, NULL, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_family_counter(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_family_gauge(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_family_histogram(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  seawall_counter* counter = NULL;
-  CHECK(seawall_family_counter(other, NULL, 0, &counter, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_family_counter(wrong, NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_counter_add(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_counter_add(other, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_counter_value(NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_counter_value(other, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_family_counter(wrong, NULL, 0, &counter, NULL) == SEAWALL_SERIES_OWN);
-  CHECK(seawall_counter_value(counter, NULL) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_gauge_set(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_gauge_set(other, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_gauge_add(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_gauge_add(other, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_gauge_value(NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_gauge_value(other, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_observe(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_observe(other, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_observe_ns(NULL, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_observe_ns(other, 1) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_totals(NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_totals(other, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_quantile(NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
-  CHECK(seawall_histogram_quantile(other, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_series(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  seawall_series counter = 0;
+  CHECK(seawall_family_series(other, NULL, 0, &counter, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_series(family, NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  const seawall_series own = 0;
+  CHECK(seawall_counter_add(NULL, 0, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_add(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_value(NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_counter_value(wrong, own, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_family_series(family, NULL, 0, &counter, NULL) == SEAWALL_SERIES_OWN);
+  CHECK(seawall_counter_value(metrics, counter, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_gauge_set(NULL, 0, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_set(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_add(NULL, 0, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_add(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_value(NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_gauge_value(wrong, own, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe(NULL, 0, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe_ns(NULL, 0, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_observe_ns(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_totals(NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_totals(wrong, own, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_quantile(NULL, 0, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_quantile(wrong, own, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
   size_t needed = 1;
   CHECK(seawall_metrics_render(NULL, 0, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_metrics_render(wrong, 0, NULL, 0, &needed, &error) == SEAWALL_E_WRONG_HANDLE && needed == 0);
@@ -213,6 +282,7 @@ int main(void) {
   validates();
   records_and_renders();
   bounds_and_errors();
+  other_kinds();
   null_and_wrong_handles();
   return check_result();
 }

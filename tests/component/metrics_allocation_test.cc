@@ -42,14 +42,21 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std
 TEST_CASE("recording, reading and looking up allocate nothing") {
   seawall::MetricsRegistry r;
   auto family = r.counter("a_total", "A.", {"x", "y"}).value();
-  auto& counter = family.with({"1", "2"});
-  auto& gauge = r.gauge("g", "G.").value().get();
-  auto& histogram = r.histogram("h", "H.").value().get();
+  auto counter = family.with({"1", "2"});
+  auto gauge = r.gauge("g", "G.").value().get();
+  auto histogram = r.histogram("h", "H.", {}, {}, true).value().get();
+  auto states = r.state_set("s", "S.", {"a", "b"}).value().get();
+  auto stale = family.with({"3", "4"});
+  family.remove({"3", "4"});
   const std::size_t before = allocations;
   counter.add(3);
   family.with({"1", "2"}).add();
   gauge.set(1);
   gauge.add(2);
+  gauge.max(1);
+  states.set(1);
+  stale.add();
+  histogram.observe(0.2, seawall::Exemplar{.trace_id_low = 1, .unix_ms = 1});
   histogram.observe(std::chrono::milliseconds(3));
   const double p50 = histogram.snapshot().quantile(0.5);
   const std::uint64_t total = counter.value();
@@ -60,24 +67,29 @@ TEST_CASE("recording, reading and looking up allocate nothing") {
   CHECK(allocations > after);  // the hook does count
 }
 
-TEST_CASE("without memory a new label set overflows and leaves the family as it was") {
+TEST_CASE("without memory new label sets overflow, nothing is lost, and with memory all is well again") {
   seawall::MetricsRegistry r;
-  auto family = r.histogram("h", "H.", {"x"}).value();
-  std::size_t failed = 0;
-  for (bool refused = true; refused; failed += refused) {
-    REQUIRE(failed < 100);
+  auto family = r.counter("a_total", "A.", {"x"}).value();
+  std::uint64_t overflowed = 0;
+  // The more allocations succeed before one fails, the further making a series gets.
+  for (int i = 0; i < 1500; ++i) {
+    const std::string value = "a value too long for the small string buffer " + std::to_string(i);
     const std::int64_t before = r.series_count();
-    allowed = failed;  // one more allocation succeeds each time, until all do
-    auto& series = family.with({"a value too long for the small string buffer"});
+    allowed = static_cast<std::size_t>(i % 5);
+    const auto series = family.with({value});
     allowed = std::numeric_limits<std::size_t>::max();
-    refused = family.is_overflow(series);
+    const bool refused = family.is_overflow(series);
     CHECK(r.series_count() == before + (refused ? 0 : 1));
-    series.observe(1);
+    series.add();
+    overflowed += refused ? 1 : 0;
   }
-  CHECK(failed > 3);
-  const std::string text = r.to_prometheus();
-  CHECK(text.find("h_count{x=\"a value too long for the small string buffer\"} 1\n") != std::string::npos);
-  CHECK(text.find("h_count{seawall_overflow=\"true\"} " + std::to_string(failed) + "\n") != std::string::npos);
+  CHECK(overflowed > 0);
+  CHECK(overflowed < 1500);
+  CHECK(family.overflow().value() == overflowed);
+  const auto after = family.with({"after"});
+  after.add();
+  CHECK((after.value() == 1 && !family.is_overflow(after)));
+  CHECK(r.series_count() + static_cast<std::int64_t>(overflowed) == 1501);
 }
 
 #endif

@@ -55,7 +55,7 @@ Fields bound(const VectorStep& step) {
 
 Fields observe(const VectorStep& step) {
   MetricsRegistry r;
-  auto& h = r.histogram("h", "H.", {}, {.bounds = seawall::Bounds::make(std::array{0.1, 1.0}).value()}).value().get();
+  auto h = r.histogram("h", "H.", {}, {.bounds = seawall::Bounds::make(std::array{0.1, 1.0}).value()}).value().get();
   h.observe(number(step));
   const std::string text = r.to_openmetrics();
   std::string buckets;

@@ -39,9 +39,10 @@ void join(std::vector<std::thread>& threads) {
 }  // namespace
 
 TEST_CASE("totals are exact after the threads, and never fall before") {
-  seawall::Counter counter;
-  seawall::Gauge gauge;
-  seawall::Histogram histogram;
+  MetricsRegistry r;
+  const auto counter = r.counter("a_total", "A.").value().get();
+  const auto gauge = r.gauge("g", "G.").value().get();
+  const auto histogram = r.histogram("h", "H.").value().get();
   std::atomic<bool> done{false};
   std::atomic<int> falls{0};
   auto readers = start(2, [&](int) {
@@ -105,9 +106,55 @@ TEST_CASE("lookups, registrations and renderings at once lose nothing") {
   auto hits = r.counter("hits_total", "Hits.", {"key"}).value();
   std::uint64_t sum = hits.overflow().value();
   for (int i = 0; i < 50; ++i) {
-    auto& series = hits.with({std::to_string(i)});
+    auto series = hits.with({std::to_string(i)});
     if (!hits.is_overflow(series)) sum += series.value();
   }
   CHECK(sum == kThreads * kRounds);
   CHECK(number(r.to_prometheus(), "wait_count ") == kThreads * kRounds);
+}
+
+// Short-lived threads record through handles while others remove the series and make them anew. Each thread adds to the
+// total what it recorded into a series that it saw alive before and after: what then stands in the series can only be
+// more, never less, and never that of another label set; memory of removed series is used again all the time.
+TEST_CASE("series come and go under live handles, and no recording reaches another series") {
+  MetricsRegistry r;
+  auto fixed = r.counter("fixed_total", "F.", {"key"}).value();
+  auto churned = r.counter("churned_total", "C.", {"key"}).value();
+  auto waits = r.histogram("wait", "W.", {"key"}).value();
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  std::atomic<std::uint64_t> recorded{0};
+  // What is recorded into churned series are 1000s, so that one that reached a fixed series would show.
+  const auto keep = fixed.with({"keep"});
+  auto removers = start(2, [&](int thread) {
+    for (int i = 0; !done.load(); ++i) {
+      const std::string key = std::to_string(i % 7);
+      churned.remove({key});
+      waits.remove({key});
+      const std::string own = "own" + std::to_string(thread) + "_" + std::to_string(i);
+      const auto fresh = fixed.with({own});
+      if (fresh.value() != 0) wrong.fetch_add(1);
+      fresh.add(1);
+      if (fresh.value() != 1) wrong.fetch_add(1);
+      fixed.remove({own});
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    auto writers = start(kThreads, [&](int thread) {
+      const auto counter = churned.with({std::to_string(thread)});
+      const auto wait = waits.with({std::to_string(thread)});
+      for (int i = 0; i < 500; ++i) {
+        counter.add(1000);
+        wait.observe(0.1);
+        keep.add(1);
+        recorded.fetch_add(1);
+      }
+    });
+    if (number(r.to_prometheus(), "wait_count{key=\"1\"} ") > 20 * 500) wrong.fetch_add(1);
+    join(writers);
+  }
+  done = true;
+  join(removers);
+  CHECK(wrong.load() == 0);
+  CHECK(keep.value() == recorded.load());
 }

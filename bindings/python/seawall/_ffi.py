@@ -79,6 +79,8 @@ SEAWALL_WHEN_FULL_ALLOW = 1
 SEAWALL_METRIC_COUNTER = 0
 SEAWALL_METRIC_GAUGE = 1
 SEAWALL_METRIC_HISTOGRAM = 2
+SEAWALL_METRIC_STATE_SET = 3
+SEAWALL_METRIC_INFO = 4
 SEAWALL_FORMAT_PROMETHEUS = 0
 SEAWALL_FORMAT_OPENMETRICS = 1
 SEAWALL_FORMAT_JSON = 2
@@ -383,6 +385,8 @@ class seawall_metrics_options(ctypes.Structure):
         ("max_series", ctypes.c_int64),
         ("max_series_per_family", ctypes.c_int64),
         ("max_label_value_bytes", ctypes.c_int64),
+        ("no_rseq", ctypes.c_int32),
+        ("share_with_children", ctypes.c_int32),
     ]
 
 
@@ -398,6 +402,22 @@ class seawall_family_options(ctypes.Structure):
         ("bound_count", ctypes.c_size_t),
         ("units_per_one", ctypes.c_int64),
         ("steps_per_unit", ctypes.c_int64),
+        ("states", ctypes.POINTER(seawall_text)),
+        ("state_count", ctypes.c_size_t),
+        ("exemplars", ctypes.c_int32),
+        ("exponential", ctypes.c_int32),
+        ("schema", ctypes.c_int32),
+        ("min_exponent", ctypes.c_int32),
+        ("max_exponent", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
+class seawall_exemplar(ctypes.Structure):
+    _fields_ = [
+        ("trace_id", ctypes.c_uint8 * 16),
+        ("span_id", ctypes.c_uint8 * 8),
+        ("unix_ms", ctypes.c_int64),
     ]
 
 
@@ -699,18 +719,24 @@ FUNCTIONS = {
     "seawall_metrics_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_metrics_free": (None, [ctypes.c_void_p]),
     "seawall_metrics_family": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_family_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
-    "seawall_family_counter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
-    "seawall_family_gauge": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
-    "seawall_family_histogram": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
-    "seawall_counter_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
-    "seawall_counter_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
-    "seawall_gauge_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
-    "seawall_gauge_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
-    "seawall_gauge_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]),
-    "seawall_histogram_observe": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double]),
-    "seawall_histogram_observe_ns": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
-    "seawall_histogram_totals": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_double)]),
-    "seawall_histogram_quantile": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_double, ctypes.POINTER(ctypes.c_double)]),
+    "seawall_family_series": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(seawall_error)]),
+    "seawall_family_remove": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(seawall_error)]),
+    "seawall_family_gauge_callback": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p), ctypes.c_void_p, ctypes.POINTER(seawall_error)]),
+    "seawall_counter_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64]),
+    "seawall_counter_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]),
+    "seawall_gauge_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double]),
+    "seawall_gauge_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double]),
+    "seawall_gauge_max": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double]),
+    "seawall_gauge_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_double)]),
+    "seawall_histogram_observe": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double]),
+    "seawall_histogram_observe_ns": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64]),
+    "seawall_counter_add_exemplar": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.POINTER(seawall_exemplar)]),
+    "seawall_histogram_observe_exemplar": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double, ctypes.POINTER(seawall_exemplar)]),
+    "seawall_histogram_totals": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_double)]),
+    "seawall_histogram_quantile": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_double, ctypes.POINTER(ctypes.c_double)]),
+    "seawall_state_set_set": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32]),
+    "seawall_state_set_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_int32)]),
+    "seawall_metrics_stale_recordings": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
     "seawall_metrics_render": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_metrics_content_type": (ctypes.c_char_p, [ctypes.c_int32]),
     "seawall_metrics_negotiate": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),

@@ -15,12 +15,12 @@ import enum
 import json
 import time
 from contextlib import contextmanager
-from typing import Any, Generic, Iterator, Sequence, TypeVar
+from typing import Any, Callable, Generic, Iterator, NamedTuple, Sequence, TypeVar
 
 from . import _ffi
 from ._library import Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 
-__all__ = ["Counter", "Family", "Format", "Gauge", "Histogram", "MetricsRegistry", "validate_text"]
+__all__ = ["Counter", "Exemplar", "Family", "Format", "Gauge", "Histogram", "Info", "MetricsRegistry", "StateSet", "validate_text"]
 
 
 class Format(enum.IntEnum):
@@ -57,44 +57,68 @@ def _fits(name: str, value: int) -> None:
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} does not fit 64 bits: {value}")
 
 
-class _Series:
-    """One series; `overflow` tells that it is the shared one for what is beyond the bounds."""
+class Exemplar(NamedTuple):
+    """The trace that an observation belongs to: ids in hex, and when it was made, by time.time()."""
 
-    def __init__(self, registry: "MetricsRegistry", handle: int, overflow: bool):
-        self._registry = registry  # keeps the handle alive
-        self._handle = handle
+    trace_id: str
+    span_id: str
+    unix_seconds: float
+
+    def _c(self) -> _ffi.seawall_exemplar:
+        made = _ffi.seawall_exemplar(unix_ms=int(self.unix_seconds * 1000))
+        made.trace_id[:] = bytes.fromhex(self.trace_id)
+        made.span_id[:] = bytes.fromhex(self.span_id)
+        return made
+
+
+class _Series:
+    """One series; `overflow` tells that it is the shared one for what is beyond the bounds. Once the series is removed
+    this records nothing, and reads 0."""
+
+    def __init__(self, family: "Family", number: int, overflow: bool):
+        self._registry = family._registry  # keeps the handle alive
+        self._metrics = family._registry._handle
+        self._number = number
         self.overflow = overflow
+
+    def _read(self, read, kind):
+        out = kind()
+        check(read(self._metrics, self._number, ctypes.byref(out)))
+        return out.value
 
 
 class Counter(_Series):
     """A total that only rises."""
 
-    def add(self, n: int = 1) -> None:
+    def add(self, n: int = 1, exemplar: Exemplar | None = None) -> None:
         """Adds n, which must not be negative."""
         _fits("n", n)
-        check(lib.seawall_counter_add(self._handle, n))
+        if exemplar is None:
+            check(lib.seawall_counter_add(self._metrics, self._number, n))
+        else:
+            check(lib.seawall_counter_add_exemplar(self._metrics, self._number, n, ctypes.byref(exemplar._c())))
 
     @property
     def value(self) -> int:
-        out = ctypes.c_uint64()
-        check(lib.seawall_counter_value(self._handle, ctypes.byref(out)))
-        return out.value
+        return self._read(lib.seawall_counter_value, ctypes.c_uint64)
 
 
 class Gauge(_Series):
     """A value that goes up and down."""
 
     def set(self, value: float) -> None:
-        check(lib.seawall_gauge_set(self._handle, value))
+        check(lib.seawall_gauge_set(self._metrics, self._number, value))
 
     def add(self, difference: float = 1.0) -> None:
-        check(lib.seawall_gauge_add(self._handle, difference))
+        check(lib.seawall_gauge_add(self._metrics, self._number, difference))
+
+    def max(self, value: float) -> None:
+        """Sets the gauge to the larger of its value and this one."""
+        check(lib.seawall_gauge_max(self._metrics, self._number, value))
 
     @property
     def value(self) -> float:
-        out = ctypes.c_double()
-        check(lib.seawall_gauge_value(self._handle, ctypes.byref(out)))
-        return out.value
+        return self._read(lib.seawall_gauge_value, ctypes.c_double)
 
     @contextmanager
     def held(self, amount: float = 1.0) -> Iterator[None]:
@@ -109,8 +133,12 @@ class Gauge(_Series):
 class Histogram(_Series):
     """How observations are distributed, with their count and sum."""
 
-    def observe(self, value: float) -> None:
-        check(lib.seawall_histogram_observe(self._handle, value))
+    def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
+        if exemplar is None:
+            check(lib.seawall_histogram_observe(self._metrics, self._number, value))
+        else:
+            given = ctypes.byref(exemplar._c())
+            check(lib.seawall_histogram_observe_exemplar(self._metrics, self._number, value, given))
 
     @contextmanager
     def time(self) -> Iterator[None]:
@@ -119,11 +147,11 @@ class Histogram(_Series):
         try:
             yield
         finally:
-            check(lib.seawall_histogram_observe_ns(self._handle, time.monotonic_ns() - start))
+            check(lib.seawall_histogram_observe_ns(self._metrics, self._number, time.monotonic_ns() - start))
 
     def _totals(self) -> tuple[int, float]:
         count, total = ctypes.c_uint64(), ctypes.c_double()
-        check(lib.seawall_histogram_totals(self._handle, ctypes.byref(count), ctypes.byref(total)))
+        check(lib.seawall_histogram_totals(self._metrics, self._number, ctypes.byref(count), ctypes.byref(total)))
         return count.value, total.value
 
     @property
@@ -137,35 +165,79 @@ class Histogram(_Series):
     def quantile(self, q: float) -> float:
         """The value below which the share q of the observations lies, interpolated; NaN when there are none."""
         out = ctypes.c_double()
-        check(lib.seawall_histogram_quantile(self._handle, q, ctypes.byref(out)))
+        check(lib.seawall_histogram_quantile(self._metrics, self._number, q, ctypes.byref(out)))
         return out.value
 
 
-_M = TypeVar("_M", Counter, Gauge, Histogram)
+class StateSet(_Series):
+    """Which one of the family's states something is in; it begins in the first."""
+
+    def __init__(self, family: "Family", number: int, overflow: bool):
+        super().__init__(family, number, overflow)
+        self._states = family.states
+
+    def set(self, state: str) -> None:
+        check(lib.seawall_state_set_set(self._metrics, self._number, self._states.index(state)))
+
+    @property
+    def value(self) -> str:
+        return self._states[self._read(lib.seawall_state_set_value, ctypes.c_int32)]
+
+
+class Info(_Series):
+    """A series that is always 1 and says something by its labels."""
+
+
+_M = TypeVar("_M", Counter, Gauge, Histogram, StateSet, Info)
 
 
 class Family(Generic[_M]):
     """All series of one name. Resolve a label set once and keep the series: labels() is a lookup, recording is not."""
 
-    def __init__(self, registry: "MetricsRegistry", handle: int, name: str, label_names: Sequence[str], series, resolve):
+    def __init__(self, registry: "MetricsRegistry", handle: int, name: str, label_names: Sequence[str],
+                 series: type[_M], states: Sequence[str]):
         self._registry = registry
         self._handle = handle
         self._series = series
-        self._resolve = resolve
         self.name = name
         self.label_names = tuple(label_names)
+        self.states = tuple(states)
 
-    def labels(self, *values: str, **named: str) -> _M:
-        """The series with these label values, in order or by name. Beyond the bounds: the overflow series."""
+    def _values(self, values: tuple[str, ...], named: dict[str, str]) -> tuple[ctypes.Array, int]:
         if named:
             if values or named.keys() != set(self.label_names):
                 raise ValueError(f"{self.name} has the labels {self.label_names}")
             values = tuple(named[name] for name in self.label_names)
-        out, error = ctypes.c_void_p(), new_error()
-        code = check(
-            self._resolve(self._handle, _texts(values), len(values), ctypes.byref(out), ctypes.byref(error)), error
+        return _texts(values), len(values)
+
+    def labels(self, *values: str, **named: str) -> _M:
+        """The series with these label values, in order or by name. Beyond the bounds: the overflow series."""
+        out, error = ctypes.c_uint64(), new_error()
+        given = self._values(values, named)
+        code = lib.seawall_family_series(self._handle, *given, ctypes.byref(out), ctypes.byref(error))
+        return self._series(self, out.value, check(code, error) == _ffi.SEAWALL_SERIES_OVERFLOW)
+
+    def remove(self, *values: str, **named: str) -> bool:
+        """No longer exposes the series; what still holds it records nothing. False when there is none."""
+        error = new_error()
+        # Through lib_waiting: it waits for a callback of the series that runs on another thread.
+        code = lib_waiting.seawall_family_remove(self._handle, *self._values(values, named), ctypes.byref(error))
+        if code == _ffi.SEAWALL_E_NOT_FOUND:
+            return False
+        check(code, error)
+        return True
+
+    def callback(self, read: Callable[[], float], *values: str, **named: str) -> None:
+        """Each rendering calls `read` for the value of this series of a gauge family. It must not render."""
+        given, error = _GAUGE_CALLBACK(lambda _: float(read())), new_error()
+        code = lib.seawall_family_gauge_callback(
+            self._handle, *self._values(values, named), given, None, ctypes.byref(error)
         )
-        return self._series(self._registry, out.value, code == _ffi.SEAWALL_SERIES_OVERFLOW)
+        check(code, error)
+        self._registry._callbacks.append(given)  # ctypes must not free it while the library may call it
+
+
+_GAUGE_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)
 
 
 class _Handle(Handle):
@@ -174,44 +246,69 @@ class _Handle(Handle):
 
 
 class MetricsRegistry:
-    """Families of metrics and their exposition. The bounds are options of the C API: max_families, max_series,
-    max_series_per_family, max_label_value_bytes."""
+    """Families of metrics and their exposition. Options are those of the C API: max_families, max_series,
+    max_series_per_family, max_label_value_bytes, and, 0 or 1, no_rseq and share_with_children."""
 
     def __init__(self, **options: int):
         out, error = ctypes.c_void_p(), new_error()
         text = json.dumps(options).encode()
         check(lib.seawall_metrics_new_from_json(text, len(text), ctypes.byref(out), ctypes.byref(error)), error)
         self._handle = _Handle(out.value)
+        self._callbacks: list[Any] = []
 
-    def _family(self, kind: int, name: str, help: str, labels: Sequence[str], series, resolve, **more: Any) -> Family:
+    def _family(self, kind: int, name: str, help: str, labels: Sequence[str], series, states=(), **more: Any) -> Family:
         options = _ffi.seawall_family_options()
         lib.seawall_family_options_init(ctypes.byref(options))
         options.type, options.name, options.help = kind, _text(name), _text(help)
         options.labels, options.label_count = _texts(labels), len(labels)
+        options.states, options.state_count = _texts(states), len(states)
         for field, value in more.items():
             setattr(options, field, value)
         out, error = ctypes.c_void_p(), new_error()
         code = lib.seawall_metrics_family(self._handle, ctypes.byref(options), ctypes.byref(out), ctypes.byref(error))
         check(code, error)
-        return Family(self, out.value, name, labels, series, resolve)
+        return Family(self, out.value, name, labels, series, states)
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = (), *, units_per_one: int = 1) -> Family[Counter]:
+    def counter(self, name: str, help: str, labels: Sequence[str] = (), *, units_per_one: int = 1,
+                exemplars: bool = False) -> Family[Counter]:
         """A family of counters. The name ends in _total; the exposed value is the total divided by units_per_one."""
         _fits("units_per_one", units_per_one)
-        return self._family(_ffi.SEAWALL_METRIC_COUNTER, name, help, labels, Counter, lib.seawall_family_counter,
-                            units_per_one=units_per_one)
+        return self._family(_ffi.SEAWALL_METRIC_COUNTER, name, help, labels, Counter, units_per_one=units_per_one,
+                            exemplars=exemplars)
 
     def gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Family[Gauge]:
         """A family of gauges."""
-        return self._family(_ffi.SEAWALL_METRIC_GAUGE, name, help, labels, Gauge, lib.seawall_family_gauge)
+        return self._family(_ffi.SEAWALL_METRIC_GAUGE, name, help, labels, Gauge)
 
     def histogram(self, name: str, help: str, labels: Sequence[str] = (), *, bounds: Sequence[float] = (),
-                  steps_per_unit: int = 0) -> Family[Histogram]:
-        """A family of histograms. Without bounds: 0.005 to 10, for seconds."""
+                  exponential: tuple[int, int, int] | None = None, steps_per_unit: int = 0,
+                  exemplars: bool = False) -> Family[Histogram]:
+        """A family of histograms. Without bounds: 0.005 to 10, for seconds. Exponential ones are given by schema, and
+        the exponents of two between which the buckets lie: (3, -20, 7) for seconds."""
         _fits("steps_per_unit", steps_per_unit)
-        return self._family(_ffi.SEAWALL_METRIC_HISTOGRAM, name, help, labels, Histogram, lib.seawall_family_histogram,
+        if exponential is not None:
+            for exponent in exponential:
+                _fits("exponential", exponent << 32)
+        schema, low, high = exponential or (0, 0, 0)
+        return self._family(_ffi.SEAWALL_METRIC_HISTOGRAM, name, help, labels, Histogram,
                             bounds=(ctypes.c_double * len(bounds))(*bounds), bound_count=len(bounds),
-                            steps_per_unit=steps_per_unit)
+                            exponential=exponential is not None, schema=schema, min_exponent=low, max_exponent=high,
+                            steps_per_unit=steps_per_unit, exemplars=exemplars)
+
+    def state_set(self, name: str, help: str, states: Sequence[str], labels: Sequence[str] = ()) -> Family[StateSet]:
+        """A family of state sets, each of which is in exactly one of 1 to 16 states."""
+        return self._family(_ffi.SEAWALL_METRIC_STATE_SET, name, help, labels, StateSet, states)
+
+    def info(self, name: str, help: str, **labels: str) -> None:
+        """A series that is always 1 and says something by its labels. The name ends in _info."""
+        self._family(_ffi.SEAWALL_METRIC_INFO, name, help, list(labels), Info).labels(*labels.values())
+
+    @property
+    def stale_recordings(self) -> int:
+        """How often something was recorded into a series that was removed."""
+        out = ctypes.c_uint64()
+        check(lib.seawall_metrics_stale_recordings(self._handle, ctypes.byref(out)))
+        return out.value
 
     def render(self, format: Format = Format.PROMETHEUS) -> str:
         """All families as text; serve it with format.content_type."""

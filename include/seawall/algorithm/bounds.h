@@ -28,26 +28,6 @@ constexpr std::size_t bucket_of(std::span<const double> bounds, double value) no
   return i;
 }
 
-// The value below which the share q (0 to 1) of all observations lies, interpolated inside its bucket as Prometheus'
-// histogram_quantile does. `counts` are per bucket, one more than bounds. NaN when nothing was observed or q is outside
-// 0 to 1; the last bound when the answer lies in +Inf.
-constexpr double quantile(std::span<const double> bounds, std::span<const std::uint64_t> counts, double q) noexcept {
-  double total = 0;
-  for (const std::uint64_t count : counts) total += static_cast<double>(count);
-  if (!(total > 0) || !(q >= 0 && q <= 1)) return std::numeric_limits<double>::quiet_NaN();
-  double before = 0;
-  for (std::size_t i = 0; i < bounds.size(); ++i) {
-    const auto inside = static_cast<double>(counts[i]);
-    if (inside > 0 && before + inside >= q * total) {
-      const double low = i == 0 ? 0 : bounds[i - 1];
-      const double part = (q * total - before) / inside;
-      return low + (bounds[i] - low) * (part > 0 ? part : 0);
-    }
-    before += inside;
-  }
-  return bounds.back();
-}
-
 class Bounds {
  public:
   static constexpr std::size_t kMax = 30;

@@ -11,7 +11,7 @@ int main() {
   seawall::TokenBucket bucket(seawall::TokenBucketConfig::make(quota).value());
   seawall::SlidingWindow window(seawall::SlidingWindowConfig::make(quota).value());
   seawall::CircuitBreaker breaker;
-  seawall::Counter calls;
+  const seawall::Counter calls;  // of no registry: records nothing
   auto ticket = breaker.try_acquire();
   calls.add();
   const bool admitted = ticket && bucket.try_acquire().allowed && window.try_acquire().allowed;
@@ -21,5 +21,5 @@ int main() {
   const auto trace = seawall::TraceContext::root(seawall::IdGenerator::this_thread());
   const auto parsed = seawall::TraceContext::parse(trace.format(text));
   std::printf("%.*s\n", static_cast<int>(text.size()), text.data());
-  return admitted && parsed && calls.value() == 1 ? 0 : 1;
+  return admitted && parsed && calls.value() == 0 ? 0 : 1;
 }

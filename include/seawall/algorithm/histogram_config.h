@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+//
+// HistogramConfig: the buckets of a histogram, fixed or exponential, the resolution of its sum, and what both make of
+// an observation.
+//
+// Fixed bounds when you know the limits that matter (an objective of 250 ms); exponential ones when you do not: they
+// cost more cells and no thought. Every observation counts. What is no plain measurement cannot spoil the sum: a
+// negative value, -Inf too, counts as 0; NaN and +Inf count into +Inf and add nothing; a finite one beyond kMaxSteps
+// adds kMaxSteps.
+//
+//   auto config = seawall::HistogramConfig::make({.exponential = seawall::ExponentialOptions{}}).value();
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include "seawall/algorithm/bounds.h"
+#include "seawall/algorithm/exponential.h"
+#include "seawall/result.h"
+
+namespace seawall {
+
+struct HistogramOptions {
+  Bounds bounds = Bounds::defaults();
+  std::optional<ExponentialOptions> exponential = {};  // instead of the bounds
+  // Resolution of the sum. 0: the largest power of ten, 10^9 at most, with which the last bound is within 10^11 steps.
+  std::int64_t steps_per_unit = 0;
+};
+
+class HistogramConfig {
+ public:
+  static constexpr std::int64_t kMaxStepsPerUnit = 1'000'000'000;
+  static constexpr std::int64_t kMaxSteps = std::int64_t{1} << 53;
+  static constexpr std::size_t kMaxBuckets = ExponentialBuckets::kMax;
+
+  // Error: kInvalidArgument, naming the option.
+  static constexpr Result<HistogramConfig> make(const HistogramOptions& options) {
+    if (options.steps_per_unit < 0 || options.steps_per_unit > kMaxStepsPerUnit) {
+      return out_of_range("steps_per_unit", options.steps_per_unit, 0, kMaxStepsPerUnit);
+    }
+    HistogramConfig made;
+    made.bounds_ = options.bounds;
+    if (options.exponential) {
+      const auto buckets = ExponentialBuckets::make(*options.exponential);
+      if (!buckets) return buckets.error();
+      made.bounds_ = Bounds::defaults();  // two equal configurations must compare equal
+      made.exponential_ = buckets.value();
+    }
+    made.steps_per_unit_ = options.steps_per_unit != 0 ? options.steps_per_unit : made.fitting();
+    return made;
+  }
+
+  constexpr HistogramConfig() = default;
+
+  // All buckets, that of +Inf included.
+  constexpr std::size_t bucket_count() const noexcept {
+    return exponential_ ? exponential_->size() : bounds_.values().size() + 1;
+  }
+  // Inclusive; +Inf for the last one.
+  constexpr double upper_bound(std::size_t bucket) const noexcept {
+    if (exponential_) return exponential_->upper_bound(bucket);
+    const auto bounds = bounds_.values();
+    return bucket < bounds.size() ? bounds[bucket] : std::numeric_limits<double>::infinity();
+  }
+  constexpr std::size_t bucket_of(double value) const noexcept {
+    return exponential_ ? exponential_->bucket_of(value) : seawall::bucket_of(bounds_.values(), value);
+  }
+  // What `value` adds to the sum, in steps of 1 / steps_per_unit, rounded to the nearest.
+  constexpr std::uint64_t steps(double value) const noexcept {
+    if (!(value > 0 && value <= std::numeric_limits<double>::max())) return 0;  // NaN compares false
+    const double scaled = value * static_cast<double>(steps_per_unit_);
+    if (scaled >= static_cast<double>(kMaxSteps)) return static_cast<std::uint64_t>(kMaxSteps);
+    // By way of int64: conversions to unsigned cost a branch. NOLINTNEXTLINE(bugprone-incorrect-roundings)
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled + 0.5));
+  }
+
+  constexpr const std::optional<ExponentialBuckets>& exponential() const noexcept { return exponential_; }
+  constexpr const Bounds& bounds() const noexcept { return bounds_; }  // the defaults when exponential
+  constexpr std::int64_t steps_per_unit() const noexcept { return steps_per_unit_; }
+
+  friend constexpr bool operator==(const HistogramConfig&, const HistogramConfig&) = default;
+
+ private:
+  constexpr std::int64_t fitting() const noexcept {
+    const double last = upper_bound(bucket_count() - 2);
+    std::int64_t steps = kMaxStepsPerUnit;
+    while (steps > 1 && last * static_cast<double>(steps) > 1e11) steps /= 10;
+    return steps;
+  }
+
+  Bounds bounds_ = Bounds::defaults();
+  std::optional<ExponentialBuckets> exponential_;
+  std::int64_t steps_per_unit_ = kMaxStepsPerUnit;
+};
+
+// The value below which the share q (0 to 1) of all observations lies, interpolated inside its bucket as Prometheus'
+// histogram_quantile does. `counts` are per bucket. NaN when nothing was observed or q is outside 0 to 1; the last
+// bound when the answer lies in +Inf.
+constexpr double quantile(const HistogramConfig& config, std::span<const std::uint64_t> counts, double q) noexcept {
+  double total = 0;
+  for (const std::uint64_t count : counts) total += static_cast<double>(count);
+  if (!(total > 0) || !(q >= 0 && q <= 1)) return std::numeric_limits<double>::quiet_NaN();
+  double before = 0;
+  for (std::size_t i = 0; i + 1 < counts.size(); ++i) {
+    const auto inside = static_cast<double>(counts[i]);
+    if (inside > 0 && before + inside >= q * total) {
+      const double low = i == 0 ? 0 : config.upper_bound(i - 1);
+      const double part = (q * total - before) / inside;
+      return low + (config.upper_bound(i) - low) * (part > 0 ? part : 0);
+    }
+    before += inside;
+  }
+  return config.upper_bound(counts.size() - 2);
+}
+
+}  // namespace seawall

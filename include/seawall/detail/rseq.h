@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+//
+// Restartable sequences (Linux 4.18, registered for each thread by glibc from 2.35 on): a few instructions that the
+// kernel starts over when the thread was preempted, moved to another CPU or got a signal before the last of them. So
+// the last one, a plain addition to a cell of this CPU, needs no lock prefix: nobody else adds to that cell meanwhile,
+// in any thread or process, since who adds to it runs on its CPU.
+//
+// Both sequences first compare a generation. Who changes it and then makes the kernel restart all sequences
+// (membarrier, RSEQ) knows that nothing of the old generation is written any more.
+//
+// Missing (other machines, glibc before 2.35, ThreadSanitizer, a kernel or a valgrind without): kElsewhere, always.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#if !defined(__has_feature)
+#define SEAWALL_HAS_FEATURE(x) 0
+#else
+#define SEAWALL_HAS_FEATURE(x) __has_feature(x)
+#endif
+#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__) && \
+    !SEAWALL_HAS_FEATURE(thread_sanitizer) && __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#define SEAWALL_RSEQ 1
+#else
+#define SEAWALL_RSEQ 0
+#endif
+
+namespace seawall::detail {
+
+enum class Put : std::uint32_t {
+  kDone = 0,
+  kElsewhere = 1,  // not through a sequence: this thread has none, or this CPU no cell
+  kStale = 2,      // the generation is another one
+  kChanged = 3,    // the word no longer held what was expected
+};
+
+// Cells of neighbouring CPUs are this far apart: one page, so that no CPU writes a line of another.
+inline constexpr std::size_t kCpuStride = 4096;
+
+using Cell = std::atomic<std::uint64_t>;
+using Generation = std::atomic<std::uint32_t>;
+static_assert(sizeof(Cell) == 8 && sizeof(Generation) == 4, "the sequences below write them as plain words");
+
+#if SEAWALL_RSEQ
+
+// Whether glibc registered this thread.
+inline bool rseq_registered() noexcept {
+  if (__rseq_size == 0) return false;
+  std::uint32_t cpu = 0;
+  asm volatile("movl %%fs:4(%[area]), %[cpu]" : [cpu] "=r"(cpu) : [area] "r"(__rseq_offset));
+  return static_cast<std::int32_t>(cpu) >= 0;
+}
+
+// The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
+// function's own group, so that the linker drops both or none. The words before the abort address are the signature
+// that the kernel asks for. The thread's pointer to the descriptor is cleared on every way out: a library may be
+// unloaded after. `scratch` is rax.
+#define SEAWALL_RSEQ_BEGIN              \
+  ".pushsection __rseq_cs, \"aw?\"\n\t" \
+  ".balign 32\n"                        \
+  "3:\n\t"                              \
+  ".long 0, 0\n\t"                      \
+  ".quad 1f, 2f - 1f, 4f\n\t"           \
+  ".popsection\n"                       \
+  "0:\n\t"                              \
+  "leaq 3b(%%rip), %%rax\n\t"           \
+  "movq %%rax, %%fs:8(%[area])\n"       \
+  "1:\n\t"                              \
+  "cmpl %[generation], %[alive]\n\t"    \
+  "jne 7f\n\t"                          \
+  "movl %%fs:4(%[area]), %%eax\n\t"     \
+  "cmpl %[cpus], %%eax\n\t"             \
+  "jae 6f\n\t"
+#define SEAWALL_RSEQ_END                     \
+  "2:\n\t"                                   \
+  "movq $0, %%fs:8(%[area])\n\t"             \
+  ".pushsection __rseq_failure, \"ax?\"\n\t" \
+  ".byte 0x0f, 0xb9, 0x3d\n\t"               \
+  ".long 0x53053053\n"                       \
+  "4:\n\t"                                   \
+  "jmp 0b\n"                                 \
+  "6:\n\t"                                   \
+  "movq $0, %%fs:8(%[area])\n\t"             \
+  "jmp %l[elsewhere]\n"                      \
+  "7:\n\t"                                   \
+  "movq $0, %%fs:8(%[area])\n\t"             \
+  "jmp %l[stale]\n\t"                        \
+  ".popsection\n\t"
+
+// Adds n to this CPU's cell, `first` being that of CPU 0.
+inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation,
+                    std::uint32_t cpus) noexcept {
+  static_assert(kCpuStride == std::size_t{1} << 12);
+  asm goto(SEAWALL_RSEQ_BEGIN
+           "shlq $12, %%rax\n\t"
+           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END
+           :
+           : [first] "r"(first), [n] "r"(n), [alive] "m"(alive), [generation] "r"(generation), [cpus] "r"(cpus),
+             [area] "r"(__rseq_offset)
+           : "rax", "memory", "cc"
+           : elsewhere, stale);
+  return Put::kDone;
+elsewhere:
+  return Put::kElsewhere;
+stale:
+  return Put::kStale;
+}
+
+// Replaces `expected` in a word that all CPUs share.
+inline Put rseq_exchange(Cell& word, std::uint64_t expected, std::uint64_t desired, const Generation& alive,
+                         std::uint32_t generation, std::uint32_t cpus) noexcept {
+  asm goto(SEAWALL_RSEQ_BEGIN
+           "movq %[expected], %%rax\n\t"
+           "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END "jne %l[changed]\n\t"
+           :
+           : [word] "m"(word), [expected] "r"(expected), [desired] "r"(desired), [alive] "m"(alive),
+             [generation] "r"(generation), [cpus] "r"(cpus), [area] "r"(__rseq_offset)
+           : "rax", "memory", "cc"
+           : elsewhere, stale, changed);
+  return Put::kDone;
+elsewhere:
+  return Put::kElsewhere;
+stale:
+  return Put::kStale;
+changed:
+  return Put::kChanged;
+}
+
+#undef SEAWALL_RSEQ_BEGIN
+#undef SEAWALL_RSEQ_END
+
+#else
+
+inline bool rseq_registered() noexcept { return false; }
+inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t, std::uint32_t) noexcept {
+  return Put::kElsewhere;
+}
+inline Put rseq_exchange(Cell&, std::uint64_t, std::uint64_t, const Generation&, std::uint32_t,
+                         std::uint32_t) noexcept {
+  return Put::kElsewhere;
+}
+
+#endif
+
+}  // namespace seawall::detail
