@@ -2,7 +2,7 @@
 //
 // TraceFaults: how often what callers sent was not taken over, by reason. For a metric with the label name_of(fault).
 //
-// Threads: any, at once. Totals are on cells of each CPU, as those of a Counter, and written only by a refusal.
+// Threads: any, at once. Totals are on cells of each CPU, and written only by a refusal.
 //
 //   for (std::size_t i = 1; i < seawall::kTraceFaultCount; ++i) {
 //     const auto fault = static_cast<seawall::TraceFault>(i);
@@ -15,7 +15,7 @@
 #include <cstdint>
 
 #include "seawall/algorithm/trace_fault.h"
-#include "seawall/counter.h"
+#include "seawall/detail/striped_counter.h"
 
 namespace seawall {
 
@@ -32,7 +32,7 @@ class TraceFaults {
     const auto index = static_cast<std::size_t>(fault);
     return index < kTraceFaultCount ? index : 0;  // kNone, which is never counted
   }
-  std::array<Counter, kTraceFaultCount> counts_;
+  std::array<detail::StripedCounter, kTraceFaultCount> counts_;
 };
 
 }  // namespace seawall
