@@ -157,10 +157,11 @@ int32_t read_values(const seawall_family* family, const seawall_text* values, st
   return invalid(error, "values must be one readable text for each label");
 }
 
-// Runs `use` on a series of a type, given by its number.
+// Runs `use` on a series of a type, given by its number, unless the other arguments are no `good`.
 template <class Registry, class Use>
-int32_t with_series(Registry* metrics, seawall_series series, MetricType type, Use use) noexcept {
+int32_t with_series(Registry* metrics, seawall_series series, MetricType type, bool good, Use use) noexcept {
   if (!valid(metrics) || MetricsRegistry::type_of(SeriesId{series}) != type) return SEAWALL_E_WRONG_HANDLE;
+  if (!good) return SEAWALL_E_INVALID_ARGUMENT;
   use(metrics->rep, SeriesId{series});
   return SEAWALL_OK;
 }
@@ -274,66 +275,60 @@ int32_t seawall_family_gauge_callback(seawall_family* family, const seawall_text
 }
 
 int32_t seawall_counter_add(seawall_metrics* metrics, seawall_series series, int64_t n) noexcept {
-  if (n < 0) return valid(metrics) ? SEAWALL_E_INVALID_ARGUMENT : SEAWALL_E_WRONG_HANDLE;
-  return with_series(metrics, series, MetricType::kCounter, [&](auto& r, SeriesId id) { r.counter_of(id).add(n); });
+  return with_series(metrics, series, MetricType::kCounter, n >= 0,
+                     [&](auto& r, SeriesId id) { r.counter_of(id).add(n); });
 }
 
 int32_t seawall_counter_add_exemplar(seawall_metrics* metrics, seawall_series series, int64_t n,
                                      const seawall_exemplar* exemplar) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (n < 0 || exemplar == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kCounter,
+  return with_series(metrics, series, MetricType::kCounter, n >= 0 && exemplar != nullptr,
                      [&](auto& r, SeriesId id) { r.counter_of(id).add(n, exemplar_in(*exemplar)); });
 }
 
 int32_t seawall_counter_value(const seawall_metrics* metrics, seawall_series series, uint64_t* value) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (value == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kCounter,
+  return with_series(metrics, series, MetricType::kCounter, value != nullptr,
                      [&](auto& r, SeriesId id) { *value = r.counter_of(id).value(); });
 }
 
 int32_t seawall_gauge_set(seawall_metrics* metrics, seawall_series series, double value) noexcept {
-  return with_series(metrics, series, MetricType::kGauge, [&](auto& r, SeriesId id) { r.gauge_of(id).set(value); });
+  return with_series(metrics, series, MetricType::kGauge, true,
+                     [&](auto& r, SeriesId id) { r.gauge_of(id).set(value); });
 }
 
 int32_t seawall_gauge_add(seawall_metrics* metrics, seawall_series series, double difference) noexcept {
-  return with_series(metrics, series, MetricType::kGauge,
+  return with_series(metrics, series, MetricType::kGauge, true,
                      [&](auto& r, SeriesId id) { r.gauge_of(id).add(difference); });
 }
 
 int32_t seawall_gauge_max(seawall_metrics* metrics, seawall_series series, double value) noexcept {
-  return with_series(metrics, series, MetricType::kGauge, [&](auto& r, SeriesId id) { r.gauge_of(id).max(value); });
+  return with_series(metrics, series, MetricType::kGauge, true,
+                     [&](auto& r, SeriesId id) { r.gauge_of(id).max(value); });
 }
 
 int32_t seawall_gauge_value(const seawall_metrics* metrics, seawall_series series, double* value) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (value == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kGauge,
+  return with_series(metrics, series, MetricType::kGauge, value != nullptr,
                      [&](auto& r, SeriesId id) { *value = r.gauge_of(id).value(); });
 }
 
 int32_t seawall_histogram_observe(seawall_metrics* metrics, seawall_series series, double value) noexcept {
-  return with_series(metrics, series, MetricType::kHistogram,
+  return with_series(metrics, series, MetricType::kHistogram, true,
                      [&](auto& r, SeriesId id) { r.histogram_of(id).observe(value); });
 }
 
 int32_t seawall_histogram_observe_ns(seawall_metrics* metrics, seawall_series series, int64_t ns) noexcept {
-  return with_series(metrics, series, MetricType::kHistogram,
+  return with_series(metrics, series, MetricType::kHistogram, true,
                      [&](auto& r, SeriesId id) { r.histogram_of(id).observe(seawall::Duration(ns)); });
 }
 
 int32_t seawall_histogram_observe_exemplar(seawall_metrics* metrics, seawall_series series, double value,
                                            const seawall_exemplar* exemplar) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (exemplar == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kHistogram,
+  return with_series(metrics, series, MetricType::kHistogram, exemplar != nullptr,
                      [&](auto& r, SeriesId id) { r.histogram_of(id).observe(value, exemplar_in(*exemplar)); });
 }
 
 int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series series, uint64_t* count,
                                  double* sum) noexcept {
-  return with_series(metrics, series, MetricType::kHistogram, [&](auto& r, SeriesId id) {
+  return with_series(metrics, series, MetricType::kHistogram, true, [&](auto& r, SeriesId id) {
     const auto snapshot = r.histogram_of(id).snapshot();
     if (count != nullptr) *count = snapshot.count;
     if (sum != nullptr) *sum = snapshot.sum;
@@ -342,22 +337,17 @@ int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series 
 
 int32_t seawall_histogram_quantile(const seawall_metrics* metrics, seawall_series series, double q,
                                    double* value) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (value == nullptr || !(q >= 0 && q <= 1)) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kHistogram,
+  return with_series(metrics, series, MetricType::kHistogram, value != nullptr && q >= 0 && q <= 1,
                      [&](auto& r, SeriesId id) { *value = r.histogram_of(id).snapshot().quantile(q); });
 }
 
 int32_t seawall_state_set_set(seawall_metrics* metrics, seawall_series series, int32_t state) noexcept {
-  if (state < 0) return valid(metrics) ? SEAWALL_E_INVALID_ARGUMENT : SEAWALL_E_WRONG_HANDLE;
-  return with_series(metrics, series, MetricType::kStateSet,
+  return with_series(metrics, series, MetricType::kStateSet, state >= 0,
                      [&](auto& r, SeriesId id) { r.state_set_of(id).set(static_cast<std::uint32_t>(state)); });
 }
 
 int32_t seawall_state_set_value(const seawall_metrics* metrics, seawall_series series, int32_t* state) noexcept {
-  if (!valid(metrics)) return SEAWALL_E_WRONG_HANDLE;
-  if (state == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return with_series(metrics, series, MetricType::kStateSet,
+  return with_series(metrics, series, MetricType::kStateSet, state != nullptr,
                      [&](auto& r, SeriesId id) { *state = static_cast<int32_t>(r.state_set_of(id).value()); });
 }
 
