@@ -58,7 +58,7 @@ Metrics::Metrics()
       made(registry.counter("gateway_trace_headers_refused_total",
                             "Trace headers and correlation ids not taken over, by reason.", {"reason"}));
   for (std::size_t i = static_cast<std::size_t>(seawall::TraceFault::kParentRepeated); i < refused_.size(); ++i) {
-    refused_[i] = &refused.with({name_of(static_cast<seawall::TraceFault>(i))});
+    refused_[i] = refused.with({name_of(static_cast<seawall::TraceFault>(i))});
   }
 
   const auto duration = made(registry.histogram("gateway_upstream_duration_seconds",
@@ -76,9 +76,7 @@ Metrics::Metrics()
   }
 }
 
-void Metrics::count_refused(seawall::TraceFault fault) {
-  if (seawall::Counter* counter = refused_[static_cast<std::size_t>(fault)]) counter->add();
-}
+void Metrics::count_refused(seawall::TraceFault fault) { refused_[static_cast<std::size_t>(fault)].add(); }
 
 RouteCounters& Metrics::route(const std::string& label) {
   for (auto& [known, counters] : routes_) {

@@ -62,7 +62,7 @@ class Metrics {
 
  private:
   seawall::Family<seawall::Counter> http_requests_;
-  std::array<seawall::Counter*, seawall::kTraceFaultCount> refused_{};
+  std::array<seawall::Counter, seawall::kTraceFaultCount> refused_;  // the first few record nothing
   std::vector<std::pair<std::string, std::unique_ptr<RouteCounters>>> routes_;
 };
 
