@@ -41,20 +41,6 @@
 
 namespace seawall {
 
-// What the word has no room for. Totals since construction.
-struct CircuitBreakerStats {
-  std::uint64_t late_results = 0;
-  std::uint64_t probes_lost = 0;
-  std::uint64_t lost_events = 0;
-  std::uint64_t shadow_refusals = 0;  // calls that were admitted in shadow and would have been refused
-  // 0 unless CircuitBreakerOptions::count_totals:
-  std::uint64_t successes = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t ignored = 0;     // reported as kIgnored; cancelled calls count nowhere
-  std::uint64_t slow_calls = 0;  // these are also among the successes or failures
-  std::uint64_t refusals = 0;
-};
-
 // Cell is std::atomic<std::uint64_t>; the tests put a cell there that explores interleavings.
 template <class Cell>
 class alignas(detail::kCacheLine) BasicCircuitBreaker {
@@ -65,9 +51,9 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // instant is taken as the epoch. Correct for 34 years after it.
   explicit BasicCircuitBreaker(CircuitBreakerConfig config = {}, TimePoint epoch = Clock::now()) noexcept
       : epoch_ns_(to_ns(epoch)),
-        plain_(!config.has_window() && !config.times_calls() && !config.options().count_totals),
-        config_(config.seeded(static_cast<std::uint64_t>(to_ns(epoch)))),
-        shadow_(config.options().shadow ? 1 : 0) {}
+        shadow_(config.options().shadow ? 1 : 0),
+        plain_(!config.counts_each_call()),
+        config_(config.seeded(static_cast<std::uint64_t>(to_ns(epoch)))) {}
   BasicCircuitBreaker(const BasicCircuitBreaker&) = delete;
   BasicCircuitBreaker& operator=(const BasicCircuitBreaker&) = delete;
 
@@ -87,7 +73,7 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
     return report_with([now] { return now; }, token, outcome);
   }
   // The call was never made, or says nothing. Needs no time: it cannot cause a transition.
-  void cancel(std::uint64_t token) noexcept {
+  [[gnu::noinline]] void cancel(std::uint64_t token) noexcept {
     detail::publish(word_, [&](std::uint64_t word) {
       return algorithm::breaker::report(config_, word, 0, token, Outcome::kIgnored);
     });
@@ -97,14 +83,16 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   template <class Now>
   Ticket try_acquire_with(const Now& clock) noexcept {
     const std::uint64_t seen = load();
-    if (algorithm::breaker::admits_freely(seen) && !config_.times_calls()) {
+    if (plain_ && algorithm::breaker::state_of(seen) == BreakerState::kClosed) {
       return Ticket(*this, algorithm::breaker::token_of(seen));
     }
-    return try_acquire_timed(clock());
+    const Answer answer = plain_ && algorithm::breaker::state_of(seen) == BreakerState::kOpen ? refuse_at(seen, clock())
+                                                                                              : answer_with(clock);
+    return answer.token != 0 ? Ticket(*this, answer.token) : Ticket(Duration(answer.retry_after_ns));
   }
   template <class Now>
   ReportResult report_with(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
-    if (plain_ && algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
+    if (algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
     return report_timed(clock, token, outcome);
   }
 
@@ -203,26 +191,47 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
     detail::update(total, [n](std::uint64_t seen) { return detail::Step<bool>{seen + n, true}; });
   }
 
-  Ticket try_acquire_timed(TimePoint now) noexcept {
+  // What a ticket is made of, in registers: one that is returned through memory stays there on the healthy path too.
+  struct Answer {
+    std::uint64_t token;
+    std::int64_t retry_after_ns;
+  };
+
+  template <class Now>
+  [[gnu::noinline]] Answer answer_with(Now clock) noexcept {
+    const std::uint64_t seen = load();
+    if (!algorithm::breaker::admits_freely(seen) || config_.times_calls()) return decide_at(clock());
+    return {algorithm::breaker::admitted(config_, seen, 0), 0};
+  }
+
+  // The refusal of an open breaker, in a few instructions.
+  Answer refuse_at(std::uint64_t word, TimePoint now) noexcept {
+    const auto deadline = static_cast<std::uint64_t>(algorithm::breaker::open_deadline_ns(word));
+    // Modulo 2^64: an instant before the epoch is far beyond any deadline here.
+    const std::uint64_t at = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(epoch_ns_);
+    return at < deadline && !shadow() ? Answer{0, static_cast<std::int64_t>(deadline - at)} : decide_at(now);
+  }
+
+  [[gnu::noinline]] Answer decide_at(TimePoint now) noexcept {
     const std::int64_t at = elapsed(now);
     const auto admission =
         detail::publish(word_, [&](std::uint64_t word) { return algorithm::breaker::acquire(config_, word, at); });
     events_.publish(admission.event);
     if (admission.probes_lost != 0) add(probes_lost_, admission.probes_lost);
-    if (admission.token != 0) return Ticket(*this, admission.token);
+    if (admission.token != 0) return {admission.token, 0};
     if (shadow()) {
       tally_.add(detail::BreakerCall::kShadowed);
-      return Ticket(*this, algorithm::breaker::token_of(load()) | algorithm::breaker::kShadowMark);
+      return {algorithm::breaker::token_of(load(), algorithm::breaker::kShadowMark), 0};
     }
     if (config_.options().count_totals) tally_.add(detail::BreakerCall::kRefused);
-    return Ticket(from(now, admission.retry_after));
+    return {0, from(now, admission.retry_after).count()};
   }
 
   template <class Now>
-  ReportResult report_timed(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
-    // The success of a closed breaker changes no deadline; only what counts time asks when it was.
-    const bool timeless = !config_.has_time_window() && !config_.times_calls() &&
-                          algorithm::breaker::changes_nothing(load(), token, outcome);
+  [[gnu::noinline]] ReportResult report_timed(Now clock, std::uint64_t token, Outcome outcome) noexcept {
+    // A success in a closed breaker changes no deadline; only what counts time asks when it was.
+    const bool timeless = !config_.has_time_window() && !config_.times_calls() && outcome == Outcome::kSuccess &&
+                          algorithm::breaker::state_of(token) == BreakerState::kClosed;
     const std::int64_t at = timeless ? 0 : elapsed(clock());
     const auto report = detail::publish(
         word_, [&](std::uint64_t word) { return algorithm::breaker::report(config_, word, at, token, outcome); });
@@ -264,11 +273,11 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // Read by every call; the word is written only when something is wrong.
   Cell word_{0};
   std::int64_t epoch_ns_;
+  Cell shadow_;
   bool plain_;  // only failures in a row: a success in a closed breaker has nothing to write
   CircuitBreakerConfig config_;
   // Written on late results, lost probes and transitions only.
-  alignas(detail::kCacheLine) Cell shadow_;
-  Cell late_results_{0};
+  alignas(detail::kCacheLine) Cell late_results_{0};
   Cell probes_lost_{0};
   detail::BreakerEvents<Cell> events_;
   // Written by each call, where the options ask for it, on a line of its CPU.

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
@@ -203,4 +204,78 @@ TEST_CASE("processes: workers killed anywhere in the middle of their calls leave
   CHECK(breaker->state() == BreakerState::kClosed);
   for (int i = 0; i < 80; ++i) delivered += breaker->poll_events(events);
   CHECK((delivered + breaker->lost_events()) % 131'072 == breaker->snapshot_at(kEpoch).generation);
+}
+
+// Four processes, one of them killed at random each time. Whatever the killed ones left in the windows, in the word or
+// in the ring: the breaker opens when all calls fail, closes when a probe succeeds, and no more probes are out than
+// allowed.
+TEST_CASE("processes: four workers with windows, killed at random, leave a breaker that opens and closes") {
+  const SharedBreaker breaker({.failure_threshold = CircuitBreakerConfig::kOff,
+                               .failure_rate_threshold = 60,
+                               .count_window = 50,
+                               .time_window = 10s,
+                               .minimum_calls = 20,
+                               .open_duration = 1ms,
+                               .half_open_max_probes = 2,
+                               .probe_lease = 1s,
+                               .count_totals = true});
+  std::uint64_t random = 12345;
+  for (int round = 0; round < 20; ++round) {
+    const TimePoint start = kEpoch + round * 1h;
+    const std::uint32_t before = breaker->snapshot_at(start).generation;
+    std::array<pid_t, 4> workers{};
+    for (std::size_t w = 0; w < workers.size(); ++w) {
+      workers[w] = child([&] {
+        for (std::int64_t i = 0;; ++i) {
+          const TimePoint now = start + Duration(i * 300'000 % 3'000'000'000'000);
+          auto ticket = breaker->try_acquire_at(now);
+          if (breaker->snapshot_at(now).probes_in_flight > 2) _exit(3);
+          if (ticket)
+            ticket.report_at((i / 100 + static_cast<int>(w)) % 2 == 0 ? Outcome::kSuccess : Outcome::kFailure, now);
+        }
+      });
+    }
+    const std::uint64_t calls = breaker->stats().failures;
+    while (breaker->stats().failures < calls + 500 ||
+           algorithm::breaker::generations_after(breaker->snapshot_at(start).generation, before) < 5) {
+    }
+    for (std::size_t left = workers.size(); left > 0; --left) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      const std::size_t victim = (random >> 33) % left;
+      kill(workers[victim], SIGKILL);
+      const int status = wait_for(workers[victim]);
+      CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+      std::swap(workers[victim], workers[left - 1]);
+    }
+    TimePoint now = start + 50min;
+    for (int i = 0; i < 4 && breaker->state() != BreakerState::kClosed; ++i, now += 2s) {
+      breaker->try_acquire_at(now).report_at(Outcome::kSuccess, now);
+    }
+    REQUIRE(breaker->state() == BreakerState::kClosed);
+    for (int i = 0; i < 60 && breaker->state() == BreakerState::kClosed; ++i) {
+      breaker->try_acquire_at(now).report_at(Outcome::kFailure, now);
+    }
+    REQUIRE(breaker->state() == BreakerState::kOpen);
+  }
+}
+
+TEST_CASE("threads: a count window holds the calls that were reported") {
+  CircuitBreaker breaker(CircuitBreakerConfig::make({.failure_threshold = CircuitBreakerConfig::kOff,
+                                                     .failure_rate_threshold = 100,
+                                                     .count_window = 1000,
+                                                     .time_window = 1h,
+                                                     .minimum_calls = 1'000'000})
+                             .value(),
+                         kEpoch);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        breaker.try_acquire_at(kEpoch).report_at(i % 4 == 0 ? Outcome::kFailure : Outcome::kSuccess, kEpoch);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(breaker.count_window() == BreakerWindow{800, 200, 0});
+  CHECK(breaker.time_window_at(kEpoch) == BreakerWindow{800, 200, 0});
 }

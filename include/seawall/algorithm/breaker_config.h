@@ -103,6 +103,7 @@ class CircuitBreakerConfig {
 
   constexpr bool counts_in_a_row() const noexcept { return options_.failure_threshold != kOff; }
   constexpr bool times_calls() const noexcept { return options_.slow_call_rate_threshold != 0; }
+  constexpr bool counts_each_call() const noexcept { return has_window() || times_calls() || options_.count_totals; }
   constexpr bool has_window() const noexcept { return options_.count_window != 0 || has_time_window(); }
   constexpr bool has_time_window() const noexcept { return options_.time_window != Duration(0); }
   // Of a time window; 100 ms or more.

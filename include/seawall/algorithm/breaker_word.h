@@ -19,8 +19,8 @@
 //
 // The token of an admitted call:
 //
-//   63..61 state | 60..44 generation | 43 set | 42 admitted in shadow | 41..0 when, 262,144 ns units since the epoch,
-//   rounded up, where calls are timed (else 0)
+//   63..61 state | 60..44 generation | 43..42 kind, never 0 | 41..0 when, 262,144 ns units since the epoch, rounded up,
+//   where calls are timed (else 0)
 //
 // State and generation are those of the admitting word; the result counts only while the word still has both.
 #pragma once
@@ -104,22 +104,27 @@ constexpr std::int64_t lease_deadline_ns(std::uint64_t word) noexcept {
 }
 
 inline constexpr std::uint64_t kIdentity = State::kMask | Generation::kMask;
-inline constexpr std::uint64_t kTokenMark = std::uint64_t{1} << 43;
-inline constexpr std::uint64_t kShadowMark = std::uint64_t{1} << 42;
+inline constexpr std::uint64_t kTokenMark = std::uint64_t{2} << 42;    // only failures in a row count
+inline constexpr std::uint64_t kCountedMark = std::uint64_t{3} << 42;  // each call counts in a window or total
+inline constexpr std::uint64_t kShadowMark = std::uint64_t{1} << 42;   // admitted in shadow: counts nowhere
+using TokenKind = WordField<42, 2>;
 using TokenStart = WordField<0, 42>;
 
-constexpr std::uint64_t token_of(std::uint64_t word) noexcept { return (word & kIdentity) | kTokenMark; }
+constexpr std::uint64_t token_of(std::uint64_t word, std::uint64_t mark = kTokenMark) noexcept {
+  return (word & kIdentity) | mark;
+}
 constexpr bool is_current(std::uint64_t word, std::uint64_t token) noexcept {
   return ((word ^ token) & kIdentity) == 0;
 }
 constexpr bool admits_freely(std::uint64_t word) noexcept {
   return state_of(word) == BreakerState::kClosed || state_of(word) == BreakerState::kDisabled;
 }
-// `timed`: tokens of this breaker tell when the call was admitted.
-constexpr bool is_token(std::uint64_t token, bool timed) noexcept {
-  const bool marked = (token & kTokenMark) != 0 && (timed || TokenStart::get(token) == 0);
-  if ((token & kShadowMark) != 0) return marked && State::get(token) <= 4;
-  return marked && (admits_freely(token) || state_of(token) == BreakerState::kHalfOpen);
+// `mark`, and whether calls are timed, are those of this breaker.
+constexpr bool is_token(std::uint64_t token, std::uint64_t mark, bool timed) noexcept {
+  if (!timed && TokenStart::get(token) != 0) return false;
+  const std::uint64_t kind = token & TokenKind::kMask;
+  if (kind == kShadowMark) return State::get(token) <= 4;
+  return kind == mark && (admits_freely(token) || state_of(token) == BreakerState::kHalfOpen);
 }
 
 }  // namespace breaker

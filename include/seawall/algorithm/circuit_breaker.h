@@ -34,6 +34,20 @@ struct CircuitBreakerSnapshot {
   Duration retry_after{0};  // 0: a call now would be admitted; Decision::kNever while forced open
 };
 
+// What the word has no room for. Totals since construction.
+struct CircuitBreakerStats {
+  std::uint64_t late_results = 0;
+  std::uint64_t probes_lost = 0;
+  std::uint64_t lost_events = 0;
+  std::uint64_t shadow_refusals = 0;  // calls that were admitted in shadow and would have been refused
+  // 0 unless CircuitBreakerOptions::count_totals:
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t ignored = 0;     // reported as kIgnored; cancelled calls count nowhere
+  std::uint64_t slow_calls = 0;  // these are also among the successes or failures
+  std::uint64_t refusals = 0;
+};
+
 namespace algorithm::breaker {
 
 // `token` 0: refused, ask again after `retry_after`. `event` 0: no transition.
@@ -98,9 +112,14 @@ constexpr std::uint64_t closed(const CircuitBreakerConfig& config, std::uint64_t
          ClosedAt::of(units_up(effective_ns(config, word, elapsed), kClosedUnitNs));
 }
 
+constexpr std::uint64_t mark_of(const CircuitBreakerConfig& config) noexcept {
+  return config.counts_each_call() ? kCountedMark : kTokenMark;
+}
+
 // The token of an admitted call, with the instant where calls are timed.
-constexpr std::uint64_t admitted(const CircuitBreakerConfig& config, std::uint64_t token,
+constexpr std::uint64_t admitted(const CircuitBreakerConfig& config, std::uint64_t word,
                                  std::int64_t elapsed) noexcept {
+  const std::uint64_t token = token_of(word, mark_of(config));
   return config.times_calls() ? token | TokenStart::of(units_up(elapsed, kStartUnitNs)) : token;
 }
 constexpr bool is_slow(const CircuitBreakerConfig& config, std::uint64_t token, std::int64_t elapsed) noexcept {
@@ -123,7 +142,7 @@ constexpr detail::Step<Admission> start_probing(const CircuitBreakerConfig& conf
   const std::uint64_t next = probing(config, word, elapsed);
   const bool lost = reason == BreakerReason::kProbesLost;
   return {next,
-          {.token = admitted(config, token_of(next), elapsed),
+          {.token = admitted(config, next, elapsed),
            .event = pack_event(word, next, reason, elapsed),
            .probes_lost = lost ? static_cast<std::uint32_t>(Probes::get(word)) : 0}};
 }
@@ -137,7 +156,7 @@ constexpr detail::Step<Admission> admit_half_open(const CircuitBreakerConfig& co
   // Every probe gets its whole lease: the last one admitted sets the deadline for all.
   const std::uint64_t deadline = std::max(word & LeaseDeadline::kMask, lease_until(config, elapsed));
   const std::uint64_t next = (word & ~(LeaseDeadline::kMask | Probes::kMask)) | deadline | Probes::of(in_flight + 1);
-  return {next, {.token = admitted(config, token_of(next), elapsed)}};
+  return {next, {.token = admitted(config, next, elapsed)}};
 }
 
 // May a call go out? At most one transition; the caller whose exchange succeeds holds the probe.
@@ -157,7 +176,7 @@ constexpr detail::Step<Admission> acquire(const CircuitBreakerConfig& config, st
     case BreakerState::kDisabled:
       break;
   }
-  return {word, {.token = admitted(config, token_of(word), elapsed)}};
+  return {word, {.token = admitted(config, word, elapsed)}};
 }
 
 constexpr detail::Step<Report> transition(std::uint64_t word, std::uint64_t next, BreakerReason reason,
@@ -196,8 +215,8 @@ constexpr detail::Step<Report> report_probe(const CircuitBreakerConfig& config, 
 // How the admitted call ended.
 constexpr detail::Step<Report> report(const CircuitBreakerConfig& config, std::uint64_t word, std::int64_t elapsed,
                                       std::uint64_t token, Outcome outcome) noexcept {
-  if (!is_token(token, config.times_calls())) return {word, {.result = ReportResult::kInvalidToken}};
-  if ((token & kShadowMark) != 0) return {word, {.result = ReportResult::kNotCounted}};
+  if (!is_token(token, mark_of(config), config.times_calls())) return {word, {.result = ReportResult::kInvalidToken}};
+  if ((token & TokenKind::kMask) == kShadowMark) return {word, {.result = ReportResult::kNotCounted}};
   if (!is_current(word, token)) return {word, {.result = ReportResult::kLate}};
   switch (state_of(word)) {
     case BreakerState::kClosed:
