@@ -100,7 +100,7 @@ class MetricsState {
 
   bool acceptable(LabelValues values) const noexcept;
   bool has_room(const FamilyState& family) const noexcept;
-  // What follows is guarded by mutex_ (a lock that may fail is beyond what clang's analysis follows through helpers).
+  // What follows is guarded by mutex_.
   SeriesRef add(FamilyState& family, const LabelText& labels, std::uint64_t hash);
   SeriesRef make(FamilyState& family, const LabelText& labels);
   void list(FamilyState& family, std::uint32_t index);

@@ -2,20 +2,20 @@
 //
 // A mutex that a fork cannot leave locked for ever: the word holds the fork epoch of the process that locked it. In a
 // child whose parent had another thread inside at the fork, that thread does not exist; lock() then answers false, for
-// good, and what the mutex guards must be left alone. For cold paths only.
+// good, and what the mutex guards must be left alone. For cold paths only. Not annotated:
+// clang's analysis does not follow a lock that may fail through helpers.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "seawall/detail/fork_epoch.h"
-#include "seawall/detail/mutex.h"
 
 namespace seawall::detail {
 
-class SEAWALL_THREAD_ANNOTATION(capability("mutex")) ForkMutex {
+class ForkMutex {
  public:
-  [[nodiscard]] bool lock() noexcept SEAWALL_THREAD_ANNOTATION(try_acquire_capability(true)) {
+  [[nodiscard]] bool lock() noexcept {
     const auto mine = static_cast<std::uint32_t>(fork_epoch()) | 1u << 31;
     for (;;) {
       std::uint32_t seen = 0;
@@ -25,7 +25,7 @@ class SEAWALL_THREAD_ANNOTATION(capability("mutex")) ForkMutex {
       if (seen != 0) holder_.wait(seen, std::memory_order_relaxed);  // relaxed: the exchange above orders
     }
   }
-  void unlock() noexcept SEAWALL_THREAD_ANNOTATION(release_capability()) {
+  void unlock() noexcept {
     holder_.store(0, std::memory_order_release);  // pairs with the acquire in lock()
     holder_.notify_one();
   }
