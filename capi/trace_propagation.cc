@@ -116,7 +116,7 @@ int32_t with_json(const char* json, size_t size, Out** out, seawall_error* error
   });
 }
 
-auto propagator_maker(seawall_propagator** out, seawall_error* error) noexcept {
+auto propagator_maker(seawall_propagator** out, seawall_error* error) {
   return [out, error](const seawall_propagator_options& options) -> int32_t {
     const auto config = config_of(options);
     if (!config) return fail(error, config.error());
@@ -125,7 +125,7 @@ auto propagator_maker(seawall_propagator** out, seawall_error* error) noexcept {
   };
 }
 
-auto sampler_maker(int64_t now_ns, seawall_sampler** out, seawall_error* error) noexcept {
+auto sampler_maker(int64_t now_ns, seawall_sampler** out, seawall_error* error) {
   return [now_ns, out, error](const seawall_sampler_options& options) -> int32_t {
     const auto config = config_of(options);
     if (!config) return fail(error, config.error());

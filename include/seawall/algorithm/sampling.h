@@ -35,7 +35,9 @@ constexpr std::uint64_t random_bits(const TraceId& id) noexcept {
 // 0 keeps all, kThresholdEnd none. Rounded to `precision` digits that tell something: those behind a run of f or 0 at
 // the start. 0.01 with 4 digits is fd70a. ratio is from 0 to 1; what is below 2^-56 keeps none.
 constexpr std::uint64_t threshold_of(double ratio, int precision = 4) noexcept {
-  const auto kept = static_cast<std::uint64_t>(ratio * static_cast<double>(kThresholdEnd) + 0.5);
+  const double exact = ratio * static_cast<double>(kThresholdEnd);
+  const auto whole = static_cast<std::uint64_t>(exact);
+  const std::uint64_t kept = whole + (exact - static_cast<double>(whole) >= 0.5 ? 1 : 0);
   if (kept == 0 || kept >= kThresholdEnd) return kept == 0 ? kThresholdEnd : 0;
   std::uint64_t threshold = kThresholdEnd - kept;
   const auto digit = [threshold](int i) { return threshold >> (4 * (kThresholdDigits - 1 - i)) & 15; };
