@@ -22,8 +22,8 @@ using namespace seawall;
 
 namespace {
 
-// Ten times what the header promises, for a machine whose kernel steers hard while the test runs.
-constexpr std::int64_t kFar = 100'000;
+// Beyond what the header says of the hardest steering; clock_test.cc has the bound itself.
+constexpr std::int64_t kFar = 500'000;
 
 struct Shared {
   FastClock clock;
