@@ -225,7 +225,7 @@ TEST_CASE("a list of fields knows when it left some out") {
   CHECK(propagator->extract_baggage(HeaderArray(headers), baggage) == TraceFault::kBaggageTooManyMembers);
 }
 
-TEST_CASE("options out of range are refused by name") {
+TEST_CASE("trace options out of range are refused by name") {
   const auto refused = [](const PropagatorOptions& options) {
     return std::string(PropagatorConfig::make(options).error().message.view());
   };
