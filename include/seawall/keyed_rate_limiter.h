@@ -4,16 +4,18 @@
 // addresses, API tokens) in memory that is chosen once and never grows.
 //
 // Use it when keys come from outside; use a TokenBucket or SlidingWindow by itself for one limit with a name. Each key
-// gets exactly what the single limiter would give it. Only a key whose state says no more than a fresh one (a full
-// bucket, an empty window) is forgotten to make room, so forgetting never lets anything pass. A key has 14 places; when
-// all are taken by keys that are still in use, `when_full` decides and a counter counts. A table twice as big as the
-// number of keys active in one period practically never fills.
+// gets what the single limiter would give it. Only a key whose state says no more than a fresh one (a full
+// bucket, an empty window) is forgotten to make room, so forgetting never lets anything pass. A key has its place in
+// one line of seven; when all are taken by keys in use, `when_full` decides and a counter counts: 0.3 % of keys at 24
+// bytes a key (all of them in use), 1 in 100,000 at 64.
 //
-// Keys are told apart by a 64-bit SipHash with a secret seed. Two of n keys in use share a limit with probability below
-// n * n / 2^65 (1 in 3.7 billion for 100,000); they are then refused early, never admitted beyond the limit.
+// Keys are told apart by a hash with a secret seed: their line, and a tag of tag_bits() (23 or more; 28 for small
+// bursts) beside their state. Two of n keys in use share a limit with probability below n * n / (lines * 2^(tag_bits +
+// 1)); they are then refused early, never admitted beyond the limit. For a bucket, time is read in ticks of 2^-28 of
+// the burst's time (algorithm/keyed_bucket.h).
 //
-// Any thread may call anything. A call holds a lock bit of its key's set for tens of nanoseconds; nothing allocates.
-// The table is for one process; 18 bytes a key for TokenBucket, 73 for SlidingWindow.
+// Lock-free and without pointers, so it works in memory that processes share (make_in, attach); a thread or process
+// that dies anywhere in a call stops nobody. Any thread may call anything but restore_at; nothing allocates.
 //
 //   auto users = seawall::KeyedRateLimiter<seawall::SlidingWindow>::make({.quota = quota}).value();
 //   const seawall::Decision d = users.try_acquire(user_id);
@@ -21,20 +23,20 @@
 //   if (!send()) users.refund(user_id, d.charge);
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
-#include <optional>
 #include <random>
+#include <span>
 #include <type_traits>
-#include <utility>
 
 #include "seawall/decision.h"
-#include "seawall/detail/keyed_set.h"
-#include "seawall/detail/siphash.h"
+#include "seawall/detail/keyed_bucket_line.h"
+#include "seawall/detail/keyed_memory.h"
+#include "seawall/detail/keyed_snapshot.h"
+#include "seawall/keyed_options.h"
 #include "seawall/limiter_key.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
@@ -44,240 +46,273 @@
 
 namespace seawall {
 
-enum class WhenFull : std::int32_t {
-  kDeny = 0,   // a new key is refused until a place may be free: no key ever gets more than its limit
-  kAllow = 1,  // a new key is admitted and not counted: a flood of keys does not lock out others
+namespace detail {
+template <class Limiter>
+struct KeyedKind;
+template <>
+struct KeyedKind<TokenBucket> {
+  static constexpr std::uint64_t kNumber = 1;
+  using Line = KeyedBucketLine<std::atomic<std::uint64_t>>;
 };
+}  // namespace detail
 
-struct KeyedOptions {
-  Quota quota;                                       // the limit of each key
-  std::size_t memory_bytes = std::size_t{16} << 20;  // of the table; rounded down to whole sets of seven keys
-  WhenFull when_full = WhenFull::kDeny;
-  std::uint64_t seed = 0;  // of the hash; 0 takes 128 random bits. Give one only to make a test repeatable
-};
-
-struct KeyedStats {
-  std::size_t memory_bytes = 0;
-  std::size_t capacity = 0;           // keys
-  std::size_t keys_active = 0;        // keys whose state says more than a fresh one
-  std::uint64_t evictions = 0;        // idle keys forgotten to make room
-  std::uint64_t full_refusals = 0;    // WhenFull::kDeny at work
-  std::uint64_t full_admissions = 0;  // WhenFull::kAllow at work
+// A clock of the host's: FastClock, testing::ManualClock, ...
+template <class C>
+concept ReadableClock = requires(const C& clock) {
+  { clock.now() } -> std::convertible_to<TimePoint>;
 };
 
 template <class Limiter>
 class KeyedRateLimiter {
+  using Line = typename detail::KeyedKind<Limiter>::Line;
+  using Rule = typename Line::Rule;
+  using Memory = detail::KeyedMemory<Line>;
+
  public:
-  // Errors: kInvalidArgument, as the limiter's own config or for memory_bytes below one set; kNoMemory.
+  // The memory in which a table of `keys` in use has the 24 bytes for each at which 1 key in 300 overflows.
+  static constexpr std::size_t memory_for(std::size_t keys) noexcept { return Memory::bytes((keys * 3 + 7) / 8); }
+
+  // Errors: kInvalidArgument, as the limiter's own config or for memory_bytes below one line; kNoMemory.
   static Result<KeyedRateLimiter> make(const KeyedOptions& options, TimePoint epoch = Clock::now()) {
-    const auto config = Limiter::Config::make(options.quota);
-    if (!config) return config.error();
-    if (options.memory_bytes < sizeof(Set) || options.memory_bytes > kMaxMemory) {
-      return out_of_range("memory_bytes", static_cast<std::int64_t>(std::min(options.memory_bytes, kMaxMemory + 1)),
-                          sizeof(Set), kMaxMemory);
-    }
-    KeyedRateLimiter made(config.value().rule(), options, epoch);
-    if (made.sets_ == nullptr || made.tallies_ == nullptr) return Error{Code::kNoMemory, "no memory for the table"};
+    const auto rule = Rule::make(options.quota);
+    if (!rule) return rule.error();
+    if (const auto fits = check_size(options.memory_bytes); !fits) return fits.error();
+    auto allocation = detail::allocate_keyed(options.memory_bytes);
+    if (allocation == nullptr) return Error{Code::kNoMemory, "no memory for the table"};
+    KeyedRateLimiter made(rule.value(), options, epoch, Memory(allocation.get()));
+    made.allocation_ = std::move(allocation);
     return made;
+  }
+
+  // As make(), in the caller's memory, aligned to 64 bytes, which must outlive all that use it; options.memory_bytes
+  // is not read. For processes that share it: one makes, the others attach.
+  static Result<KeyedRateLimiter> make_in(std::span<std::byte> memory, const KeyedOptions& options,
+                                          TimePoint epoch = Clock::now()) {
+    const auto rule = Rule::make(options.quota);
+    if (!rule) return rule.error();
+    if (const auto fits = check_place(memory); !fits) return fits.error();
+    KeyedOptions sized = options;
+    sized.memory_bytes = memory.size();
+    return KeyedRateLimiter(rule.value(), sized, epoch, Memory(memory.data()));
+  }
+
+  // Uses a table that make_in made in this memory, at whatever address it is now. Errors: kInvalidArgument when it is
+  // not one, not finished, or not of this kind or size.
+  static Result<KeyedRateLimiter> attach(std::span<std::byte> memory) {
+    if (const auto fits = check_place(memory); !fits) return fits.error();
+    const Memory found(memory.data());
+    const detail::KeyedHeader& header = found.fixed().header;
+    // Acquire: with the magic comes the rest of the header.
+    const bool made = header.magic.load(std::memory_order_acquire) == detail::KeyedHeader::kMagic;
+    if (!made || header.kind != detail::KeyedKind<Limiter>::kNumber || header.line_count == 0 ||
+        header.line_count > Memory::lines(memory.size()) || header.when_full > 2) {
+      return Error{Code::kInvalidArgument, "no keyed limiter of this kind was made in this memory"};
+    }
+    const auto quota = Quota::make(header.permits, Duration(header.period_ns), header.burst);
+    if (!quota) return quota.error();
+    const auto rule = Rule::make(quota.value());
+    if (!rule) return rule.error();
+    return KeyedRateLimiter(rule.value(), quota.value(), found);
   }
 
   // Takes n permits of the key's or nothing.
   Decision try_acquire_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    return decide(key, now, n, /*take=*/true);
+    return acquire(key.hash(seed_), now, n);
   }
-  Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire_at(key, Clock::now(), n); }
+  Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire(key, Clock(), n); }
+  // Asks the memory for the key's line before it reads the clock.
+  template <ReadableClock C>
+  Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
+    const std::uint64_t hash = key.hash(seed_);
+    prefetch(hash);
+    return acquire(hash, clock.now(), n);
+  }
+
+  // try_acquire_at for each key in turn, with all lines asked from memory first. decisions.size() at least keys.size().
+  template <class Key>
+  void try_acquire_batch_at(std::span<const Key> keys, TimePoint now, std::span<Decision> decisions,
+                            std::int64_t n = 1) noexcept {
+    std::array<std::uint64_t, 16> hashes;
+    for (std::size_t done = 0; done < keys.size(); done += hashes.size()) {
+      const auto part = keys.subspan(done, std::min(hashes.size(), keys.size() - done));
+      for (std::size_t i = 0; i < part.size(); ++i) prefetch(hashes[i] = LimiterKey(part[i]).hash(seed_));
+      for (std::size_t i = 0; i < part.size(); ++i) decisions[done + i] = acquire(hashes[i], now, n);
+    }
+  }
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    return decide(key, now, n, /*take=*/false);
+    const std::uint64_t hash = key.hash(seed_);
+    const Decision decision = line(hash).peek(shared(hash), tag(hash), algorithm::since(epoch_, now), n);
+    return algorithm::seen_from(now, epoch_, decision);
   }
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
 
   // As the limiter's own refund; counts at once. Answers the permits given back.
   std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
-    const std::uint64_t tag = tag_of(key);
-    for (Set* set : {&first(tag), &second(tag)}) {
-      const detail::SetLock lock(*set);
-      const std::size_t way = set->find(tag);
-      if (way != detail::kNoWay) return rule_.refund(set->states[way], algorithm::since(epoch_, now), charge);
-    }
-    return 0;
+    const std::uint64_t hash = key.hash(seed_);
+    return line(hash).refund(shared(hash), tag(hash), algorithm::since(epoch_, now), charge);
   }
   std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }
 
-  // Walks the whole table, one set locked at a time: for a scrape, not for a request.
+  // Walks the whole table: for a scrape, not for a request.
   KeyedStats stats_at(TimePoint now) const noexcept {
-    KeyedStats stats{.memory_bytes = set_count_ * sizeof(Set), .capacity = set_count_ * detail::kWays};
-    const Duration elapsed = algorithm::since(epoch_, now);
-    for (std::size_t i = 0; i < set_count_; ++i) stats.keys_active += active_in(sets_[i], elapsed);
-    for (std::size_t i = 0; i < kTallies; ++i) {
-      // Relaxed: counts order nothing.
-      stats.evictions += tallies_[i].evictions.load(std::memory_order_relaxed);
-      stats.full_refusals += tallies_[i].full_refusals.load(std::memory_order_relaxed);
-      stats.full_admissions += tallies_[i].full_admissions.load(std::memory_order_relaxed);
-    }
+    const detail::KeyedTallies& tallies = memory_.fixed().tallies;
+    KeyedStats stats{.memory_bytes = Memory::bytes(line_count_),
+                     .capacity = line_count_ * Line::kPlaces,
+                     .evictions = tallies.sum(&detail::KeyedTally::evictions),
+                     .full_refusals = tallies.sum(&detail::KeyedTally::full_refusals),
+                     .full_admissions = tallies.sum(&detail::KeyedTally::full_admissions),
+                     .overflow_admissions = tallies.sum(&detail::KeyedTally::overflow_admissions)};
+    for_each_active(now, [&](std::size_t, std::uint64_t, std::uint64_t) { ++stats.keys_active; });
     return stats;
   }
   KeyedStats stats() const noexcept { return stats_at(Clock::now()); }
 
+  int tag_bits() const noexcept { return rule_.code().tag_bits(); }
+
+  // Writes all keys in use to `out` and answers how many bytes that takes: nothing was saved when that is more than
+  // out.size(). Others may go on; what they take meanwhile may be missing. The bytes contain the seed: keep them as
+  // secret as the keys should be unpredictable.
+  std::size_t save_at(std::span<std::byte> out, TimePoint now) const noexcept {
+    detail::KeyedSnapshotWriter writer(out, snapshot_header());
+    const Duration elapsed = algorithm::since(epoch_, now);
+    for (const auto& overflow : memory_.fixed().overflow) writer.add(0, 0, Line::saved(rule_, elapsed, overflow));
+    for_each_active(now, [&](std::size_t line, std::uint64_t tag, std::uint64_t state) { writer.add(line, tag, state); });
+    return writer.finish();
+  }
+
+  // Fills a new table from what save_at wrote, before anybody else uses it; its quota, kind and memory must be those of
+  // the saved one, and it takes over the seed. Clocks of two machines or boots cannot be compared: the caller says how
+  // much time has `passed` since, as far as it is sure (a wall clock that nobody steps); 0 is always safe, and nobody
+  // gets more than if the table had never been away. Error: kInvalidArgument when the bytes are cut, changed or of
+  // another table; the table is then empty as before.
+  Result<void> restore_at(std::span<const std::byte> saved, TimePoint now, Duration passed = Duration(0)) noexcept {
+    const detail::KeyedSnapshotReader reader(saved);
+    if (!reader.matches(snapshot_header())) return refused();
+    const Duration elapsed = algorithm::since(epoch_, now);
+    adopt(reader.seed());
+    std::size_t group = 0;
+    for (std::size_t i = 0; i < reader.entries(); ++i) {
+      const detail::KeyedSnapshotEntry entry = reader.entry(i);
+      const bool overflow = group < Memory::kGroups;
+      if (entry.line >= line_count_ || !Line::is_state(rule_, entry.state) || (entry.tag == 0) != overflow ||
+          entry.tag >> tag_bits() != 0) {
+        return emptied();
+      }
+      const std::uint64_t state = Line::aged(rule_, entry.state, std::max(passed, Duration(0)));
+      if (overflow) {
+        Line::restore(rule_, elapsed, memory_.fixed().overflow[group++], state);
+      } else if (state != 0 && !memory_.lines()[entry.line].restore(rule_, elapsed, entry.tag, state)) {
+        return emptied();
+      }
+    }
+    return {};
+  }
+
  private:
-  using Rule = std::remove_cvref_t<decltype(std::declval<typename Limiter::Config>().rule())>;
-  using State = typename Rule::State;
-  using Set = detail::KeyedSet<State>;
-
   static constexpr std::size_t kMaxMemory = std::size_t{1} << 42;
-  static constexpr std::size_t kTallies = 16;
 
-  struct alignas(detail::kCacheLine) Tally {
-    std::atomic<std::uint64_t> evictions{0};
-    std::atomic<std::uint64_t> full_refusals{0};
-    std::atomic<std::uint64_t> full_admissions{0};
-  };
-
-  struct Place {
-    Set* set = nullptr;
-    detail::SetLock<State>* lock = nullptr;
-    std::size_t way = detail::kNoWay;
-  };
-
-  KeyedRateLimiter(const Rule& rule, const KeyedOptions& options, TimePoint epoch)
+  KeyedRateLimiter(const Rule& rule, const KeyedOptions& options, TimePoint epoch, Memory memory)
       : rule_(rule),
+        quota_(options.quota),
         epoch_(epoch),
         when_full_(options.when_full),
-        seed_(seed(options.seed)),
-        set_count_(options.memory_bytes / sizeof(Set)),
-        sets_(new (std::nothrow) Set[set_count_]()),
-        tallies_(new (std::nothrow) Tally[kTallies]()) {}
+        seed_(random_seed(options.seed)),
+        line_count_(Memory::lines(options.memory_bytes)),
+        memory_(memory) {
+    memory_.construct(line_count_);
+    detail::KeyedHeader& header = memory_.fixed().header;
+    header.kind = detail::KeyedKind<Limiter>::kNumber;
+    header.permits = quota_.permits();
+    header.period_ns = quota_.period().count();
+    header.burst = quota_.burst();
+    header.epoch_ns = to_ns(epoch);
+    header.when_full = static_cast<std::uint64_t>(when_full_);
+    header.line_count = line_count_;
+    header.seed = seed_;
+    // Release: who sees the magic sees all of the table.
+    header.magic.store(detail::KeyedHeader::kMagic, std::memory_order_release);
+  }
+  KeyedRateLimiter(const Rule& rule, const Quota& quota, Memory memory)
+      : rule_(rule),
+        quota_(quota),
+        epoch_(time_from_ns(memory.fixed().header.epoch_ns)),
+        when_full_(static_cast<WhenFull>(memory.fixed().header.when_full)),
+        seed_(memory.fixed().header.seed),
+        line_count_(memory.fixed().header.line_count),
+        memory_(memory) {}
 
-  static detail::SipKey seed(std::uint64_t given) {
+  static Result<void> check_size(std::size_t bytes) {
+    if (bytes >= Memory::bytes(1) && bytes <= kMaxMemory) return {};
+    return out_of_range("memory_bytes", static_cast<std::int64_t>(std::min(bytes, kMaxMemory + 1)), Memory::bytes(1),
+                        kMaxMemory);
+  }
+  static Result<void> check_place(std::span<std::byte> memory) {
+    if (!Memory::aligned(memory.data())) return Error{Code::kInvalidArgument, "memory must be aligned to 64 bytes"};
+    return check_size(memory.size());
+  }
+
+  static detail::SipKey random_seed(std::uint64_t given) {
     if (given != 0) return {given, ~given};
     std::random_device random;
     const auto word = [&random] { return std::uint64_t{random()} << 32 | random(); };
     return {word(), word()};
   }
 
-  Decision decide(LimiterKey key, TimePoint now, std::int64_t n, bool take) noexcept {
-    const std::uint64_t tag = tag_of(key);
+  Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
+    const Decision decision = line(hash).acquire(shared(hash), tag(hash), algorithm::since(epoch_, now), n);
+    return algorithm::seen_from(now, epoch_, decision);
+  }
+
+  // The line comes from the hash's high bits, the tag from its low ones.
+  std::size_t index(std::uint64_t hash) const noexcept {
+    return static_cast<std::size_t>((algorithm::Wide{hash} * line_count_) >> 64);
+  }
+  Line& line(std::uint64_t hash) const noexcept { return memory_.lines()[index(hash)]; }
+  std::uint64_t tag(std::uint64_t hash) const noexcept {
+    return std::max<std::uint64_t>(hash & ((std::uint64_t{1} << tag_bits()) - 1), 1);
+  }
+  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
+  typename Line::Shared shared(std::uint64_t hash) const noexcept {
+    auto& fixed = memory_.fixed();
+    return {rule_, when_full_, fixed.overflow[index(hash) % Memory::kGroups], fixed.tallies};
+  }
+
+  // each(line, tag, state)
+  template <class Each>
+  void for_each_active(TimePoint now, Each&& each) const noexcept {
     const Duration elapsed = algorithm::since(epoch_, now);
-    if (const auto known = decide_known(first(tag), tag, elapsed, n, take)) {
-      return algorithm::seen_from(now, epoch_, *known);
+    for (std::size_t i = 0; i < line_count_; ++i) {
+      memory_.lines()[i].for_each_active(rule_, elapsed, [&](auto tag, auto state) { each(i, tag, state); });
     }
-    return decide_in_both(tag, now, n, take);
   }
 
-  std::optional<Decision> decide_known(Set& set, std::uint64_t tag, Duration elapsed, std::int64_t n,
-                                       bool take) noexcept {
-    const detail::SetLock lock(set);
-    const std::size_t way = set.find(tag);
-    if (way == detail::kNoWay) return std::nullopt;
-    return take ? rule_.acquire(set.states[way], elapsed, n) : rule_.peek(set.states[way], elapsed, n);
+  detail::KeyedSnapshotHeader snapshot_header() const noexcept {
+    return {.kind = detail::KeyedKind<Limiter>::kNumber,
+            .permits = quota_.permits(),
+            .period_ns = quota_.period().count(),
+            .burst = quota_.burst(),
+            .line_count = line_count_,
+            .seed = seed_};
   }
-
-  // A key that is in its second set or nowhere: with both sets locked (the lower one first), so that no key comes in
-  // twice.
-  Decision decide_in_both(std::uint64_t tag, TimePoint now, std::int64_t n, bool take) noexcept {
-    Set& one = first(tag);
-    Set& two = second(tag);
-    if (&one == &two) {
-      detail::SetLock lock(one);
-      return decide_locked(tag, now, n, take, {{{&one, &lock}, {&one, &lock}}});
-    }
-    detail::SetLock low(std::min(&one, &two) == &one ? one : two);
-    detail::SetLock high(std::min(&one, &two) == &one ? two : one);
-    const bool ordered = &one < &two;
-    return decide_locked(tag, now, n, take, {{{&one, ordered ? &low : &high}, {&two, ordered ? &high : &low}}});
+  void adopt(detail::SipKey seed) noexcept { memory_.fixed().header.seed = seed_ = seed; }
+  static Error refused() noexcept {
+    return {Code::kInvalidArgument, "the saved bytes are cut, changed, or of a table with another quota or size"};
   }
-
-  Decision decide_locked(std::uint64_t tag, TimePoint now, std::int64_t n, bool take,
-                         std::array<Place, 2> places) noexcept {
-    const Duration elapsed = algorithm::since(epoch_, now);
-    for (const Place& place : places) {
-      const std::size_t way = place.set->find(tag);
-      if (way == detail::kNoWay) continue;
-      State& state = place.set->states[way];
-      return algorithm::seen_from(now, epoch_, take ? rule_.acquire(state, elapsed, n) : rule_.peek(state, elapsed, n));
-    }
-    const Duration start = std::max({elapsed, places[0].lock->latest(), places[1].lock->latest()});
-    return algorithm::seen_from(now, epoch_ + start, start_key(tag, start, n, take, places));
-  }
-
-  Decision start_key(std::uint64_t tag, Duration elapsed, std::int64_t n, bool take,
-                     const std::array<Place, 2>& places) noexcept {
-    State fresh{};
-    Decision decision = rule_.acquire(fresh, elapsed, n);
-    if (!decision.allowed || n <= 0) return decision;
-    const Place place = vacancy(places, elapsed);
-    if (place.set == nullptr) return decide_full(tag, elapsed, take, decision, places);
-    if (!take) return rule_.peek(State{}, elapsed, n);
-    if (place.set->tags[place.way] != 0) {
-      place.lock->forgot_at(elapsed);
-      count(&Tally::evictions, tag);
-    }
-    place.set->tags[place.way] = tag;
-    place.set->states[place.way] = fresh;
-    return decision;
-  }
-
-  // Where a new key goes: its first set while that is less than half full, so that most look-ups find it there; then
-  // the emptier of the two, which is what keeps both from filling (two choices, Azar et al. 1994).
-  Place vacancy(std::array<Place, 2> places, Duration elapsed) const noexcept {
-    const std::size_t in_first = active_ways(*places[0].set, elapsed);
-    const bool crowded = in_first > detail::kWays / 2 && active_ways(*places[1].set, elapsed) < in_first;
-    Place& chosen = places[crowded ? 1 : 0];
-    chosen.way = chosen.set->find(0);
-    for (std::size_t way = 0; way < detail::kWays && chosen.way == detail::kNoWay; ++way) {
-      if (rule_.idle_at(chosen.set->states[way]) <= elapsed) chosen.way = way;
-    }
-    return chosen.way == detail::kNoWay ? Place{} : chosen;
-  }
-
-  Decision decide_full(std::uint64_t tag, Duration elapsed, bool take, Decision fresh,
-                       const std::array<Place, 2>& places) noexcept {
-    if (take) count(when_full_ == WhenFull::kAllow ? &Tally::full_admissions : &Tally::full_refusals, tag);
-    fresh.charge = {};
-    if (when_full_ == WhenFull::kAllow) return fresh;
-    Duration free_at = Duration::max();
-    for (const Place& place : places) {
-      for (const State& state : place.set->states) free_at = std::min(free_at, rule_.idle_at(state));
-    }
-    const Duration wait = free_at - elapsed;
-    return {.limit = fresh.limit, .remaining = 0, .retry_after = wait, .reset_after = wait};
-  }
-
-  std::size_t active_in(Set& set, Duration elapsed) const noexcept {
-    const detail::SetLock lock(set);
-    return active_ways(set, elapsed);
-  }
-  // The set is locked.
-  std::size_t active_ways(const Set& set, Duration elapsed) const noexcept {
-    std::size_t active = 0;
-    for (std::size_t way = 0; way < detail::kWays; ++way) {
-      if (set.tags[way] != 0 && rule_.idle_at(set.states[way]) > elapsed) ++active;
-    }
-    return active;
-  }
-
-  void count(std::atomic<std::uint64_t> Tally::*what, std::uint64_t tag) noexcept {
-    (tallies_[tag % kTallies].*what).fetch_add(1, std::memory_order_relaxed);  // relaxed: a count orders nothing
-  }
-
-  std::uint64_t tag_of(LimiterKey key) const noexcept {
-    const std::uint64_t hash = key.hash(seed_);
-    return hash != 0 ? hash : 1;
-  }
-  Set& first(std::uint64_t tag) const noexcept { return sets_[scale(tag)]; }
-  Set& second(std::uint64_t tag) const noexcept { return sets_[scale(tag * 0x9e3779b97f4a7c15)]; }
-  std::size_t scale(std::uint64_t hash) const noexcept {
-    return static_cast<std::size_t>((algorithm::Wide{hash} * set_count_) >> 64);
+  Error emptied() noexcept {
+    memory_.construct_lines(line_count_);
+    return refused();
   }
 
   Rule rule_;
+  Quota quota_;
   TimePoint epoch_;
   WhenFull when_full_;
   detail::SipKey seed_;
-  std::size_t set_count_;
-  std::unique_ptr<Set[]> sets_;
-  std::unique_ptr<Tally[]> tallies_;
+  std::size_t line_count_;
+  Memory memory_;
+  detail::KeyedAllocation allocation_;
 };
 
 }  // namespace seawall

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// The token bucket of one key, in the bits that a slot of a keyed table has for it.
+//
+// State: the TAT (algorithm/gcra.h) in ticks since the epoch. One permit is 2^shift ticks exactly, so no rate is
+// rounded and nothing adds up; a tick is the burst's time / 2^28 or 2^29, and no less than half a nanosecond: 112 to
+// 224 ns for 200 in 60 s. Time is read in whole ticks. The loss: a permit can come up to one tick (2^-28 of the burst)
+// early.
+//
+// Of the TAT a slot keeps instant_bits(), 28 to 33: eight times the burst's time at least.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "seawall/algorithm/elapsed.h"
+#include "seawall/algorithm/keyed_code.h"
+#include "seawall/algorithm/ratio.h"
+#include "seawall/decision.h"
+#include "seawall/quota.h"
+#include "seawall/result.h"
+
+namespace seawall::algorithm {
+
+class KeyedBucket {
+ public:
+  // Error: kInvalidArgument when the burst takes longer than the horizon to come back.
+  static constexpr Result<KeyedBucket> make(const Quota& quota) {
+    const auto permits = static_cast<std::uint64_t>(quota.permits());
+    const auto period = static_cast<std::uint64_t>(quota.period().count());
+    const auto most = static_cast<std::int64_t>(Wide{count(kHorizon)} * permits / period);
+    if (quota.burst() > most) return out_of_range("burst at a rate this low", quota.burst(), 1, most);
+    return KeyedBucket(permits, period, static_cast<std::uint64_t>(quota.burst()));
+  }
+
+  constexpr std::uint64_t ticks(Duration elapsed) const noexcept { return ticks_.floor(count(elapsed)); }
+  // The first nanosecond of a tick.
+  constexpr Duration at(std::uint64_t tick) const noexcept {
+    return Duration(static_cast<std::int64_t>(ns_.ceil(tick)));
+  }
+
+  constexpr Decision acquire(std::uint64_t& tat, Duration elapsed, std::int64_t n) const noexcept {
+    const std::uint64_t now = ticks(elapsed);
+    Decision decision = decide(tat, now, elapsed, n);
+    if (!decision.allowed || n <= 0) return decision;
+    tat = std::max(tat, now) + cost(n);
+    decision.remaining = left(tat - now);
+    decision.reset_after = wait_until(tat, elapsed);
+    decision.charge = {tat, n};
+    return decision;
+  }
+  constexpr Decision peek(std::uint64_t tat, Duration elapsed, std::int64_t n) const noexcept {
+    return decide(tat, ticks(elapsed), elapsed, n);
+  }
+
+  // As Gcra::refund, as of an effective `now` in ticks. Never moves the TAT back to `now` or behind.
+  constexpr std::int64_t refund(std::uint64_t& tat, std::uint64_t now, Charge charge) const noexcept {
+    if (charge.permits <= 0 || charge.at <= now || tat <= now) return 0;
+    const std::uint64_t back = std::min({cost(std::min(charge.permits, burst())), charge.at - now, tat - now});
+    tat -= back;
+    return static_cast<std::int64_t>(back >> shift_);
+  }
+
+  constexpr std::int64_t burst() const noexcept { return static_cast<std::int64_t>(tolerance_ >> shift_); }
+  constexpr std::uint64_t tolerance() const noexcept { return tolerance_; }
+  constexpr int shift() const noexcept { return shift_; }
+
+  // ---- the word of a slot --------------------------------------------------------------------------------------
+
+  constexpr const KeyedCode& code() const noexcept { return code_; }
+  constexpr std::uint64_t busy_until(std::uint64_t word, std::uint64_t mark) const noexcept {
+    return code_.absolute(code_.value(word), mark);
+  }
+  constexpr std::uint64_t with(std::uint64_t word, std::uint64_t tat) const noexcept {
+    return code_.word(code_.tag(word), code_.low_bits(tat), KeyedCode::stamp(word));
+  }
+
+ private:
+  static constexpr std::uint64_t count(Duration d) noexcept { return static_cast<std::uint64_t>(d.count()); }
+
+  constexpr KeyedBucket(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept
+      : shift_(best_shift(permits, period, burst)),
+        tolerance_(burst << shift_),
+        ticks_(permits << shift_, period),
+        ns_(period, permits << shift_),
+        code_(instant_bits(tolerance_, unit_shift(ticks_)), 0, unit_shift(ticks_)) {}
+
+  // The finest tick that leaves the burst at 29 bits and is not shorter than half a nanosecond.
+  static constexpr int best_shift(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept {
+    int shift = 0;
+    while (burst << (shift + 1) <= std::uint64_t{1} << 29 && permits << (shift + 1) <= 2 * period) ++shift;
+    return shift;
+  }
+  // The mark's unit: the finest in which the horizon fits.
+  static constexpr int unit_shift(const Ratio& ticks) noexcept {
+    const int bits = static_cast<int>(std::bit_width(ticks.ceil(count(kHorizon))));
+    return std::max(0, bits - KeyedCode::kMarkBits);
+  }
+  // Eight times the burst's time, many units, and an eighth of a second at least, so that sweeps are rare.
+  static constexpr int instant_bits(std::uint64_t tolerance, int unit_shift) noexcept {
+    return std::max({static_cast<int>(std::bit_width(tolerance - 1)) + 3, unit_shift + 8, 28});
+  }
+
+  constexpr Decision decide(std::uint64_t tat, std::uint64_t now, Duration elapsed, std::int64_t n) const noexcept {
+    const std::uint64_t backlog = tat > now ? tat - now : 0;
+    Decision decision{.limit = burst(), .remaining = left(backlog), .reset_after = wait_until(tat, elapsed)};
+    if (n > burst()) {
+      decision.retry_after = Decision::kNever;
+      return decision;
+    }
+    const std::uint64_t room = tolerance_ - cost(std::max<std::int64_t>(n, 0));
+    decision.allowed = backlog <= room;
+    if (!decision.allowed) decision.retry_after = wait_until(tat - room, elapsed);
+    return decision;
+  }
+
+  constexpr std::int64_t left(std::uint64_t backlog) const noexcept {
+    return backlog >= tolerance_ ? 0 : static_cast<std::int64_t>((tolerance_ - backlog) >> shift_);
+  }
+  constexpr Duration wait_until(std::uint64_t tick, Duration elapsed) const noexcept {
+    return std::max(Duration(0), at(tick) - elapsed);
+  }
+  constexpr std::uint64_t cost(std::int64_t permits) const noexcept {
+    return static_cast<std::uint64_t>(permits) << shift_;
+  }
+
+  int shift_;
+  std::uint64_t tolerance_;  // the burst in ticks
+  Ratio ticks_;              // nanoseconds to ticks
+  Ratio ns_;                 // ticks to nanoseconds
+  KeyedCode code_;
+};
+
+}  // namespace seawall::algorithm

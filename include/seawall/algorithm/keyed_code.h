@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// The words of a line of a keyed table, as bits. detail/keyed_line.h says how they work together.
+//
+//   slot     tag | value | stamp (8)          tag 0: vacant; the value then only tells one vacancy from another
+//   control  mark | slot (3) | turn (8)       all zero is a line never used
+//
+// Time is in ticks of the rule. The mark is an instant in units of 2^unit_shift ticks. A value holds the low bits of an
+// instant, which is read as the one that lies nearest to the mark: less than reach() away, which the line sees to.
+#pragma once
+
+#include <cstdint>
+
+namespace seawall::algorithm {
+
+inline constexpr int kStampBits = 8;
+inline constexpr std::uint64_t kStampMask = (std::uint64_t{1} << kStampBits) - 1;
+
+struct KeyedControl {
+  static constexpr std::uint64_t kSweep = 7;  // in place of a slot: all of them
+
+  std::uint64_t mark = 0;  // in units
+  std::uint64_t slot = 0;
+  std::uint64_t turn = 0;
+
+  static constexpr KeyedControl from(std::uint64_t word) noexcept {
+    return {word >> (kStampBits + 3), word >> kStampBits & 7, word & kStampMask};
+  }
+  constexpr std::uint64_t word() const noexcept { return mark << (kStampBits + 3) | slot << kStampBits | turn; }
+};
+
+class KeyedCode {
+ public:
+  static constexpr int kMarkBits = 64 - kStampBits - 3;
+
+  // value_bits counts the instant's bits and `extra_bits` that the rule keeps above them.
+  constexpr KeyedCode(int instant_bits, int extra_bits, int unit_shift) noexcept
+      : instant_bits_(instant_bits), value_bits_(instant_bits + extra_bits), unit_shift_(unit_shift) {}
+
+  constexpr int tag_bits() const noexcept { return 64 - kStampBits - value_bits_; }
+  constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> (value_bits_ + kStampBits); }
+  constexpr std::uint64_t value(std::uint64_t word) const noexcept {
+    return word >> kStampBits & ((std::uint64_t{1} << value_bits_) - 1);
+  }
+  static constexpr std::uint64_t stamp(std::uint64_t word) noexcept { return word & kStampMask; }
+  static constexpr std::uint64_t restamp(std::uint64_t word, std::uint64_t stamp) noexcept {
+    return (word & ~kStampMask) | stamp;
+  }
+  constexpr bool vacant(std::uint64_t word) const noexcept { return tag(word) == 0; }
+  constexpr std::uint64_t word(std::uint64_t tag, std::uint64_t value, std::uint64_t stamp) const noexcept {
+    return tag << (value_bits_ + kStampBits) | value << kStampBits | stamp;
+  }
+  // Vacated at `mark`: no mark is met twice by a sweep, so no thread that slept takes this vacancy for an earlier one.
+  constexpr std::uint64_t vacancy(std::uint64_t mark, std::uint64_t stamp) const noexcept {
+    return word(0, mark & ((std::uint64_t{1} << value_bits_) - 1), stamp);
+  }
+
+  constexpr std::uint64_t reach() const noexcept { return std::uint64_t{1} << (instant_bits_ - 1); }
+  constexpr std::uint64_t ticks(const KeyedControl& control) const noexcept { return control.mark << unit_shift_; }
+  constexpr std::uint64_t units_down(std::uint64_t ticks) const noexcept { return ticks >> unit_shift_; }
+  constexpr std::uint64_t units_up(std::uint64_t ticks) const noexcept {
+    return (ticks + (std::uint64_t{1} << unit_shift_) - 1) >> unit_shift_;
+  }
+  // An instant so long after the mark that a value charged then could come out of reach.
+  constexpr bool late(std::uint64_t now, std::uint64_t mark) const noexcept { return now >= mark + reach() / 2; }
+
+  constexpr std::uint64_t low_bits(std::uint64_t instant) const noexcept { return instant & (2 * reach() - 1); }
+  constexpr std::uint64_t absolute(std::uint64_t value, std::uint64_t mark) const noexcept {
+    const std::uint64_t ahead = low_bits(value - mark);
+    return ahead < reach() ? mark + ahead : mark - (2 * reach() - ahead);
+  }
+
+ private:
+  int instant_bits_;
+  int value_bits_;
+  int unit_shift_;
+};
+
+}  // namespace seawall::algorithm

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// The verbs of a token bucket on the keys of one line (keyed_line.h), and what becomes of keys for which the line has
+// no place.
+//
+// Overflow: a key without a place is judged on a bucket that it shares with all such keys of a group of lines. When it
+// gets a place later it starts as used as that bucket is then, so it never has two full buckets. Order: who takes from
+// the shared bucket writes the line's control word after it and takes nothing if that has changed; who brings a key in
+// reads the shared bucket after a turn that began later.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "seawall/algorithm/keyed_bucket.h"
+#include "seawall/decision.h"
+#include "seawall/detail/keyed_line.h"
+#include "seawall/detail/keyed_tally.h"
+#include "seawall/detail/update.h"
+#include "seawall/keyed_options.h"
+
+namespace seawall::detail {
+
+// What the lines of a table share: one of its overflow words, its counts.
+template <class Rule, class Overflow>
+struct KeyedShared {
+  const Rule& rule;
+  WhenFull when_full;
+  Overflow& overflow;
+  KeyedTallies& tallies;
+};
+
+template <class Cell, std::size_t kSlots = 7>
+class KeyedBucketLine {
+ public:
+  using Rule = algorithm::KeyedBucket;
+  using Overflow = Cell;
+  using Shared = KeyedShared<Rule, Overflow>;
+  static constexpr std::size_t kPlaces = kSlots;
+
+  Decision acquire(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
+    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, elapsed, n, true});
+  }
+  Decision peek(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
+    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, elapsed, n, false});
+  }
+
+  std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
+    const std::uint64_t now = shared.rule.ticks(elapsed);
+    if ((charge.at & kOverflow) != 0) return refund_overflow(shared, now, charge);
+    return line_.decide_known(shared.rule, tag, now, Refund{shared.rule, now, charge}).value_or(0);
+  }
+
+  // each(tag, TAT, mark) for all keys, idle or not.
+  template <class Each>
+  void for_each(const Rule& rule, Each&& each) const noexcept {
+    line_.for_each(rule.code(), [&](std::uint64_t word, std::uint64_t mark) {
+      each(rule.code().tag(word), rule.busy_until(word, mark), mark);
+    });
+  }
+  // each(tag, state) for the keys whose state says more than a fresh one; the state is the ticks from now to the TAT.
+  template <class Each>
+  void for_each_active(const Rule& rule, Duration elapsed, Each&& each) const noexcept {
+    const std::uint64_t now = rule.ticks(elapsed);
+    for_each(rule, [&](std::uint64_t tag, std::uint64_t tat, std::uint64_t) {
+      if (tat > now) each(tag, tat - now);
+    });
+  }
+
+  // Nobody else may use the line. False: the key has a place already, or there is none.
+  bool restore(const Rule& rule, Duration elapsed, std::uint64_t tag, std::uint64_t state) noexcept {
+    const std::uint64_t now = rule.ticks(elapsed);
+    return line_.put(rule, tag, rule.code().low_bits(now + state), now);
+  }
+  static std::uint64_t saved(const Rule& rule, Duration elapsed, const Overflow& overflow) noexcept {
+    const std::uint64_t tat = overflow.load(std::memory_order_relaxed);  // relaxed: one word
+    return tat - std::min(tat, rule.ticks(elapsed));
+  }
+  static void restore(const Rule& rule, Duration elapsed, Overflow& overflow, std::uint64_t state) noexcept {
+    overflow.store(rule.ticks(elapsed) + state, std::memory_order_relaxed);  // relaxed: nobody else is here
+  }
+  // What a state is after a while; 0: no more than a fresh one. A stale caller's charge may be a burst ahead.
+  static std::uint64_t aged(const Rule& rule, std::uint64_t state, Duration passed) noexcept {
+    return state - std::min(state, rule.ticks(passed));
+  }
+  static bool is_state(const Rule& rule, std::uint64_t state) noexcept { return state < rule.code().reach() / 2; }
+
+ private:
+  static constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;  // in Charge::at
+
+  struct Ask {
+    const Shared& shared;
+    Duration elapsed;
+    std::int64_t n;
+    bool take;
+
+    Decision judge(std::uint64_t& tat, Duration at) const noexcept {
+      return take ? shared.rule.acquire(tat, at, n) : shared.rule.peek(tat, at, n);
+    }
+
+    Step<Decision> hit(std::uint64_t word, std::uint64_t mark) const noexcept {
+      const std::uint64_t before = shared.rule.busy_until(word, mark);
+      std::uint64_t tat = before;
+      const Decision decision = judge(tat, elapsed);
+      return {tat == before ? word : shared.rule.with(word, tat), decision};
+    }
+
+    Entry<Decision> fresh(std::uint64_t start) const noexcept {
+      const Duration at = std::max(elapsed, shared.rule.at(start));
+      std::uint64_t tat = 0;
+      // Acquire: belongs after the control word that was read before.
+      if (shared.when_full == WhenFull::kOverflow) tat = shared.overflow.load(std::memory_order_acquire);
+      const Decision decision = algorithm::seen_from(TimePoint(elapsed), TimePoint(at), judge(tat, at));
+      return {decision.charge.permits > 0, shared.rule.code().low_bits(tat), decision};
+    }
+
+    Decision full(std::uint64_t start, std::uint64_t free_at) const noexcept {
+      if (shared.when_full == WhenFull::kOverflow) {
+        const Duration at = std::max(elapsed, shared.rule.at(start));
+        Decision decision = update(shared.overflow, [&](std::uint64_t tat) {
+          const Decision shown = judge(tat, at);
+          return Step<Decision>{tat, shown};
+        });
+        decision = algorithm::seen_from(TimePoint(elapsed), TimePoint(at), decision);
+        if (decision.charge.permits > 0) decision.charge.at |= kOverflow;
+        count(decision, &KeyedTally::overflow_admissions);
+        return decision;
+      }
+      std::uint64_t tat = 0;
+      Decision decision = judge(tat, elapsed);
+      decision.charge = {};
+      if (shared.when_full == WhenFull::kDeny) {
+        const Duration wait = std::max(Duration(0), shared.rule.at(free_at) - elapsed);
+        decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
+      }
+      count(decision, &KeyedTally::full_admissions);
+      return decision;
+    }
+    bool wants_place() const noexcept { return take && n > 0 && n <= shared.rule.burst(); }
+    static bool took(const Decision& decision) noexcept { return decision.charge.permits > 0; }
+    void undo(const Decision& decision) const noexcept {
+      refund_overflow(shared, shared.rule.ticks(elapsed), decision.charge);
+    }
+    void evicted() const noexcept { shared.tallies.mine().evictions.add(); }
+    void count(const Decision& decision, KeyedCount KeyedTally::*admitted) const noexcept {
+      if (take) (shared.tallies.mine().*(decision.allowed ? admitted : &KeyedTally::full_refusals)).add();
+    }
+  };
+
+  struct Refund {
+    const Rule& rule;
+    std::uint64_t now;
+    Charge charge;
+
+    Step<std::int64_t> hit(std::uint64_t word, std::uint64_t mark) const noexcept {
+      std::uint64_t tat = rule.busy_until(word, mark);
+      const std::int64_t back = rule.refund(tat, std::max(now, mark), charge);
+      return {rule.with(word, tat), back};
+    }
+  };
+
+  static std::int64_t refund_overflow(const Shared& shared, std::uint64_t now, Charge charge) noexcept {
+    charge.at &= ~kOverflow;
+    return update(shared.overflow, [&](std::uint64_t tat) {
+      const std::int64_t back = shared.rule.refund(tat, now, charge);
+      return Step<std::int64_t>{tat, back};
+    });
+  }
+
+  KeyedLine<Cell, kSlots> line_;
+};
+
+}  // namespace seawall::detail

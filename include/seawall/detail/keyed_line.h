@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+//
+// KeyedLine: some keys in one cache line, each a word {tag, value, stamp}, and a control word {mark, slot, turn}. No
+// lock: a thread that stops or is killed anywhere in here holds nobody up.
+//
+// A key that is there (a hit) is decided on by one exchange of its word; the control word is only read.
+//
+// A key comes in through the slot that the control word nominates, and only through it:
+//   - A turn is open until the slot nominated for it bears its number as stamp. The one exchange that puts the stamp
+//     there ends the turn: either it puts a new key into the slot, or (`pass`) it leaves the slot's key as it is.
+//   - The control word goes on to the next turn only from a turn that is over.
+//   - Who brings a key in has read: the control word; all slots, none of which has the key, and the nominated one not
+//     stamped yet; the control word again, the same. If his exchange of the nominated word succeeds, the turn was open
+//     till then, so nobody else came in meanwhile, and the key is in the line once, whatever each caller's `now`.
+//   - An open turn belongs to nobody. When its maker is killed the next caller uses it or passes; when he wakes up
+//     his exchange fails, because the slot is stamped. So nobody's insert is finished by others: it fails as a whole.
+//
+// The mark is the latest instant as of which this line forgot a key. A key is forgotten (its word given to another, or
+// vacated by a sweep) only when it is idle at the mark, and a new one starts no earlier than the mark. So a caller
+// whose `now` is old cannot find a fresh state for a key that was used up then, and every word that comes into a slot
+// is later than any that left it: no word is met twice, except a full wrap of its value and its stamp later.
+//
+// Values hold the low bits of an instant. A sweep keeps all of them within reach of the mark: it raises the mark by a
+// quarter of the reach (or to `now`, when the line is vacant), and stamps each slot, vacating those that are idle at
+// the new mark; its turn is over when all bear its number. A thread that slept through it finds no word as it was.
+//
+// Invariants (each is a check in the interleaving tests): no tag twice; the mark never moves back; a value is within
+// reach of the mark; the control word moves on only from a turn that is over.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "seawall/algorithm/keyed_code.h"
+#include "seawall/detail/cache_line.h"
+#include "seawall/detail/step.h"
+
+namespace seawall::detail {
+
+// What a key that comes in would start as. `enters` false: the answer needs no place (a peek, a refusal).
+template <class Answer>
+struct Entry {
+  bool enters;
+  std::uint64_t value;
+  Answer answer;
+};
+
+template <class Cell, std::size_t kSlots>
+class alignas(kCacheLine) KeyedLine {
+ public:
+  using Code = algorithm::KeyedCode;
+  using Control = algorithm::KeyedControl;
+  static_assert(kSlots < Control::kSweep + 1);
+
+  // Decides on a key. `rule` says until when a word is busy: busy_until(word, mark); `ask` what happens then:
+  //   Step<Answer> hit(word, mark)      the key is there: the word that should stand, which keeps tag and stamp
+  //   Entry<Answer> fresh(start)        it is not, and there is room: it starts at `start`, or later
+  //   Answer full(start, free_at)       there is no room before free_at
+  //   bool took(answer), undo(answer)   did `full` take something; takes it back
+  //   void evicted()                    an idle key was forgotten for this one
+  template <class Rule, class Ask>
+  auto decide(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask&& ask) noexcept {
+    for (;;) {
+      Look look = see(rule.code(), tag);
+      if (rule.code().late(now, rule.code().ticks(look.control))) {
+        sweep(rule, now);
+      } else if (look.at != kSlots) {
+        if (const auto known = hit(rule, look, ask)) return *known;
+      } else if (look.steady) {
+        if (const auto entered = enter(rule, look, tag, now, ask)) return *entered;
+      }
+    }
+  }
+
+  // As decide(), for a key that is there; else nothing.
+  template <class Rule, class Ask>
+  auto decide_known(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask&& ask) noexcept {
+    for (;;) {
+      const Look look = see(rule.code(), tag);
+      if (rule.code().late(now, rule.code().ticks(look.control))) {
+        sweep(rule, now);
+      } else if (look.at != kSlots) {
+        if (const auto known = hit(rule, look, ask)) return known;
+      } else if (look.steady) {
+        return decltype(hit(rule, look, ask))();
+      }
+    }
+  }
+
+  // each(word, mark) for all keys, busy or not.
+  template <class Each>
+  void for_each(const Code& code, Each&& each) const noexcept {
+    Look look = see(code, kNobody);
+    while (!look.steady) look = see(code, kNobody);
+    for (const std::uint64_t word : look.words) {
+      if (!code.vacant(word)) each(word, code.ticks(look.control));
+    }
+  }
+
+  // Nobody else may use the line: puts a key into a vacant line or slot. False: there is no place.
+  template <class Rule>
+  bool put(const Rule& rule, std::uint64_t tag, std::uint64_t value, std::uint64_t mark) noexcept {
+    const Code& code = rule.code();
+    const Look look = see(code, tag);
+    if (look.at != kSlots) return false;
+    const bool empty = std::all_of(look.words.begin(), look.words.end(), [&](auto w) { return code.vacant(w); });
+    // Relaxed, all three: nobody else is here.
+    if (empty) control_.store(Control{code.units_down(mark), 0, 0}.word(), std::memory_order_relaxed);
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      if (!code.vacant(look.words[i])) continue;
+      slots_[i].store(code.word(tag, value, 0), std::memory_order_relaxed);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0};  // no tag: they have fewer bits
+
+  struct Look {
+    Control control;  // as it was after the words
+    std::array<std::uint64_t, kSlots> words;
+    std::size_t at;  // of the key; the slots behind it were not read
+    bool steady;     // all slots were read and the control word was the same before: the words belong to its turn
+  };
+
+  Look see(const Code& code, std::uint64_t tag) const noexcept {
+    Look look;
+    // Acquire, all: in this order; with the control word come the slots as the turn before left them.
+    const std::uint64_t before = control_.load(std::memory_order_acquire);
+    for (look.at = 0; look.at < kSlots; ++look.at) {
+      look.words[look.at] = slots_[look.at].load(std::memory_order_acquire);
+      if (code.tag(look.words[look.at]) == tag) break;
+    }
+    const std::uint64_t after = control_.load(std::memory_order_acquire);
+    look.control = Control::from(after);
+    look.steady = after == before && look.at == kSlots;
+    return look;
+  }
+
+  // A word that was there before the control word is within reach of the mark; if a sweep came in between it has
+  // another stamp by now, and the exchange or the second look finds out.
+  template <class Rule, class Ask>
+  auto hit(const Rule& rule, const Look& look, Ask& ask) noexcept {
+    const std::uint64_t seen = look.words[look.at];
+    const auto step = ask.hit(seen, rule.code().ticks(look.control));
+    std::optional<decltype(step.answer)> answer;
+    if (step.next == seen) {
+      // Relaxed: only whether it is still the same; nothing is read after it.
+      if (slots_[look.at].load(std::memory_order_relaxed) == seen) answer = step.answer;
+    } else if (swap(look.at, seen, step.next)) {
+      answer = step.answer;
+    }
+    return answer;
+  }
+
+  template <class Rule, class Ask>
+  auto enter(const Rule& rule, Look& look, std::uint64_t tag, std::uint64_t now, Ask& ask) noexcept {
+    const Code& code = rule.code();
+    const std::uint64_t start = std::max(now, code.ticks(look.control));
+    std::optional<decltype(ask.full(start, start))> answer;
+    if (is_over(look)) {
+      const std::size_t place = choose(rule, look, start);
+      if (place == kSlots) {
+        answer = ask.full(start, free_at(rule, look));
+        if (!ask.took(*answer) || still(look)) return answer;
+        ask.undo(*answer);
+        return decltype(answer)();
+      }
+      if (!ask.wants_place()) return decltype(answer)(ask.fresh(start).answer);
+      if (!nominate(rule, look, place)) return answer;
+    }
+    if (look.control.slot == Control::kSweep) {
+      finish_sweep(rule, look);
+      return answer;
+    }
+    const std::uint64_t seen = look.words[look.control.slot];
+    if (!is_idle(rule, seen, code.ticks(look.control))) {
+      pass(look);
+      return answer;
+    }
+    const auto entry = ask.fresh(std::max(now, code.ticks(look.control)));
+    if (!entry.enters) return decltype(answer)(entry.answer);
+    if (swap(look.control.slot, seen, code.word(tag, entry.value, look.control.turn))) {
+      if (!code.vacant(seen)) ask.evicted();
+      answer = entry.answer;
+    }
+    return answer;
+  }
+
+  static bool is_over(const Look& look) noexcept {
+    const auto stamped = [&](std::uint64_t word) { return Code::stamp(word) == look.control.turn; };
+    if (look.control.slot != Control::kSweep) return stamped(look.words[look.control.slot]);
+    return std::all_of(look.words.begin(), look.words.end(), stamped);
+  }
+
+  template <class Rule>
+  static bool is_idle(const Rule& rule, std::uint64_t word, std::uint64_t mark, std::uint64_t at) noexcept {
+    return rule.code().vacant(word) || rule.busy_until(word, mark) <= at;
+  }
+  template <class Rule>
+  static bool is_idle(const Rule& rule, std::uint64_t word, std::uint64_t mark) noexcept {
+    return is_idle(rule, word, mark, mark);
+  }
+
+  // The first mark as of which a word is idle.
+  template <class Rule>
+  static std::uint64_t end_of(const Rule& rule, std::uint64_t word, const Control& control) noexcept {
+    return rule.code().units_up(rule.busy_until(word, rule.code().ticks(control)));
+  }
+
+  // A vacant slot, else the key that has been idle the longest, and is so at a mark not after `at`: so the mark rises as
+  // little as can be, never beyond an instant that was seen, and not above a key that stays.
+  template <class Rule>
+  static std::size_t choose(const Rule& rule, const Look& look, std::uint64_t at) noexcept {
+    std::size_t best = kSlots;
+    std::uint64_t earliest = rule.code().units_down(at);
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      if (rule.code().vacant(look.words[i])) return i;
+      const std::uint64_t end = end_of(rule, look.words[i], look.control);
+      if (end > earliest || (end == earliest && best != kSlots)) continue;
+      best = i;
+      earliest = end;
+    }
+    return best;
+  }
+
+  // In ticks; no slot is vacant.
+  template <class Rule>
+  static std::uint64_t free_at(const Rule& rule, const Look& look) noexcept {
+    std::uint64_t first = end_of(rule, look.words[0], look.control);
+    for (const std::uint64_t word : look.words) first = std::min(first, end_of(rule, word, look.control));
+    return rule.code().ticks({first, 0, 0});
+  }
+
+  // The words stay true: a turn that is over lets nobody in.
+  template <class Rule>
+  bool nominate(const Rule& rule, Look& look, std::size_t place) noexcept {
+    const std::uint64_t word = look.words[place];
+    Control next{look.control.mark, place, next_turn(look)};
+    if (!rule.code().vacant(word)) next.mark = std::max(next.mark, end_of(rule, word, look.control));
+    if (!turn_to(look, next)) return false;
+    look.control = next;
+    return true;
+  }
+
+  void pass(const Look& look) noexcept {
+    const std::uint64_t seen = look.words[look.control.slot];
+    swap(look.control.slot, seen, Code::restamp(seen, look.control.turn));
+  }
+
+  // A number that no slot bears yet, so that the turn begins open.
+  static std::uint64_t next_turn(const Look& look) noexcept {
+    std::uint64_t turn = look.control.turn;
+    const auto borne = [&](std::uint64_t word) { return Code::stamp(word) == turn; };
+    do {
+      turn = (turn + 1) & algorithm::kStampMask;
+    } while (std::any_of(look.words.begin(), look.words.end(), borne));
+    return turn;
+  }
+
+  // Does one step towards a mark for which `now` is not late; the caller asks again.
+  template <class Rule>
+  void sweep(const Rule& rule, std::uint64_t now) noexcept {
+    const Code& code = rule.code();
+    const Look look = see(code, kNobody);
+    if (!look.steady || !code.late(now, code.ticks(look.control))) return;
+    if (!is_over(look)) {
+      if (look.control.slot == Control::kSweep) return finish_sweep(rule, look);
+      return pass(look);
+    }
+    const bool vacant = std::all_of(look.words.begin(), look.words.end(), [&](auto w) { return code.vacant(w); });
+    const std::uint64_t target = vacant ? now : std::min(now, code.ticks(look.control) + code.reach() / 4);
+    turn_to(look, {code.units_down(target), Control::kSweep, next_turn(look)});
+  }
+
+  template <class Rule>
+  void finish_sweep(const Rule& rule, const Look& look) noexcept {
+    const std::uint64_t turn = look.control.turn;
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      const std::uint64_t seen = look.words[i];
+      if (Code::stamp(seen) == turn) continue;
+      const bool leaves = is_idle(rule, seen, rule.code().ticks(look.control));
+      swap(i, seen, leaves ? rule.code().vacancy(look.control.mark, turn) : Code::restamp(seen, turn));
+    }
+  }
+
+  bool turn_to(const Look& look, const Control& next) noexcept { return exchange(control_, look.control.word(), next.word()); }
+  // The control word has not changed since; as a write, so that what happened before it is seen by whoever changes it.
+  bool still(const Look& look) noexcept { return turn_to(look, look.control); }
+  bool swap(std::size_t slot, std::uint64_t seen, std::uint64_t next) noexcept { return exchange(slots_[slot], seen, next); }
+
+  static bool exchange(Cell& cell, std::uint64_t seen, std::uint64_t next) noexcept {
+    // Release: what this thread did to the other words is seen by whoever sees this; acquire for what it builds on.
+    // Relaxed on failure: everything is read again.
+    return cell.compare_exchange_strong(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
+
+  Cell control_{0};
+  std::array<Cell, kSlots> slots_{};
+};
+
+}  // namespace seawall::detail

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+//
+// The verbs of a strict sliding window on the keys of one line (keyed_line.h). The slot's word is the head of the key's
+// window and decides; beside each slot is a line with the sub-windows that are over:
+//
+//   base     the permits that the sub-window in progress found taken, agreed on before the head moved to it; of an
+//            older sub-window than the head's: none, the key came in with this one
+//   slots    the permits of each sub-window that is over; refunds lower them
+//
+// To move on: freeze the head, so that its total stands still; write (total - base) to the slot of its sub-window; add
+// up the slots that the new sub-window still counts and agree on the sum in base; move the head. Each step is one
+// exchange that only the first can win, and numbers of sub-windows only grow, whoever's they are, so who slept loses
+// every one, and who is killed is overtaken.
+//
+// A key that takes over a slot first seals the base: raises it to the mark of its turn. The key before was idle at that
+// mark, so its head's number is lower; whoever still moves that one on agrees on a base from that number and fails.
+//
+// Overflow: a word {sub-window of the last admission, permits}, in which nothing comes back before all does, a period
+// after the last admission. Else as in keyed_bucket_line.h.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "seawall/algorithm/keyed_window.h"
+#include "seawall/decision.h"
+#include "seawall/detail/keyed_line.h"
+#include "seawall/detail/keyed_shared.h"
+#include "seawall/detail/update.h"
+
+namespace seawall::detail {
+
+template <class Cell, std::size_t kSlots = 7>
+class KeyedWindowLine {
+ public:
+  using Rule = algorithm::KeyedWindow;
+  using Count = algorithm::KeyedCountOf;
+  using Overflow = Cell;
+  using Shared = KeyedShared<Rule, Overflow>;
+  static constexpr std::size_t kPlaces = kSlots;
+
+  Decision acquire(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
+    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, past_, elapsed, n, n > 0});
+  }
+  Decision peek(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
+    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, past_, elapsed, n, false});
+  }
+  std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
+    const std::uint64_t now = shared.rule.ticks(elapsed);
+    if ((charge.at & kOverflowCharge) != 0) return refund_overflow(shared, now, charge);
+    if (charge.permits <= 0) return 0;
+    return line_.decide_known(shared.rule, tag, now, Refund{shared.rule, past_, now, charge}).value_or(0);
+  }
+
+  // each(tag, end, mark) for all keys, idle or not.
+  template <class Each>
+  void for_each(const Rule& rule, Each&& each) const noexcept {
+    line_.for_each(rule.code(), [&](std::uint64_t word, std::uint64_t mark) {
+      each(rule.code().tag(word), rule.busy_until(word, mark), mark);
+    });
+  }
+  // each(tag, state) for the keys whose state says more than a fresh one; the state is the permits taken.
+  template <class Each>
+  void for_each_active(const Rule& rule, Duration elapsed, Each&& each) const noexcept {
+    const std::uint64_t now = rule.ticks(elapsed);
+    line_.for_each(rule.code(), [&](std::uint64_t word, std::uint64_t mark) {
+      const auto permits = static_cast<std::uint64_t>(rule.head(word, mark).permits);
+      if (rule.busy_until(word, mark) > now && permits > 0) each(rule.code().tag(word), permits);
+    });
+  }
+
+  // Nobody else may use the line. All permits count as taken now. False: the key has a place already, or there is none.
+  bool restore(const Rule& rule, Duration elapsed, std::uint64_t tag, std::uint64_t state) noexcept {
+    const Count head{rule.ticks(elapsed), static_cast<std::int64_t>(state)};
+    return line_.put(rule, tag, rule.value(head), head.index);
+  }
+  static std::uint64_t saved(const Rule& rule, Duration elapsed, const Overflow& overflow) noexcept {
+    const Count count = rule.count(overflow.load(std::memory_order_relaxed));  // relaxed: one word
+    return rule.window().in_window(count.index, rule.ticks(elapsed)) ? static_cast<std::uint64_t>(count.permits) : 0;
+  }
+  static void restore(const Rule& rule, Duration elapsed, Overflow& overflow, std::uint64_t state) noexcept {
+    const Count count{rule.ticks(elapsed), static_cast<std::int64_t>(state)};
+    overflow.store(rule.word(count), std::memory_order_relaxed);  // relaxed: nobody else is here
+  }
+  static std::uint64_t aged(const Rule& rule, std::uint64_t state, Duration passed) noexcept {
+    return passed >= rule.at(rule.window().sub_windows() + 2) ? 0 : state;
+  }
+  static bool is_state(const Rule& rule, std::uint64_t state) noexcept {
+    return state <= static_cast<std::uint64_t>(rule.burst());
+  }
+
+ private:
+  struct alignas(kCacheLine) Past {
+    Cell base{0};
+    std::array<Cell, Rule::kSubWindows + 1> slots{};
+  };
+  using Pasts = std::array<Past, kSlots>;
+
+  // ---- the sub-windows that are over -----------------------------------------------------------------------------
+
+  // Settles the past of a frozen head and answers what the head moves to.
+  static Count settle(const Rule& rule, Past& past, const Count& head, std::uint64_t now) noexcept {
+    // Acquire: with the sum comes the slot it counts.
+    Count base = rule.count(past.base.load(std::memory_order_acquire));
+    if (base.index < head.index) base = agree(rule, past, base, {head.index, 0});
+    if (base.index != head.index) return base;
+    const Count over{head.index, head.permits - base.permits};
+    publish(past.slots[rule.window().slot(over.index)], [&](std::uint64_t seen) {
+      return Step<bool>{rule.count(seen).index < over.index ? rule.word(over) : seen, true};
+    });
+    return agree(rule, past, base, sum_for(rule, past, std::max(now, head.index + 1), head.index));
+  }
+
+  // The permits that sub-window `next` finds taken; `last` is the latest that is over.
+  static Count sum_for(const Rule& rule, const Past& past, std::uint64_t next, std::uint64_t last) noexcept {
+    Count sum{next, 0};
+    for (std::uint64_t i = last; i != 0 && rule.window().in_window(i, next); --i) sum.permits += taken(rule, past, i);
+    return sum;
+  }
+  static std::int64_t taken(const Rule& rule, const Past& past, std::uint64_t index) noexcept {
+    // Acquire: a refund seen here is seen with what led to it.
+    const Count slot = rule.count(past.slots[rule.window().slot(index)].load(std::memory_order_acquire));
+    return slot.index == index ? slot.permits : 0;
+  }
+
+  static Count agree(const Rule& rule, Past& past, const Count& from, const Count& proposal) noexcept {
+    return publish(past.base, [&](std::uint64_t seen) {
+      const std::uint64_t next = seen == rule.word(from) ? rule.word(proposal) : seen;
+      return Step<Count>{next, rule.count(next)};
+    });
+  }
+
+  // What the head found taken when it came to its sub-window. Only the word that was read before, still unchanged, says
+  // that this base is its own.
+  static std::int64_t found_taken(const Rule& rule, const Past& past, const Count& head) noexcept {
+    const Count base = rule.count(past.base.load(std::memory_order_acquire));  // acquire: as in settle
+    return base.index == head.index ? base.permits : 0;
+  }
+
+  static algorithm::WindowRing ring(const Rule& rule, const Past& past, const Count& head) noexcept {
+    const algorithm::Window& window = rule.window();
+    algorithm::WindowRing all;
+    all.newest = head.index;
+    all.total = static_cast<std::uint32_t>(head.permits);
+    for (std::uint64_t i = head.index; i-- > 1 && window.in_window(i, head.index);) {
+      all.counts[window.slot(i)] = static_cast<std::uint32_t>(taken(rule, past, i));
+    }
+    all.counts[window.slot(head.index)] = static_cast<std::uint32_t>(head.permits - found_taken(rule, past, head));
+    return all;
+  }
+
+  // ---- what happens to a key -------------------------------------------------------------------------------------
+
+  // One step towards a head that is in sub-window `now` or later: freezes or moves it.
+  static std::uint64_t moved(const Rule& rule, Past& past, std::uint64_t word, Count head, std::uint64_t now) noexcept {
+    if (head.frozen) return rule.with(word, settle(rule, past, head, now));
+    head.frozen = true;
+    return rule.with(word, head);
+  }
+
+  struct Ask {
+    const Shared& shared;
+    Pasts& pasts;
+    Duration elapsed;
+    std::int64_t n;
+    bool take;
+
+    const Rule& rule() const noexcept { return shared.rule; }
+
+    KeyedStep<Decision> hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
+      const Count head = rule().head(word, mark);
+      const std::uint64_t now = rule().ticks(elapsed);
+      if (head.frozen || (take && head.index < now)) {
+        return {moved(rule(), pasts[slot], word, head, now), std::nullopt};
+      }
+      if (!take || n > rule().burst() - head.permits) {
+        return {word, rule().window().peek(ring(rule(), pasts[slot], head), elapsed, n)};
+      }
+      return {rule().with(word, {head.index, head.permits + n}), admitted(head)};
+    }
+
+    Entry<Decision> fresh(std::size_t place, std::uint64_t start) const noexcept {
+      Count head{start, 0};
+      if (shared.when_full == WhenFull::kOverflow) {
+        // Acquire: belongs after the control word that was read before.
+        const Count overflow = rule().count(shared.overflow.load(std::memory_order_acquire));
+        head.index = std::max(head.index, overflow.index);
+        if (rule().window().in_window(overflow.index, start)) head.permits = overflow.permits;
+      }
+      if (place != kSlots) head.index = std::max(head.index, seal(pasts[place], start));
+      if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(head)};
+      const Decision decision = admitted(head);
+      head.permits += n;
+      return {true, rule().value(head), decision};
+    }
+
+    // A key that has this head and no past.
+    Decision refused_or_peeked(const Count& head) const noexcept {
+      algorithm::WindowRing ring;
+      ring.newest = head.permits == 0 ? 0 : head.index;
+      ring.total = static_cast<std::uint32_t>(head.permits);
+      ring.counts[rule().window().slot(ring.newest)] = ring.total;
+      return rule().window().peek(ring, elapsed, n);
+    }
+    Decision admitted(const Count& head) const noexcept {
+      const Decision before{.allowed = true, .limit = rule().burst(), .remaining = rule().burst() - head.permits};
+      return rule().window().charged(before, head.index, elapsed, n);
+    }
+
+    // The base's sub-window after it was raised to the mark of the turn at least. All who bring a key in in this turn
+    // raise it to the same mark, so it stands still until one of them succeeded.
+    std::uint64_t seal(Past& past, std::uint64_t mark) const noexcept {
+      return publish(past.base, [&](std::uint64_t seen) {
+        const std::uint64_t next = rule().count(seen).index < mark ? rule().word({mark, 0}) : seen;
+        return Step<std::uint64_t>{next, rule().count(next).index};
+      });
+    }
+
+    Decision full(std::uint64_t start, std::uint64_t free_at) const noexcept {
+      if (shared.when_full == WhenFull::kOverflow) {
+        Decision decision = update(shared.overflow, [&](std::uint64_t seen) { return overflow(seen, start); });
+        if (decision.charge.permits > 0) decision.charge.at |= kOverflowCharge;
+        count(decision, &KeyedTally::overflow_admissions);
+        return decision;
+      }
+      Decision decision = refused_or_peeked({start, 0});
+      if (take && decision.allowed) decision = admitted({start, 0});
+      decision.charge = {};
+      if (shared.when_full == WhenFull::kDeny && !decision.never()) {
+        const Duration wait = std::max(Duration(0), rule().at(free_at) - elapsed);
+        decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
+      }
+      count(decision, &KeyedTally::full_admissions);
+      return decision;
+    }
+    Step<Decision> overflow(std::uint64_t seen, std::uint64_t start) const noexcept {
+      Count count = rule().count(seen);
+      if (count.index < start && !rule().window().in_window(count.index, start)) count.permits = 0;
+      count.index = std::max(count.index, start);
+      const Count before{rule().count(seen).index, count.permits};
+      if (!take || n > rule().burst() - count.permits) {
+        return {seen, refused_or_peeked(count.permits == 0 ? count : before)};
+      }
+      const Decision decision = admitted(count);
+      count.permits += n;
+      return {rule().word(count), decision};
+    }
+
+    bool wants_place() const noexcept { return take && n <= rule().burst(); }
+    static bool took(const Decision& decision) noexcept { return decision.charge.permits > 0; }
+    void undo(const Decision& decision) const noexcept {
+      refund_overflow(shared, rule().ticks(elapsed), decision.charge);
+    }
+    void evicted() const noexcept { shared.tallies.mine().evictions.add(); }
+    void count(const Decision& decision, KeyedCount KeyedTally::*admitted_as) const noexcept {
+      if (take) (shared.tallies.mine().*(decision.allowed ? admitted_as : &KeyedTally::full_refusals)).add();
+    }
+  };
+
+  struct Refund {
+    const Rule& rule;
+    Pasts& pasts;
+    std::uint64_t now;
+    Charge charge;
+
+    KeyedStep<std::int64_t> hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
+      Count head = rule.head(word, mark);
+      if (head.frozen || head.index < now) return {moved(rule, pasts[slot], word, head, now), std::nullopt};
+      if (charge.at > head.index || !rule.window().in_window(charge.at, head.index)) return {word, 0};
+      if (charge.at < head.index) return {word, refund_past(pasts[slot]), /*done=*/true};
+      const std::int64_t back =
+          std::min(charge.permits, head.permits - found_taken(rule, pasts[slot], head));
+      head.permits -= back;
+      return {rule.with(word, head), back};
+    }
+
+    // Sub-windows have numbers that never come back, so this one is found or is not.
+    std::int64_t refund_past(Past& past) const noexcept {
+      return publish(past.slots[rule.window().slot(charge.at)], [&](std::uint64_t seen) {
+        Count slot = rule.count(seen);
+        if (slot.index != charge.at) return Step<std::int64_t>{seen, 0};
+        const std::int64_t back = std::min(charge.permits, slot.permits);
+        slot.permits -= back;
+        return Step<std::int64_t>{rule.word(slot), back};
+      });
+    }
+  };
+
+  // While the charge's sub-window is in a window with the last admission, the permits have not been set to none since.
+  static std::int64_t refund_overflow(const Shared& shared, std::uint64_t now, Charge charge) noexcept {
+    charge.at &= ~kOverflowCharge;
+    return update(shared.overflow, [&](std::uint64_t seen) {
+      Count count = shared.rule.count(seen);
+      const bool counts = shared.rule.window().in_window(charge.at, std::max(count.index, now));
+      const std::int64_t back = counts ? std::clamp<std::int64_t>(charge.permits, 0, count.permits) : 0;
+      count.permits -= back;
+      return Step<std::int64_t>{shared.rule.word(count), back};
+    });
+  }
+
+  KeyedLine<Cell, kSlots> line_;
+  Pasts past_{};
+};
+
+}  // namespace seawall::detail
