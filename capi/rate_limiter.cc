@@ -80,9 +80,9 @@ int32_t make(const seawall_keyed_limiter_options& o, TimePoint epoch, seawall_ke
   if (o.kind < SEAWALL_KIND_TOKEN_BUCKET || o.kind > SEAWALL_KIND_SLIDING_WINDOW) {
     return fail(error, seawall::out_of_range("kind", o.kind, SEAWALL_KIND_TOKEN_BUCKET, SEAWALL_KIND_SLIDING_WINDOW));
   }
-  if (o.when_full < SEAWALL_WHEN_FULL_DENY || o.when_full > SEAWALL_WHEN_FULL_ALLOW) {
+  if (o.when_full < SEAWALL_WHEN_FULL_OVERFLOW || o.when_full > SEAWALL_WHEN_FULL_ALLOW) {
     return fail(error,
-                seawall::out_of_range("when_full", o.when_full, SEAWALL_WHEN_FULL_DENY, SEAWALL_WHEN_FULL_ALLOW));
+                seawall::out_of_range("when_full", o.when_full, SEAWALL_WHEN_FULL_OVERFLOW, SEAWALL_WHEN_FULL_ALLOW));
   }
   seawall::KeyedOptions options{.quota = parsed.value()};
   if (o.memory_bytes != 0) options.memory_bytes = o.memory_bytes;
@@ -219,6 +219,7 @@ int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_
   stats->evictions = found.evictions;
   stats->full_refusals = found.full_refusals;
   stats->full_admissions = found.full_admissions;
+  stats->overflow_admissions = found.overflow_admissions;
   return SEAWALL_OK;
 }
 

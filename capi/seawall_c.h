@@ -481,8 +481,9 @@ typedef struct seawall_sliding_window_options {
 } seawall_sliding_window_options;
 
 enum { SEAWALL_KIND_TOKEN_BUCKET = 0, SEAWALL_KIND_SLIDING_WINDOW = 1 };
-/* A new key when all its places are taken by keys in use: refused until one is free, or admitted and not counted. */
-enum { SEAWALL_WHEN_FULL_DENY = 0, SEAWALL_WHEN_FULL_ALLOW = 1 };
+/* A new key when all places of its line are taken by keys in use: it shares one limit with all such keys of a 64th of
+ * the table, is refused until a place is free, or is admitted and not counted. */
+enum { SEAWALL_WHEN_FULL_OVERFLOW = 0, SEAWALL_WHEN_FULL_DENY = 1, SEAWALL_WHEN_FULL_ALLOW = 2 };
 
 typedef struct seawall_keyed_limiter_options {
   uint32_t struct_size;
@@ -490,7 +491,8 @@ typedef struct seawall_keyed_limiter_options {
   int64_t permits; /* as above, and the next */
   int64_t period_ns;
   int64_t burst;         /* [permits], the only value that a sliding window takes */
-  uint64_t memory_bytes; /* about 18 bytes a key in a token bucket's table, 73 in a window's [16 MiB] */
+  uint64_t memory_bytes; /* 24 bytes a key in a token bucket's table, 192 in a window's, leave 1 in 300 no place
+                            [16 MiB] */
   uint64_t seed;         /* of the hash; give one only to make a test repeatable [random] */
   int32_t when_full;     /* SEAWALL_WHEN_FULL_* */
   int32_t reserved;
@@ -503,8 +505,9 @@ typedef struct seawall_keyed_stats {
   uint64_t capacity;        /* keys */
   uint64_t keys_active;     /* keys whose state says more than a fresh one */
   uint64_t evictions;       /* idle keys forgotten to make room */
-  uint64_t full_refusals;   /* SEAWALL_WHEN_FULL_DENY at work */
+  uint64_t full_refusals;   /* of keys without a place */
   uint64_t full_admissions; /* SEAWALL_WHEN_FULL_ALLOW at work */
+  uint64_t overflow_admissions; /* SEAWALL_WHEN_FULL_OVERFLOW at work */
 } seawall_keyed_stats;
 
 /* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */

@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,7 @@
 #include "seawall/detail/keyed_bucket_line.h"
 #include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/keyed_snapshot.h"
+#include "seawall/detail/keyed_window_line.h"
 #include "seawall/keyed_options.h"
 #include "seawall/limiter_key.h"
 #include "seawall/quota.h"
@@ -53,6 +55,11 @@ template <>
 struct KeyedKind<TokenBucket> {
   static constexpr std::uint64_t kNumber = 1;
   using Line = KeyedBucketLine<std::atomic<std::uint64_t>>;
+};
+template <>
+struct KeyedKind<SlidingWindow> {
+  static constexpr std::uint64_t kNumber = 2;
+  using Line = KeyedWindowLine<std::atomic<std::uint64_t>>;
 };
 }  // namespace detail
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "seawall/detail/keyed_bucket_line.h"
+#include "seawall/detail/keyed_window_line.h"
 #include "support/catch.h"
 #include "support/explorer.h"
 
@@ -22,10 +23,13 @@ using seawall::testing::explorer::Run;
 namespace {
 
 const algorithm::KeyedBucket kTwo = algorithm::KeyedBucket::make(Quota::make(2, 2s).value()).value();
+// Sub-windows of a second, numbered from 1; a permit counts for seven of them.
+const algorithm::KeyedWindow kTwoInSix = algorithm::KeyedWindow::make(Quota::make(2, 6s).value()).value();
 
 // A line of two slots and what it shares.
-struct Table {
-  explicit Table(WhenFull when_full = WhenFull::kDeny) : shared{kTwo, when_full, overflow, tallies} {}
+template <class Line, const auto& kRule>
+struct TableOf {
+  explicit TableOf(WhenFull when_full = WhenFull::kDeny) : shared{kRule, when_full, overflow, tallies} {}
 
   Decision take(std::uint64_t key, Duration now, std::int64_t n = 1) { return line.acquire(shared, key, now, n); }
   Decision peek(std::uint64_t key, Duration now, std::int64_t n = 1) { return line.peek(shared, key, now, n); }
@@ -33,21 +37,23 @@ struct Table {
 
   void check() {
     std::set<std::uint64_t> keys;
-    line.for_each(kTwo, [&](std::uint64_t tag, std::uint64_t tat, std::uint64_t mark) {
+    line.for_each(kRule, [&](std::uint64_t tag, std::uint64_t tat, std::uint64_t mark) {
       if (!keys.insert(tag).second) FAIL("key " << tag << " is there twice");
       if (mark < last_mark) FAIL("the mark moved back");
       last_mark = mark;
-      const std::uint64_t reach = kTwo.code().reach();
-      if (tat + reach <= mark || tat >= mark + reach) FAIL("a value is out of reach");
+      const std::uint64_t reach = kRule.code().reach();
+      if (tat + reach <= mark || tat >= mark + reach + 7) FAIL("a value is out of reach");
     });
   }
 
-  detail::KeyedBucketLine<Cell, 2> line;
+  Line line;
   Cell overflow{0};
   detail::KeyedTallies tallies;
-  detail::KeyedShared<algorithm::KeyedBucket, Cell> shared;
+  typename Line::Shared shared;
   std::uint64_t last_mark = 0;
 };
+using Table = TableOf<detail::KeyedBucketLine<Cell, 2>, kTwo>;
+using WindowTable = TableOf<detail::KeyedWindowLine<Cell, 2>, kTwoInSix>;
 
 // Explores; `least` guards against a scenario that has lost its races.
 void all_orders(const std::function<void(Run&)>& scenario, std::uint64_t least = 20) {
@@ -55,6 +61,12 @@ void all_orders(const std::function<void(Run&)>& scenario, std::uint64_t least =
   UNSCOPED_INFO(result.schedules << " orders, " << result.kills << " kills");
   CHECK(result.complete);
   CHECK(result.schedules >= least);
+}
+
+// Depth first, as many as time allows where all would be millions.
+void many_orders(const std::function<void(Run&)>& scenario) {
+  const Exploration result = explore(scenario, 40'000);
+  CHECK((result.complete || result.schedules == 40'000));
 }
 
 // Keys 1 and 2 have used up their limits at 10 s (idle again at 12 s) and at `second` (two seconds later).
@@ -205,30 +217,37 @@ TEST_CASE("interleavings: a thread that slept cannot write late") {
   });
 }
 
-// Of one that comes late enough to raise the mark: at 15 s key 1 stays in reach, at 100 s all is vacated.
+namespace {
+
+enum class Other { kHit, kInsert, kRefund };
+
+// One comes late enough to raise the mark, the other has an older clock.
+void sweep_and(Run& run, Other other, Duration late) {
+  Table table;
+  const Charge charge = table.take(1, 10s, 2).charge;
+  std::array<bool, 2> admitted{};
+  std::int64_t back = 0;
+  run.after_each_access([&] { table.check(); });
+  run.thread([&] { admitted[0] = table.take(1, late, 2).allowed; });
+  run.thread([&] {
+    if (other == Other::kHit) admitted[1] = table.take(1, 11s).allowed;
+    if (other == Other::kInsert) admitted[1] = table.take(2, 10s).allowed;
+    if (other == Other::kRefund) back = table.refund(1, 10s, charge);
+  });
+  if (!run.go()) return;
+  REQUIRE((admitted[0] || (other == Other::kHit && admitted[1])));
+  if (other == Other::kInsert) REQUIRE(admitted[1]);
+  REQUIRE_FALSE(table.peek(1, late, 2).allowed);
+  REQUIRE((back == 0 || back == 2));
+}
+
+}  // namespace
+
+// At 15 s one sweep raises the mark by a quarter of the reach; at 100 s a second one follows, of a line that is vacant.
 TEST_CASE("interleavings: a sweep meets a hit, an insert or a refund with an older clock") {
-  enum class Other { kHit, kInsert, kRefund };
   for (const Other other : {Other::kHit, Other::kInsert, Other::kRefund}) {
-    for (const Duration late : {Duration(15s), Duration(100s)}) {
-      all_orders([&](Run& run) {
-        Table table;
-        const Charge charge = table.take(1, 10s, 2).charge;
-        std::array<bool, 2> admitted{};
-        std::int64_t back = 0;
-        run.after_each_access([&] { table.check(); });
-        run.thread([&] { admitted[0] = table.take(1, late, 2).allowed; });
-        run.thread([&] {
-          if (other == Other::kHit) admitted[1] = table.take(1, 11s).allowed;
-          if (other == Other::kInsert) admitted[1] = table.take(2, 10s).allowed;
-          if (other == Other::kRefund) back = table.refund(1, 10s, charge);
-        });
-        if (!run.go()) return;
-        REQUIRE((admitted[0] || (other == Other::kHit && admitted[1])));
-        if (other == Other::kInsert) REQUIRE(admitted[1]);
-        REQUIRE_FALSE(table.peek(1, late, 2).allowed);
-        REQUIRE((back == 0 || back == 2));
-      }, 5);
-    }
+    many_orders([&](Run& run) { sweep_and(run, other, 15s); });
+    many_orders([&](Run& run) { sweep_and(run, other, 100s); });
   }
 }
 
@@ -274,6 +293,148 @@ TEST_CASE("interleavings: a peek answers for one moment and writes nothing that 
     REQUIRE(seen.remaining == (seen.allowed ? 2 : 0));
     REQUIRE_FALSE(table.take(1, 12s).allowed);
   }, 5);
+}
+
+// ---- windows --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Key 1 has used up its limit at 10 s: it is idle at 17 s. Key 2 has at 15 s.
+void fill(WindowTable& table) {
+  REQUIRE(table.take(1, 10s, 2).allowed);
+  REQUIRE(table.take(2, 15s, 2).allowed);
+}
+
+}  // namespace
+
+TEST_CASE("interleavings: one window comes in from two clocks") {
+  for (const Duration other : {Duration(1500ms), Duration(2500ms)}) {
+    all_orders([&](Run& run) {
+      WindowTable table;
+      std::array<bool, 2> admitted{};
+      run.after_each_access([&] { table.check(); });
+      run.thread([&] { admitted[0] = table.take(1, 1s, 2).allowed; });
+      run.thread([&] { admitted[1] = table.take(1, other).allowed; });
+      if (!run.go()) return;
+      REQUIRE(admitted[0] + admitted[1] == 1);
+      REQUIRE(table.peek(1, 3s, 0).remaining == (admitted[0] ? 0 : 1));
+      REQUIRE(table.peek(1, 10s, 0).remaining == 2);
+    });
+  }
+}
+
+TEST_CASE("interleavings: two threads move one window on") {
+  all_orders([](Run& run) {
+    WindowTable table;
+    REQUIRE(table.take(1, 10s).allowed);
+    std::array<bool, 2> admitted{};
+    run.after_each_access([&] { table.check(); });
+    run.thread([&] { admitted[0] = table.take(1, 11s).allowed; });
+    run.thread([&] { admitted[1] = table.take(1, 10500ms).allowed; });
+    if (!run.go()) return;
+    REQUIRE(admitted[0] + admitted[1] == 1);
+    REQUIRE(table.peek(1, 16500ms, 0).remaining == 0);
+    REQUIRE(table.peek(1, 19s, 0).remaining == 2);
+  });
+}
+
+TEST_CASE("interleavings: a window that is still moved on meets its eviction, and the new key moves on itself") {
+  for (const Duration stale : {Duration(10500ms), Duration(16s)}) {
+    all_orders([&](Run& run) {
+      WindowTable table;
+      fill(table);
+      std::array<bool, 3> admitted{};
+      run.after_each_access([&] { table.check(); });
+      run.thread([&] { (void)table.take(1, stale); });
+      run.thread([&] {
+        admitted[0] = table.take(3, 17s, 2).allowed;
+        admitted[1] = table.take(3, 18s).allowed;
+      });
+      if (!run.go()) return;
+      REQUIRE_FALSE((admitted[0] && admitted[1]));
+      if (admitted[0]) REQUIRE_FALSE(table.peek(3, 23s).allowed);
+      if (admitted[0]) REQUIRE(table.peek(3, 24s, 2).allowed);
+    });
+  }
+}
+
+TEST_CASE("interleavings: a hit on an idle window meets its eviction") {
+  all_orders([](Run& run) {
+    WindowTable table;
+    fill(table);
+    std::array<bool, 2> admitted{};
+    run.after_each_access([&] { table.check(); });
+    run.thread([&] { admitted[0] = table.take(1, 17s).allowed; });
+    run.thread([&] { admitted[1] = table.take(3, 17s).allowed; });
+    if (!run.go()) return;
+    REQUIRE(admitted[0] + admitted[1] == 1);
+    REQUIRE(table.peek(admitted[0] ? 1 : 3, 18s, 0).remaining == 1);
+  });
+}
+
+TEST_CASE("interleavings: a caller whose clock is behind does not find a fresh window for a key that was forgotten") {
+  all_orders([](Run& run) {
+    WindowTable table;
+    REQUIRE(table.take(1, 10s, 2).allowed);
+    REQUIRE(table.take(2, 9s, 2).allowed);
+    std::array<bool, 2> admitted{};
+    run.after_each_access([&] { table.check(); });
+    run.thread([&] { (void)table.take(3, 17s); });
+    run.thread([&] {
+      admitted[0] = table.take(1, 16s, 2).allowed;
+      admitted[1] = table.take(1, 17s, 2).allowed;
+    });
+    if (!run.go()) return;
+    REQUIRE_FALSE((admitted[0] && admitted[1]));
+    REQUIRE_FALSE(table.take(1, 18s, 2).allowed);
+  });
+}
+
+TEST_CASE("interleavings: a refund meets the eviction of its window") {
+  for (const Duration refund_at : {Duration(10s), Duration(16s)}) {
+    all_orders([&](Run& run) {
+      WindowTable table;
+      const Charge charge = table.take(1, 10s, 2).charge;
+      REQUIRE(table.take(2, 15s, 2).allowed);
+      std::int64_t back = 0;
+      std::array<bool, 2> admitted{};
+      run.after_each_access([&] { table.check(); });
+      run.thread([&] { back = table.refund(1, refund_at, charge); });
+      run.thread([&] { admitted[0] = table.take(3, 17s, 2).allowed; });
+      if (!run.go()) return;
+      REQUIRE((back == 0 || back == 2));
+      if (admitted[0]) REQUIRE_FALSE(table.take(3, 18s).allowed);
+      REQUIRE(table.peek(2, 18s, 0).remaining == 0);
+    }, 10);
+  }
+}
+
+TEST_CASE("interleavings: a thread that is killed anywhere in a window's insert or move holds nobody up") {
+  for (const std::uint64_t key : {std::uint64_t{1}, std::uint64_t{3}}) {
+    all_orders([&](Run& run) {
+      WindowTable table;
+      fill(table);
+      run.after_each_access([&] { table.check(); });
+      run.thread([&] { (void)table.take(key, 17s, 2); }, kMortal);
+      if (!run.go()) return;
+      REQUIRE((table.take(key, 17500ms, 2).allowed || !table.peek(key, 18s).allowed));
+      for (std::uint64_t other = 10; other < 14; ++other) REQUIRE(table.take(other, 30s).allowed == (other < 12));
+    }, 5);
+  }
+}
+
+TEST_CASE("interleavings: a window that overflowed and gets a place has one limit") {
+  all_orders([](Run& run) {
+    WindowTable table(WhenFull::kOverflow);
+    fill(table);
+    std::array<bool, 2> admitted{};
+    run.after_each_access([&] { table.check(); });
+    run.thread([&] { admitted[0] = table.take(3, 16500ms, 2).allowed; });
+    run.thread([&] { admitted[1] = table.take(3, 17s, 2).allowed; });
+    if (!run.go()) return;
+    REQUIRE(admitted[0] + admitted[1] == 1);
+    REQUIRE_FALSE(table.peek(3, 20s).allowed);
+  });
 }
 
 // ---- the ways not taken: each must fail, or the explorer proves nothing ---------------------------------------------

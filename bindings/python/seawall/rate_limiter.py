@@ -398,7 +398,8 @@ def _positive(name: str, value: int) -> int:
 
 
 class KeyedStats:
-    """Of a keyed limiter: memory_bytes, capacity, keys_active, evictions, full_refusals, full_admissions."""
+    """Of a keyed limiter: memory_bytes, capacity, keys_active, evictions, full_refusals, full_admissions,
+    overflow_admissions."""
 
     def __init__(self, raw: _ffi.seawall_keyed_stats):
         self.memory_bytes: int = raw.memory_bytes
@@ -407,6 +408,7 @@ class KeyedStats:
         self.evictions: int = raw.evictions
         self.full_refusals: int = raw.full_refusals
         self.full_admissions: int = raw.full_admissions
+        self.overflow_admissions: int = raw.overflow_admissions
 
 
 Key = Union[str, bytes, int]
@@ -415,12 +417,17 @@ Key = Union[str, bytes, int]
 class KeyedRateLimiter(_Limiter):
     """A limit of its own for each key (str, bytes, or int from 0 to 2**64 - 1), in memory that never grows.
 
-    `kind` is TokenBucket or SlidingWindow. when_full is "deny" (a new key waits for a place) or "allow" (it is admitted and
-    not counted) for the rare case that all places of a new key are taken by keys in use.
+    `kind` is TokenBucket or SlidingWindow. when_full says what becomes of a new key when all places of its line are taken
+    by keys in use: "overflow" (it shares one limit with other such keys), "deny" (it waits for a place) or "allow" (it is
+    admitted and not counted).
     """
 
     _name = "keyed_limiter"
-    _WHEN_FULL = {"deny": _ffi.SEAWALL_WHEN_FULL_DENY, "allow": _ffi.SEAWALL_WHEN_FULL_ALLOW}
+    _WHEN_FULL = {
+        "overflow": _ffi.SEAWALL_WHEN_FULL_OVERFLOW,
+        "deny": _ffi.SEAWALL_WHEN_FULL_DENY,
+        "allow": _ffi.SEAWALL_WHEN_FULL_ALLOW,
+    }
 
     def __init__(
         self,
@@ -430,9 +437,9 @@ class KeyedRateLimiter(_Limiter):
         *,
         period_ns: Optional[int] = None,
         burst: Optional[int] = None,
-        memory_bytes: int = 16 * 1024 * 1024,
+        memory_bytes: int = 16 * 1024 * 1024,  # for buckets 24 a key, for windows 192
         seed: int = 0,
-        when_full: str = "deny",
+        when_full: str = "overflow",
         now_ns: int = NOW,
     ):
         if when_full not in self._WHEN_FULL:

@@ -61,10 +61,9 @@ class KeyedWindow {
   constexpr std::uint64_t with(std::uint64_t word, const KeyedCountOf& head) const noexcept {
     return code_.word(code_.tag(word), value(head), KeyedCode::stamp(word));
   }
-  // The first sub-window in which the key is as good as forgotten.
+  // The first sub-window in which the key is as good as forgotten: no window that ends then or later touches the head's.
   constexpr std::uint64_t busy_until(std::uint64_t word, std::uint64_t mark) const noexcept {
-    const KeyedCountOf h = head(word, mark);
-    return h.index + 1 + (h.permits == 0 && !h.frozen ? 0 : window_.sub_windows());
+    return head(word, mark).index + window_.sub_windows() + 1;
   }
 
   // ---- the words beside it, which are never frozen ---------------------------------------------------------------

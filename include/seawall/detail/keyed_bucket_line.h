@@ -17,20 +17,10 @@
 #include "seawall/algorithm/keyed_bucket.h"
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_line.h"
-#include "seawall/detail/keyed_tally.h"
+#include "seawall/detail/keyed_shared.h"
 #include "seawall/detail/update.h"
-#include "seawall/keyed_options.h"
 
 namespace seawall::detail {
-
-// What the lines of a table share: one of its overflow words, its counts.
-template <class Rule, class Overflow>
-struct KeyedShared {
-  const Rule& rule;
-  WhenFull when_full;
-  Overflow& overflow;
-  KeyedTallies& tallies;
-};
 
 template <class Cell, std::size_t kSlots = 7>
 class KeyedBucketLine {
@@ -49,7 +39,7 @@ class KeyedBucketLine {
 
   std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
     const std::uint64_t now = shared.rule.ticks(elapsed);
-    if ((charge.at & kOverflow) != 0) return refund_overflow(shared, now, charge);
+    if ((charge.at & kOverflowCharge) != 0) return refund_overflow(shared, now, charge);
     return line_.decide_known(shared.rule, tag, now, Refund{shared.rule, now, charge}).value_or(0);
   }
 
@@ -88,8 +78,6 @@ class KeyedBucketLine {
   static bool is_state(const Rule& rule, std::uint64_t state) noexcept { return state < rule.code().reach() / 2; }
 
  private:
-  static constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;  // in Charge::at
-
   struct Ask {
     const Shared& shared;
     Duration elapsed;
@@ -100,14 +88,14 @@ class KeyedBucketLine {
       return take ? shared.rule.acquire(tat, at, n) : shared.rule.peek(tat, at, n);
     }
 
-    Step<Decision> hit(std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep<Decision> hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
       const std::uint64_t before = shared.rule.busy_until(word, mark);
       std::uint64_t tat = before;
       const Decision decision = judge(tat, elapsed);
       return {tat == before ? word : shared.rule.with(word, tat), decision};
     }
 
-    Entry<Decision> fresh(std::uint64_t start) const noexcept {
+    Entry<Decision> fresh(std::size_t, std::uint64_t start, std::uint64_t) const noexcept {
       const Duration at = std::max(elapsed, shared.rule.at(start));
       std::uint64_t tat = 0;
       // Acquire: belongs after the control word that was read before.
@@ -124,7 +112,7 @@ class KeyedBucketLine {
           return Step<Decision>{tat, shown};
         });
         decision = algorithm::seen_from(TimePoint(elapsed), TimePoint(at), decision);
-        if (decision.charge.permits > 0) decision.charge.at |= kOverflow;
+        if (decision.charge.permits > 0) decision.charge.at |= kOverflowCharge;
         count(decision, &KeyedTally::overflow_admissions);
         return decision;
       }
@@ -154,7 +142,7 @@ class KeyedBucketLine {
     std::uint64_t now;
     Charge charge;
 
-    Step<std::int64_t> hit(std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep<std::int64_t> hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
       std::uint64_t tat = rule.busy_until(word, mark);
       const std::int64_t back = rule.refund(tat, std::max(now, mark), charge);
       return {rule.with(word, tat), back};
@@ -162,7 +150,7 @@ class KeyedBucketLine {
   };
 
   static std::int64_t refund_overflow(const Shared& shared, std::uint64_t now, Charge charge) noexcept {
-    charge.at &= ~kOverflow;
+    charge.at &= ~kOverflowCharge;
     return update(shared.overflow, [&](std::uint64_t tat) {
       const std::int64_t back = shared.rule.refund(tat, now, charge);
       return Step<std::int64_t>{tat, back};

@@ -37,9 +37,18 @@
 
 #include "seawall/algorithm/keyed_code.h"
 #include "seawall/detail/cache_line.h"
-#include "seawall/detail/step.h"
 
 namespace seawall::detail {
+
+// What happens to a key that is there: the word that should stand, which keeps tag and stamp, and the answer, or none
+// when this is only a step towards it. `done`: the answer holds whatever becomes of the word; else it is given only if
+// the word was exchanged, or found unchanged.
+template <class Answer>
+struct KeyedStep {
+  std::uint64_t next;
+  std::optional<Answer> answer;
+  bool done = false;
+};
 
 // What a key that comes in would start as. `enters` false: the answer needs no place (a peek, a refusal).
 template <class Answer>
@@ -57,11 +66,12 @@ class alignas(kCacheLine) KeyedLine {
   static_assert(kSlots < Control::kSweep + 1);
 
   // Decides on a key. `rule` says until when a word is busy: busy_until(word, mark); `ask` what happens then:
-  //   Step<Answer> hit(word, mark)      the key is there: the word that should stand, which keeps tag and stamp
-  //   Entry<Answer> fresh(start)        it is not, and there is room: it starts at `start`, or later
-  //   Answer full(start, free_at)       there is no room before free_at
-  //   bool took(answer), undo(answer)   did `full` take something; takes it back
-  //   void evicted()                    an idle key was forgotten for this one
+  //   KeyedStep<Answer> hit(slot, word, mark)    the key is there
+  //   Entry<Answer> fresh(slot, start, mark)     it is not, and has this slot (kSlots: any), from `start` on or later
+  //   Answer full(start, free_at)                there is no room before free_at
+  //   bool wants_place()                         else `fresh` enters nothing
+  //   bool took(answer), undo(answer)            did `full` take something; takes it back
+  //   void evicted()                             an idle key was forgotten for this one
   template <class Rule, class Ask>
   auto decide(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask&& ask) noexcept {
     for (;;) {
@@ -147,13 +157,12 @@ class alignas(kCacheLine) KeyedLine {
   template <class Rule, class Ask>
   auto hit(const Rule& rule, const Look& look, Ask& ask) noexcept {
     const std::uint64_t seen = look.words[look.at];
-    const auto step = ask.hit(seen, rule.code().ticks(look.control));
-    std::optional<decltype(step.answer)> answer;
-    if (step.next == seen) {
-      // Relaxed: only whether it is still the same; nothing is read after it.
-      if (slots_[look.at].load(std::memory_order_relaxed) == seen) answer = step.answer;
-    } else if (swap(look.at, seen, step.next)) {
-      answer = step.answer;
+    const auto step = ask.hit(look.at, seen, rule.code().ticks(look.control));
+    auto answer = step.answer;
+    if (step.next != seen) {
+      if (!swap(look.at, seen, step.next)) answer.reset();
+    } else if (!step.done && slots_[look.at].load(std::memory_order_relaxed) != seen) {
+      answer.reset();  // relaxed: only whether it is still the same; nothing is read after it
     }
     return answer;
   }
@@ -171,7 +180,7 @@ class alignas(kCacheLine) KeyedLine {
         ask.undo(*answer);
         return decltype(answer)();
       }
-      if (!ask.wants_place()) return decltype(answer)(ask.fresh(start).answer);
+      if (!ask.wants_place()) return decltype(answer)(ask.fresh(kSlots, start, start).answer);
       if (!nominate(rule, look, place)) return answer;
     }
     if (look.control.slot == Control::kSweep) {
@@ -183,7 +192,8 @@ class alignas(kCacheLine) KeyedLine {
       pass(look);
       return answer;
     }
-    const auto entry = ask.fresh(std::max(now, code.ticks(look.control)));
+    const std::uint64_t mark = code.ticks(look.control);
+    const auto entry = ask.fresh(look.control.slot, std::max(now, mark), mark);
     if (!entry.enters) return decltype(answer)(entry.answer);
     if (swap(look.control.slot, seen, code.word(tag, entry.value, look.control.turn))) {
       if (!code.vacant(seen)) ask.evicted();

@@ -183,15 +183,15 @@ class KeyedWindowLine {
       return {rule().with(word, {head.index, head.permits + n}), admitted(head)};
     }
 
-    Entry<Decision> fresh(std::size_t place, std::uint64_t start) const noexcept {
+    Entry<Decision> fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
       Count head{start, 0};
       if (shared.when_full == WhenFull::kOverflow) {
         // Acquire: belongs after the control word that was read before.
         const Count overflow = rule().count(shared.overflow.load(std::memory_order_acquire));
-        head.index = std::max(head.index, overflow.index);
-        if (rule().window().in_window(overflow.index, start)) head.permits = overflow.permits;
+        if (rule().window().in_window(overflow.index, start)) head = {std::max(start, overflow.index), overflow.permits};
       }
-      if (place != kSlots) head.index = std::max(head.index, seal(pasts[place], start));
+      if (rule().code().late(head.index, start)) return {false, 0, refused_or_peeked({head.index, rule().burst()})};
+      if (place != kSlots) head.index = std::max(head.index, seal(pasts[place], mark));
       if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(head)};
       const Decision decision = admitted(head);
       head.permits += n;
