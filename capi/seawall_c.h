@@ -562,8 +562,7 @@ SEAWALL_API void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) SEAW
 /* Takes `permits` or nothing and answers SEAWALL_ALLOWED, SEAWALL_DENIED or SEAWALL_NEVER_ALLOWED. *decision is filled
  * unless it is NULL. peek answers the same and takes nothing. Keys are texts of any bytes (not kept) or, with _id,
  * numbers; the number 7 and the text "7" are different keys. Errors: WRONG_HANDLE, INVALID_ARGUMENT for negative
- * permits, a NULL key or a decision without struct_size. Threads: any. Does not block, but all functions on a keyed
- * limiter take a short mutex of the key's set (tens of nanoseconds; README.md says what that means for fork). */
+ * permits, a NULL key or a decision without struct_size. Threads: any. Does not block. */
 SEAWALL_API int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,
                                                      seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_token_bucket_peek(seawall_token_bucket* bucket, int64_t now_ns, int64_t permits,

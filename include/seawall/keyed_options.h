@@ -3,10 +3,12 @@
 // What a KeyedRateLimiter is made from, and what it counts.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
 #include "seawall/quota.h"
+#include "seawall/time.h"
 
 namespace seawall {
 
@@ -32,6 +34,12 @@ struct KeyedStats {
   std::uint64_t full_refusals = 0;        // of keys without a place: WhenFull::kDeny, or a used up overflow
   std::uint64_t full_admissions = 0;      // WhenFull::kAllow at work
   std::uint64_t overflow_admissions = 0;  // WhenFull::kOverflow at work
+};
+
+// A clock of the host's: FastClock, testing::ManualClock, ...
+template <class C>
+concept ReadableClock = requires(const C& clock) {
+  { clock.now() } -> std::convertible_to<TimePoint>;
 };
 
 }  // namespace seawall

@@ -26,12 +26,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <span>
-#include <type_traits>
 
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_bucket_line.h"
@@ -63,12 +60,6 @@ struct KeyedKind<SlidingWindow> {
 };
 }  // namespace detail
 
-// A clock of the host's: FastClock, testing::ManualClock, ...
-template <class C>
-concept ReadableClock = requires(const C& clock) {
-  { clock.now() } -> std::convertible_to<TimePoint>;
-};
-
 template <class Limiter>
 class KeyedRateLimiter {
   using Line = typename detail::KeyedKind<Limiter>::Line;
@@ -83,7 +74,7 @@ class KeyedRateLimiter {
   static Result<KeyedRateLimiter> make(const KeyedOptions& options, TimePoint epoch = Clock::now()) {
     const auto rule = Rule::make(options.quota);
     if (!rule) return rule.error();
-    if (const auto fits = check_size(options.memory_bytes); !fits) return fits.error();
+    if (const auto fits = Memory::check_size(options.memory_bytes); !fits) return fits.error();
     auto allocation = detail::allocate_keyed(options.memory_bytes);
     if (allocation == nullptr) return Error{Code::kNoMemory, "no memory for the table"};
     KeyedRateLimiter made(rule.value(), options, epoch, Memory(allocation.get()));
@@ -97,7 +88,7 @@ class KeyedRateLimiter {
                                           TimePoint epoch = Clock::now()) {
     const auto rule = Rule::make(options.quota);
     if (!rule) return rule.error();
-    if (const auto fits = check_place(memory); !fits) return fits.error();
+    if (const auto fits = Memory::check_place(memory); !fits) return fits.error();
     KeyedOptions sized = options;
     sized.memory_bytes = memory.size();
     return KeyedRateLimiter(rule.value(), sized, epoch, Memory(memory.data()));
@@ -106,7 +97,7 @@ class KeyedRateLimiter {
   // Uses a table that make_in made in this memory, at whatever address it is now. Errors: kInvalidArgument when it is
   // not one, not finished, or not of this kind or size.
   static Result<KeyedRateLimiter> attach(std::span<std::byte> memory) {
-    if (const auto fits = check_place(memory); !fits) return fits.error();
+    if (const auto fits = Memory::check_place(memory); !fits) return fits.error();
     const Memory found(memory.data());
     const detail::KeyedHeader& header = found.fixed().header;
     // Acquire: with the magic comes the rest of the header.
@@ -185,7 +176,8 @@ class KeyedRateLimiter {
     detail::KeyedSnapshotWriter writer(out, snapshot_header());
     const Duration elapsed = algorithm::since(epoch_, now);
     for (const auto& overflow : memory_.fixed().overflow) writer.add(0, 0, Line::saved(rule_, elapsed, overflow));
-    for_each_active(now, [&](std::size_t line, std::uint64_t tag, std::uint64_t state) { writer.add(line, tag, state); });
+    for_each_active(now,
+                    [&](std::size_t line, std::uint64_t tag, std::uint64_t state) { writer.add(line, tag, state); });
     return writer.finish();
   }
 
@@ -218,14 +210,12 @@ class KeyedRateLimiter {
   }
 
  private:
-  static constexpr std::size_t kMaxMemory = std::size_t{1} << 42;
-
   KeyedRateLimiter(const Rule& rule, const KeyedOptions& options, TimePoint epoch, Memory memory)
       : rule_(rule),
         quota_(options.quota),
         epoch_(epoch),
         when_full_(options.when_full),
-        seed_(random_seed(options.seed)),
+        seed_(detail::random_seed(options.seed)),
         line_count_(Memory::lines(options.memory_bytes)),
         memory_(memory) {
     memory_.construct(line_count_);
@@ -249,23 +239,6 @@ class KeyedRateLimiter {
         seed_(memory.fixed().header.seed),
         line_count_(memory.fixed().header.line_count),
         memory_(memory) {}
-
-  static Result<void> check_size(std::size_t bytes) {
-    if (bytes >= Memory::bytes(1) && bytes <= kMaxMemory) return {};
-    return out_of_range("memory_bytes", static_cast<std::int64_t>(std::min(bytes, kMaxMemory + 1)), Memory::bytes(1),
-                        kMaxMemory);
-  }
-  static Result<void> check_place(std::span<std::byte> memory) {
-    if (!Memory::aligned(memory.data())) return Error{Code::kInvalidArgument, "memory must be aligned to 64 bytes"};
-    return check_size(memory.size());
-  }
-
-  static detail::SipKey random_seed(std::uint64_t given) {
-    if (given != 0) return {given, ~given};
-    std::random_device random;
-    const auto word = [&random] { return std::uint64_t{random()} << 32 | random(); };
-    return {word(), word()};
-  }
 
   Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
     const Decision decision = line(hash).acquire(shared(hash), tag(hash), algorithm::since(epoch_, now), n);

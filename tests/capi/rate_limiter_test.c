@@ -89,7 +89,7 @@ static void keyed_limiter(int32_t kind) {
   CHECK(seawall_keyed_limiter_stats(users, 0, &stats) == SEAWALL_E_INVALID_ARGUMENT);
   stats.struct_size = (uint32_t)sizeof stats;
   CHECK(seawall_keyed_limiter_stats(users, 0, &stats) == SEAWALL_OK);
-  CHECK(stats.keys_active == 3 && stats.memory_bytes <= 4096 && stats.capacity >= 49);
+  CHECK(stats.keys_active == 3 && stats.memory_bytes <= 4096 && stats.capacity >= 28);
   CHECK(seawall_keyed_limiter_refund(users, "ann", 3, 0, &d) == 3);
   CHECK(seawall_keyed_limiter_refund_id(users, 9, 0, &d) == 0);
   CHECK(seawall_keyed_limiter_stats(users, 0, &stats) == SEAWALL_OK);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The keyed table as a whole: memory of others, batches, clocks, overflow, saved bytes, extreme limits and hostile keys.
+// The keyed table as a whole: memory of others, batches, clocks, overflow, saved bytes, extreme limits and hostile
+// keys.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -25,10 +26,8 @@ static_assert(sizeof(detail::KeyedWindowLine<std::atomic<std::uint64_t>>) == 8 *
 
 template <class Limiter>
 KeyedRateLimiter<Limiter> table(std::size_t keys, WhenFull when_full = WhenFull::kOverflow, Quota quota = kFive) {
-  const KeyedOptions options{.quota = quota,
-                             .memory_bytes = KeyedRateLimiter<Limiter>::memory_for(keys),
-                             .when_full = when_full,
-                             .seed = 1};
+  const KeyedOptions options{
+      .quota = quota, .memory_bytes = KeyedRateLimiter<Limiter>::memory_for(keys), .when_full = when_full, .seed = 1};
   return KeyedRateLimiter<Limiter>::make(options, at(0s)).value();
 }
 
@@ -172,8 +171,8 @@ TEMPLATE_TEST_CASE("saved bytes that are cut, changed or of another table are re
   CHECK_FALSE(table<TestType>(20, WhenFull::kDeny, Quota::make(6, 60s).value()).restore_at(bytes, at(2s)));
 }
 
-// The chance that two of n keys share a limit is n * n / (lines * 2^(bits + 1)). With few lines it is met often enough to
-// count: keys that share are refused early.
+// The chance that two of n keys share a limit is n * n / (lines * 2^(bits + 1)). With few lines it is met often enough
+// to count: keys that share are refused early.
 TEST_CASE("as many keys share a tag as the formula says") {
   const Quota once = Quota::make(1, 366 * 24h, 500'000'000).value();  // a wide state leaves 24 bits for the tag
   const KeyedOptions options{.quota = once, .memory_bytes = KeyedRateLimiter<TokenBucket>::memory_for(1), .seed = 7};
@@ -183,7 +182,8 @@ TEST_CASE("as many keys share a tag as the formula says") {
   const algorithm::KeyedBucket rule = algorithm::KeyedBucket::make(wide).value();
   CHECK(rule.code().tag_bits() == 24);
   CHECK(algorithm::KeyedBucket::make(Quota::make(1, 1s).value()).value().code().tag_bits() >= 24);
-  CHECK(algorithm::KeyedBucket::make(Quota::make(1'000'000, 1s, 1'000'000'000).value()).value().code().tag_bits() == 23);
+  CHECK(algorithm::KeyedBucket::make(Quota::make(1'000'000, 1s, 1'000'000'000).value()).value().code().tag_bits() ==
+        23);
   // The tags of 20,000 keys, as the table takes them from their hashes.
   const std::uint64_t mask = (std::uint64_t{1} << rule.code().tag_bits()) - 1;
   double pairs = 0;

@@ -167,8 +167,9 @@ TEST_CASE("keys of every kind, and the options that are out of range") {
 
 TEST_CASE("without a seed each table has its own hash") {
   const auto places = [](std::uint64_t seed) {
-    auto users =
-        KeyedRateLimiter<SlidingWindow>::make({.quota = kFive, .memory_bytes = 4096, .when_full = WhenFull::kDeny, .seed = seed}, at(0s)).value();
+    auto users = KeyedRateLimiter<SlidingWindow>::make(
+                     {.quota = kFive, .memory_bytes = 4096, .when_full = WhenFull::kDeny, .seed = seed}, at(0s))
+                     .value();
     std::string refused;
     for (int i = 0; i < 40; ++i) refused += users.try_acquire_at(i, at(1s)).allowed ? 'y' : 'n';
     return refused;

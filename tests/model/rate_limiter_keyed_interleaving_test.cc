@@ -282,17 +282,19 @@ TEST_CASE("interleavings: a key that overflowed and gets a place has one limit")
 }
 
 TEST_CASE("interleavings: a peek answers for one moment and writes nothing that counts") {
-  all_orders([](Run& run) {
-    Table table;
-    fill(table, 15s);
-    Decision seen;
-    run.after_each_access([&] { table.check(); });
-    run.thread([&] { seen = table.peek(1, 12s, 2); });
-    run.thread([&] { (void)table.take(3, 12s, 2); });
-    if (!run.go()) return;
-    REQUIRE(seen.remaining == (seen.allowed ? 2 : 0));
-    REQUIRE_FALSE(table.take(1, 12s).allowed);
-  }, 5);
+  all_orders(
+      [](Run& run) {
+        Table table;
+        fill(table, 15s);
+        Decision seen;
+        run.after_each_access([&] { table.check(); });
+        run.thread([&] { seen = table.peek(1, 12s, 2); });
+        run.thread([&] { (void)table.take(3, 12s, 2); });
+        if (!run.go()) return;
+        REQUIRE(seen.remaining == (seen.allowed ? 2 : 0));
+        REQUIRE_FALSE(table.take(1, 12s).allowed);
+      },
+      5);
 }
 
 // ---- windows --------------------------------------------------------------------------------------------------------
@@ -392,34 +394,38 @@ TEST_CASE("interleavings: a caller whose clock is behind does not find a fresh w
 
 TEST_CASE("interleavings: a refund meets the eviction of its window") {
   for (const Duration refund_at : {Duration(10s), Duration(16s)}) {
-    all_orders([&](Run& run) {
-      WindowTable table;
-      const Charge charge = table.take(1, 10s, 2).charge;
-      REQUIRE(table.take(2, 15s, 2).allowed);
-      std::int64_t back = 0;
-      std::array<bool, 2> admitted{};
-      run.after_each_access([&] { table.check(); });
-      run.thread([&] { back = table.refund(1, refund_at, charge); });
-      run.thread([&] { admitted[0] = table.take(3, 17s, 2).allowed; });
-      if (!run.go()) return;
-      REQUIRE((back == 0 || back == 2));
-      if (admitted[0]) REQUIRE_FALSE(table.take(3, 18s).allowed);
-      REQUIRE(table.peek(2, 18s, 0).remaining == 0);
-    }, 10);
+    all_orders(
+        [&](Run& run) {
+          WindowTable table;
+          const Charge charge = table.take(1, 10s, 2).charge;
+          REQUIRE(table.take(2, 15s, 2).allowed);
+          std::int64_t back = 0;
+          std::array<bool, 2> admitted{};
+          run.after_each_access([&] { table.check(); });
+          run.thread([&] { back = table.refund(1, refund_at, charge); });
+          run.thread([&] { admitted[0] = table.take(3, 17s, 2).allowed; });
+          if (!run.go()) return;
+          REQUIRE((back == 0 || back == 2));
+          if (admitted[0]) REQUIRE_FALSE(table.take(3, 18s).allowed);
+          REQUIRE(table.peek(2, 18s, 0).remaining == 0);
+        },
+        10);
   }
 }
 
 TEST_CASE("interleavings: a thread that is killed anywhere in a window's insert or move holds nobody up") {
   for (const std::uint64_t key : {std::uint64_t{1}, std::uint64_t{3}}) {
-    all_orders([&](Run& run) {
-      WindowTable table;
-      fill(table);
-      run.after_each_access([&] { table.check(); });
-      run.thread([&] { (void)table.take(key, 17s, 2); }, kMortal);
-      if (!run.go()) return;
-      REQUIRE((table.take(key, 17500ms, 2).allowed || !table.peek(key, 18s).allowed));
-      for (std::uint64_t other = 10; other < 14; ++other) REQUIRE(table.take(other, 30s).allowed == (other < 12));
-    }, 5);
+    all_orders(
+        [&](Run& run) {
+          WindowTable table;
+          fill(table);
+          run.after_each_access([&] { table.check(); });
+          run.thread([&] { (void)table.take(key, 17s, 2); }, kMortal);
+          if (!run.go()) return;
+          REQUIRE((table.take(key, 17500ms, 2).allowed || !table.peek(key, 18s).allowed));
+          for (std::uint64_t other = 10; other < 14; ++other) REQUIRE(table.take(other, 30s).allowed == (other < 12));
+        },
+        5);
   }
 }
 

@@ -171,8 +171,8 @@ TEST_CASE("the window agrees with a log of admissions and keeps its promise") {
   }
 }
 
-// A keyed window is a window of its own, with six sub-windows. Two things differ: a refusal or a refund of a key that is
-// not there does not move it on.
+// A keyed window is a window of its own, with six sub-windows. Two things differ: a refusal or a refund of a key that
+// is not there does not move it on.
 TEST_CASE("a keyed window answers as a single one with as many sub-windows") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     for (const auto& [permits, period] :
@@ -231,6 +231,7 @@ TEST_CASE("an adversary gets the limit in a window and not one more") {
 namespace {
 
 struct SingleBucket {
+  static constexpr bool kKeyed = false;
   explicit SingleBucket(Quota quota) : limiter(TokenBucketConfig::make(quota).value(), time_from_ns(0)) {}
   Decision try_acquire(std::int64_t now, std::int64_t n) { return limiter.try_acquire_at(time_from_ns(now), n); }
   Decision peek(std::int64_t now, std::int64_t n) { return limiter.peek_at(time_from_ns(now), n); }
@@ -275,7 +276,9 @@ void bucket_run(std::uint64_t seed, Quota quota) {
   BucketOracle oracle(quota, Limiter::shift(quota));
   Time time;
   for (int step = 0; step < 300; ++step) {
+    const std::int64_t latest = time.now;
     time.move(random, Duration(quota.period() / 2));
+    if (Limiter::kKeyed) time.now = std::max(time.now, latest);  // what it owes to older clocks is tested below
     const std::int64_t n = random.below(random.below(4) == 0 ? quota.burst() + 2 : 3) + 1;
     const Decision decision = limiter.try_acquire(time.now, n);
     REQUIRE(decision.allowed == oracle.fits(time.now, n));
@@ -307,6 +310,35 @@ TEST_CASE("the bucket agrees with a log of admissions") {
     for (const Quota& quota : bucket_quotas()) {
       bucket_run<SingleBucket>(seed, quota);
       bucket_run<Keyed<TokenBucket>>(seed, quota);
+    }
+  }
+}
+
+// With clocks in any order a line counts from the latest instant as of which it forgot: the promise on effective time.
+TEST_CASE("a keyed bucket never admits more than burst plus refill, whatever the order of now") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (const Quota& quota : bucket_quotas()) {
+      INFO("seed " << seed << ", " << quota.permits() << " in " << quota.period().count());
+      Random random{std::mt19937_64(seed)};
+      Keyed<TokenBucket> keyed(quota);
+      const auto ticks = [rule = algorithm::KeyedBucket::make(quota).value()](std::int64_t ns) {
+        return static_cast<std::int64_t>(rule.ticks(Duration(ns)) >> rule.shift());
+      };
+      Time time;
+      std::int64_t latest = 0;
+      std::vector<Entry> log;
+      for (int step = 0; step < 200; ++step) {
+        time.move(random, Duration(quota.period() * 3));
+        latest = std::max(latest, time.now);
+        const std::int64_t n = random.below(quota.burst()) + 1;
+        if (!keyed.try_acquire(time.now, n).allowed) continue;
+        log.push_back({latest, n, {}});
+        std::int64_t since = 0;
+        for (std::size_t i = log.size(); i-- > 0;) {
+          since += log[i].permits;
+          REQUIRE(since <= quota.burst() + ticks(latest) - ticks(log[i].at) + 1);  // + 1: of the two roundings
+        }
+      }
     }
   }
 }

@@ -74,8 +74,9 @@ SEAWALL_LIMIT_CHANGED = 0
 SEAWALL_LIMIT_OVERTAKEN = 1
 SEAWALL_KIND_TOKEN_BUCKET = 0
 SEAWALL_KIND_SLIDING_WINDOW = 1
-SEAWALL_WHEN_FULL_DENY = 0
-SEAWALL_WHEN_FULL_ALLOW = 1
+SEAWALL_WHEN_FULL_OVERFLOW = 0
+SEAWALL_WHEN_FULL_DENY = 1
+SEAWALL_WHEN_FULL_ALLOW = 2
 SEAWALL_METRIC_COUNTER = 0
 SEAWALL_METRIC_GAUGE = 1
 SEAWALL_METRIC_HISTOGRAM = 2
@@ -367,6 +368,7 @@ class seawall_keyed_stats(ctypes.Structure):
         ("evictions", ctypes.c_uint64),
         ("full_refusals", ctypes.c_uint64),
         ("full_admissions", ctypes.c_uint64),
+        ("overflow_admissions", ctypes.c_uint64),
     ]
 
 

@@ -70,7 +70,6 @@ class Vectors(unittest.TestCase):
 
     def test_sliding_window(self):
         self.run_file("sliding_window.txt", SlidingWindow)
-        self.run_file("sliding_window.txt", lambda **options: _OneKey(SlidingWindow, **options))
 
 
 class VerbVectors(unittest.TestCase):

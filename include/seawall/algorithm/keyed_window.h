@@ -61,7 +61,8 @@ class KeyedWindow {
   constexpr std::uint64_t with(std::uint64_t word, const KeyedCountOf& head) const noexcept {
     return code_.word(code_.tag(word), value(head), KeyedCode::stamp(word));
   }
-  // The first sub-window in which the key is as good as forgotten: no window that ends then or later touches the head's.
+  // The first sub-window in which the key is as good as forgotten: no window that ends then or later touches the
+  // head's.
   constexpr std::uint64_t busy_until(std::uint64_t word, std::uint64_t mark) const noexcept {
     return head(word, mark).index + window_.sub_windows() + 1;
   }

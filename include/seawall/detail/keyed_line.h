@@ -37,26 +37,9 @@
 
 #include "seawall/algorithm/keyed_code.h"
 #include "seawall/detail/cache_line.h"
+#include "seawall/detail/keyed_shared.h"
 
 namespace seawall::detail {
-
-// What happens to a key that is there: the word that should stand, which keeps tag and stamp, and the answer, or none
-// when this is only a step towards it. `done`: the answer holds whatever becomes of the word; else it is given only if
-// the word was exchanged, or found unchanged.
-template <class Answer>
-struct KeyedStep {
-  std::uint64_t next;
-  std::optional<Answer> answer;
-  bool done = false;
-};
-
-// What a key that comes in would start as. `enters` false: the answer needs no place (a peek, a refusal).
-template <class Answer>
-struct Entry {
-  bool enters;
-  std::uint64_t value;
-  Answer answer;
-};
 
 template <class Cell, std::size_t kSlots>
 class alignas(kCacheLine) KeyedLine {
@@ -209,12 +192,8 @@ class alignas(kCacheLine) KeyedLine {
   }
 
   template <class Rule>
-  static bool is_idle(const Rule& rule, std::uint64_t word, std::uint64_t mark, std::uint64_t at) noexcept {
-    return rule.code().vacant(word) || rule.busy_until(word, mark) <= at;
-  }
-  template <class Rule>
   static bool is_idle(const Rule& rule, std::uint64_t word, std::uint64_t mark) noexcept {
-    return is_idle(rule, word, mark, mark);
+    return rule.code().vacant(word) || rule.busy_until(word, mark) <= mark;
   }
 
   // The first mark as of which a word is idle.
@@ -223,8 +202,8 @@ class alignas(kCacheLine) KeyedLine {
     return rule.code().units_up(rule.busy_until(word, rule.code().ticks(control)));
   }
 
-  // A vacant slot, else the key that has been idle the longest, and is so at a mark not after `at`: so the mark rises as
-  // little as can be, never beyond an instant that was seen, and not above a key that stays.
+  // A vacant slot, else the key that has been idle the longest, and is so at a mark not after `at`: so the mark rises
+  // as little as can be, never beyond an instant that was seen, and not above a key that stays.
   template <class Rule>
   static std::size_t choose(const Rule& rule, const Look& look, std::uint64_t at) noexcept {
     std::size_t best = kSlots;
@@ -299,10 +278,14 @@ class alignas(kCacheLine) KeyedLine {
     }
   }
 
-  bool turn_to(const Look& look, const Control& next) noexcept { return exchange(control_, look.control.word(), next.word()); }
+  bool turn_to(const Look& look, const Control& next) noexcept {
+    return exchange(control_, look.control.word(), next.word());
+  }
   // The control word has not changed since; as a write, so that what happened before it is seen by whoever changes it.
   bool still(const Look& look) noexcept { return turn_to(look, look.control); }
-  bool swap(std::size_t slot, std::uint64_t seen, std::uint64_t next) noexcept { return exchange(slots_[slot], seen, next); }
+  bool swap(std::size_t slot, std::uint64_t seen, std::uint64_t next) noexcept {
+    return exchange(slots_[slot], seen, next);
+  }
 
   static bool exchange(Cell& cell, std::uint64_t seen, std::uint64_t next) noexcept {
     // Release: what this thread did to the other words is seen by whoever sees this; acquire for what it builds on.

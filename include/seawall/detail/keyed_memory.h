@@ -4,12 +4,14 @@
 // wherever it is mapped, in several processes at once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <random>
 #include <span>
 
 #if defined(__linux__)
@@ -19,6 +21,7 @@
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/keyed_tally.h"
 #include "seawall/detail/siphash.h"
+#include "seawall/result.h"
 
 namespace seawall::detail {
 
@@ -51,8 +54,19 @@ class KeyedMemory {
   static constexpr std::size_t lines(std::size_t bytes) noexcept {
     return bytes < sizeof(Fixed) ? 0 : (bytes - sizeof(Fixed)) / sizeof(Line);
   }
+  static constexpr std::size_t kMost = std::size_t{1} << 42;
   static bool aligned(const void* memory) noexcept {
     return reinterpret_cast<std::uintptr_t>(memory) % kCacheLine == 0;
+  }
+
+  static Result<void> check_size(std::size_t bytes) {
+    if (bytes >= KeyedMemory::bytes(1) && bytes <= kMost) return {};
+    return out_of_range("memory_bytes", static_cast<std::int64_t>(std::min(bytes, kMost + 1)), KeyedMemory::bytes(1),
+                        kMost);
+  }
+  static Result<void> check_place(std::span<std::byte> memory) {
+    if (!aligned(memory.data())) return Error{Code::kInvalidArgument, "memory must be aligned to 64 bytes"};
+    return check_size(memory.size());
   }
 
   KeyedMemory() = default;
@@ -73,6 +87,13 @@ class KeyedMemory {
   Fixed* fixed_ = nullptr;
   Line* lines_ = nullptr;
 };
+
+inline SipKey random_seed(std::uint64_t given) {
+  if (given != 0) return {given, ~given};
+  std::random_device random;
+  const auto word = [&random] { return std::uint64_t{random()} << 32 | random(); };
+  return {word(), word()};
+}
 
 // Memory of one process, in huge pages where the kernel gives them: a random key then costs one miss and not two.
 struct KeyedFree {

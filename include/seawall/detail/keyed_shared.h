@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the lines of a keyed table share, whichever limiter they hold.
+// What the lines of a keyed table share, and how they and the limiter in them speak.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,24 @@ struct KeyedShared {
   WhenFull when_full;
   Overflow& overflow;
   KeyedTallies& tallies;
+};
+
+// What happens to a key that is there: the word that should stand, which keeps tag and stamp, and the answer, or none
+// when this is only a step towards it. `done`: the answer holds whatever becomes of the word; else it is given only if
+// the word was exchanged, or found unchanged.
+template <class Answer>
+struct KeyedStep {
+  std::uint64_t next;
+  std::optional<Answer> answer;
+  bool done = false;
+};
+
+// What a key that comes in would start as. `enters` false: the answer needs no place (a peek, a refusal).
+template <class Answer>
+struct Entry {
+  bool enters;
+  std::uint64_t value;
+  Answer answer;
 };
 
 // In Charge::at: taken from an overflow and not from the key's own.

@@ -15,7 +15,7 @@ namespace seawall::detail {
 
 class KeyedCount {
  public:
-  void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }             // relaxed: a count orders nothing
+  void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }  // relaxed: a count orders nothing
   std::uint64_t get() const noexcept { return count_.load(std::memory_order_relaxed); }  // relaxed: as above
 
  private:

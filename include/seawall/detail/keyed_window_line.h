@@ -29,6 +29,7 @@
 #include "seawall/algorithm/keyed_window.h"
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_line.h"
+#include "seawall/detail/keyed_past.h"
 #include "seawall/detail/keyed_shared.h"
 #include "seawall/detail/update.h"
 
@@ -94,70 +95,14 @@ class KeyedWindowLine {
   }
 
  private:
-  struct alignas(kCacheLine) Past {
-    Cell base{0};
-    std::array<Cell, Rule::kSubWindows + 1> slots{};
-  };
+  using Past = KeyedPast<Cell>;
   using Pasts = std::array<Past, kSlots>;
-
-  // ---- the sub-windows that are over -----------------------------------------------------------------------------
-
-  // Settles the past of a frozen head and answers what the head moves to.
-  static Count settle(const Rule& rule, Past& past, const Count& head, std::uint64_t now) noexcept {
-    // Acquire: with the sum comes the slot it counts.
-    Count base = rule.count(past.base.load(std::memory_order_acquire));
-    if (base.index < head.index) base = agree(rule, past, base, {head.index, 0});
-    if (base.index != head.index) return base;
-    const Count over{head.index, head.permits - base.permits};
-    publish(past.slots[rule.window().slot(over.index)], [&](std::uint64_t seen) {
-      return Step<bool>{rule.count(seen).index < over.index ? rule.word(over) : seen, true};
-    });
-    return agree(rule, past, base, sum_for(rule, past, std::max(now, head.index + 1), head.index));
-  }
-
-  // The permits that sub-window `next` finds taken; `last` is the latest that is over.
-  static Count sum_for(const Rule& rule, const Past& past, std::uint64_t next, std::uint64_t last) noexcept {
-    Count sum{next, 0};
-    for (std::uint64_t i = last; i != 0 && rule.window().in_window(i, next); --i) sum.permits += taken(rule, past, i);
-    return sum;
-  }
-  static std::int64_t taken(const Rule& rule, const Past& past, std::uint64_t index) noexcept {
-    // Acquire: a refund seen here is seen with what led to it.
-    const Count slot = rule.count(past.slots[rule.window().slot(index)].load(std::memory_order_acquire));
-    return slot.index == index ? slot.permits : 0;
-  }
-
-  static Count agree(const Rule& rule, Past& past, const Count& from, const Count& proposal) noexcept {
-    return publish(past.base, [&](std::uint64_t seen) {
-      const std::uint64_t next = seen == rule.word(from) ? rule.word(proposal) : seen;
-      return Step<Count>{next, rule.count(next)};
-    });
-  }
-
-  // What the head found taken when it came to its sub-window. Only the word that was read before, still unchanged, says
-  // that this base is its own.
-  static std::int64_t found_taken(const Rule& rule, const Past& past, const Count& head) noexcept {
-    const Count base = rule.count(past.base.load(std::memory_order_acquire));  // acquire: as in settle
-    return base.index == head.index ? base.permits : 0;
-  }
-
-  static algorithm::WindowRing ring(const Rule& rule, const Past& past, const Count& head) noexcept {
-    const algorithm::Window& window = rule.window();
-    algorithm::WindowRing all;
-    all.newest = head.index;
-    all.total = static_cast<std::uint32_t>(head.permits);
-    for (std::uint64_t i = head.index; i-- > 1 && window.in_window(i, head.index);) {
-      all.counts[window.slot(i)] = static_cast<std::uint32_t>(taken(rule, past, i));
-    }
-    all.counts[window.slot(head.index)] = static_cast<std::uint32_t>(head.permits - found_taken(rule, past, head));
-    return all;
-  }
 
   // ---- what happens to a key -------------------------------------------------------------------------------------
 
   // One step towards a head that is in sub-window `now` or later: freezes or moves it.
   static std::uint64_t moved(const Rule& rule, Past& past, std::uint64_t word, Count head, std::uint64_t now) noexcept {
-    if (head.frozen) return rule.with(word, settle(rule, past, head, now));
+    if (head.frozen) return rule.with(word, past.settle(rule, head, now));
     head.frozen = true;
     return rule.with(word, head);
   }
@@ -178,7 +123,7 @@ class KeyedWindowLine {
         return {moved(rule(), pasts[slot], word, head, now), std::nullopt};
       }
       if (!take || n > rule().burst() - head.permits) {
-        return {word, rule().window().peek(ring(rule(), pasts[slot], head), elapsed, n)};
+        return {word, rule().window().peek(pasts[slot].ring(rule(), head), elapsed, n)};
       }
       return {rule().with(word, {head.index, head.permits + n}), admitted(head)};
     }
@@ -188,10 +133,11 @@ class KeyedWindowLine {
       if (shared.when_full == WhenFull::kOverflow) {
         // Acquire: belongs after the control word that was read before.
         const Count overflow = rule().count(shared.overflow.load(std::memory_order_acquire));
-        if (rule().window().in_window(overflow.index, start)) head = {std::max(start, overflow.index), overflow.permits};
+        if (rule().window().in_window(overflow.index, start))
+          head = {std::max(start, overflow.index), overflow.permits};
       }
       if (rule().code().late(head.index, start)) return {false, 0, refused_or_peeked({head.index, rule().burst()})};
-      if (place != kSlots) head.index = std::max(head.index, seal(pasts[place], mark));
+      if (place != kSlots) head.index = std::max(head.index, pasts[place].seal(rule(), mark));
       if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(head)};
       const Decision decision = admitted(head);
       head.permits += n;
@@ -209,15 +155,6 @@ class KeyedWindowLine {
     Decision admitted(const Count& head) const noexcept {
       const Decision before{.allowed = true, .limit = rule().burst(), .remaining = rule().burst() - head.permits};
       return rule().window().charged(before, head.index, elapsed, n);
-    }
-
-    // The base's sub-window after it was raised to the mark of the turn at least. All who bring a key in in this turn
-    // raise it to the same mark, so it stands still until one of them succeeded.
-    std::uint64_t seal(Past& past, std::uint64_t mark) const noexcept {
-      return publish(past.base, [&](std::uint64_t seen) {
-        const std::uint64_t next = rule().count(seen).index < mark ? rule().word({mark, 0}) : seen;
-        return Step<std::uint64_t>{next, rule().count(next).index};
-      });
     }
 
     Decision full(std::uint64_t start, std::uint64_t free_at) const noexcept {
@@ -271,22 +208,10 @@ class KeyedWindowLine {
       Count head = rule.head(word, mark);
       if (head.frozen || head.index < now) return {moved(rule, pasts[slot], word, head, now), std::nullopt};
       if (charge.at > head.index || !rule.window().in_window(charge.at, head.index)) return {word, 0};
-      if (charge.at < head.index) return {word, refund_past(pasts[slot]), /*done=*/true};
-      const std::int64_t back =
-          std::min(charge.permits, head.permits - found_taken(rule, pasts[slot], head));
+      if (charge.at < head.index) return {word, pasts[slot].refund(rule, charge), /*done=*/true};
+      const std::int64_t back = std::min(charge.permits, head.permits - pasts[slot].found_taken(rule, head));
       head.permits -= back;
       return {rule.with(word, head), back};
-    }
-
-    // Sub-windows have numbers that never come back, so this one is found or is not.
-    std::int64_t refund_past(Past& past) const noexcept {
-      return publish(past.slots[rule.window().slot(charge.at)], [&](std::uint64_t seen) {
-        Count slot = rule.count(seen);
-        if (slot.index != charge.at) return Step<std::int64_t>{seen, 0};
-        const std::int64_t back = std::min(charge.permits, slot.permits);
-        slot.permits -= back;
-        return Step<std::int64_t>{rule.word(slot), back};
-      });
     }
   };
 
