@@ -28,6 +28,8 @@ struct KeyedCountOf {
 
 class KeyedWindow {
  public:
+  using Count = KeyedCountOf;
+  using Ring = WindowRing;
   static constexpr std::int32_t kSubWindows = 6;
 
   // Errors: kInvalidArgument for a burst other than permits, and for a period in which a line's control word could not

@@ -9,18 +9,18 @@
 #include <atomic>
 #include <cstdint>
 
-#include "seawall/algorithm/keyed_window.h"
 #include "seawall/decision.h"
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/update.h"
 
 namespace seawall::detail {
 
-template <class Cell>
+// Rule: algorithm::KeyedWindow.
+template <class Cell, class Rule>
 class alignas(kCacheLine) KeyedPast {
  public:
-  using Rule = algorithm::KeyedWindow;
-  using Count = algorithm::KeyedCountOf;
+  using Count = typename Rule::Count;
+  using Ring = typename Rule::Ring;
 
   // Settles the past of a frozen head and answers what the head moves to.
   Count settle(const Rule& rule, const Count& head, std::uint64_t now) noexcept {
@@ -61,9 +61,9 @@ class alignas(kCacheLine) KeyedPast {
     return base.index == head.index ? base.permits : 0;
   }
 
-  algorithm::WindowRing ring(const Rule& rule, const Count& head) const noexcept {
-    const algorithm::Window& window = rule.window();
-    algorithm::WindowRing all;
+  Ring ring(const Rule& rule, const Count& head) const noexcept {
+    const auto& window = rule.window();
+    Ring all;
     all.newest = head.index;
     all.total = static_cast<std::uint32_t>(head.permits);
     for (std::uint64_t i = head.index; i-- > 1 && window.in_window(i, head.index);) {

@@ -95,7 +95,7 @@ class KeyedWindowLine {
   }
 
  private:
-  using Past = KeyedPast<Cell>;
+  using Past = KeyedPast<Cell, Rule>;
   using Pasts = std::array<Past, kSlots>;
 
   // ---- what happens to a key -------------------------------------------------------------------------------------
