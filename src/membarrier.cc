@@ -6,10 +6,6 @@
 
 #include <algorithm>
 
-#if defined(__linux__) && __has_include(<linux/membarrier.h>)
-#include <linux/membarrier.h>
-#endif
-
 namespace seawall::detail {
 
 std::uint32_t possible_cpus() noexcept {
@@ -17,14 +13,18 @@ std::uint32_t possible_cpus() noexcept {
   return static_cast<std::uint32_t>(std::clamp(sysconf(_SC_NPROCESSORS_CONF), 1L, kMost));
 }
 
-#if defined(SYS_membarrier) && defined(MEMBARRIER_CMD_FLAG_CPU)
+#if defined(__linux__) && defined(SYS_membarrier)
 
-bool can_restart_all() noexcept {
-  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0;
-}
+namespace {
+// As in linux/membarrier.h, whose names are no macros, so that older headers cannot be told by them.
+constexpr int kRestart = 1 << 7;   // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+constexpr int kRegister = 1 << 8;  // MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+}  // namespace
+
+bool can_restart_all() noexcept { return syscall(SYS_membarrier, kRegister, 0, 0) == 0; }
 
 bool restart_all() noexcept {
-  const auto restart = [] { return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0; };
+  const auto restart = [] { return syscall(SYS_membarrier, kRestart, 0, 0) == 0; };
   return restart() || (can_restart_all() && restart());
 }
 
