@@ -2,6 +2,7 @@
 //
 // Handles: what they record, when they are stale, across CPUs, without restartable sequences, and across a fork.
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,12 @@ int in_child(Work work) {
 Counter counter_of(MetricsRegistry& r) { return r.counter("a_total", "A.").value().get(); }
 
 }  // namespace
+
+TEST_CASE("cells are those of the CPUs wherever the system has restartable sequences") {
+  const bool can = seawall::detail::rseq_registered() && syscall(SYS_membarrier, 1 << 8, 0, 0) == 0;
+  CHECK(MetricsRegistry().is_per_cpu() == can);
+  CHECK_FALSE(MetricsRegistry(atomic_only()).is_per_cpu());
+}
 
 TEST_CASE("a counter takes no negative number") {
   for (const MetricsConfig& config : kBoth) {
