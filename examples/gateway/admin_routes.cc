@@ -69,6 +69,7 @@ http::Response reset_breaker_route(App& app, const Exchange& exchange) {
                 {"service", upstream->name},
                 {"new_state", seawall::to_string(state.state)},
                 {"failure_count", state.failure_count},
+                {"reason", seawall::to_string(state.reason)},
                 {"timestamp", timestamp()}});
 }
 
@@ -85,7 +86,8 @@ http::Response trip_breaker_route(App& app, const Exchange& exchange) {
                 {"message", "four failures recorded for " + upstream->name},
                 {"service", upstream->name},
                 {"state", seawall::to_string(state.state)},
-                {"failure_count", state.failure_count}});
+                {"failure_count", state.failure_count},
+                {"reason", seawall::to_string(state.reason)}});
 }
 
 http::Response rate_limit_test_route(App& app, const Exchange& exchange) {
