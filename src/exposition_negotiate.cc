@@ -68,6 +68,7 @@ std::string_view content_type(Exposition format) noexcept {
     case Exposition::kOpenMetrics:
       return "application/openmetrics-text; version=1.0.0; charset=utf-8";
     case Exposition::kJson:
+    case Exposition::kOtlpJson:
       return "application/json";
   }
   return "";

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/runtime/metrics_registry.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "metrics_exposition.h"
+#include "exposition_page.h"
 #include "metrics_handles.h"
 #include "metrics_names.h"
 #include "metrics_state.h"
@@ -182,6 +183,19 @@ std::uint64_t MetricsRegistry::stale_recordings() const noexcept {
 std::size_t MetricsRegistry::cell_bytes() const noexcept { return state_->cell_bytes(); }
 bool MetricsRegistry::is_per_cpu() const noexcept { return state_->recording().cpus != 0; }
 
-std::string MetricsRegistry::render(Exposition format) const { return detail::render(*state_, format); }
+PagePart MetricsRegistry::render_part(ExpositionCursor& cursor, std::span<char> buffer) const noexcept {
+  return detail::render_part(state_->first_family(), cursor, buffer);
+}
+
+std::string MetricsRegistry::render(const ExpositionOptions& options) const {
+  std::string page;
+  std::size_t written = 0;
+  for (ExpositionCursor cursor(options); !cursor.done();) {
+    page.resize(std::max<std::size_t>(2 * page.size(), 16'384));
+    written += render_part(cursor, std::span(page).subspan(written)).written;
+  }
+  page.resize(written);
+  return page;
+}
 
 }  // namespace seawall

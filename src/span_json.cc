@@ -3,6 +3,7 @@
 // no JSON number for what is not finite. And as JSON lines, for people and their tools.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 

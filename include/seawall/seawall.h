@@ -3,7 +3,11 @@
 // All of Seawall's C++ API: needs seawall::seawall.
 #pragma once
 
+#include "seawall/algorithm/fixed_window.h"
 #include "seawall/core.h"
+#include "seawall/fixed_window.h"
+#include "seawall/leased_token_bucket.h"
+#include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/span_events.h"

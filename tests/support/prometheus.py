@@ -51,7 +51,8 @@ class Prometheus:
         self.port = free_port()
         self._process = subprocess.Popen(
             [program, f"--config.file={here}/prometheus.yml", f"--storage.tsdb.path={here}/data",
-             f"--web.listen-address=127.0.0.1:{self.port}"],
+             f"--web.listen-address=127.0.0.1:{self.port}",
+             "--enable-feature=exemplar-storage"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log)
         try:
             wait_until("the Prometheus server answers", self._ready)

@@ -184,7 +184,13 @@ class MetricsRegistry {
   // JSON: {"schema": 1, "families": [{"name", "type", "help", "series": [{"labels": {...}, "value": ...}]}]}, where a
   // histogram has "count", "sum" and cumulative "buckets": [{"le": 0.1, "count": 3}, ...]; whole numbers above 2^53 and
   // what JSON has no number for (NaN, +Inf, -Inf) are strings.
-  std::string render(Exposition format) const;
+  std::string render(const ExpositionOptions& options) const;
+  std::string render(Exposition format) const { return render(ExpositionOptions{.format = format}); }
+  // The same in parts, into the caller's buffer; allocates nothing. Each call writes as many whole units as fit (a
+  // family's head with its first series, a series, an end) and moves the cursor behind them.
+  //   for (seawall::ExpositionCursor at({.format = format}); !at.done();)
+  //     send({buffer.data(), metrics.render_part(at, buffer).written});
+  PagePart render_part(ExpositionCursor& cursor, std::span<char> buffer) const noexcept;
   std::string to_prometheus() const { return render(Exposition::kPrometheus); }
   std::string to_openmetrics() const { return render(Exposition::kOpenMetrics); }
   std::string to_json() const { return render(Exposition::kJson); }

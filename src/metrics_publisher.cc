@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/runtime/metrics_publisher.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "metrics_fields.h"
+#include "seawall/detail/mutex.h"
+
+namespace seawall {
+namespace detail {
+namespace {
+
+template <class Number>
+constexpr double plain(Number value) {
+  return static_cast<double>(value);
+}
+
+struct BreakerReading {
+  CircuitBreakerSnapshot snapshot;
+  CircuitBreakerStats stats;
+};
+
+constexpr MetricsField<BreakerReading> kBreakerTotals[] = {
+    {"seawall_circuit_breaker_late_results_total", "Results that came after the breaker had moved on.",
+     [](const BreakerReading& r) { return plain(r.stats.late_results); }},
+    {"seawall_circuit_breaker_probes_lost_total", "Probes that were given up because no result came.",
+     [](const BreakerReading& r) { return plain(r.stats.probes_lost); }},
+    {"seawall_circuit_breaker_lost_events_total", "Transitions that were overwritten before they were read.",
+     [](const BreakerReading& r) { return plain(r.stats.lost_events); }},
+};
+constexpr MetricsField<BreakerReading> kBreakerGauges[] = {
+    {"seawall_circuit_breaker_failure_count", "Failures in a row; while not closed, those that opened the breaker.",
+     [](const BreakerReading& r) { return plain(r.snapshot.failure_count); }},
+    {"seawall_circuit_breaker_probes_in_flight", "Probes without a result yet.",
+     [](const BreakerReading& r) { return plain(r.snapshot.probes_in_flight); }},
+};
+
+constexpr MetricsField<Decision> kLimiterGauges[] = {
+    {"seawall_rate_limiter_limit", "The most permits that can be available at one instant.",
+     [](const Decision& d) { return plain(d.limit); }},
+    {"seawall_rate_limiter_remaining", "Permits available now.", [](const Decision& d) { return plain(d.remaining); }},
+};
+
+constexpr MetricsField<KeyedStats> kKeyedTotals[] = {
+    {"seawall_keyed_limiter_evictions_total", "Idle keys forgotten to make room.",
+     [](const KeyedStats& s) { return plain(s.evictions); }},
+    {"seawall_keyed_limiter_full_refusals_total", "Requests of new keys refused for want of room.",
+     [](const KeyedStats& s) { return plain(s.full_refusals); }},
+    {"seawall_keyed_limiter_full_admissions_total", "Requests of new keys admitted uncounted for want of room.",
+     [](const KeyedStats& s) { return plain(s.full_admissions); }},
+};
+constexpr MetricsField<KeyedStats> kKeyedGauges[] = {
+    {"seawall_keyed_limiter_keys", "Keys in use.", [](const KeyedStats& s) { return plain(s.keys_active); }},
+    {"seawall_keyed_limiter_capacity", "Keys that the table has room for.",
+     [](const KeyedStats& s) { return plain(s.capacity); }},
+    {"seawall_keyed_limiter_memory_bytes", "Memory of the table.",
+     [](const KeyedStats& s) { return plain(s.memory_bytes); }},
+};
+
+constexpr MetricsField<RegistryStats> kRegistryTotals[] = {
+    {"seawall_service_registry_registrations_total", "Instances registered, again ones included.",
+     [](const RegistryStats& s) { return plain(s.registrations); }},
+    {"seawall_service_registry_heartbeats_total", "Leases renewed.",
+     [](const RegistryStats& s) { return plain(s.heartbeats); }},
+    {"seawall_service_registry_expirations_total", "Leases that ended without a heartbeat.",
+     [](const RegistryStats& s) { return plain(s.expirations); }},
+    {"seawall_service_registry_removals_total", "Instances removed.",
+     [](const RegistryStats& s) { return plain(s.removals); }},
+    {"seawall_service_registry_fenced_total", "Calls refused because a newer process took the id over.",
+     [](const RegistryStats& s) { return plain(s.fenced); }},
+    {"seawall_service_registry_unknown_total", "Calls for instances that are not known.",
+     [](const RegistryStats& s) { return plain(s.unknown); }},
+    {"seawall_service_registry_refused_full_total", "Registrations refused at a bound.",
+     [](const RegistryStats& s) { return plain(s.refused_full); }},
+    {"seawall_service_registry_late_ticks_total", "Ticks so late that leases were extended.",
+     [](const RegistryStats& s) { return plain(s.late_ticks); }},
+};
+constexpr MetricsField<RegistryStats> kRegistryGauges[] = {
+    {"seawall_service_registry_services", "Services known.", [](const RegistryStats& s) { return plain(s.services); }},
+    {"seawall_service_registry_instances", "Instances known, in any state.",
+     [](const RegistryStats& s) { return plain(s.instances); }},
+};
+
+// What is watched under one name.
+class Source {
+ public:
+  explicit Source(std::string_view name) : name_(name) {}
+  virtual ~Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual void publish(TimePoint now) = 0;
+  virtual void remove() = 0;  // its series
+
+ protected:
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  const std::string name_;
+};
+
+// A struct of figures and nothing else.
+template <class Reading>
+class FieldSource final : public Source {
+ public:
+  FieldSource(std::string_view name, const FieldFamilies<Reading>& families, std::function<Reading(TimePoint)> read)
+      : Source(name), series_(families, {name}), read_(std::move(read)) {}
+  void publish(TimePoint now) override { series_.set(read_(now)); }
+  void remove() override { series_.remove({name()}); }
+
+ private:
+  FieldSeries<Reading> series_;
+  const std::function<Reading(TimePoint)> read_;
+};
+
+struct BreakerFamilies {
+  FieldFamilies<BreakerReading> fields;
+  std::optional<Family<StateSet>> state;
+  std::optional<Family<Counter>> transitions;
+
+  Result<void> open(MetricsRegistry& metrics) {
+    if (state) return {};
+    if (auto opened = fields.open(metrics, kBreakerTotals, kBreakerGauges, {"breaker"}); !opened) return opened;
+    const auto states =
+        metrics.state_set("seawall_circuit_breaker_state", "State of the breaker.", TextList(kStates), {"breaker"});
+    if (!states) return states.error();
+    const auto changes = metrics.counter("seawall_circuit_breaker_transitions_total", "Changes of state, by cause.",
+                                         {"breaker", "to", "reason"});
+    if (!changes) return changes.error();
+    transitions = changes.value();
+    state = states.value();
+    return {};
+  }
+
+  // In the order of BreakerState.
+  static constexpr std::array<std::string_view, 5> kStates = {
+      to_string(BreakerState::kClosed), to_string(BreakerState::kOpen), to_string(BreakerState::kHalfOpen),
+      to_string(BreakerState::kForcedOpen), to_string(BreakerState::kDisabled)};
+};
+
+class BreakerSource final : public Source {
+ public:
+  BreakerSource(std::string_view name, const BreakerFamilies& families, CircuitBreaker& breaker,
+                MetricsPublisher::EventTap tap)
+      : Source(name),
+        families_(families),
+        breaker_(breaker),
+        tap_(std::move(tap)),
+        fields_(families.fields, {name}),
+        state_(families.state->with({name})) {}
+
+  void publish(TimePoint now) override {
+    const CircuitBreakerSnapshot snapshot = breaker_.snapshot_at(now);
+    fields_.set({snapshot, breaker_.stats()});
+    state_.set(static_cast<std::uint32_t>(snapshot.state));
+    std::array<CircuitBreakerEvent, 32> events;
+    while (const std::size_t count = breaker_.poll_events(events)) {
+      for (std::size_t i = 0; i < count; ++i) take(events[i]);
+    }
+  }
+
+  void remove() override {
+    fields_.remove({name()});
+    families_.state->remove({name()});
+    for (const auto& [to, reason] : seen_) families_.transitions->remove({name(), to_string(to), to_string(reason)});
+  }
+
+ private:
+  void take(const CircuitBreakerEvent& event) {
+    families_.transitions->with({name(), to_string(event.to), to_string(event.reason)}).add();
+    const std::pair kind(event.to, event.reason);
+    if (std::find(seen_.begin(), seen_.end(), kind) == seen_.end()) seen_.push_back(kind);
+    if (tap_) tap_(event);
+  }
+
+  const BreakerFamilies& families_;
+  CircuitBreaker& breaker_;
+  const MetricsPublisher::EventTap tap_;
+  FieldSeries<BreakerReading> fields_;
+  StateSet state_;
+  std::vector<std::pair<BreakerState, BreakerReason>> seen_;
+};
+
+struct RegistryFamilies {
+  FieldFamilies<RegistryStats> fields;
+  std::optional<Family<Gauge>> instances;
+  std::optional<Family<Gauge>> in_flight;
+
+  Result<void> open(MetricsRegistry& metrics) {
+    if (instances) return {};
+    if (auto opened = fields.open(metrics, kRegistryTotals, kRegistryGauges, {"registry"}); !opened) return opened;
+    const auto flying =
+        metrics.gauge("seawall_service_registry_service_in_flight", "Picks not done yet.", {"registry", "service"});
+    if (!flying) return flying.error();
+    const auto listed =
+        metrics.gauge("seawall_service_registry_service_instances",
+                      "Instances of a service, by whether they are picked.", {"registry", "service", "healthy"});
+    if (!listed) return listed.error();
+    in_flight = flying.value();
+    instances = listed.value();
+    return {};
+  }
+};
+
+class RegistrySource final : public Source {
+ public:
+  RegistrySource(std::string_view name, const RegistryFamilies& families, ServiceRegistry& registry)
+      : Source(name), families_(families), registry_(registry), fields_(families.fields, {name}) {}
+
+  void publish(TimePoint now) override {
+    fields_.set(registry_.stats());
+    std::vector<std::string> listed;
+    for (const ServiceInfo& service : registry_.services_at(now)) {
+      set(service);
+      listed.push_back(service.name);
+    }
+    for (const std::string& service : services_) {  // both in order of name
+      if (!std::binary_search(listed.begin(), listed.end(), service)) forget(service);
+    }
+    services_ = std::move(listed);
+  }
+
+  void remove() override {
+    fields_.remove({name()});
+    for (const std::string& service : services_) forget(service);
+  }
+
+ private:
+  void set(const ServiceInfo& service) {
+    std::int64_t healthy = 0, in_flight = 0;
+    for (const InstanceInfo& instance : service.instances) {
+      healthy += instance.status.healthy() ? 1 : 0;
+      in_flight += instance.in_flight;
+    }
+    const auto rest = static_cast<std::int64_t>(service.instances.size()) - healthy;
+    families_.instances->with({name(), service.name, "true"}).set(plain(healthy));
+    families_.instances->with({name(), service.name, "false"}).set(plain(rest));
+    families_.in_flight->with({name(), service.name}).set(plain(in_flight));
+  }
+  void forget(const std::string& service) {
+    families_.instances->remove({name(), service, "true"});
+    families_.instances->remove({name(), service, "false"});
+    families_.in_flight->remove({name(), service});
+  }
+
+  const RegistryFamilies& families_;
+  ServiceRegistry& registry_;
+  FieldSeries<RegistryStats> fields_;
+  std::vector<std::string> services_;
+};
+
+}  // namespace
+}  // namespace detail
+
+class MetricsPublisher::Impl {
+ public:
+  explicit Impl(MetricsRegistry& metrics) : metrics_(metrics) {}
+  ~Impl() {
+    for (auto& [key, source] : sources_) source->remove();
+  }
+
+  Result<void> watch(std::string_view name, CircuitBreaker& breaker, EventTap tap) {
+    return add<detail::BreakerSource>(
+        "breaker", name, breakers_, [&] { return breakers_.open(metrics_); }, breaker, std::move(tap));
+  }
+  Result<void> watch(std::string_view name, ServiceRegistry& registry) {
+    return add<detail::RegistrySource>(
+        "registry", name, registries_, [&] { return registries_.open(metrics_); }, registry);
+  }
+  Result<void> watch(std::string_view name, std::function<KeyedStats(TimePoint)> read) {
+    const auto open = [&] { return keyed_.open(metrics_, detail::kKeyedTotals, detail::kKeyedGauges, {"limiter"}); };
+    return add<detail::FieldSource<KeyedStats>>("keyed limiter", name, keyed_, open, std::move(read));
+  }
+  Result<void> watch(std::string_view name, std::function<Decision(TimePoint)> read) {
+    const auto open = [&] { return limiters_.open(metrics_, {}, detail::kLimiterGauges, {"limiter"}); };
+    return add<detail::FieldSource<Decision>>("limiter", name, limiters_, open, std::move(read));
+  }
+
+  bool unwatch(std::string_view name) {
+    const detail::MutexLock lock(mutex_);
+    return std::erase_if(sources_, [name](auto& entry) {
+             if (entry.first.second != name) return false;
+             entry.second->remove();
+             return true;
+           }) != 0;
+  }
+
+  void publish_at(TimePoint now) {
+    const detail::MutexLock lock(mutex_);
+    for (auto& [key, source] : sources_) source->publish(now);
+  }
+
+ private:
+  template <class SourceOf, class Families, class Open, class... Arguments>
+  Result<void> add(std::string_view kind, std::string_view name, Families& families, const Open& open,
+                   Arguments&&... arguments) {
+    const detail::MutexLock lock(mutex_);
+    if (auto opened = open(); !opened) return opened;
+    auto& source = sources_[{std::string(kind), std::string(name)}];
+    if (source) {
+      Message m(kind);
+      m.append(" \"").append(Message::head(name, 100)).append("\" is watched already");
+      return Error{Code::kAlreadyExists, m};
+    }
+    source = std::make_unique<SourceOf>(name, families, std::forward<Arguments>(arguments)...);
+    return {};
+  }
+
+  MetricsRegistry& metrics_;
+  detail::Mutex mutex_;
+  detail::BreakerFamilies breakers_;
+  detail::RegistryFamilies registries_;
+  detail::FieldFamilies<KeyedStats> keyed_;
+  detail::FieldFamilies<Decision> limiters_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<detail::Source>> sources_;
+};
+
+MetricsPublisher::MetricsPublisher(MetricsRegistry& metrics) : impl_(std::make_unique<Impl>(metrics)) {}
+MetricsPublisher::~MetricsPublisher() = default;
+MetricsPublisher::MetricsPublisher(MetricsPublisher&&) noexcept = default;
+MetricsPublisher& MetricsPublisher::operator=(MetricsPublisher&&) noexcept = default;
+
+Result<void> MetricsPublisher::watch(std::string_view name, CircuitBreaker& breaker, EventTap tap) {
+  return impl_->watch(name, breaker, std::move(tap));
+}
+Result<void> MetricsPublisher::watch(std::string_view name, ServiceRegistry& registry) {
+  return impl_->watch(name, registry);
+}
+Result<void> MetricsPublisher::watch_keyed(std::string_view name, std::function<KeyedStats(TimePoint)> stats) {
+  return impl_->watch(name, std::move(stats));
+}
+Result<void> MetricsPublisher::watch_limiter(std::string_view name, std::function<Decision(TimePoint)> peek) {
+  return impl_->watch(name, std::move(peek));
+}
+bool MetricsPublisher::unwatch(std::string_view name) { return impl_->unwatch(name); }
+void MetricsPublisher::publish_at(TimePoint now) { impl_->publish_at(now); }
+
+}  // namespace seawall

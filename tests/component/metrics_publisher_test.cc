@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// MetricsPublisher: what breakers, limiters and the registry know, as metrics.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/runtime/metrics_publisher.h"
+#include "seawall/sliding_window.h"
+#include "seawall/token_bucket.h"
+#include "support/catch.h"
+
+namespace {
+
+using seawall::CircuitBreaker;
+using seawall::Code;
+using seawall::MetricsPublisher;
+using seawall::MetricsRegistry;
+using seawall::Outcome;
+using seawall::TimePoint;
+using std::chrono::seconds;
+
+constexpr TimePoint kStart = seawall::time_from_ns(1'000'000'000'000);
+
+bool has(const MetricsRegistry& r, std::string_view line) {
+  return r.to_openmetrics().find(std::string("\n").append(line).append("\n")) != std::string::npos;
+}
+bool mentions(const MetricsRegistry& r, std::string_view text) {
+  return r.to_openmetrics().find(text) != std::string::npos;
+}
+
+void fail(CircuitBreaker& breaker, int times, TimePoint now) {
+  for (int i = 0; i < times; ++i) breaker.try_acquire_at(now).report_at(Outcome::kFailure, now);
+}
+
+}  // namespace
+
+TEST_CASE("a breaker's state, counts and transitions are published") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  CircuitBreaker breaker({}, kStart);
+  REQUIRE(publisher.watch("trading", breaker));
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="closed"} 1)"));
+  CHECK(!mentions(metrics, "transitions_total{"));
+
+  fail(breaker, 2, kStart);
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_circuit_breaker_failure_count{breaker="trading"} 2)"));
+  auto late = breaker.try_acquire_at(kStart);
+  fail(breaker, 1, kStart);
+  late.report_at(Outcome::kSuccess, kStart);
+  publisher.publish_at(kStart);
+  publisher.publish_at(kStart);  // counts nothing twice
+  CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="open"} 1)"));
+  CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="closed"} 0)"));
+  CHECK(has(metrics, R"(seawall_circuit_breaker_late_results_total{breaker="trading"} 1)"));
+  const std::string tripped =
+      R"(seawall_circuit_breaker_transitions_total{breaker="trading",to="open",reason="failure_threshold"} )";
+  CHECK(has(metrics, tripped + "1"));
+
+  breaker.reset_at(kStart);
+  fail(breaker, 3, kStart);
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, tripped + "2"));
+  CHECK(seawall::validate_exposition(seawall::Exposition::kOpenMetrics, metrics.to_openmetrics()));
+}
+
+TEST_CASE("who watches a breaker may see its events too") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  CircuitBreaker breaker({}, kStart);
+  std::vector<seawall::BreakerReason> seen;
+  REQUIRE(publisher.watch("b", breaker, [&](const auto& event) { seen.push_back(event.reason); }));
+  breaker.force_open_at(kStart);
+  breaker.reset_at(kStart);
+  publisher.publish_at(kStart);
+  CHECK(seen == std::vector{seawall::BreakerReason::kForcedOpen, seawall::BreakerReason::kReset});
+}
+
+TEST_CASE("every state of a breaker has its name in the state set") {
+  using State = seawall::BreakerState;
+  for (const State state : {State::kClosed, State::kOpen, State::kHalfOpen, State::kForcedOpen, State::kDisabled}) {
+    MetricsRegistry metrics;
+    MetricsPublisher publisher(metrics);
+    CircuitBreaker breaker({}, kStart);
+    REQUIRE(publisher.watch("b", breaker));
+    seawall::Ticket probe;
+    if (state == State::kOpen || state == State::kHalfOpen) fail(breaker, 3, kStart);
+    if (state == State::kHalfOpen) probe = breaker.try_acquire_at(kStart + seconds(30));
+    if (state == State::kForcedOpen) breaker.force_open_at(kStart);
+    if (state == State::kDisabled) breaker.disable_at(kStart);
+    publisher.publish_at(kStart + seconds(30));
+    std::string line = R"(seawall_circuit_breaker_state{breaker="b",seawall_circuit_breaker_state=")";
+    CHECK(has(metrics, line.append(to_string(state)).append("\"} 1")));
+  }
+}
+
+TEST_CASE("limiters publish what is left, keyed ones how full they are") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  const auto quota = seawall::Quota::make(5, seconds(60), 5).value();
+  seawall::TokenBucket bucket(seawall::TokenBucketConfig::make(quota).value(), kStart);
+  seawall::SlidingWindow window(seawall::SlidingWindowConfig::make({quota}).value(), kStart);
+  auto keyed = seawall::KeyedRateLimiter<seawall::TokenBucket>::make({.quota = quota}, kStart).value();
+  REQUIRE(publisher.watch("bucket", bucket));
+  REQUIRE(publisher.watch("window", window));
+  REQUIRE(publisher.watch("users", keyed));
+  (void)bucket.try_acquire_at(kStart, 2);
+  (void)window.try_acquire_at(kStart, 4);
+  (void)keyed.try_acquire_at("a", kStart);
+  (void)keyed.try_acquire_at("b", kStart);
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_rate_limiter_limit{limiter="bucket"} 5)"));
+  CHECK(has(metrics, R"(seawall_rate_limiter_remaining{limiter="bucket"} 3)"));
+  CHECK(has(metrics, R"(seawall_rate_limiter_remaining{limiter="window"} 1)"));
+  CHECK(has(metrics, R"(seawall_keyed_limiter_keys{limiter="users"} 2)"));
+  CHECK(has(metrics, R"(seawall_keyed_limiter_evictions_total{limiter="users"} 0)"));
+  CHECK(mentions(metrics, R"(seawall_keyed_limiter_memory_bytes{limiter="users"} )"));
+}
+
+TEST_CASE("the service registry publishes its totals and each service; a service that is gone leaves no series") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  seawall::ServiceRegistry registry({}, kStart);
+  REQUIRE(publisher.watch("main", registry));
+  const auto first = registry.register_instance_at("trading", {.id = "t1", .host = "127.0.0.1", .port = 1}, kStart);
+  REQUIRE(first);
+  REQUIRE(registry.register_instance_at("trading", {.id = "t2", .host = "127.0.0.1", .port = 2}, kStart));
+  REQUIRE(registry.drain_at("t2", seawall::ServiceRegistry::kAnyGeneration, kStart) == seawall::RegistryAnswer::kOk);
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_service_registry_registrations_total{registry="main"} 2)"));
+  CHECK(has(metrics, R"(seawall_service_registry_instances{registry="main"} 2)"));
+  const std::string instances = R"(seawall_service_registry_service_instances{registry="main",service="trading",)";
+  CHECK(has(metrics, instances + "healthy=\"true\"} 1"));
+  CHECK(has(metrics, instances + "healthy=\"false\"} 1"));
+  for (const char* id : {"t1", "t2"}) {
+    CHECK(registry.deregister_at(id, seawall::ServiceRegistry::kAnyGeneration, kStart) == seawall::RegistryAnswer::kOk);
+  }
+  publisher.publish_at(kStart);
+  CHECK(!mentions(metrics, "service=\"trading\""));
+  CHECK(has(metrics, R"(seawall_service_registry_removals_total{registry="main"} 2)"));
+}
+
+TEST_CASE("what is no longer watched leaves no series, and its name can be used again") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  const std::int64_t before = metrics.series_count();
+  {
+    CircuitBreaker breaker({}, kStart);
+    REQUIRE(publisher.watch("b", breaker));
+    fail(breaker, 3, kStart);
+    publisher.publish_at(kStart);
+    CHECK(metrics.series_count() > before);
+    CHECK(publisher.unwatch("b"));
+  }
+  CHECK(metrics.series_count() == before);
+  CHECK(!publisher.unwatch("b"));
+  publisher.publish_at(kStart);
+  CircuitBreaker other({}, kStart);
+  REQUIRE(publisher.watch("b", other));
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="b",seawall_circuit_breaker_state="closed"} 1)"));
+}
+
+TEST_CASE("a name is watched once for each kind, and series end with the publisher") {
+  MetricsRegistry metrics;
+  {
+    MetricsPublisher publisher(metrics);
+    CircuitBreaker breaker({}, kStart);
+    CircuitBreaker other({}, kStart);
+    seawall::ServiceRegistry registry({}, kStart);
+    REQUIRE(publisher.watch("x", breaker));
+    REQUIRE(publisher.watch("x", registry));
+    const auto again = publisher.watch("x", other);
+    REQUIRE(!again);
+    CHECK(again.error().code == Code::kAlreadyExists);
+    CHECK(again.error().message.view() == "breaker \"x\" is watched already");
+    publisher.publish_at(kStart);
+    CHECK(metrics.series_count() > 0);
+  }
+  CHECK(metrics.series_count() == 0);
+}
+
+TEST_CASE("a family that cannot be registered is said at once") {
+  MetricsRegistry metrics;
+  REQUIRE(metrics.gauge("seawall_circuit_breaker_state", "Taken."));
+  MetricsPublisher publisher(metrics);
+  CircuitBreaker breaker({}, kStart);
+  const auto refused = publisher.watch("b", breaker);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::kAlreadyExists);
+  CHECK(refused.error().message.view().find("seawall_circuit_breaker_state") != std::string_view::npos);
+}
