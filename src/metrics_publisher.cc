@@ -10,7 +10,11 @@
 #include <vector>
 
 #include "metrics_fields.h"
+#include "seawall/circuit_breaker.h"
 #include "seawall/detail/mutex.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/service_registry.h"
 
 namespace seawall {
 namespace detail {
@@ -33,6 +37,20 @@ constexpr MetricsField<BreakerReading> kBreakerTotals[] = {
      [](const BreakerReading& r) { return plain(r.stats.probes_lost); }},
     {"seawall_circuit_breaker_lost_events_total", "Transitions that were overwritten before they were read.",
      [](const BreakerReading& r) { return plain(r.stats.lost_events); }},
+    {"seawall_circuit_breaker_shadow_refusals_total", "Calls admitted in shadow that would have been refused.",
+     [](const BreakerReading& r) { return plain(r.stats.shadow_refusals); }},
+};
+constexpr MetricsField<BreakerReading> kBreakerCalls[] = {
+    {"seawall_circuit_breaker_successes_total", "Calls reported as successes.",
+     [](const BreakerReading& r) { return plain(r.stats.successes); }},
+    {"seawall_circuit_breaker_failures_total", "Calls reported as failures.",
+     [](const BreakerReading& r) { return plain(r.stats.failures); }},
+    {"seawall_circuit_breaker_ignored_total", "Calls reported as saying nothing.",
+     [](const BreakerReading& r) { return plain(r.stats.ignored); }},
+    {"seawall_circuit_breaker_slow_calls_total", "Successes and failures that took too long.",
+     [](const BreakerReading& r) { return plain(r.stats.slow_calls); }},
+    {"seawall_circuit_breaker_refusals_total", "Calls refused.",
+     [](const BreakerReading& r) { return plain(r.stats.refusals); }},
 };
 constexpr MetricsField<BreakerReading> kBreakerGauges[] = {
     {"seawall_circuit_breaker_failure_count", "Failures in a row; while not closed, those that opened the breaker.",
@@ -120,12 +138,14 @@ class FieldSource final : public Source {
 
 struct BreakerFamilies {
   FieldFamilies<BreakerReading> fields;
+  FieldFamilies<BreakerReading> calls;  // of breakers that count their calls
   std::optional<Family<StateSet>> state;
   std::optional<Family<Counter>> transitions;
 
   Result<void> open(MetricsRegistry& metrics) {
     if (state) return {};
     if (auto opened = fields.open(metrics, kBreakerTotals, kBreakerGauges, {"breaker"}); !opened) return opened;
+    if (auto opened = calls.open(metrics, kBreakerCalls, {}, {"breaker"}); !opened) return opened;
     const auto states =
         metrics.state_set("seawall_circuit_breaker_state", "State of the breaker.", TextList(kStates), {"breaker"});
     if (!states) return states.error();
@@ -152,11 +172,17 @@ class BreakerSource final : public Source {
         breaker_(breaker),
         tap_(std::move(tap)),
         fields_(families.fields, {name}),
-        state_(families.state->with({name})) {}
+        state_(families.state->with({name})) {
+    if (breaker.config().options().count_totals) calls_.emplace(families.calls, TextList{name});
+    // All at 0 from now on: what appears with its first transition has no increase.
+    for (BreakerReason reason = kFirstReason; reason <= kLastReason; reason = after(reason)) transition(reason);
+  }
 
   void publish(TimePoint now) override {
     const CircuitBreakerSnapshot snapshot = breaker_.snapshot_at(now);
-    fields_.set({snapshot, breaker_.stats()});
+    const BreakerReading reading{snapshot, breaker_.stats()};
+    fields_.set(reading);
+    if (calls_) calls_->set(reading);
     state_.set(static_cast<std::uint32_t>(snapshot.state));
     std::array<CircuitBreakerEvent, 32> events;
     while (const std::size_t count = breaker_.poll_events(events)) {
@@ -166,15 +192,23 @@ class BreakerSource final : public Source {
 
   void remove() override {
     fields_.remove({name()});
+    if (calls_) calls_->remove({name()});
     families_.state->remove({name()});
-    for (const auto& [to, reason] : seen_) families_.transitions->remove({name(), to_string(to), to_string(reason)});
+    for (BreakerReason reason = kFirstReason; reason <= kLastReason; reason = after(reason)) {
+      families_.transitions->remove({name(), to_string(algorithm::breaker::state_after(reason)), to_string(reason)});
+    }
   }
 
  private:
+  static constexpr BreakerReason kFirstReason = BreakerReason::kFailureThreshold;
+  static constexpr BreakerReason kLastReason = BreakerReason::kProbeSlow;
+  static BreakerReason after(BreakerReason reason) { return static_cast<BreakerReason>(static_cast<int>(reason) + 1); }
+
+  Counter transition(BreakerReason reason) const {
+    return families_.transitions->with({name(), to_string(algorithm::breaker::state_after(reason)), to_string(reason)});
+  }
   void take(const CircuitBreakerEvent& event) {
-    families_.transitions->with({name(), to_string(event.to), to_string(event.reason)}).add();
-    const std::pair kind(event.to, event.reason);
-    if (std::find(seen_.begin(), seen_.end(), kind) == seen_.end()) seen_.push_back(kind);
+    transition(event.reason).add();
     if (tap_) tap_(event);
   }
 
@@ -182,8 +216,8 @@ class BreakerSource final : public Source {
   CircuitBreaker& breaker_;
   const MetricsPublisher::EventTap tap_;
   FieldSeries<BreakerReading> fields_;
+  std::optional<FieldSeries<BreakerReading>> calls_;
   StateSet state_;
-  std::vector<std::pair<BreakerState, BreakerReason>> seen_;
 };
 
 struct RegistryFamilies {

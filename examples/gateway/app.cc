@@ -12,6 +12,10 @@ T checked(seawall::Result<T> result, const char* what) {
   return std::move(result).value();
 }
 
+void watched(const seawall::Result<void>& result) {
+  if (!result) throw std::logic_error(std::string(result.error().message.view()));
+}
+
 seawall::CircuitBreakerConfig breaker_config(const Options& options) {
   seawall::CircuitBreakerOptions breaker;
   breaker.open_duration = options.open_duration;
@@ -70,7 +74,11 @@ App::App(Options given)
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, checked(registry.service(name), "service"), seawall::SlidingWindow(limit),
                                     seawall::CircuitBreaker(breaker_config(options))});
+    watched(publisher.watch(name, upstreams[i]->breaker));
+    watched(publisher.watch(name, upstreams[i]->limit));
   }
+  watched(publisher.watch("user", user_limit));
+  watched(publisher.watch("services", registry));
 }
 
 Upstream* App::find(std::string_view name) {

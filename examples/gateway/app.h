@@ -15,6 +15,7 @@
 #include "gateway/options.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
@@ -66,6 +67,7 @@ struct App {
   InstanceBreakers instance_breakers;
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
+  seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above
   History history;
   seawall::Tracer tracer;
   // For the gateway's callers: believed, as their deployment always did. One open to the world would not (TraceTrust).

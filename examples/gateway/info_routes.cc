@@ -80,27 +80,9 @@ json business_json(App& app, const Sample& now, seawall::TimePoint at) {
           {"rate_limited_total", now.rate_limited}, {"unavailable_total", now.unavailable}};
 }
 
-// The gauges that say how things are now.
-void set_gauges(App& app, seawall::TimePoint now) {
-  using seawall::BreakerState;
-  for (auto& upstream : app.upstreams) {
-    const BreakerState is = upstream->breaker.state();
-    for (const BreakerState state : {BreakerState::kClosed, BreakerState::kOpen, BreakerState::kHalfOpen}) {
-      app.metrics.breaker_state.with({upstream->name, seawall::to_string(state)}).set(state == is ? 1 : 0);
-    }
-  }
-  for (const auto& service : app.registry.services_at(now)) {
-    if (!app.find(service.name)) continue;  // names come from outside; series are for ever
-    std::size_t healthy = 0;
-    std::int64_t in_flight = 0;
-    for (const auto& instance : service.instances) {
-      healthy += takes_calls(app, instance, now) ? 1 : 0;
-      in_flight += instance.in_flight;
-    }
-    app.metrics.instances.with({service.name, "true"}).set(static_cast<double>(healthy));
-    app.metrics.instances.with({service.name, "false"}).set(static_cast<double>(service.instances.size() - healthy));
-    app.metrics.in_flight.with({service.name}).set(static_cast<double>(in_flight));
-  }
+// What is not counted as it happens: how breakers, limits and the registry are now.
+void publish(App& app, seawall::TimePoint now) {
+  app.publisher.publish_at(now);
   app.metrics.active_users.set(static_cast<double>(app.active_users(now)));
 }
 
@@ -208,7 +190,7 @@ http::Response history_route(App& app, const Exchange& exchange) {
 }
 
 http::Response metrics_route(App& app, const Exchange& exchange) {
-  set_gauges(app, exchange.start);
+  publish(app, exchange.start);
   const auto format = seawall::negotiate(exchange.request.headers.get("Accept"));
   if (format == seawall::Exposition::kJson) {
     auto response = reply(exchange, 200, metrics_json(app, exchange));

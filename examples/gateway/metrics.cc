@@ -26,12 +26,7 @@ void RouteCounters::count(std::string_view method, int status) const {
 }
 
 Metrics::Metrics()
-    : breaker_state(made(registry.gauge("gateway_circuit_breaker_state",
-                                        "1 for the state that the breaker of a service is in.", {"service", "state"}))),
-      instances(
-          made(registry.gauge("gateway_instances", "Instances by whether they take calls.", {"service", "healthy"}))),
-      in_flight(made(registry.gauge("gateway_upstream_in_flight", "Calls on their way.", {"service"}))),
-      http_requests_(
+    : http_requests_(
           made(registry.counter("gateway_http_requests_total", "Requests answered.", {"route", "method", "code"}))) {
   const auto limited = made(registry.counter("gateway_rate_limited_total",
                                              "Requests refused by a limit: the user's or the service's.", {"scope"}));
@@ -62,7 +57,8 @@ Metrics::Metrics()
   }
 
   const auto duration = made(registry.histogram("gateway_upstream_duration_seconds",
-                                                "Time of upstream calls that ended, retries included.", {"service"}));
+                                                "Time of upstream calls that ended, retries included.", {"service"}, {},
+                                                /*exemplars=*/true));
   const auto calls =
       made(registry.counter("gateway_upstream_calls_total", "Upstream calls by outcome.", {"service", "outcome"}));
   const auto retries = made(registry.counter("gateway_upstream_retries_total",

@@ -54,11 +54,7 @@ class Metrics {
   seawall::Counter users_registered;
   std::array<UpstreamMetrics, kUpstreams> upstreams;
 
-  // Set when somebody asks.
-  seawall::Family<seawall::Gauge> breaker_state;
-  seawall::Family<seawall::Gauge> instances;
-  seawall::Family<seawall::Gauge> in_flight;
-  seawall::Gauge active_users;
+  seawall::Gauge active_users;  // set when somebody asks
 
  private:
   seawall::Family<seawall::Counter> http_requests_;

@@ -172,8 +172,19 @@ void count_business(App& app, std::size_t service, const http::Response& respons
   app.metrics.revenue.add(std::llround(units));
 }
 
-void count_call(const UpstreamMetrics& metrics, Outcome outcome, seawall::Duration duration) {
-  metrics.duration.observe(duration);
+// With the trace that it belongs to, where that is kept: a dashboard's slow point then leads to one slow call.
+void observe(const seawall::Histogram& histogram, seawall::Duration duration, const seawall::Span& span) {
+  const std::chrono::duration<double> seconds = duration;
+  const seawall::TraceContext* context = span.context();
+  if (context == nullptr || !context->sampled()) return histogram.observe(seconds.count());
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  histogram.observe(seconds.count(), seawall::Exemplar::of(*context, unix_ms));
+}
+
+void count_call(const UpstreamMetrics& metrics, Outcome outcome, seawall::Duration duration,
+                const seawall::Span& span) {
+  observe(metrics.duration, duration, span);
   (outcome == Outcome::kSuccess   ? metrics.calls_answered
    : outcome == Outcome::kFailure ? metrics.calls_failed
                                   : metrics.calls_cancelled)
@@ -235,7 +246,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   // Report.
   const Outcome outcome = outcome_of(*result);
   ticket.report_at(outcome, now);
-  count_call(metrics, outcome, now - exchange.start);
+  count_call(metrics, outcome, now - exchange.start, exchange.span);
   http::Response response = answer(exchange, upstream, *result);
   if (response.status == 500 || response.status == 502 || response.status == 504) app.metrics.errors.add();
   if (outcome == Outcome::kSuccess && exchange.request.method == "POST") count_business(app, service, response);

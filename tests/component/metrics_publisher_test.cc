@@ -5,7 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/circuit_breaker.h"
+#include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
+#include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/service_registry.h"
 #include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
 #include "support/catch.h"
@@ -42,7 +46,10 @@ TEST_CASE("a breaker's state, counts and transitions are published") {
   REQUIRE(publisher.watch("trading", breaker));
   publisher.publish_at(kStart);
   CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="closed"} 1)"));
-  CHECK(!mentions(metrics, "transitions_total{"));
+  const std::string tripped =
+      R"(seawall_circuit_breaker_transitions_total{breaker="trading",to="open",reason="failure_threshold"} )";
+  CHECK(has(metrics, tripped + "0"));  // before the first one, so that it is an increase
+  CHECK(!mentions(metrics, "\nseawall_circuit_breaker_successes_total"));  // not counted by this breaker
 
   fail(breaker, 2, kStart);
   publisher.publish_at(kStart);
@@ -55,8 +62,6 @@ TEST_CASE("a breaker's state, counts and transitions are published") {
   CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="open"} 1)"));
   CHECK(has(metrics, R"(seawall_circuit_breaker_state{breaker="trading",seawall_circuit_breaker_state="closed"} 0)"));
   CHECK(has(metrics, R"(seawall_circuit_breaker_late_results_total{breaker="trading"} 1)"));
-  const std::string tripped =
-      R"(seawall_circuit_breaker_transitions_total{breaker="trading",to="open",reason="failure_threshold"} )";
   CHECK(has(metrics, tripped + "1"));
 
   breaker.reset_at(kStart);
@@ -64,6 +69,20 @@ TEST_CASE("a breaker's state, counts and transitions are published") {
   publisher.publish_at(kStart);
   CHECK(has(metrics, tripped + "2"));
   CHECK(seawall::validate_exposition(seawall::Exposition::kOpenMetrics, metrics.to_openmetrics()));
+}
+
+TEST_CASE("a breaker that counts its calls publishes them") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  CircuitBreaker breaker(seawall::CircuitBreakerConfig::make({.count_totals = true}).value(), kStart);
+  REQUIRE(publisher.watch("b", breaker));
+  breaker.try_acquire_at(kStart).report_at(Outcome::kSuccess, kStart);
+  fail(breaker, 3, kStart);
+  CHECK(!breaker.try_acquire_at(kStart));
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_circuit_breaker_successes_total{breaker="b"} 1)"));
+  CHECK(has(metrics, R"(seawall_circuit_breaker_failures_total{breaker="b"} 3)"));
+  CHECK(has(metrics, R"(seawall_circuit_breaker_refusals_total{breaker="b"} 1)"));
 }
 
 TEST_CASE("who watches a breaker may see its events too") {

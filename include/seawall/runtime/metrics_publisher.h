@@ -22,19 +22,27 @@
 //   respond(metrics.to_prometheus());
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
 
-#include "seawall/circuit_breaker.h"
 #include "seawall/decision.h"
-#include "seawall/keyed_rate_limiter.h"
 #include "seawall/result.h"
-#include "seawall/runtime/metrics_registry.h"
-#include "seawall/runtime/service_registry.h"
 #include "seawall/time.h"
 
 namespace seawall {
+
+class MetricsRegistry;
+class ServiceRegistry;
+struct CircuitBreakerEvent;
+struct KeyedStats;
+template <class Cell>
+class BasicCircuitBreaker;
+using CircuitBreaker = BasicCircuitBreaker<std::atomic<std::uint64_t>>;
+template <class Limiter>
+class KeyedRateLimiter;
 
 class MetricsPublisher {
  public:
@@ -46,7 +54,8 @@ class MetricsPublisher {
   MetricsPublisher& operator=(MetricsPublisher&&) noexcept;
 
   // `name` is the value of the label, once for each kind. Errors: kAlreadyExists when the kind has the name;
-  // as MetricsRegistry's when its families cannot be registered; kFull when there is no room for the series.
+  // as MetricsRegistry's when its families cannot be registered. Beyond the registry's bounds what is watched shares
+  // the overflow series, as all do.
   Result<void> watch(std::string_view name, CircuitBreaker& breaker, EventTap tap = {});
   Result<void> watch(std::string_view name, ServiceRegistry& registry);
   template <class Limiter>
