@@ -20,12 +20,6 @@ using seawall::TokenBucket;
 
 // By pointer, as in circuit_breaker.cc: the limiters are aligned to a cache line, and a handle of another type, which
 // valid() must be able to look at, is not.
-struct seawall_sliding_window : Handle<0x53574C02> {
-  seawall_sliding_window(const SlidingWindow::Config& config, TimePoint epoch)
-      : rep(std::make_unique<SlidingWindow>(config, epoch)) {}
-  std::unique_ptr<SlidingWindow> rep;
-};
-
 struct seawall_keyed_limiter : Handle<0x53574C03> {
   using Rep = std::variant<KeyedRateLimiter<TokenBucket>, KeyedRateLimiter<SlidingWindow>>;
   explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::make_unique<Rep>(std::move(limiter))) {}
@@ -36,10 +30,6 @@ namespace {
 
 // ---- options: C struct or JSON text into the C struct, then into the config ----------------------------------------
 
-Result<void> from_json(std::string_view json, seawall_sliding_window_options& o) {
-  return read_json_options(json,
-                           {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"sub_windows", &o.sub_windows}});
-}
 Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) {
   return read_json_options(json, {{"kind", &o.kind},
                                   {"permits", &o.permits},
@@ -48,20 +38,6 @@ Result<void> from_json(std::string_view json, seawall_keyed_limiter_options& o) 
                                   {"memory_bytes", &o.memory_bytes},
                                   {"seed", &o.seed},
                                   {"when_full", &o.when_full}});
-}
-
-template <class Handle, class Config>
-int32_t create(const Result<Config>& config, TimePoint epoch, Handle** out, seawall_error* error) {
-  if (!config) return fail(error, config.error());
-  *out = new Handle(config.value(), epoch);
-  return SEAWALL_OK;
-}
-
-int32_t make(const seawall_sliding_window_options& o, TimePoint epoch, seawall_sliding_window** out,
-             seawall_error* error) {
-  const auto parsed = quota(o.permits, o.period_ns, 0);
-  if (!parsed) return fail(error, parsed.error());
-  return create(SlidingWindow::Config::make({parsed.value(), o.sub_windows}), epoch, out, error);
 }
 
 template <class Limiter>
@@ -130,49 +106,21 @@ int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now
 
 extern "C" {
 
-int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept {
-  return init_options(options);
-}
 int32_t seawall_keyed_limiter_options_init(seawall_keyed_limiter_options* options) noexcept {
   return init_options(options);
 }
 
-int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options, int64_t now_ns,
-                                   seawall_sliding_window** out, seawall_error* error) noexcept {
-  return new_from_struct(options, now_ns, out, error);
-}
 int32_t seawall_keyed_limiter_new(const seawall_keyed_limiter_options* options, int64_t now_ns,
                                   seawall_keyed_limiter** out, seawall_error* error) noexcept {
   return new_from_struct(options, now_ns, out, error);
 }
 
-int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
-                                             seawall_sliding_window** out, seawall_error* error) noexcept {
-  return new_from_text<seawall_sliding_window_options>(json, json_size, now_ns, out, error);
-}
 int32_t seawall_keyed_limiter_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                             seawall_keyed_limiter** out, seawall_error* error) noexcept {
   return new_from_text<seawall_keyed_limiter_options>(json, json_size, now_ns, out, error);
 }
 
-void seawall_sliding_window_free(seawall_sliding_window* window) noexcept { free_handle(window); }
 void seawall_keyed_limiter_free(seawall_keyed_limiter* limiter) noexcept { free_handle(limiter); }
-
-int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
-                                           seawall_decision* decision) noexcept {
-  return decide(window, now_ns, permits, decision,
-                [&](SlidingWindow& rep, TimePoint now) { return rep.try_acquire_at(now, permits); });
-}
-int32_t seawall_sliding_window_peek(seawall_sliding_window* window, int64_t now_ns, int64_t permits,
-                                    seawall_decision* decision) noexcept {
-  return decide(window, now_ns, permits, decision,
-                [&](SlidingWindow& rep, TimePoint now) { return rep.peek_at(now, permits); });
-}
-int32_t seawall_sliding_window_refund(seawall_sliding_window* window, int64_t now_ns,
-                                      seawall_decision* decision) noexcept {
-  return refund(window, now_ns, decision,
-                [](SlidingWindow& rep, TimePoint now, Charge charge) { return rep.refund_at(charge, now); });
-}
 
 int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
                                           int64_t now_ns, int64_t permits, seawall_decision* decision) noexcept {

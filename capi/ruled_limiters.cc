@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Token bucket, fixed window and leased bucket: the same thirteen functions for each.
+// Token bucket, fixed window, leased bucket and sliding window: the same thirteen functions for each.
 #include <memory>
 
 #include "limiters.h"
 #include "options.h"
 #include "seawall/fixed_window.h"
 #include "seawall/leased_token_bucket.h"
+#include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
 
 using namespace seawall::capi;
@@ -17,6 +18,7 @@ using seawall::LeasedTokenBucket;
 using seawall::LimitChange;
 using seawall::Reservation;
 using seawall::Result;
+using seawall::SlidingWindow;
 using seawall::TimePoint;
 using seawall::TokenBucket;
 
@@ -29,6 +31,9 @@ struct RuledHandle : Handle<kTag> {
   std::unique_ptr<Limiter> rep;
 };
 struct seawall_token_bucket : RuledHandle<TokenBucket, 0x53574C01> {
+  using RuledHandle::RuledHandle;
+};
+struct seawall_sliding_window : RuledHandle<SlidingWindow, 0x53574C02> {
   using RuledHandle::RuledHandle;
 };
 struct seawall_fixed_window : RuledHandle<FixedWindow, 0x53574C04> {
@@ -46,6 +51,10 @@ Result<void> from_json(std::string_view json, seawall_token_bucket_options& o) {
 Result<void> from_json(std::string_view json, seawall_fixed_window_options& o) {
   return read_json_options(json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}});
 }
+Result<void> from_json(std::string_view json, seawall_sliding_window_options& o) {
+  return read_json_options(
+      json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"sub_windows", &o.sub_windows}, {"mode", &o.mode}});
+}
 Result<void> from_json(std::string_view json, seawall_leased_token_bucket_options& o) {
   return read_json_options(
       json, {{"permits", &o.permits}, {"period_ns", &o.period_ns}, {"burst", &o.burst}, {"batch", &o.batch}});
@@ -60,6 +69,14 @@ Result<FixedWindow::Config> config_of(const seawall_fixed_window_options& o) {
   const auto parsed = quota(o.permits, o.period_ns, 0);
   if (!parsed) return parsed.error();
   return FixedWindow::Config::make(parsed.value());
+}
+Result<SlidingWindow::Config> config_of(const seawall_sliding_window_options& o) {
+  const auto parsed = quota(o.permits, o.period_ns, 0);
+  if (!parsed) return parsed.error();
+  if (o.mode < SEAWALL_WINDOW_STRICT || o.mode > SEAWALL_WINDOW_ESTIMATE) {
+    return seawall::out_of_range("mode", o.mode, SEAWALL_WINDOW_STRICT, SEAWALL_WINDOW_ESTIMATE);
+  }
+  return SlidingWindow::Config::make({parsed.value(), o.sub_windows, static_cast<seawall::WindowMode>(o.mode)});
 }
 Result<LeasedTokenBucket::Config> config_of(const seawall_leased_token_bucket_options& o) {
   const auto parsed = quota(o.permits, o.period_ns, o.burst);
@@ -110,6 +127,17 @@ bool fits(const LeasedTokenBucket& bucket, const LeasedTokenBucket::Config& conf
   return config.batch() >= bucket.batch();
 }
 
+// Answers whether the change holds.
+Result<bool> change(auto& limiter, const auto& config, LimitChange how, TimePoint now) noexcept {
+  return limiter.change_limit_at(config, how, now);
+}
+Result<bool> change(SlidingWindow& window, const SlidingWindow::Config& config, LimitChange how,
+                    TimePoint now) noexcept {
+  const auto done = window.change_limit_at(config, how, now);
+  if (!done) return done.error();
+  return true;
+}
+
 template <class H, class Options>
 int32_t change_to(H* handle, const Options& options, int32_t how, int64_t now_ns, seawall_error* error) {
   if (how < SEAWALL_CHANGE_KEEP || how > SEAWALL_CHANGE_RESET) {
@@ -120,8 +148,9 @@ int32_t change_to(H* handle, const Options& options, int32_t how, int64_t now_ns
   if (!fits(*handle->rep, config.value())) {
     return fail(error, SEAWALL_E_INVALID_ARGUMENT, "batch must not become smaller: the cells may hold as much");
   }
-  const bool done = handle->rep->change_limit_at(config.value(), static_cast<LimitChange>(how), instant(now_ns));
-  return done ? SEAWALL_LIMIT_CHANGED : SEAWALL_LIMIT_OVERTAKEN;
+  const auto done = change(*handle->rep, config.value(), static_cast<LimitChange>(how), instant(now_ns));
+  if (!done) return fail(error, done.error());
+  return done.value() ? SEAWALL_LIMIT_CHANGED : SEAWALL_LIMIT_OVERTAKEN;
 }
 template <class H, class Options>
 int32_t change_limit(H* handle, const Options* given, int32_t how, int64_t now_ns, seawall_error* error) noexcept {
@@ -253,6 +282,57 @@ int32_t seawall_fixed_window_change_limit(seawall_fixed_window* limiter, const s
 int32_t seawall_fixed_window_change_limit_from_json(seawall_fixed_window* limiter, const char* json, size_t json_size,
                                                     int32_t how, int64_t now_ns, seawall_error* error) noexcept {
   return change_limit_from_json<seawall_fixed_window_options>(limiter, json, json_size, how, now_ns, error);
+}
+
+int32_t seawall_sliding_window_options_init(seawall_sliding_window_options* options) noexcept {
+  return init_options(options);
+}
+int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options, int64_t now_ns,
+                                   seawall_sliding_window** out, seawall_error* error) noexcept {
+  return new_from_struct(options, now_ns, out, error, make_any);
+}
+int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
+                                             seawall_sliding_window** out, seawall_error* error) noexcept {
+  return new_from_text<seawall_sliding_window_options>(json, json_size, now_ns, out, error, read_any, make_any);
+}
+void seawall_sliding_window_free(seawall_sliding_window* limiter) noexcept { free_handle(limiter); }
+int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* limiter, int64_t now_ns, int64_t permits,
+                                           seawall_decision* decision) noexcept {
+  return try_acquire(limiter, now_ns, permits, decision);
+}
+int32_t seawall_sliding_window_peek(seawall_sliding_window* limiter, int64_t now_ns, int64_t permits,
+                                    seawall_decision* decision) noexcept {
+  return peek(limiter, now_ns, permits, decision);
+}
+int32_t seawall_sliding_window_refund(seawall_sliding_window* limiter, int64_t now_ns,
+                                      seawall_decision* decision) noexcept {
+  return give_back(limiter, now_ns, decision);
+}
+int32_t seawall_sliding_window_reserve(seawall_sliding_window* limiter, int64_t now_ns, int64_t permits,
+                                       int64_t max_wait_ns, seawall_reservation* reservation) noexcept {
+  return reserve_within(limiter, now_ns, permits, max_wait_ns, reservation);
+}
+int32_t seawall_sliding_window_acquire_until(seawall_sliding_window* limiter, int64_t now_ns, int64_t deadline_ns,
+                                             int64_t permits, seawall_reservation* reservation) noexcept {
+  return acquire_until(limiter, now_ns, deadline_ns, permits, reservation);
+}
+int32_t seawall_sliding_window_cancel(seawall_sliding_window* limiter, int64_t now_ns,
+                                      seawall_reservation* reservation) noexcept {
+  return give_back(limiter, now_ns, reservation);
+}
+int32_t seawall_sliding_window_settle(seawall_sliding_window* limiter, int64_t now_ns, seawall_decision* decision,
+                                      int64_t actual, int64_t debt_cap, seawall_settlement* settlement) noexcept {
+  return settle(limiter, now_ns, decision, actual, debt_cap, settlement);
+}
+int32_t seawall_sliding_window_change_limit(seawall_sliding_window* limiter,
+                                            const seawall_sliding_window_options* options, int32_t how, int64_t now_ns,
+                                            seawall_error* error) noexcept {
+  return change_limit(limiter, options, how, now_ns, error);
+}
+int32_t seawall_sliding_window_change_limit_from_json(seawall_sliding_window* limiter, const char* json,
+                                                      size_t json_size, int32_t how, int64_t now_ns,
+                                                      seawall_error* error) noexcept {
+  return change_limit_from_json<seawall_sliding_window_options>(limiter, json, json_size, how, now_ns, error);
 }
 
 int32_t seawall_leased_token_bucket_options_init(seawall_leased_token_bucket_options* options) noexcept {

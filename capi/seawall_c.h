@@ -289,10 +289,11 @@ SEAWALL_API int32_t seawall_circuit_breaker_poll_events(seawall_circuit_breaker*
                                                         seawall_circuit_breaker_event* events,
                                                         size_t capacity) SEAWALL_NOEXCEPT;
 
-/* A circuit breaker for each host or instance, in memory chosen once. When all are taken, a new key gets the place of one
- * that is idle: closed, no failures in a row, and not asked for during idle_after; else it meets when_full. All functions
- * but _free: threads any; a call for a known key neither blocks nor allocates, one for a new key takes a short mutex. Keys
- * are pointer and length, any bytes. Errors of all that take a key: SEAWALL_E_INVALID_ARGUMENT (key is NULL). */
+/* A circuit breaker for each host or instance, in memory chosen once. When all are taken, a new key gets the place of
+ * one that is idle: closed, no failures in a row, and not asked for during idle_after; else it meets when_full. All
+ * functions but _free: threads any; a call for a known key neither blocks nor allocates, one for a new key takes a
+ * short mutex. Keys are pointer and length, any bytes. Errors of all that take a key: SEAWALL_E_INVALID_ARGUMENT (key
+ * is NULL). */
 typedef struct seawall_keyed_circuit_breaker seawall_keyed_circuit_breaker;
 
 /* What a new key meets when all breakers are taken: its calls are admitted and count nowhere; all such keys share one
@@ -358,8 +359,8 @@ SEAWALL_API int32_t seawall_keyed_circuit_breaker_get_snapshot(const seawall_key
                                                                seawall_circuit_breaker_snapshot* out) SEAWALL_NOEXCEPT;
 /* The key whose breaker is at a place, from 0 to capacity - 1; its first 120 bytes. SEAWALL_E_NOT_FOUND: none is. */
 SEAWALL_API int32_t seawall_keyed_circuit_breaker_key_at(const seawall_keyed_circuit_breaker* breakers, uint64_t place,
-                                                         char* buffer, size_t capacity, size_t* needed)
-    SEAWALL_NOEXCEPT;
+                                                         char* buffer, size_t capacity,
+                                                         size_t* needed) SEAWALL_NOEXCEPT;
 /* Errors: SEAWALL_E_INVALID_ARGUMENT (struct_size). */
 SEAWALL_API int32_t seawall_keyed_circuit_breaker_get_stats(const seawall_keyed_circuit_breaker* breakers,
                                                             seawall_keyed_circuit_breaker_stats* out) SEAWALL_NOEXCEPT;
@@ -478,7 +479,13 @@ typedef struct seawall_sliding_window_options {
   int32_t sub_windows; /* 1 to 12; a permit comes back up to period_ns / sub_windows late [as many as possible] */
   int64_t permits;     /* as above, and the next */
   int64_t period_ns;
+  int32_t mode; /* SEAWALL_WINDOW_* [strict] */
+  int32_t reserved;
 } seawall_sliding_window_options;
+
+/* Strict: never more than `permits` in any period. Estimate: permits come back gradually; an adversary who knows the
+ * sub-windows gets up to 2 * permits - 1 into one period. */
+enum { SEAWALL_WINDOW_STRICT = 0, SEAWALL_WINDOW_ESTIMATE = 1 };
 
 enum { SEAWALL_KIND_TOKEN_BUCKET = 0, SEAWALL_KIND_SLIDING_WINDOW = 1 };
 /* A new key when all places of its line are taken by keys in use: it shares one limit with all such keys of a 64th of
@@ -621,9 +628,15 @@ SEAWALL_API int32_t seawall_token_bucket_acquire_until(seawall_token_bucket* lim
 SEAWALL_API int32_t seawall_fixed_window_reserve(seawall_fixed_window* limiter, int64_t now_ns, int64_t permits,
                                                  int64_t max_wait_ns,
                                                  seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_reserve(seawall_sliding_window* limiter, int64_t now_ns, int64_t permits,
+                                                   int64_t max_wait_ns,
+                                                   seawall_reservation* reservation) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_fixed_window_acquire_until(seawall_fixed_window* limiter, int64_t now_ns,
                                                        int64_t deadline_ns, int64_t permits,
                                                        seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_acquire_until(seawall_sliding_window* limiter, int64_t now_ns,
+                                                         int64_t deadline_ns, int64_t permits,
+                                                         seawall_reservation* reservation) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_leased_token_bucket_reserve(seawall_leased_token_bucket* limiter, int64_t now_ns,
                                                         int64_t permits, int64_t max_wait_ns,
                                                         seawall_reservation* reservation) SEAWALL_NOEXCEPT;
@@ -636,6 +649,8 @@ SEAWALL_API int32_t seawall_token_bucket_cancel(seawall_token_bucket* limiter, i
                                                 seawall_reservation* reservation) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_fixed_window_cancel(seawall_fixed_window* limiter, int64_t now_ns,
                                                 seawall_reservation* reservation) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_cancel(seawall_sliding_window* limiter, int64_t now_ns,
+                                                  seawall_reservation* reservation) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_leased_token_bucket_cancel(seawall_leased_token_bucket* limiter, int64_t now_ns,
                                                        seawall_reservation* reservation) SEAWALL_NOEXCEPT;
 /* `decision` was charged an estimate, `actual` permits are the real cost: the rest is given back, or what is missing is
@@ -648,11 +663,16 @@ SEAWALL_API int32_t seawall_token_bucket_settle(seawall_token_bucket* limiter, i
 SEAWALL_API int32_t seawall_fixed_window_settle(seawall_fixed_window* limiter, int64_t now_ns,
                                                 seawall_decision* decision, int64_t actual, int64_t debt_cap,
                                                 seawall_settlement* settlement) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_settle(seawall_sliding_window* limiter, int64_t now_ns,
+                                                  seawall_decision* decision, int64_t actual, int64_t debt_cap,
+                                                  seawall_settlement* settlement) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_leased_token_bucket_settle(seawall_leased_token_bucket* limiter, int64_t now_ns,
                                                        seawall_decision* decision, int64_t actual, int64_t debt_cap,
                                                        seawall_settlement* settlement) SEAWALL_NOEXCEPT;
 /* From now_ns on another limit; `how` is a SEAWALL_CHANGE_*. Every decision is by the old limit or by the new one.
- * Answers SEAWALL_LIMIT_CHANGED or SEAWALL_LIMIT_OVERTAKEN. Charges from before cannot be refunded. Errors:
+ * Answers SEAWALL_LIMIT_CHANGED or SEAWALL_LIMIT_OVERTAKEN. Charges from before cannot be refunded. A sliding window
+ * keeps its period, sub-windows and mode; with SEAWALL_CHANGE_KEEP what was taken still counts, and can be refunded.
+ * While a reservation of a sliding window stands, nobody passes it, also after its cancel. Errors:
  * WRONG_HANDLE, INVALID_ARGUMENT naming the option, NO_MEMORY (JSON). Threads: any. Does not block. */
 SEAWALL_API int32_t seawall_token_bucket_change_limit(seawall_token_bucket* limiter,
                                                       const seawall_token_bucket_options* options, int32_t how,
@@ -663,9 +683,15 @@ SEAWALL_API int32_t seawall_token_bucket_change_limit_from_json(seawall_token_bu
 SEAWALL_API int32_t seawall_fixed_window_change_limit(seawall_fixed_window* limiter,
                                                       const seawall_fixed_window_options* options, int32_t how,
                                                       int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_change_limit(seawall_sliding_window* limiter,
+                                                        const seawall_sliding_window_options* options, int32_t how,
+                                                        int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_fixed_window_change_limit_from_json(seawall_fixed_window* limiter, const char* json,
                                                                 size_t json_size, int32_t how, int64_t now_ns,
                                                                 seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_change_limit_from_json(seawall_sliding_window* limiter, const char* json,
+                                                                  size_t json_size, int32_t how, int64_t now_ns,
+                                                                  seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_leased_token_bucket_change_limit(seawall_leased_token_bucket* limiter,
                                                              const seawall_leased_token_bucket_options* options,
                                                              int32_t how, int64_t now_ns,

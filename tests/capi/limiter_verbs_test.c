@@ -90,7 +90,38 @@ static void leased(void) {
   seawall_leased_token_bucket_free(bucket);
 }
 
+static void sliding_window(void) {
+  seawall_sliding_window_options options;
+  seawall_sliding_window_options_init(&options);
+  options.permits = 10;
+  options.period_ns = 12000000000;
+  seawall_sliding_window* window = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  options.mode = 2;
+  CHECK(seawall_sliding_window_new(&options, 0, &window, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  options.mode = SEAWALL_WINDOW_STRICT;
+  CHECK(seawall_sliding_window_new(&options, 0, &window, &error) == SEAWALL_OK);
+  seawall_decision decision = SEAWALL_DECISION_INIT;
+  seawall_reservation turn = SEAWALL_RESERVATION_INIT;
+  CHECK(seawall_sliding_window_try_acquire(window, 0, 8, &decision) == SEAWALL_ALLOWED);
+  CHECK(seawall_sliding_window_settle(window, 0, &decision, 10, 0, NULL) == SEAWALL_OK);
+  CHECK(decision.charge_permits == 10);
+  CHECK(seawall_sliding_window_acquire_until(window, 0, 12999999999, 1, &turn) == SEAWALL_DENIED);
+  CHECK(seawall_sliding_window_reserve(window, 0, 1, SEAWALL_NEVER, &turn) == SEAWALL_ALLOWED);
+  CHECK(turn.delay_ns == 13000000000);
+  CHECK(seawall_sliding_window_cancel(window, 0, &turn) == 1);
+  options.permits = 3;
+  CHECK(seawall_sliding_window_change_limit(window, &options, SEAWALL_CHANGE_RESET, 0, &error) ==
+        SEAWALL_LIMIT_CHANGED);
+  CHECK(seawall_sliding_window_try_acquire(window, 0, 3, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.limit == 3 && decision.remaining == 0);
+  CHECK(seawall_sliding_window_change_limit_from_json(window, "{\"permits\": 3, \"period_ns\": 5}", SEAWALL_TEXT,
+                                                      SEAWALL_CHANGE_KEEP, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_sliding_window_free(window);
+}
+
 int main(void) {
+  sliding_window();
   reservations();
   settlement_and_change();
   at_most();

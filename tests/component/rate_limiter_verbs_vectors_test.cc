@@ -4,6 +4,7 @@
 #include <string>
 
 #include "seawall/fixed_window.h"
+#include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
 #include "support/catch.h"
 #include "support/vectors.h"
@@ -51,7 +52,7 @@ template <class Limiter>
 class Runner {
  public:
   explicit Runner(const VectorCase& given)
-      : limiter_(Limiter::Config::make(quota_of(given.options)).value(), time_from_ns(0)) {}
+      : options_(given.options), limiter_(config_of(given.options), time_from_ns(0)) {}
 
   Fields run(const VectorStep& step) {
     const TimePoint now = time_from_ns(step.now_ns);
@@ -66,7 +67,7 @@ class Runner {
       return taken(step, limiter_.acquire_until_at(time_from_ns(int_field(step.arguments, "deadline_ns")), now, n));
     }
     if (step.verb == "change") {
-      const auto config = Limiter::Config::make(quota_of(step.arguments)).value();
+      const auto config = config_of(step.arguments);
       return {
           {"changed", limiter_.change_limit_at(config, how_of(text_field(step.arguments, "how")), now) ? "1" : "0"}};
     }
@@ -81,12 +82,24 @@ class Runner {
   }
 
  private:
+  // The shape of a sliding window is that of the case, also when its limit changes.
+  typename Limiter::Config config_of(const Fields& fields) const {
+    if constexpr (std::is_same_v<Limiter, SlidingWindow>) {
+      return SlidingWindowConfig::make({quota_of(fields), static_cast<std::int32_t>(int_field(options_, "sub_windows")),
+                                        static_cast<WindowMode>(int_field(options_, "estimate"))})
+          .value();
+    } else {
+      return Limiter::Config::make(quota_of(fields)).value();
+    }
+  }
+
   template <class Answer>
   Fields taken(const VectorStep& step, const Answer& answer) {
     if (const auto name = text_field(step.arguments, "name"); !name.empty()) charges_[name] = answer.charge;
     return shown(answer);
   }
 
+  const Fields options_;
   Limiter limiter_;
   std::map<std::string, Charge> charges_;
 };
@@ -107,3 +120,4 @@ void run_file(const char* file) {
 
 TEST_CASE("token bucket vectors of all verbs") { run_file<TokenBucket>("token_bucket_verbs.txt"); }
 TEST_CASE("fixed window vectors") { run_file<FixedWindow>("fixed_window.txt"); }
+TEST_CASE("sliding window vectors of all verbs") { run_file<SlidingWindow>("sliding_window_verbs.txt"); }

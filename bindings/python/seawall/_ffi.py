@@ -72,6 +72,8 @@ SEAWALL_CHANGE_PROPORTIONAL = 1
 SEAWALL_CHANGE_RESET = 2
 SEAWALL_LIMIT_CHANGED = 0
 SEAWALL_LIMIT_OVERTAKEN = 1
+SEAWALL_WINDOW_STRICT = 0
+SEAWALL_WINDOW_ESTIMATE = 1
 SEAWALL_KIND_TOKEN_BUCKET = 0
 SEAWALL_KIND_SLIDING_WINDOW = 1
 SEAWALL_WHEN_FULL_OVERFLOW = 0
@@ -341,6 +343,8 @@ class seawall_sliding_window_options(ctypes.Structure):
         ("sub_windows", ctypes.c_int32),
         ("permits", ctypes.c_int64),
         ("period_ns", ctypes.c_int64),
+        ("mode", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
     ]
 
 
@@ -699,19 +703,25 @@ FUNCTIONS = {
     "seawall_token_bucket_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_token_bucket_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_fixed_window_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_sliding_window_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_fixed_window_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_sliding_window_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_leased_token_bucket_reserve": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_leased_token_bucket_acquire_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_token_bucket_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_fixed_window_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
+    "seawall_sliding_window_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_leased_token_bucket_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_reservation)]),
     "seawall_token_bucket_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
     "seawall_fixed_window_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
+    "seawall_sliding_window_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
     "seawall_leased_token_bucket_settle": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision), ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_settlement)]),
     "seawall_token_bucket_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_token_bucket_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_token_bucket_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_fixed_window_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_fixed_window_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_sliding_window_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_fixed_window_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_leased_token_bucket_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_leased_token_bucket_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_leased_token_bucket_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_keyed_stats)]),

@@ -120,6 +120,14 @@ class VerbVectors(unittest.TestCase):
     def test_fixed_window(self):
         self.run_file("fixed_window.txt", FixedWindow)
 
+    def test_sliding_window(self):
+        self.run_file("sliding_window_verbs.txt", SlidingWindow)
+
+    def test_a_window_keeps_its_shape(self):
+        window = SlidingWindow(5, 60.0)
+        with self.assertRaisesRegex(seawall.SeawallError, "keeps its period"):
+            window.change_limit(5, 61.0)
+
 
 class Leased(unittest.TestCase):
     def test_cells_and_shared_bucket_hold_the_burst(self):
