@@ -370,11 +370,8 @@ class FixedWindow(_Ruled):
 
 
 class SlidingWindow(_Ruled):
-    """Never more than `permits` in any trailing period. A permit comes back up to period / sub_windows late.
-
-    estimate=True gives permits back gradually instead; an adversary then gets up to 2 * permits - 1 into one period.
-    """
-
+    """Never more than `permits` in any trailing period, each back up to period / sub_windows late; with estimate=True
+    they come back gradually, and an adversary gets up to 2 * permits - 1 into one period."""
     _name = "sliding_window"
     _kind = _ffi.SEAWALL_KIND_SLIDING_WINDOW
 
@@ -388,25 +385,16 @@ class SlidingWindow(_Ruled):
         estimate: bool = False,
         now_ns: int = NOW,
     ):
-        self._shape = {"mode": _ffi.SEAWALL_WINDOW_ESTIMATE if estimate else _ffi.SEAWALL_WINDOW_STRICT}
-        options = _bucket_options(permits, period, period_ns, sub_windows=sub_windows)
-        self._shape.update({name: options[name] for name in options if name != "permits"})
-        super().__init__({**options, **self._shape}, now_ns)
+        self._shape = _bucket_options(permits, period, period_ns, sub_windows=sub_windows)
+        self._shape["mode"] = _ffi.SEAWALL_WINDOW_ESTIMATE if estimate else _ffi.SEAWALL_WINDOW_STRICT
+        super().__init__(self._shape, now_ns)
 
     def change_limit(
-        self,
-        permits: int,
-        period: Optional[float] = None,
-        *,
-        period_ns: Optional[int] = None,
-        how: LimitChange = LimitChange.KEEP,
-        now_ns: int = NOW,
+        self, permits: int, *, period_ns: Optional[int] = None, how: LimitChange = LimitChange.KEEP, now_ns: int = NOW
     ) -> bool:
         """From now on another limit, of the same period. KEEP leaves what was taken; the others void older charges."""
-        options = {"permits": _positive("permits", permits), **self._shape}
-        if period is not None or period_ns is not None:
-            options["period_ns"] = _period_ns(period, period_ns)
-        return self._change(options, how, now_ns)
+        options = _bucket_options(permits, None, period_ns or self._shape["period_ns"])
+        return self._change({**self._shape, **options}, how, now_ns)
 
 
 def _positive(name: str, value: int) -> int:

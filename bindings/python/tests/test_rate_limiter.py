@@ -126,7 +126,7 @@ class VerbVectors(unittest.TestCase):
     def test_a_window_keeps_its_shape(self):
         window = SlidingWindow(5, 60.0)
         with self.assertRaisesRegex(seawall.SeawallError, "keeps its period"):
-            window.change_limit(5, 61.0)
+            window.change_limit(5, period_ns=61_000_000_000)
 
 
 class Leased(unittest.TestCase):
