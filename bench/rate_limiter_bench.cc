@@ -3,8 +3,14 @@
 // (baseline.clock).
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
 
+#include "seawall/fast_clock.h"
 #include "seawall/keyed_rate_limiter.h"
 
 namespace {
@@ -33,25 +39,57 @@ void refused(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(time_from_ns(1)));
 }
 
-// A million keys in random order, all of them in the table already.
-template <class Limiter>
-void keyed(benchmark::State& state) {
-  static KeyedRateLimiter<Limiter> users = [] {
-    auto made = KeyedRateLimiter<Limiter>::make({.quota = kUser, .memory_bytes = 160u << 20}, time_from_ns(0)).value();
-    for (std::uint64_t key = 0; key < kKeys; ++key) (void)made.try_acquire_at(key, time_from_ns(0));
-    return made;
-  }();
-  auto key = static_cast<std::uint64_t>(state.thread_index() + 1);
-  std::int64_t now = 0;
-  for (auto _ : state) {
-    key = key * 6364136223846793005 + 1442695040888963407;
-    benchmark::DoNotOptimize(users.try_acquire_at((key >> 33) % kKeys, time_from_ns(now += 100)));
+// A million keys in random order at 24 bytes a key, all of them in the table already; the library's clock.
+template <class Limiter, class Key>
+struct Users {
+  static Key key_of(std::uint64_t i) {
+    const std::uint64_t id = i * 0x9e3779b97f4a7c15;
+    if constexpr (std::is_same_v<Key, std::string>)
+      return "user-" + std::to_string(id % 100'000'000'000);
+    else
+      return id;
   }
+  Users() {
+    keys.reserve(kKeys);
+    for (std::uint64_t i = 0; i < kKeys; ++i) keys.push_back(key_of(i * 7'919 % kKeys * 104'729 % kKeys));
+    for (const Key& key : keys) (void)limiter.try_acquire(key, clock);
+  }
+  FastClock clock;
+  std::vector<Key> keys;
+  KeyedRateLimiter<Limiter> limiter =
+      KeyedRateLimiter<Limiter>::make({.quota = kUser, .memory_bytes = KeyedRateLimiter<Limiter>::memory_for(kKeys)},
+                                      clock.now())
+          .value();
+};
+
+template <class Limiter, class Key>
+void keyed(benchmark::State& state) {
+  static Users<Limiter, Key> users;
+  auto i = static_cast<std::uint64_t>(state.thread_index()) * kKeys / 2;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(users.limiter.try_acquire(users.keys[i], users.clock));
+    if (++i == kKeys) i = 0;
+  }
+}
+
+void keyed_batch(benchmark::State& state) {
+  static Users<TokenBucket, std::uint64_t> users;
+  std::array<Decision, 16> decisions;
+  auto i = static_cast<std::uint64_t>(state.thread_index()) * kKeys / 2;
+  for (auto _ : state) {
+    const std::span<const std::uint64_t> keys(&users.keys[i], decisions.size());
+    users.limiter.try_acquire_batch_at(keys, users.clock.now(), decisions);
+    benchmark::DoNotOptimize(decisions);
+    i = i + 2 * decisions.size() > kKeys ? 0 : i + decisions.size();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(decisions.size()));
 }
 
 BENCHMARK(allowed<SlidingWindow>)->Name("window.allowed")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(refused<SlidingWindow>)->Name("window.refused")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(keyed<TokenBucket>)->Name("keyed_bucket.1m")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(keyed<SlidingWindow>)->Name("keyed_window.1m")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(keyed<TokenBucket, std::uint64_t>)->Name("keyed.u64")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(keyed<TokenBucket, std::string>)->Name("keyed.string")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(keyed_batch)->Name("keyed.batch16")->ThreadRange(1, 2)->UseRealTime();  // an iteration is 16 keys
+BENCHMARK(keyed<SlidingWindow, std::uint64_t>)->Name("keyed_window.1m")->ThreadRange(1, 2)->UseRealTime();
 
 }  // namespace
