@@ -20,8 +20,13 @@ class ChunkedArray {
   ChunkedArray(const ChunkedArray&) = delete;
   ChunkedArray& operator=(const ChunkedArray&) = delete;
   ~ChunkedArray() {
-    for (std::uint32_t c = 0; c < (size_ + kChunk - 1) / kChunk; ++c) delete[] chunk(c).load(std::memory_order_relaxed);
-    for (auto& level : levels_) delete[] level.load(std::memory_order_relaxed);  // relaxed: nobody else is left
+    for (std::size_t level = 0; level < levels_.size(); ++level) {
+      std::atomic<T*>* chunks = levels_[level].load(std::memory_order_relaxed);  // relaxed, both: nobody else is left
+      if (chunks == nullptr) break;
+      // Also a chunk that was reserved and never used.
+      for (std::size_t i = 0; i < std::size_t{1} << level; ++i) delete[] chunks[i].load(std::memory_order_relaxed);
+      delete[] chunks;
+    }
   }
 
   // Acquire: pairs with append(). The elements below are all there.
