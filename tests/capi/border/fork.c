@@ -11,7 +11,7 @@
 
 static seawall_circuit_breaker* breaker;
 static seawall_metrics* metrics;
-static seawall_counter* counter;
+static seawall_series counter;
 static seawall_registry* registry;
 static seawall_service* service;
 static atomic_int stop;
@@ -33,7 +33,7 @@ static int32_t create(void) {
   instance.port = 8001;
   if (code >= 0) code = seawall_metrics_new(NULL, &metrics, NULL);
   if (code >= 0) code = seawall_metrics_family(metrics, &family_options, &family, NULL);
-  if (code >= 0) code = seawall_family_counter(family, NULL, 0, &counter, NULL);
+  if (code >= 0) code = seawall_family_series(family, NULL, 0, &counter, NULL);
   if (code >= 0) code = seawall_registry_new(NULL, SEAWALL_NOW, &registry, NULL);
   if (code >= 0) code = seawall_registry_register(registry, &instance, SEAWALL_NOW, NULL, NULL);
   if (code >= 0) code = seawall_registry_service(registry, "trading", SEAWALL_TEXT, &service, NULL);
@@ -51,7 +51,7 @@ static int request(int64_t now_ns) {
   if (seawall_service_pick(service, NULL, 0, now_ns, &pick) != 1) return 3;
   if (seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, now_ns) < 0) return 4;
   if (seawall_circuit_breaker_report(breaker, token, SEAWALL_OUTCOME_SUCCESS, now_ns) < 0) return 5;
-  return seawall_counter_add(counter, 1) == SEAWALL_OK ? 0 : 6;
+  return seawall_counter_add(metrics, counter, 1) == SEAWALL_OK ? 0 : 6;
 }
 
 /* Everything else: what takes a mutex or allocates. */
@@ -122,7 +122,7 @@ int main(void) {
   start_ns = seawall_now_ns();
 
   CHECK(in_child(use_everything_and_free, start_ns) == 0);
-  CHECK(seawall_counter_value(counter, &count) == SEAWALL_OK && count == 0); /* the child had a copy */
+  CHECK(seawall_counter_value(metrics, counter, &count) == SEAWALL_OK && count == 0); /* the child had a copy */
   CHECK(request(start_ns) == 0 && administer(start_ns) == 0);
   ids_differ();
 

@@ -138,14 +138,12 @@ std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
     options.type = type;
     options.name = {type == SEAWALL_METRIC_COUNTER ? "a_total" : "b_seconds", SEAWALL_TEXT};
     seawall_family* family = nullptr;
-    seawall_counter* counter = nullptr;
-    seawall_histogram* histogram = nullptr;
+    seawall_series series = 0;
     code = seawall_metrics_family(*out, &options, &family, error);
     for (const char* value : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"}) {
       const seawall_text text = {value, SEAWALL_TEXT};
       if (code < 0) break;
-      code = type == SEAWALL_METRIC_COUNTER ? seawall_family_counter(family, &text, 1, &counter, error)
-                                            : seawall_family_histogram(family, &text, 1, &histogram, error);
+      code = seawall_family_series(family, &text, 1, &series, error);
     }
     if (code < 0) break;
   }
