@@ -50,8 +50,9 @@ def breakers() -> None:
     def ticket() -> None:
         breaker.try_acquire().report(seawall.circuit_breaker.Outcome.SUCCESS)
 
-    measure.operation(PEER, "python.breaker", "with breaker: a function that does nothing", guarded)
-    measure.operation(PEER, "python.breaker", "try_acquire and report", ticket)
+    measure.operation(PEER, "python.breaker", "call of a function that does nothing", lambda: breaker.call(nothing))
+    measure.operation(PEER, "python.breaker_with", "with breaker: a function that does nothing", guarded)
+    measure.operation(PEER, "python.breaker_with", "try_acquire and report", ticket)
     measure.operation(PEER, "python.breaker_decorated", "a decorated function that does nothing", breaker(nothing))
 
     bare = handle(lib.seawall_circuit_breaker_new_from_json, b"{}")
@@ -64,6 +65,14 @@ def breakers() -> None:
         report(bare, token, 0, 0)
 
     measure.operation(BARE, "python.breaker", "try_acquire and report, time given", calls)
+
+    hosts = seawall.KeyedCircuitBreaker()
+
+    def guarded_host() -> None:
+        with hosts.try_acquire("10.0.0.7:8001"):
+            nothing()
+
+    measure.operation(PEER, "python.breaker_keyed", "with the breaker of a host: a function that does nothing", guarded_host)
 
     opened = seawall.CircuitBreaker()
     opened.force_open()

@@ -18,6 +18,14 @@ def fail() -> None:
 healthy = pybreaker.CircuitBreaker(fail_max=3)
 measure.operation(PEER, "python.breaker", "call of a function that does nothing", lambda: healthy.call(nothing))
 
+
+def guarded() -> None:
+    with healthy.calling():
+        nothing()
+
+
+measure.operation(PEER, "python.breaker_with", "with breaker.calling(): a function that does nothing", guarded)
+
 decorated = healthy(nothing)
 measure.operation(PEER, "python.breaker_decorated", "a decorated function that does nothing", decorated)
 

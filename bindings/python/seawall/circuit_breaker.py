@@ -9,6 +9,8 @@
     @breaker                           # functions and coroutine functions
     def fetch(url): ...
 
+    reply = breaker.call(requests.get, url)
+
     with breaker.try_acquire():        # as `with breaker`, but may be left in another thread or task
         ...
 
@@ -35,6 +37,7 @@ from . import _ffi
 from ._library import NOW, Handle, check, lib, new_error
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 Exceptions = Union[type[BaseException], tuple[type[BaseException], ...]]
 
 
@@ -82,6 +85,7 @@ class Outcome(enum.IntEnum):
 
 
 _OUTCOMES = tuple(Outcome)
+_SUCCESS = _ffi.SEAWALL_OUTCOME_SUCCESS
 
 
 class ReportResult(enum.IntEnum):
@@ -91,6 +95,9 @@ class ReportResult(enum.IntEnum):
     LATE = _ffi.SEAWALL_REPORT_LATE
     NOT_COUNTED = _ffi.SEAWALL_REPORT_NOT_COUNTED
     INVALID_TOKEN = _ffi.SEAWALL_REPORT_INVALID_TOKEN
+
+
+_RESULTS = tuple(ReportResult)  # by number
 
 
 def _seconds(ns: int) -> float:
@@ -171,9 +178,12 @@ class Ticket:
 
     As context manager it raises CircuitOpenError when refused, and reports how the block ended."""
 
-    __slots__ = ("_breaker", "_token", "retry_after_ns")
+    __slots__ = ("_breaker", "_token", "retry_after_ns", "_outer")
 
-    def __init__(self, breaker: Any, token: Any, retry_after_ns: int):
+    # The ticket of the `with breaker` block around this one's; see _entered.
+    _outer: Optional["Ticket"]
+
+    def __init__(self, breaker: Any, token: Any, retry_after_ns: int = 0):
         self._breaker = breaker
         self._token = token
         self.retry_after_ns = retry_after_ns
@@ -191,17 +201,13 @@ class Ticket:
         if outcome not in _OUTCOMES:
             raise ValueError(f"no Outcome: {outcome!r}")  # the ticket can still be reported
         token, self._token = self._token, 0
-        return ReportResult(check(self._breaker._report(token, outcome, now_ns)))
+        return _RESULTS[check(self._breaker._report(token, outcome, now_ns))]
 
     def cancel(self) -> None:
         """The call was not made: it counts for nothing."""
         token, self._token = self._token, 0
         if token:
             self._breaker._cancel(token)
-
-    def __del__(self) -> None:
-        if self._token:
-            self.cancel()
 
     def __enter__(self) -> "Ticket":
         if not self._token:
@@ -216,19 +222,31 @@ class Ticket:
                 self.report(self._breaker.outcome_of(error))
 
 
-# The tickets of the `with` blocks around this point of this thread or task, innermost first: (ticket, rest).
-_entered: contextvars.ContextVar = contextvars.ContextVar("seawall_entered", default=None)
+class HeldTicket(Ticket):
+    """One that occupies something: to drop it must give that back."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        if self._token:
+            self.cancel()
 
 
-def _without(entries, breaker):
-    """(innermost ticket of `breaker`, the other entries)."""
-    if entries is None:
+# The ticket of the innermost `with breaker` around this point of this thread or task; its _outer is the next one.
+_entered: contextvars.ContextVar[Optional[Ticket]] = contextvars.ContextVar("seawall_entered", default=None)
+_innermost, _set_innermost = _entered.get, _entered.set
+
+
+def _leave(breaker: Any) -> Ticket:
+    """Takes the ticket of a block that is left while blocks of other breakers inside it are not."""
+    inner = _innermost()
+    ticket = inner and inner._outer
+    while ticket is not None and ticket._breaker is not breaker:
+        inner, ticket = ticket, ticket._outer
+    if inner is None or ticket is None:
         raise RuntimeError("`with breaker` was entered in another thread or task: use `with breaker.try_acquire()`")
-    ticket, rest = entries
-    if ticket._breaker is breaker:
-        return ticket, rest
-    found, others = _without(rest, breaker)
-    return found, (ticket, others)
+    inner._outer = ticket._outer
+    return ticket
 
 
 class Guard:
@@ -307,6 +325,9 @@ def snapshot_of(seen: Any) -> Snapshot:
     return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
 
 
+_try_acquire = lib.seawall_circuit_breaker_try_acquire
+
+
 class CircuitBreaker(Guard):
     """See the module. `failures` are the exceptions that count against the dependency, unless they are `ignored`; any
     other exception, such as KeyboardInterrupt or asyncio.CancelledError, counts for nothing."""
@@ -347,21 +368,30 @@ class CircuitBreaker(Guard):
         """May a call go out? A true ticket must be reported."""
         word = self._word.value
         if not word & _UNHEALTHY:
-            return Ticket(self, word & _IDENTITY | _MARK, 0)
+            return Ticket(self, word & _IDENTITY | _MARK)  # occupies nothing
         token, wait = ctypes.c_uint64(), ctypes.c_int64()
-        check(lib.seawall_circuit_breaker_try_acquire(self._handle, now_ns, ctypes.byref(token), ctypes.byref(wait)))
-        return Ticket(self, token.value, wait.value)
+        if check(_try_acquire(self._handle, now_ns, token, wait)):
+            return HeldTicket(self, token.value)
+        return Ticket(self, 0, wait.value)
 
     def __enter__(self) -> Ticket:
         """Raises CircuitOpenError. The ticket may be reported inside the block; else its end is."""
-        ticket = self.try_acquire().__enter__()
-        _entered.set((ticket, _entered.get()))
+        word = self._word.value
+        ticket = self.try_acquire().__enter__() if word & _UNHEALTHY else Ticket(self, word & _IDENTITY | _MARK)
+        ticket._outer = _innermost()
+        _set_innermost(ticket)
         return ticket
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        ticket, others = _without(_entered.get(), self)
-        _entered.set(others)
-        ticket.__exit__(kind, error, trace)
+        ticket = _innermost()
+        if ticket is not None and ticket._breaker is self:
+            _set_innermost(ticket._outer)
+        else:
+            ticket = _leave(self)
+        if error is None and (self._word.value & _WHOLE) | _MARK == ticket._token:
+            ticket._token = 0
+        else:
+            ticket.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Ticket:
         """`async with` is as `with`: nothing here waits."""
@@ -370,45 +400,41 @@ class CircuitBreaker(Guard):
     async def __aexit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         self.__exit__(kind, error, trace)
 
+    def call(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        """function(*args, **kwargs) as one call of the dependency; raises CircuitOpenError. For a coroutine function
+        use `async with` or the decorator: its call only makes the coroutine."""
+        seen = self._word.value & _WHOLE
+        if seen & _UNHEALTHY:
+            with self.try_acquire():
+                return function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            self._report(seen | _MARK, self.outcome_of(error), NOW)
+            raise
+        if self._word.value & _WHOLE != seen:
+            self._report(seen | _MARK, _SUCCESS, NOW)
+        return result
+
     def __call__(self, function: Function) -> Function:
         """As decorator: every call of the function is one call of the dependency. Raises TypeError for a generator
         function, whose call only makes the generator: use `with breaker` inside it."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("a call of a generator function runs nothing yet: use `with breaker` inside it")
-        word = self._word
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def guarded(*args: Any, **kwargs: Any) -> Any:
-                seen = word.value & _WHOLE
-                if seen & _UNHEALTHY:
-                    with self.try_acquire():
-                        return await function(*args, **kwargs)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    self._report(seen | _MARK, self.outcome_of(error), NOW)
-                    raise
-                if word.value & _WHOLE != seen:
-                    self._report(seen | _MARK, Outcome.SUCCESS, NOW)
-                return result
+            async def guarded_coroutine(*args: Any, **kwargs: Any) -> Any:
+                with self.try_acquire():
+                    return await function(*args, **kwargs)
 
-        else:
+            return guarded_coroutine  # type: ignore[return-value]
 
-            @functools.wraps(function)
-            def guarded(*args: Any, **kwargs: Any) -> Any:
-                seen = word.value & _WHOLE
-                if seen & _UNHEALTHY:
-                    with self.try_acquire():
-                        return function(*args, **kwargs)
-                try:
-                    result = function(*args, **kwargs)
-                except BaseException as error:
-                    self._report(seen | _MARK, self.outcome_of(error), NOW)
-                    raise
-                if word.value & _WHOLE != seen:
-                    self._report(seen | _MARK, Outcome.SUCCESS, NOW)
-                return result
+        call = self.call
+
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return call(function, *args, **kwargs)
 
         return guarded  # type: ignore[return-value]
 

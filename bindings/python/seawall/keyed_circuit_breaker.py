@@ -13,7 +13,7 @@ from typing import Any, Optional, Union
 
 from . import _ffi
 from ._library import NOW, Handle, check, lib
-from .circuit_breaker import Exceptions, Guard, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
+from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
 class WhenFull(enum.IntEnum):
@@ -32,6 +32,12 @@ class KeyedBreakerStats:
     in_use: int
     evictions: int
     full: int
+
+
+_Call, _Wait = _ffi.seawall_breaker_ticket, ctypes.c_int64
+_NO_CALL = _Call()
+_try_acquire = lib.seawall_keyed_circuit_breaker_try_acquire
+_report = lib.seawall_keyed_circuit_breaker_report
 
 
 class _KeyedHandle(Handle):
@@ -73,7 +79,7 @@ class KeyedCircuitBreaker(Guard):
         self._ignored = ignored
 
     def _report(self, call: Any, outcome: int, now_ns: int) -> int:
-        return lib.seawall_keyed_circuit_breaker_report(self._handle, call or _NO_CALL, outcome, now_ns)
+        return _report(self._handle, call or _NO_CALL, outcome, now_ns)
 
     def _cancel(self, call: Any, cancel: Any = lib.seawall_keyed_circuit_breaker_cancel) -> None:
         cancel(self._handle, call)
@@ -83,9 +89,12 @@ class KeyedCircuitBreaker(Guard):
 
     def try_acquire(self, key: Key, *, now_ns: int = NOW) -> Ticket:
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
-        name, call, wait = _key(key), _ffi.seawall_breaker_ticket(), ctypes.c_int64()
-        code = lib.seawall_keyed_circuit_breaker_try_acquire(self._handle, name, len(name), now_ns, call, wait)
-        return Ticket(self, call if check(code) else 0, wait.value)
+        name, call, wait = _key(key), _Call(), _Wait()
+        code = _try_acquire(self._handle, name, len(name), now_ns, call, wait)
+        if code == _ffi.SEAWALL_BREAKER_ADMITTED:
+            return HeldTicket(self, call)
+        check(code)
+        return Ticket(self, 0, wait.value)
 
     def snapshot(self, key: Key, *, now_ns: int = NOW) -> Optional[Snapshot]:
         """Of the breaker of `key`; None when it has none."""
@@ -133,6 +142,3 @@ class KeyedCircuitBreaker(Guard):
     def forget(self, key: Key, *, now_ns: int = NOW) -> bool:
         """The dependency is gone: frees its breaker, whatever its state."""
         return self._administer(lib.seawall_keyed_circuit_breaker_forget, key, now_ns)
-
-
-_NO_CALL = _ffi.seawall_breaker_ticket()

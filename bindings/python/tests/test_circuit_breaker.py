@@ -93,6 +93,16 @@ class WithBlocks(unittest.TestCase):
         self.assertEqual(outer.snapshot().failure_count, 2)
         self.assertEqual(inner.snapshot().failure_count, 1)
 
+    def test_blocks_left_out_of_order(self):
+        first, second, third = CircuitBreaker(), CircuitBreaker(), CircuitBreaker()
+        for breaker in (first, second, third):
+            breaker.__enter__()
+        for breaker, error in ((second, OSError()), (first, OSError()), (third, None)):
+            breaker.__exit__(type(error), error, None)
+        self.assertEqual([b.snapshot().failure_count for b in (first, second, third)], [1, 1, 0])
+        with self.assertRaises(RuntimeError):
+            second.__exit__(None, None, None)
+
     def test_a_block_left_elsewhere_says_so(self):
         breaker = CircuitBreaker(failure_threshold=1)
         contextvars.copy_context().run(breaker.__enter__)
@@ -110,6 +120,29 @@ class WithBlocks(unittest.TestCase):
         with self.assertRaises(CircuitOpenError) as caught, breaker:
             self.fail("the block must not run")
         self.assertEqual(caught.exception.retry_after, math.inf)
+
+
+class Call(unittest.TestCase):
+    def test_its_arguments_and_result_and_exceptions_pass_through(self):
+        breaker = CircuitBreaker(failure_threshold=2, ignored=KeyError)
+        self.assertEqual(breaker.call(int, "11", base=2), 3)
+        with self.assertRaises(ValueError):
+            breaker.call(int, "x")
+        with self.assertRaises(KeyError):
+            breaker.call({}.__getitem__, "x")
+        self.assertEqual(breaker.snapshot().failure_count, 1)
+        self.assertEqual(breaker.call(abs, -1), 1)
+        self.assertEqual(breaker.snapshot().failure_count, 0)
+        for _ in range(2):
+            with self.assertRaises(ValueError):
+                breaker.call(int, "x")
+        with self.assertRaises(CircuitOpenError):
+            breaker.call(self.fail, "must not run")
+
+    def test_a_success_that_overlaps_a_reset_is_late(self):
+        breaker = CircuitBreaker()
+        breaker.call(breaker.reset)
+        self.assertEqual(breaker.snapshot().late_results, 1)
 
 
 class Decorator(unittest.TestCase):
