@@ -24,8 +24,9 @@ bool same_word(std::string_view a, std::string_view lower) noexcept {
 
 // from_chars says "out of range" for what is too large and for what is too small alike; the latter reads as 0.
 bool is_tiny(std::string_view digits) noexcept {
-  return digits.find("e-") != std::string_view::npos || digits.find("E-") != std::string_view::npos ||
-         digits.starts_with("0.") || digits.starts_with(".");
+  const std::size_t exponent = digits.find_first_of("eE");
+  if (exponent != std::string_view::npos) return digits.substr(exponent + 1).starts_with('-');
+  return digits.starts_with("0.") || digits.starts_with(".");
 }
 
 std::optional<double> parse_digits(std::string_view digits) noexcept {

@@ -2,6 +2,7 @@
 #include "exposition_page.h"
 
 #include "exposition_printer.h"
+#include "metrics_state.h"
 
 namespace seawall::detail {
 namespace {
@@ -33,6 +34,7 @@ class PageWalk {
     switch (at.stage_) {
       case Stage::kBegin:
         printer_.begin(out_, options_);
+        at.births_ = first_ == nullptr ? 0 : first_->owner->births();
         return enter(at, first_);
       case Stage::kFamily:
         return family(at);
@@ -59,7 +61,7 @@ class PageWalk {
   // A family without series is left out.
   void family(ExpositionCursor& at) noexcept {
     const FamilyState& family = *at.family_;
-    if (!reader_.next(family, at.position_)) return enter(at, family.next());
+    if (!reader_.next(family, at.position_, at.births_)) return enter(at, family.next());
     printer_.begin_family(out_, family.definition, at.families_++ == 0);
     printer_.series(out_, family.definition, reader_, true, options_);
     at.stage_ = ExpositionCursor::Stage::kSeries;
@@ -67,7 +69,7 @@ class PageWalk {
 
   void series(ExpositionCursor& at) noexcept {
     const FamilyState& family = *at.family_;
-    if (reader_.next(family, at.position_)) {
+    if (reader_.next(family, at.position_, at.births_)) {
       return printer_.series(out_, family.definition, reader_, false, options_);
     }
     printer_.end_family(out_, family.definition);

@@ -36,8 +36,9 @@ extern const ExpositionPrinter& kOpenMetricsPrinter;
 extern const ExpositionPrinter& kJsonPrinter;
 extern const ExpositionPrinter& kOtlpPrinter;
 
-// The base unit that a family's name ends in, such as "seconds"; "" when it ends in none.
+// The base unit that a family's name ends in, such as "seconds"; "" when it ends in none, or its type has no units.
 inline std::string_view unit_of(const Definition& d) noexcept {
+  if (d.type == MetricType::kInfo || d.type == MetricType::kStateSet) return {};
   static constexpr std::string_view kUnits[] = {"seconds", "bytes",   "ratio",  "celsius", "meters",
                                                 "volts",   "amperes", "joules", "grams"};
   const std::string_view name = family_name(d);

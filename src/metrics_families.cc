@@ -124,16 +124,18 @@ Result<void> MetricsState::set_callback(FamilyState& family, LabelValues values,
   }
   if (!read) return refused(family.definition, "needs a callback", Code::kInvalidArgument);
   const std::lock_guard lock(callbacks_mutex_);
-  auto& callback = callbacks_[series.index];
+  // remove() takes the callbacks' lock behind the end of the generation: what is alive here, it finds.
+  if (!series.is_alive()) return refused(family.definition, "lost the series with these values", Code::kFull);
+  auto& callback = callbacks_[key_of(series)];
   if (callback) return refused(family.definition, "has a callback for these values", Code::kAlreadyExists);
   callback = std::make_shared<GaugeCallback>(std::move(read));
   family.has_callbacks.store(true, std::memory_order_release);  // pairs with the reader's load
   return {};
 }
 
-std::shared_ptr<GaugeCallback> MetricsState::callback(std::uint32_t series) noexcept {
+std::shared_ptr<GaugeCallback> MetricsState::callback(const SeriesRef& series) noexcept {
   const std::lock_guard lock(callbacks_mutex_);
-  const auto found = callbacks_.find(series);
+  const auto found = callbacks_.find(key_of(series));
   return found == callbacks_.end() ? nullptr : found->second;
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "utf8.h"
+
 namespace seawall::detail {
 namespace {
 
@@ -61,30 +63,10 @@ Result<void> check_states(const Definition& d) {
   return {};
 }
 
-// The length of the UTF-8 sequence at the front of `text`, 0 when it is none (RFC 3629: no overlong forms, no
-// surrogates, nothing above U+10FFFF) or is a zero byte.
-std::size_t sequence(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto follows = [&](std::size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return lead != 0 ? 1 : 0;
-  if (lead < 0xC2 || lead > 0xF4 || !follows(1)) return 0;
-  if (lead < 0xE0) return 2;
-  if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) || !follows(2)) return 0;
-  if (lead < 0xF0) return 3;
-  if ((lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F) || !follows(3)) return 0;
-  return 4;
-}
-
 }  // namespace
 
 bool is_clean_text(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::size_t size = sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
+  return text.find('\0') == std::string_view::npos && is_utf8(text);
 }
 
 Result<void> check_definition(const Definition& d) {

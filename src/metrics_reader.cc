@@ -6,12 +6,13 @@
 
 namespace seawall::detail {
 
-bool SeriesReader::next(const FamilyState& family, std::uint32_t& position) noexcept {
+bool SeriesReader::next(const FamilyState& family, std::uint32_t& position, std::uint64_t births) noexcept {
   while (position < family.series.size()) {
     const std::uint32_t entry = family.series[position++].load(std::memory_order_acquire);  // pairs with list()
     if (entry == 0) continue;
     const SeriesRef series = family.owner->at(entry - 1);
-    if (!series.is_alive() || !read(family, series)) continue;
+    const std::uint64_t born = family.owner->series(entry - 1).born.load(std::memory_order_acquire);  // see Series
+    if (born > births || !series.is_alive() || !read(family, series)) continue;
     // Meanwhile it may have been removed, and its memory be that of another series of another family.
     if (series.is_alive() && series.head->family.load(std::memory_order_acquire) == family.index) return true;
   }
@@ -28,6 +29,7 @@ bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noex
   index_ = series.index;
   generation_ = series.generation;
   exemplars_ = record.exemplars.load(std::memory_order_acquire);  // see Series
+  series_ = series;
   switch (family.definition.type) {
     case MetricType::kCounter:
       // Relaxed: a count of its own.
@@ -53,7 +55,7 @@ bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noex
 bool SeriesReader::read_gauge(const FamilyState& family, const SeriesRef& series) noexcept {
   value_ = HandleAccess::make<Gauge>(series, &family).value();
   if (!family.has_callbacks.load(std::memory_order_acquire)) return true;  // pairs with set_callback()
-  const auto callback = family.owner->callback(series.index);
+  const auto callback = family.owner->callback(series);
   if (!callback) return true;
   try {
     const std::lock_guard lock(callback->running);
@@ -66,7 +68,7 @@ bool SeriesReader::read_gauge(const FamilyState& family, const SeriesRef& series
 }
 
 bool SeriesReader::exemplar(std::size_t bucket, Exemplar& out) const noexcept {
-  return exemplars_ != nullptr && exemplars_[bucket].read(out);
+  return exemplars_ != nullptr && exemplars_[bucket].read(out) && series_.is_alive();
 }
 
 }  // namespace seawall::detail

@@ -20,8 +20,10 @@ namespace seawall::detail {
 class SeriesReader {
  public:
   // Reads the series at `position`, or the first one behind it, once and whole, and moves position behind it. False:
-  // there is none. What the members below answer stays until the next call. Runs callbacks of gauges.
-  bool next(const FamilyState& family, std::uint32_t& position) noexcept;
+  // there is none. What the members below answer stays until the next call. Runs callbacks of gauges. Leaves out what
+  // was made after the first `births` series of the registry: a series that was met, removed and made anew would be met
+  // a second time.
+  bool next(const FamilyState& family, std::uint32_t& position, std::uint64_t births = UINT64_MAX) noexcept;
 
   std::string_view labels() const noexcept { return labels_.view(); }  // a="1",b="2": escaped, no braces
   bool is_overflow() const noexcept { return overflow_; }              // then labels() is seawall_overflow="true"
@@ -31,7 +33,7 @@ class SeriesReader {
   std::uint32_t state() const noexcept { return state_; }                     // kStateSet: place in definition.states
   // kInfo has no value: always 1.
 
-  // kHistogram: the latest one of the bucket; kCounter: of bucket 0. False: there is none.
+  // kHistogram: the latest one of the bucket; kCounter: of bucket 0. False: there is none, or the series is gone.
   bool exemplar(std::size_t bucket, Exemplar& out) const noexcept;
 
   // Which series this is, and which one of those that had its place.
@@ -50,6 +52,7 @@ class SeriesReader {
   std::uint32_t index_ = 0;
   std::uint32_t generation_ = 0;
   const ExemplarSlot* exemplars_ = nullptr;
+  SeriesRef series_;
   HistogramSnapshot histogram_;
 };
 

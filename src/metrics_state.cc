@@ -209,6 +209,10 @@ SeriesRef MetricsState::make(FamilyState& family, const LabelText& labels) {
   series.label_bytes.store(labels.bytes(), std::memory_order_release);
   series.labels.store(text, std::memory_order_release);
   series.cells.store(cells, std::memory_order_release);
+  // Relaxed: only the holder of the lock writes. Release: who knows of this birth sees those before.
+  const std::uint64_t birth = births_.load(std::memory_order_relaxed) + 1;
+  series.born.store(birth, std::memory_order_release);
+  births_.store(birth, std::memory_order_release);
   series.exemplars.store(exemplars, std::memory_order_release);
   const std::uint32_t generation = generation_after(place.generation, family.definition.type);
   series.generation.store(generation, std::memory_order_release);
@@ -272,7 +276,7 @@ bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
   std::shared_ptr<GaugeCallback> ended;
   {
     const std::lock_guard lock(callbacks_mutex_);
-    if (const auto callback = callbacks_.find(found.index); callback != callbacks_.end()) {
+    if (const auto callback = callbacks_.find(key_of(found)); callback != callbacks_.end()) {
       ended = std::move(callback->second);
       callbacks_.erase(callback);
     }

@@ -22,19 +22,25 @@
 
 namespace seawall::detail {
 
-// All is published by the generation, with release; what is read is checked by reading the generation again. 40 bytes.
+// All is published by the generation, with release; what is read is checked by reading the generation again. 48 bytes.
 struct Series : SeriesHead {
   std::uint32_t position = 0;  // in its family's list; guarded by the lock
   std::atomic<std::uint32_t> label_bytes{0};
+  std::atomic<std::uint64_t> born{0};  // which one of all series that the registry made
   std::atomic<const Word*> labels{nullptr};
   std::atomic<Cell*> cells{nullptr};
 };
-static_assert(sizeof(Series) <= 40, "counted in the bound on bytes for each series");
+static_assert(sizeof(Series) <= 48, "counted in the bound on bytes for each series");
 
 // Generation words: the type of metric in the low bits, so that a C handle tells it, and never 0.
 constexpr std::uint32_t kTypeBits = 3;
 constexpr MetricType type_of_generation(std::uint32_t generation) noexcept {
   return static_cast<MetricType>((generation & ((1u << kTypeBits) - 1)) - 1);
+}
+
+// Tells a series from all that had its record before.
+constexpr std::uint64_t key_of(const SeriesRef& series) noexcept {
+  return std::uint64_t{series.generation} << 32 | series.index;
 }
 
 // Run by scrapes, one at a time, with no other lock held.
@@ -55,7 +61,7 @@ class MetricsState {
   bool remove(FamilyState& family, LabelValues values) noexcept;
   // Error: kAlreadyExists when the series has one; kFull when the label set has no series of its own.
   Result<void> set_callback(FamilyState& family, LabelValues values, std::function<double()> read);
-  std::shared_ptr<GaugeCallback> callback(std::uint32_t series) noexcept;
+  std::shared_ptr<GaugeCallback> callback(const SeriesRef& series) noexcept;
 
   // The series with this index as it is now; a null generation when there is none.
   SeriesRef at(std::uint32_t index) noexcept;
@@ -65,6 +71,8 @@ class MetricsState {
   const FamilyState* first_family() const noexcept { return first_.load(std::memory_order_acquire); }  // see link()
 
   std::int64_t series_count() const noexcept { return used_.load(std::memory_order_relaxed); }  // a count of its own
+  // How many series were made so far. Acquire: pairs with make().
+  std::uint64_t births() const noexcept { return births_.load(std::memory_order_acquire); }
   std::size_t cell_bytes() const noexcept { return counters_.bytes() + gauges_.bytes(); }
   const MetricsOptions& options() const noexcept { return options_; }
   Recording& recording() noexcept { return recording_; }
@@ -128,6 +136,7 @@ class MetricsState {
   std::atomic<FamilyState*> first_{nullptr};
   std::atomic<Index*> index_{nullptr};
   std::atomic<std::int64_t> used_{0};
+  std::atomic<std::uint64_t> births_{0};
 
   std::vector<std::unique_ptr<Index>> indexes_;  // the last one is in use; older ones may still be read
   std::vector<std::unique_ptr<FamilyState>> owned_;
@@ -144,7 +153,7 @@ class MetricsState {
   FamilyState* stale_ = nullptr;
 
   std::mutex callbacks_mutex_;
-  std::map<std::uint32_t, std::shared_ptr<GaugeCallback>> callbacks_;
+  std::map<std::uint64_t, std::shared_ptr<GaugeCallback>> callbacks_;  // by key_of()
 };
 
 }  // namespace seawall::detail

@@ -24,7 +24,7 @@ struct Exemplar {
   std::uint64_t trace_id_low = 0;
   std::uint64_t span_id = 0;
   double value = 0;          // filled in by the recording
-  std::int64_t unix_ms = 0;  // when, on the host's wall clock
+  std::int64_t unix_ms = 0;  // when, on the host's wall clock, until 2262; another instant leaves the exemplar out
 
   static Exemplar of(const TraceContext& context, std::int64_t unix_ms) noexcept {
     const auto word = [](const std::uint8_t* bytes) {
@@ -43,11 +43,13 @@ namespace detail {
 
 struct alignas(64) ExemplarSlot {
   static constexpr std::int64_t kMinIntervalMs = 1000;
+  static constexpr std::int64_t kLatestMs = INT64_MAX / 1'000'000;  // OTLP counts nanoseconds
 
   std::atomic<std::uint64_t> version{0};  // odd while it is written
   std::array<std::atomic<std::uint64_t>, 5> words{};
 
   void put(const Exemplar& e) noexcept {
+    if (e.unix_ms < 0 || e.unix_ms > kLatestMs) return;
     std::uint64_t seen = version.load(std::memory_order_relaxed);  // relaxed: the exchange decides
     const auto last = static_cast<std::int64_t>(words[4].load(std::memory_order_relaxed));  // relaxed: a hint
     if (seen % 2 != 0 || (seen != 0 && e.unix_ms >= last && e.unix_ms - last < kMinIntervalMs)) return;

@@ -116,15 +116,17 @@ TEST_CASE("a page is right while series come and go between its parts") {
       family.remove({"goes" + std::to_string(part_number)});
       family.with({"comes" + std::to_string(part_number)}).add();
       if (part_number == 3) (void)r.gauge("a_first_one", "Too late for this page.");
-      if (part_number == 3) (void)r.gauge("z_last_one", "In time for this page.");
+      if (part_number == 3) (void)r.gauge("z_last_one", "Too late, too.");
     }
     check_valid(format, page);
     for (int i = 0; i < 30; ++i) {
       const std::string line = "requests_total{route=\"stays" + std::to_string(i) + "\"} 1\n";
       CHECK(has(page, line));
     }
-    CHECK(!has(page, "a_first_one"));
-    CHECK(has(page, "z_last_one 0\n"));
+    for (const char* late : {"a_first_one", "z_last_one"}) {
+      CHECK(!has(page, late));
+      CHECK(has(r.render(format), std::string(late) + " 0\n"));
+    }
   }
 }
 
@@ -269,4 +271,50 @@ TEST_CASE("content types are those that scrapers and receivers know") {
         "application/openmetrics-text; version=1.0.0; charset=utf-8");
   CHECK(seawall::content_type(Exposition::kJson) == "application/json");
   CHECK(seawall::content_type(Exposition::kOtlpJson) == "application/json");
+}
+
+TEST_CASE("a series that is made anew while a page is written is not on it twice") {
+  for (const Exposition format : {Exposition::kPrometheus, Exposition::kOpenMetrics}) {
+    MetricsRegistry r;
+    auto family = r.counter("visits_total", std::string(200, 'v'), {"page"}).value();
+    for (const char* page : {"a", "b", "c", "d"}) family.with({page}).add(1);
+    std::string text;
+    std::vector<char> buffer(300);  // a head with one series, and no more than two
+    bool moved = false;
+    for (ExpositionCursor cursor(with_times(format)); !cursor.done();) {
+      const auto part = r.render_part(cursor, buffer);
+      REQUIRE(part.written > 0);
+      text.append(buffer.data(), part.written);
+      if (moved || !has(text, "\"a\"")) continue;
+      moved = true;
+      // "a" leaves its place and takes that of "d", which comes later.
+      CHECK(family.remove({"a"}));
+      CHECK(family.remove({"d"}));
+      family.with({"a"}).add(1);
+    }
+    REQUIRE(moved);
+    check_valid(format, text);
+    CHECK(has(r.render(format), "visits_total{page=\"a\"} 1\n"));
+  }
+}
+
+TEST_CASE("infos and state sets have no unit, whatever their name ends in") {
+  MetricsRegistry r;
+  r.info("disk_bytes_info", "Disk.", {"model"}).value().with({"x"});
+  r.state_set("mode_ratio", "Mode.", {"on", "off"}).value().get().set(1);
+  check_valid(Exposition::kOpenMetrics, r.to_openmetrics());
+}
+
+TEST_CASE("an exemplar with an instant that no clock shows is left out") {
+  for (const std::int64_t at : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::min(),
+                                std::numeric_limits<std::int64_t>::max(), std::int64_t{9'300'000'000'000}}) {
+    MetricsRegistry r;
+    auto latency = r.histogram("latency_seconds", "Latency.", {}, {}, true).value().get();
+    latency.observe(0.3, exemplar(5));
+    latency.observe(0.3, exemplar(6, at));
+    CHECK(latency.snapshot().count == 2);
+    check_valid(Exposition::kOpenMetrics, r.to_openmetrics());
+    CHECK(!has(r.to_openmetrics(), "0000000000000006"));
+    CHECK(!has(r.render(with_times(Exposition::kOtlpJson)), "0000000000000006"));
+  }
 }

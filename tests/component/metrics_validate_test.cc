@@ -113,3 +113,12 @@ TEST_CASE("long and unprintable culprits are cut and made visible") {
   CHECK(prometheus("a \x01\n") == "line 1: \"\\x01\" is no value");
   CHECK(prometheus("a " + std::string(1000, 'x') + "\n") == "line 1: \"" + std::string(100, 'x') + "\" is no value");
 }
+
+TEST_CASE("what is beyond a double is no value, what is too small for one is 0") {
+  for (const char* huge : {"1e400", "0.1e400", "-.5E+999"}) {
+    CHECK(prometheus("a " + std::string(huge) + "\n") == "line 1: \"" + std::string(huge) + "\" is no value");
+  }
+  for (const std::string& tiny : {std::string("1e-400"), "0." + std::string(400, '0') + "1"}) {
+    CHECK(prometheus("a " + tiny + "\n") == "ok");
+  }
+}

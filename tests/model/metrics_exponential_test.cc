@@ -47,6 +47,7 @@ TEST_CASE("exponents that do not fit the bound on buckets are refused") {
   CHECK(why(3, -20, 7) == "");
   CHECK(why(0, -398, 0) == "");
   CHECK(why(3, -20, 30) == "max_exponent must be from -19 to 29, not 30");
+  CHECK(why(0, 999, 1024) == "max_exponent must be from 1000 to 1023, not 1024");
   CHECK(why(6, 0, 1) == "schema must be from 0 to 5, not 6");
   CHECK(why(-1, 0, 1) != "");
   CHECK(why(0, 5, 5) != "");
@@ -81,4 +82,22 @@ TEST_CASE("states, infos and callbacks are exposed; one that throws has no sampl
   CHECK_FALSE(r.state_set("s", "S.", {}).ok());
   CHECK_FALSE(r.state_set("s", "S.", {"a", "a"}).ok());
   CHECK_FALSE(r.state_set("s", "S.", {"a"}, {"s"}).ok());
+}
+
+TEST_CASE("buckets up to the largest powers of two take every double") {
+  const auto made = ExponentialBuckets::make({.schema = 0, .min_exponent = 999, .max_exponent = 1023});
+  REQUIRE(made);
+  const ExponentialBuckets& buckets = made.value();
+  const std::size_t last = buckets.size() - 1;
+  using Limits = std::numeric_limits<double>;
+  CHECK(std::isinf(buckets.upper_bound(last)));
+  CHECK(buckets.upper_bound(last - 1) == std::ldexp(1.0, 1023));
+  CHECK(buckets.bucket_of(std::ldexp(1.0, 1023)) == last - 1);
+  for (const double beyond : {Limits::max(), Limits::infinity(), Limits::quiet_NaN(), -Limits::quiet_NaN()}) {
+    CHECK(buckets.bucket_of(beyond) == last);
+  }
+  for (const double low : {0.0, -0.0, -1.0, -Limits::max(), -Limits::infinity(), -Limits::denorm_min(),
+                           Limits::denorm_min(), Limits::min(), std::ldexp(1.0, 999)}) {
+    CHECK(buckets.bucket_of(low) == 0);
+  }
 }

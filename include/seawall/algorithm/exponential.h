@@ -91,7 +91,8 @@ class ExponentialBuckets {
   static constexpr Result<ExponentialBuckets> make(const ExponentialOptions& o) {
     if (o.schema < 0 || o.schema > kMaxSchema) return out_of_range("schema", o.schema, 0, kMaxSchema);
     if (o.min_exponent < -1000 || o.min_exponent > 999) return out_of_range("min_exponent", o.min_exponent, -1000, 999);
-    const std::int64_t highest = o.min_exponent + ((static_cast<std::int64_t>(kMax) - 2) >> o.schema);
+    const std::int64_t most = o.min_exponent + ((static_cast<std::int64_t>(kMax) - 2) >> o.schema);
+    const std::int64_t highest = most < 1023 ? most : 1023;  // the largest power of two that is a double
     if (o.max_exponent <= o.min_exponent || o.max_exponent > highest) {
       return out_of_range("max_exponent", o.max_exponent, o.min_exponent + 1, highest);
     }

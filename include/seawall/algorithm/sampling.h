@@ -81,8 +81,13 @@ constexpr OtelState parse_otel(std::string_view value) noexcept {
   return found;
 }
 
-// `value` with this threshold, or with none, in `out` (at most kOtelMaxSize bytes, or the rest is left out). Other
-// fields stay as they are, rv above all.
+// What an rv field takes with its semicolon; 0 for other fields.
+constexpr std::size_t random_value_room(std::string_view field) noexcept {
+  return field.starts_with("rv:") && field.size() == 3 + kThresholdDigits ? field.size() + 1 : 0;
+}
+
+// `value` with this threshold, or with none, in `out`. Other fields stay as they are; of what no longer fits into
+// kOtelMaxSize bytes rv stays, for all that come after must decide by it.
 constexpr std::string_view format_otel(std::string_view value, std::optional<std::uint64_t> threshold,
                                        std::span<char, kOtelMaxSize> out) noexcept {
   detail::BoundedText text(out);
@@ -94,9 +99,13 @@ constexpr std::string_view format_otel(std::string_view value, std::optional<std
       rest = rest << 4 & (kThresholdEnd - 1);
     } while (rest != 0);
   }
+  std::size_t reserved = 0;  // for rv fields to come
+  for (std::string_view rest = value; !rest.empty();) reserved += random_value_room(detail::take_part(rest, ';'));
   while (!value.empty()) {
     const std::string_view field = detail::take_part(value, ';');
-    if (field.empty() || field.starts_with("th:") || text.size() + 1 + field.size() > kOtelMaxSize) continue;
+    reserved -= random_value_room(field);
+    if (field.empty() || field.starts_with("th:")) continue;
+    if (text.size() + 1 + field.size() + reserved > kOtelMaxSize) continue;
     if (text.size() > 0) text.add(';');
     text.add(field);
   }

@@ -53,7 +53,8 @@ struct FamilyState;
 }  // namespace detail
 
 // How far a page has been written; a small value. Valid as long as the registry and what the options borrow. Series may
-// come and go between two parts: one that is there all the time is on the page exactly once, and the page is right.
+// come and go between two parts: one that is there all the time is on the page exactly once, one that is made meanwhile
+// is on the next page, and the page is right.
 class ExpositionCursor {
  public:
   explicit ExpositionCursor(const ExpositionOptions& options = {}) noexcept : options_(options) {}
@@ -66,6 +67,7 @@ class ExpositionCursor {
 
   ExpositionOptions options_;
   const detail::FamilyState* family_ = nullptr;
+  std::uint64_t births_ = 0;    // series that were there when the page was begun
   std::uint32_t position_ = 0;  // in the family
   std::uint32_t families_ = 0;  // begun so far
   Stage stage_ = Stage::kBegin;
