@@ -91,6 +91,7 @@ def breakers() -> None:
 def limiters() -> None:
     users = itertools.cycle([f"user-{i:06}" for i in range(10_000)])
     keyed = seawall.KeyedRateLimiter(seawall.TokenBucket, 1_000_000_000, 1.0)
+    measure.operation(PEER, "python.keyed", "allow, granted, 10,000 users", lambda: keyed.allow(next(users)))
     measure.operation(PEER, "python.keyed", "try_acquire, granted, 10,000 users", lambda: keyed.try_acquire(next(users)))
     ids = itertools.cycle(range(10_000))
     measure.operation(PEER, "python.keyed", "try_acquire by number, 10,000 users", lambda: keyed.try_acquire(next(ids)))

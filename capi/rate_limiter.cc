@@ -128,6 +128,9 @@ int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* limiter, const 
   if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
   return keyed_decide(limiter, text_in(key, key_size), now_ns, permits, true, decision);
 }
+int32_t seawall_keyed_limiter_allow(seawall_keyed_limiter* limiter, const char* key, size_t key_size) noexcept {
+  return seawall_keyed_limiter_try_acquire(limiter, key, key_size, SEAWALL_NOW, 1, nullptr);
+}
 int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, const char* key, size_t key_size, int64_t now_ns,
                                    int64_t permits, seawall_decision* decision) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;

@@ -592,6 +592,9 @@ SEAWALL_API int32_t seawall_keyed_limiter_try_acquire(seawall_keyed_limiter* lim
                                                       seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
                                                          int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
+/* try_acquire of one permit, now and without a decision: for bindings in which each argument costs. */
+SEAWALL_API int32_t seawall_keyed_limiter_allow(seawall_keyed_limiter* limiter, const char* key,
+                                                size_t key_size) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, const char* key, size_t key_size,
                                                int64_t now_ns, int64_t permits,
                                                seawall_decision* decision) SEAWALL_NOEXCEPT;

@@ -69,6 +69,19 @@ static void sliding_window(void) {
   seawall_sliding_window_free(window);
 }
 
+static void keyed_allow(void) {
+  const char json[] = "{\"kind\": 1, \"permits\": 2, \"period_ns\": 86400000000000}";
+  seawall_keyed_limiter* users = NULL;
+  CHECK(seawall_keyed_limiter_new_from_json(json, sizeof json - 1, SEAWALL_NOW, &users, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_allow(users, "ann", 3) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire(users, "ann", 3, SEAWALL_NOW, 1, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_allow(users, "ann", SEAWALL_TEXT) == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_allow(users, "bob", 3) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_allow(users, NULL, 1) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_allow(NULL, "ann", 3) == SEAWALL_E_WRONG_HANDLE);
+  seawall_keyed_limiter_free(users);
+}
+
 static void keyed_limiter(int32_t kind) {
   seawall_keyed_limiter_options options;
   CHECK(seawall_keyed_limiter_options_init(&options) == SEAWALL_OK);
@@ -206,6 +219,7 @@ int main(void) {
   struct_size_never_set();
   token_bucket();
   sliding_window();
+  keyed_allow();
   keyed_limiter(SEAWALL_KIND_TOKEN_BUCKET);
   keyed_limiter(SEAWALL_KIND_SLIDING_WINDOW);
   nulls();

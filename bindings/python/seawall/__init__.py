@@ -11,13 +11,12 @@ from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .keyed_circuit_breaker import KeyedCircuitBreaker
+from .keyed_rate_limiter import KeyedRateLimiter, KeyedStats
 from .metrics import MetricsRegistry
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
     Decision,
     FixedWindow,
-    KeyedRateLimiter,
-    KeyedStats,
     LeasedTokenBucket,
     LimitChange,
     Reservation,

@@ -692,6 +692,7 @@ FUNCTIONS = {
     "seawall_sliding_window_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_try_acquire_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
+    "seawall_keyed_limiter_allow": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]),
     "seawall_keyed_limiter_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_keyed_limiter_peek_id": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),
     "seawall_token_bucket_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_decision)]),

@@ -10,7 +10,8 @@ from . import _ffi, trace
 from ._library import lib, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError, Outcome, State
 from .metrics import Format, MetricsRegistry
-from .rate_limiter import KeyedRateLimiter, SlidingWindow, TokenBucket
+from .keyed_rate_limiter import KeyedRateLimiter
+from .rate_limiter import SlidingWindow, TokenBucket
 from .registry import Health, ServiceRegistry
 from .validate import CONCURRENT_SECONDS, DETECTION_SECONDS, SERVICES, expect
 

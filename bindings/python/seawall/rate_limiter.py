@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Token bucket, strict sliding window and fixed window, and the first two for each of very many keys.
+"""Token bucket, strict sliding window and fixed window. For a limit for each of many keys see keyed_rate_limiter.
 
-    users = KeyedRateLimiter(SlidingWindow, permits=200, period=60.0)
-    decision = users.try_acquire(user_id)
+    limiter = SlidingWindow(permits=200, period=60.0)
+    decision = limiter.try_acquire()
     if not decision:
         return too_many_requests(decision.retry_after)
     if not send():
-        users.refund(user_id, decision)
+        limiter.refund(decision)
 
 Durations are seconds as float, or exact integers of nanoseconds where a name ends in `_ns`. Every verb takes `now_ns`, an
 instant of CLOCK_MONOTONIC (`time.monotonic_ns()`); without it the library reads the clock. All may be used from any thread.
@@ -15,16 +15,14 @@ instant of CLOCK_MONOTONIC (`time.monotonic_ns()`); without it the library reads
 import ctypes
 import enum
 import json
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error
+from ._library import NOW, Handle, SeawallError, check, lib, new_error
 
 __all__ = [
     "Decision",
     "FixedWindow",
-    "KeyedRateLimiter",
-    "KeyedStats",
     "LeasedTokenBucket",
     "LimitChange",
     "Reservation",
@@ -37,55 +35,41 @@ _SIZE = ctypes.sizeof(_ffi.seawall_decision)
 _ALLOWED = _ffi.SEAWALL_ALLOWED
 
 
-class Decision:
-    """A limiter's answer: true when allowed."""
+class Decision(_ffi.seawall_decision):
+    """A limiter's answer: true when allowed. It is the struct that the library fills: one object for each call."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self._raw = _ffi.seawall_decision(struct_size=_SIZE)
+    limit: int  # the most permits that can be available at one instant
+    remaining: int  # permits available after this decision
+    reset_after_ns: int  # until the whole limit is available again, if nobody asks meanwhile
 
     def __bool__(self) -> bool:
-        return self._raw.answer == _ALLOWED
+        return self.answer == _ALLOWED
 
     @property
     def allowed(self) -> bool:
-        return self._raw.answer == _ALLOWED
+        return self.answer == _ALLOWED
 
     @property
     def never(self) -> bool:
         """It asked for more than the limit: no wait helps."""
-        return self._raw.answer == _ffi.SEAWALL_NEVER_ALLOWED
-
-    @property
-    def limit(self) -> int:
-        """The most permits that can be available at one instant."""
-        return self._raw.limit
-
-    @property
-    def remaining(self) -> int:
-        """Permits available after this decision."""
-        return self._raw.remaining
+        return self.answer == _ffi.SEAWALL_NEVER_ALLOWED
 
     @property
     def retry_after_ns(self) -> Optional[int]:
         """0 when allowed; else the same request is refused at every earlier instant. None when never."""
-        return None if self.never else self._raw.retry_after_ns
+        return None if self.never else super().retry_after_ns
 
     @property
     def retry_after(self) -> float:
         """retry_after_ns in seconds; infinite when never."""
-        return float("inf") if self.never else self._raw.retry_after_ns / 1e9
-
-    @property
-    def reset_after_ns(self) -> int:
-        """Until the whole limit is available again, if nobody asks meanwhile."""
-        return self._raw.reset_after_ns
+        return float("inf") if self.never else super().retry_after_ns / 1e9
 
     @property
     def charged(self) -> int:
         """The permits that refund() would give back at once."""
-        return self._raw.charge_permits
+        return self.charge_permits
 
     def __repr__(self) -> str:
         word = "allowed" if self else "never allowed" if self.never else f"denied for {self.retry_after:.9f} s"
@@ -197,19 +181,20 @@ class _Single(_Limiter):
 
     def try_acquire(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """Takes `permits` or nothing."""
-        decision = Decision()
-        check(self._try_acquire(self._handle, now_ns, _permits(permits), decision._raw))
+        decision = Decision(_SIZE)
+        if (code := self._try_acquire(self._handle, now_ns, _permits(permits), decision)) < 0:
+            check(code)
         return decision
 
     def peek(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
-        decision = Decision()
-        check(self._peek(self._handle, now_ns, _permits(permits), decision._raw))
+        decision = Decision(_SIZE)
+        check(self._peek(self._handle, now_ns, _permits(permits), decision))
         return decision
 
     def refund(self, decision: Decision, *, now_ns: int = NOW) -> int:
         """Gives back what `decision` took, once. The permits given back: 0 when they are too old to matter."""
-        return check(self._refund(self._handle, now_ns, decision._raw))
+        return check(self._refund(self._handle, now_ns, decision))
 
 
 class _Ruled(_Single):
@@ -244,7 +229,7 @@ class _Ruled(_Single):
     def settle(self, decision: Decision, actual: int, *, debt_cap: int = 0, now_ns: int = NOW) -> Settlement:
         """`decision` was charged an estimate, `actual` is the real cost; what is missing may go `debt_cap` below zero."""
         raw = _ffi.seawall_settlement(struct_size=ctypes.sizeof(_ffi.seawall_settlement))
-        check(self._settle(self._handle, now_ns, decision._raw, _permits(actual), _permits(debt_cap), raw))
+        check(self._settle(self._handle, now_ns, decision, _permits(actual), _permits(debt_cap), raw))
         return Settlement(raw.refunded, raw.charged, raw.unpaid)
 
     def _change(self, options: dict, how: LimitChange, now_ns: int) -> bool:
@@ -402,106 +387,3 @@ def _positive(name: str, value: int) -> int:
     if value == 0:
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} must not be 0")
     return value
-
-
-class KeyedStats:
-    """Of a keyed limiter: memory_bytes, capacity, keys_active, evictions, full_refusals, full_admissions,
-    overflow_admissions."""
-
-    def __init__(self, raw: _ffi.seawall_keyed_stats):
-        self.memory_bytes: int = raw.memory_bytes
-        self.capacity: int = raw.capacity
-        self.keys_active: int = raw.keys_active
-        self.evictions: int = raw.evictions
-        self.full_refusals: int = raw.full_refusals
-        self.full_admissions: int = raw.full_admissions
-        self.overflow_admissions: int = raw.overflow_admissions
-
-
-Key = Union[str, bytes, int]
-
-
-class KeyedRateLimiter(_Limiter):
-    """A limit of its own for each key (str, bytes, or int from 0 to 2**64 - 1), in memory that never grows.
-
-    `kind` is TokenBucket or SlidingWindow. when_full says what becomes of a new key when all places of its line are taken
-    by keys in use: "overflow" (it shares one limit with other such keys), "deny" (it waits for a place) or "allow" (it is
-    admitted and not counted).
-    """
-
-    _name = "keyed_limiter"
-    _WHEN_FULL = {
-        "overflow": _ffi.SEAWALL_WHEN_FULL_OVERFLOW,
-        "deny": _ffi.SEAWALL_WHEN_FULL_DENY,
-        "allow": _ffi.SEAWALL_WHEN_FULL_ALLOW,
-    }
-
-    def __init__(
-        self,
-        kind: type,
-        permits: int,
-        period: Optional[float] = None,
-        *,
-        period_ns: Optional[int] = None,
-        burst: Optional[int] = None,
-        memory_bytes: int = 16 * 1024 * 1024,  # for buckets 24 a key, for windows 192
-        seed: int = 0,
-        when_full: str = "overflow",
-        now_ns: int = NOW,
-    ):
-        if when_full not in self._WHEN_FULL:
-            raise ValueError(f"when_full must be one of {sorted(self._WHEN_FULL)}, not {when_full!r}")
-        options = {
-            "kind": kind._kind,
-            "permits": _positive("permits", permits),
-            "period_ns": _period_ns(period, period_ns),
-            "memory_bytes": _positive("memory_bytes", memory_bytes),
-            "seed": seed,
-            "when_full": self._WHEN_FULL[when_full],
-        }
-        if burst is not None:
-            options["burst"] = _positive("burst", burst)
-        super().__init__(options, now_ns)
-
-    def try_acquire(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
-        """Takes `permits` of the key's or nothing."""
-        decision = Decision()
-        if isinstance(key, int):
-            check(lib.seawall_keyed_limiter_try_acquire_id(self._handle, _id(key), now_ns, _permits(permits), decision._raw))
-        else:
-            data = _bytes(key)
-            check(lib.seawall_keyed_limiter_try_acquire(self._handle, data, len(data), now_ns, _permits(permits), decision._raw))
-        return decision
-
-    def peek(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
-        """What try_acquire would answer, without taking anything."""
-        decision = Decision()
-        if isinstance(key, int):
-            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), now_ns, _permits(permits), decision._raw))
-        else:
-            data = _bytes(key)
-            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), now_ns, _permits(permits), decision._raw))
-        return decision
-
-    def refund(self, key: Key, decision: Decision, *, now_ns: int = NOW) -> int:
-        """Gives back what `decision` took from this key, once. The permits given back."""
-        if isinstance(key, int):
-            return check(lib.seawall_keyed_limiter_refund_id(self._handle, _id(key), now_ns, decision._raw))
-        data = _bytes(key)
-        return check(lib.seawall_keyed_limiter_refund(self._handle, data, len(data), now_ns, decision._raw))
-
-    def stats(self, *, now_ns: int = NOW) -> KeyedStats:
-        """Walks the whole table: for a scrape, not for a request."""
-        raw = _ffi.seawall_keyed_stats(struct_size=ctypes.sizeof(_ffi.seawall_keyed_stats))
-        check(lib_waiting.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
-        return KeyedStats(raw)
-
-
-def _bytes(key: Union[str, bytes]) -> bytes:
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
-
-
-def _id(key: int) -> int:
-    if not 0 <= key < 2**64:
-        raise ValueError("an integer key is from 0 to 2**64 - 1")  # ctypes would cut it silently
-    return key

@@ -265,6 +265,17 @@ class Wrapper(unittest.TestCase):
             self.assertFalse(users.peek(key, now_ns=0), key)
         self.assertEqual(users.stats(now_ns=0).keys_active, 7)
 
+    def test_allow_is_try_acquire_of_one_permit_now(self):
+        users = KeyedRateLimiter(SlidingWindow, 2, 86_400.0)
+        for key in ("ann", b"\x00", "\ud800", 7):
+            self.assertIs(users.allow(key), True)
+            self.assertEqual(users.try_acquire(key).remaining, 0)
+            self.assertIs(users.allow(key), False)
+        self.assertIs(users.allow(b"\x00b"), True)
+        for key in (-1, 2**64):
+            with self.assertRaises(ValueError):
+                users.allow(key)
+
     def test_a_hundred_thousand_keys_do_not_grow_the_table(self):
         users = KeyedRateLimiter(SlidingWindow, 5, 60.0, memory_bytes=1 << 20, when_full="allow", now_ns=0)
         for i in range(100_000):
