@@ -3,6 +3,7 @@
 // What the limiters of the C API share: quotas from options, creation from a struct or from JSON text, and the verbs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "internal.h"
@@ -55,7 +56,8 @@ int32_t refund(H* handle, int64_t now_ns, Out* out, Give&& give) noexcept {
   if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
   const Charge charge{out->charge_at, out->charge_permits};
   out->charge_permits = 0;
-  return static_cast<int32_t>(give(*handle->rep, instant(now_ns), charge));
+  const std::int64_t back = give(*handle->rep, instant(now_ns), charge);
+  return static_cast<int32_t>(std::min<std::int64_t>(back, INT32_MAX));  // a debt may be more; negative is an error
 }
 
 // ask(limiter, instant) -> Reservation

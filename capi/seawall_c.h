@@ -602,9 +602,9 @@ SEAWALL_API int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter
                                                   int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
 
 /* Gives back what `decision` took from this limiter (and key), and clears its charge, so that a second refund does
- * nothing. Answers the permits given back: 0 when the charge is too old to matter. To charge two limits, both or
- * neither: acquire the first, acquire the second, refund the first when the second refuses. Errors: WRONG_HANDLE,
- * INVALID_ARGUMENT. Threads: any (one at a time for one decision). Does not block. */
+ * nothing. Answers the permits given back (INT32_MAX when more): 0 when the charge is too old. To charge two limits,
+ * both or neither: acquire the first, acquire the second, refund the first when the second refuses. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT. Threads: any (one at a time for one decision). Does not block. */
 SEAWALL_API int32_t seawall_token_bucket_refund(seawall_token_bucket* bucket, int64_t now_ns,
                                                 seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_fixed_window_refund(seawall_fixed_window* limiter, int64_t now_ns,

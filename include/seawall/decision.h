@@ -68,7 +68,7 @@ struct Settlement {
 // What becomes of the permits that are left when a limit changes at run time. Debts and reservations stay in all but
 // kReset.
 enum class LimitChange : std::int32_t {
-  kKeep = 0,          // as many are left as before, the new limit at most
+  kKeep = 0,          // as many are left as before, the new limit at most; in a SlidingWindow as many are taken
   kProportional = 1,  // the same share of the limit is left
   kReset = 2,         // the new limit starts full
 };

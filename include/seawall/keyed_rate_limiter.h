@@ -7,12 +7,12 @@
 // gets what the single limiter would give it. Only a key whose state says no more than a fresh one (a full
 // bucket, an empty window) is forgotten to make room, so forgetting never lets anything pass. A key has its place in
 // one line of seven; when all are taken by keys in use, `when_full` decides and a counter counts: 0.3 % of keys at 24
-// bytes a key (all of them in use), 1 in 100,000 at 64.
+// bytes a key (all of them in use), 1 in 100,000 at 64; a window takes eight times the bytes.
 //
-// Keys are told apart by a hash with a secret seed: their line, and a tag of tag_bits() (23 or more; 28 for small
-// bursts) beside their state. Two of n keys in use share a limit with probability below n * n / (lines * 2^(tag_bits +
-// 1)); they are then refused early, never admitted beyond the limit. For a bucket, time is read in ticks of 2^-28 of
-// the burst's time (algorithm/keyed_bucket.h).
+// Keys are told apart by a hash with a secret seed: their line, and a tag of tag_bits() (23 to 28 for a bucket;
+// 38 for a window of 200, 16 at least) beside their state. Two of n keys in use share a limit with probability below n
+// * n / (lines * 2^(tag_bits + 1)); they are then refused early, never admitted beyond the limit. For a bucket, time is
+// read in ticks of 2^-28 of the burst's time (algorithm/keyed_bucket.h).
 //
 // Lock-free and without pointers, so it works in memory that processes share (make_in, attach); a thread or process
 // that dies anywhere in a call stops nobody. Any thread may call anything but restore_at; nothing allocates.
@@ -67,7 +67,7 @@ class KeyedRateLimiter {
   using Memory = detail::KeyedMemory<Line>;
 
  public:
-  // The memory in which a table of `keys` in use has the 24 bytes for each at which 1 key in 300 overflows.
+  // The memory at which 1 of `keys` in use in 300 overflows: 24 bytes for each, 192 in a table of windows.
   static constexpr std::size_t memory_for(std::size_t keys) noexcept { return Memory::bytes((keys * 3 + 7) / 8); }
 
   // Errors: kInvalidArgument, as the limiter's own config or for memory_bytes below one line; kNoMemory.
@@ -146,7 +146,8 @@ class KeyedRateLimiter {
   }
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
 
-  // As the limiter's own refund; counts at once. Answers the permits given back.
+  // As the limiter's own refund; counts at once (of a window's earlier sub-windows `remaining` may hear later). Answers
+  // the permits given back.
   std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
     const std::uint64_t hash = key.hash(seed_);
     return line(hash).refund(shared(hash), tag(hash), algorithm::since(epoch_, now), charge);
@@ -282,6 +283,7 @@ class KeyedRateLimiter {
   }
   Error emptied() noexcept {
     memory_.construct_lines(line_count_);
+    for (auto& overflow : memory_.fixed().overflow) overflow.store(0, std::memory_order_relaxed);  // relaxed: as above
     return refused();
   }
 

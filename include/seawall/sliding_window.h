@@ -141,6 +141,7 @@ class BasicSlidingWindow {
   // keeps its part there: the answer's charge then names only what was added.
   Settlement settle_at(Charge charge, std::int64_t actual, TimePoint now, std::int64_t debt_cap = 0) noexcept {
     actual = std::max<std::int64_t>(actual, 0);
+    charge.permits = std::max<std::int64_t>(charge.permits, 0);
     const std::int64_t more = actual - charge.permits;
     if (more <= 0) return {.refunded = refund_at({charge.at, -more}, now), .charge = {charge.at, actual}};
     const Duration elapsed = algorithm::since(epoch_, now);

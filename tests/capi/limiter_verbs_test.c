@@ -120,7 +120,22 @@ static void sliding_window(void) {
   seawall_sliding_window_free(window);
 }
 
+/* A refund answers permits; a negative number would be an error. */
+static void large_refund(void) {
+  seawall_token_bucket* bucket = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_token_bucket_new_from_json("{\"permits\": 1000000000, \"period_ns\": 1000000000}", SEAWALL_TEXT, 0,
+                                           &bucket, &error) == SEAWALL_OK);
+  seawall_decision decision = SEAWALL_DECISION_INIT;
+  CHECK(seawall_token_bucket_try_acquire(bucket, 0, 1, &decision) == SEAWALL_ALLOWED);
+  CHECK(seawall_token_bucket_settle(bucket, 0, &decision, 3000000000, 5000000000, NULL) == SEAWALL_OK);
+  CHECK(decision.charge_permits == 3000000000);
+  CHECK(seawall_token_bucket_refund(bucket, 0, &decision) == INT32_MAX);
+  seawall_token_bucket_free(bucket);
+}
+
 int main(void) {
+  large_refund();
   sliding_window();
   reservations();
   settlement_and_change();

@@ -3,6 +3,7 @@
 // keys.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <random>
 #include <span>
@@ -144,6 +145,33 @@ TEMPLATE_TEST_CASE("a table saved and restored admits what it would have, and no
   auto no_earlier = table<TestType>(500);
   REQUIRE(no_earlier.restore_at(bytes, boot, -1h));
   CHECK(no_earlier.stats_at(boot).keys_active == back.stats_at(boot).keys_active);
+}
+
+// The walk of a save may be stopped for a while, or told an instant that is long past.
+TEMPLATE_TEST_CASE("a table can be restored that was saved as of an instant long before its charges", "", TokenBucket,
+                   SlidingWindow) {
+  auto users = table<TestType>(1);
+  for (int key = 0; key < 8; ++key) REQUIRE(users.try_acquire_at(key, at(5000s), 5).allowed);
+  std::vector<std::byte> bytes(users.save_at({}, at(1s)));
+  CHECK(users.save_at(bytes, at(1s)) == bytes.size());
+  auto back = table<TestType>(1);
+  REQUIRE(back.restore_at(bytes, at(1h)));
+  for (int key = 0; key < 8; ++key) CHECK_FALSE(back.try_acquire_at(key, at(1h) + 59s, 5).allowed);
+}
+
+TEMPLATE_TEST_CASE("a file with a right checksum and a wrong key leaves nothing behind, in no overflow either", "",
+                   TokenBucket, SlidingWindow) {
+  auto users = table<TestType>(1);
+  for (int key = 0; key < 8; ++key) REQUIRE(users.try_acquire_at(key, at(1s), 5).allowed);
+  std::vector<std::byte> bytes(users.save_at({}, at(1s)));
+  users.save_at(bytes, at(1s));
+  const std::size_t end = bytes.size() - sizeof(std::uint64_t);
+  bytes[end - sizeof(detail::KeyedSnapshotEntry) + 4] ^= std::byte{1};  // the last key's line
+  const std::uint64_t sum = detail::keyed_checksum(std::span(bytes).first(end));
+  std::memcpy(bytes.data() + end, &sum, sizeof sum);
+  auto fresh = table<TestType>(1);
+  REQUIRE_FALSE(fresh.restore_at(bytes, at(2s)));
+  for (int key = 0; key < 8; ++key) CHECK(fresh.try_acquire_at(key, at(2s), 5).allowed);
 }
 
 TEMPLATE_TEST_CASE("saved bytes that are cut, changed or of another table are refused, and nothing is in the table", "",

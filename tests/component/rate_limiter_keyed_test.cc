@@ -61,6 +61,45 @@ TEMPLATE_TEST_CASE("one key in 300 finds its line full at the memory advised, on
   CHECK(turned_away(KeyedRateLimiter<TestType>::memory_for(300'000)) < 5);
 }
 
+TEMPLATE_TEST_CASE("nothing is always granted and more than the limit never, also by a full line and a stale caller",
+                   "", TokenBucket, SlidingWindow) {
+  for (const WhenFull when_full : {WhenFull::kOverflow, WhenFull::kDeny, WhenFull::kAllow}) {
+    auto users = table<TestType>(kOneLine<TestType>, when_full);
+    for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(100s), 5).allowed);
+    for (const auto& [key, now] : {std::pair(LimiterKey(0), at(0s)), std::pair(LimiterKey("new"), at(100s))}) {
+      CHECK(users.try_acquire_at(key, now, 0).allowed);
+      CHECK(users.try_acquire_at(key, now, -1).retry_after == 0s);
+      CHECK(users.try_acquire_at(key, now, 6).never());
+      CHECK(users.peek_at(key, now, 6).never());
+    }
+  }
+}
+
+TEST_CASE("what a keyed window is given back of an earlier sub-window can be taken at once") {
+  auto users = table<SlidingWindow>(kOneLine<SlidingWindow>);
+  const Decision taken = users.try_acquire_at(1, at(0s), 5);
+  REQUIRE_FALSE(users.try_acquire_at(1, at(15s)).allowed);  // two sub-windows later
+  CHECK(users.refund_at(1, taken.charge, at(15s)) == 5);
+  const Decision again = users.try_acquire_at(1, at(15s), 5);
+  CHECK(again.allowed);
+  CHECK(again.remaining == 0);
+  const Decision refused = users.try_acquire_at(1, at(15s));
+  CHECK_FALSE(refused.allowed);
+  CHECK(refused.retry_after == 65s);
+  CHECK_FALSE(users.try_acquire_at(1, at(80s) - Duration(1)).allowed);
+  CHECK(users.try_acquire_at(1, at(80s), 5).allowed);
+}
+
+TEST_CASE("a key that waits for the overflow of windows is told when that is over, also once there is a place") {
+  auto users = table<SlidingWindow>(kOneLine<SlidingWindow>, WhenFull::kOverflow);
+  for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(0s)).allowed);
+  REQUIRE(users.try_acquire_at("new", at(20s), 5).allowed);
+  CHECK(users.try_acquire_at("new", at(60s)).retry_after == 30s);
+  CHECK(users.try_acquire_at("new", at(75s)).retry_after == 15s);  // the others' places are free
+  CHECK_FALSE(users.try_acquire_at("new", at(90s) - Duration(1)).allowed);
+  CHECK(users.try_acquire_at("new", at(90s), 5).allowed);
+}
+
 // An attacker who sends new keys all the time cannot make the table forget one that has used up its limit.
 TEMPLATE_TEST_CASE("a flood of new keys never refills a used one", "", TokenBucket, SlidingWindow) {
   auto users = table<TestType>(16 * 1024);

@@ -5,8 +5,8 @@
 // State, 61 bits: {number of a window, permits taken from its start on}, from high to low. Windows are numbered from 1
 // at the epoch and never move back. The permits may be more than one window's: reservations and debts spill into the
 // windows after it, `limit` to each. The number takes the bits that 30 years of windows need, the permits all others:
-// room for the limit at any rate up to one a nanosecond, and for 137 million windows ahead at 1000 a minute. Zero is a
-// limiter never used.
+// room for the limit at any rate up to one a nanosecond, and for the windows of 90 years ahead at all but the highest.
+// Zero is a limiter never used.
 #pragma once
 
 #include <algorithm>
@@ -154,8 +154,13 @@ class FixedWindow {
         count_bits_(kStateBits - static_cast<int>(std::bit_width(count(kHorizon.count()) / period_ + 1))) {}
 
   static constexpr std::uint64_t count(std::int64_t n) noexcept { return static_cast<std::uint64_t>(n); }
-  constexpr std::uint64_t most() const noexcept { return (std::uint64_t{1} << count_bits_) - 1; }
-  constexpr Tally tally(State state) const noexcept { return {state >> count_bits_, state & most()}; }
+  constexpr std::uint64_t mask() const noexcept { return (std::uint64_t{1} << count_bits_) - 1; }
+  // The most permits that may be taken: as many as the bits hold, and no more than three horizons of windows, so that
+  // every wait is a Duration. (The limit is at most the period, so the product fits.)
+  constexpr std::uint64_t most() const noexcept {
+    return std::min(mask(), limit_ * (count(3 * kHorizon.count()) / period_));
+  }
+  constexpr Tally tally(State state) const noexcept { return {state >> count_bits_, state & mask()}; }
   constexpr State word(const Tally& t) const noexcept { return t.number << count_bits_ | t.used; }
 
   // The window in progress, or the latest seen, and what is taken of it and of those after it.

@@ -110,7 +110,7 @@ class KeyedBucket {
       return decision;
     }
     const std::uint64_t room = tolerance_ - cost(std::max<std::int64_t>(n, 0));
-    decision.allowed = backlog <= room;
+    decision.allowed = n <= 0 || backlog <= room;
     if (!decision.allowed) decision.retry_after = wait_until(tat - room, elapsed);
     return decision;
   }

@@ -4,7 +4,8 @@
 //
 // The word of a slot is the head of the key's window: its instant is the number of the sub-window in progress, above it
 // stand the permits of the whole window and a mark, frozen, that says that the sub-window is over. With limit L it
-// keeps 7 bits or more of the number, bit_width(L) of permits and the mark.
+// keeps 7 bits or more of the number, bit_width(2 L) of permits (those that were there before may have been given back
+// and taken again) and the mark.
 #pragma once
 
 #include <algorithm>
@@ -81,7 +82,7 @@ class KeyedWindow {
  private:
   constexpr explicit KeyedWindow(const Window& window) noexcept
       : window_(window),
-        count_bits_(static_cast<int>(std::bit_width(static_cast<std::uint64_t>(window.limit())))),
+        count_bits_(static_cast<int>(std::bit_width(2 * static_cast<std::uint64_t>(window.limit())))),
         instant_bits_(std::max(7, unit_shift(window) + 8)),
         code_(instant_bits_, count_bits_ + 1, unit_shift(window)) {}
 

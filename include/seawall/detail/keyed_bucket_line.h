@@ -55,7 +55,7 @@ class KeyedBucketLine {
   void for_each_active(const Rule& rule, Duration elapsed, Each&& each) const noexcept {
     const std::uint64_t now = rule.ticks(elapsed);
     for_each(rule, [&](std::uint64_t tag, std::uint64_t tat, std::uint64_t) {
-      if (tat > now) each(tag, tat - now);
+      if (tat > now) each(tag, std::min(tat - now, most_state(rule)));
     });
   }
 
@@ -66,7 +66,7 @@ class KeyedBucketLine {
   }
   static std::uint64_t saved(const Rule& rule, Duration elapsed, const Overflow& overflow) noexcept {
     const std::uint64_t tat = overflow.load(std::memory_order_relaxed);  // relaxed: one word
-    return tat - std::min(tat, rule.ticks(elapsed));
+    return std::min(tat - std::min(tat, rule.ticks(elapsed)), most_state(rule));
   }
   static void restore(const Rule& rule, Duration elapsed, Overflow& overflow, std::uint64_t state) noexcept {
     overflow.store(rule.ticks(elapsed) + state, std::memory_order_relaxed);  // relaxed: nobody else is here
@@ -75,9 +75,12 @@ class KeyedBucketLine {
   static std::uint64_t aged(const Rule& rule, std::uint64_t state, Duration passed) noexcept {
     return state - std::min(state, rule.ticks(passed));
   }
-  static bool is_state(const Rule& rule, std::uint64_t state) noexcept { return state < rule.code().reach() / 2; }
+  static bool is_state(const Rule& rule, std::uint64_t state) noexcept { return state <= most_state(rule); }
 
  private:
+  // Further ahead than two bursts: only when the instant of the save is as far behind that of the latest charge.
+  static std::uint64_t most_state(const Rule& rule) noexcept { return rule.code().reach() / 2 - 1; }
+
   struct Ask {
     const Shared& shared;
     Duration elapsed;
@@ -119,7 +122,7 @@ class KeyedBucketLine {
       std::uint64_t tat = 0;
       Decision decision = judge(tat, elapsed);
       decision.charge = {};
-      if (shared.when_full == WhenFull::kDeny) {
+      if (shared.when_full == WhenFull::kDeny && n > 0 && !decision.never()) {
         const Duration wait = std::max(Duration(0), shared.rule.at(free_at) - elapsed);
         decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
       }

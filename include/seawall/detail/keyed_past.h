@@ -61,15 +61,17 @@ class alignas(kCacheLine) KeyedPast {
     return base.index == head.index ? base.permits : 0;
   }
 
+  // The permits that count, while the word of `head` stands: never too few, since slots only fall until it moves.
   Ring ring(const Rule& rule, const Count& head) const noexcept {
     const auto& window = rule.window();
     Ring all;
     all.newest = head.index;
-    all.total = static_cast<std::uint32_t>(head.permits);
-    for (std::uint64_t i = head.index; i-- > 1 && window.in_window(i, head.index);) {
-      all.counts[window.slot(i)] = static_cast<std::uint32_t>(taken(rule, i));
-    }
-    all.counts[window.slot(head.index)] = static_cast<std::uint32_t>(head.permits - found_taken(rule, head));
+    const auto put = [&](std::uint64_t i, std::int64_t permits) {
+      all.counts[window.slot(i)] = static_cast<std::uint32_t>(permits);
+      all.total += all.counts[window.slot(i)];
+    };
+    for (std::uint64_t i = head.index; i-- > 1 && window.in_window(i, head.index);) put(i, taken(rule, i));
+    put(head.index, head.permits - found_taken(rule, head));
     return all;
   }
 

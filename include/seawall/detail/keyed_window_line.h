@@ -69,7 +69,7 @@ class KeyedWindowLine {
   void for_each_active(const Rule& rule, Duration elapsed, Each&& each) const noexcept {
     const std::uint64_t now = rule.ticks(elapsed);
     line_.for_each(rule.code(), [&](std::uint64_t word, std::uint64_t mark) {
-      const auto permits = static_cast<std::uint64_t>(rule.head(word, mark).permits);
+      const auto permits = static_cast<std::uint64_t>(std::min(rule.head(word, mark).permits, rule.burst()));
       if (rule.busy_until(word, mark) > now && permits > 0) each(rule.code().tag(word), permits);
     });
   }
@@ -122,23 +122,29 @@ class KeyedWindowLine {
       if (head.frozen || (take && head.index < now)) {
         return {moved(rule(), pasts[slot], word, head, now), std::nullopt};
       }
-      if (!take || n > rule().burst() - head.permits) {
-        return {word, rule().window().peek(pasts[slot].ring(rule(), head), elapsed, n)};
-      }
-      return {rule().with(word, {head.index, head.permits + n}), admitted(head)};
+      if (take && n <= rule().burst() - head.permits) return charged(word, head, admitted(head));
+      // The head does not know of refunds to sub-windows that are over; what lies beside it does.
+      const Decision judged = rule().window().peek(pasts[slot].ring(rule(), head), elapsed, n);
+      if (!take || !judged.allowed) return {word, judged};
+      return charged(word, head, rule().window().charged(judged, head.index, elapsed, n));
+    }
+    KeyedStep<Decision> charged(std::uint64_t word, Count head, const Decision& decision) const noexcept {
+      head.permits += n;
+      return {rule().with(word, head), decision};
     }
 
     Entry<Decision> fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
-      Count head{start, 0};
+      Count taken{start, 0};
       if (shared.when_full == WhenFull::kOverflow) {
         // Acquire: belongs after the control word that was read before.
         const Count overflow = rule().count(shared.overflow.load(std::memory_order_acquire));
-        if (rule().window().in_window(overflow.index, start))
-          head = {std::max(start, overflow.index), overflow.permits};
+        if (rule().window().in_window(overflow.index, start)) taken = overflow;
       }
+      // A key has no past when it comes in: what the overflow admitted before counts as taken now.
+      Count head{std::max(start, taken.index), taken.permits};
       if (rule().code().late(head.index, start)) return {false, 0, refused_or_peeked({head.index, rule().burst()})};
       if (place != kSlots) head.index = std::max(head.index, pasts[place].seal(rule(), mark));
-      if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(head)};
+      if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(taken)};
       const Decision decision = admitted(head);
       head.permits += n;
       return {true, rule().value(head), decision};
@@ -167,7 +173,7 @@ class KeyedWindowLine {
       Decision decision = refused_or_peeked({start, 0});
       if (take && decision.allowed) decision = admitted({start, 0});
       decision.charge = {};
-      if (shared.when_full == WhenFull::kDeny && !decision.never()) {
+      if (shared.when_full == WhenFull::kDeny && n > 0 && !decision.never()) {
         const Duration wait = std::max(Duration(0), rule().at(free_at) - elapsed);
         decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
       }
