@@ -216,6 +216,7 @@ static void null_and_wrong_handles(void) {
   CHECK(seawall_metrics_family(NULL, NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_metrics_family(wrong, &made, &family, &error) == SEAWALL_E_WRONG_HANDLE && family == NULL);
   CHECK(seawall_metrics_family(metrics, NULL, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_family(metrics, &made, &family, NULL) == SEAWALL_OK);
   CHECK(seawall_family_series(NULL, NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   seawall_series counter = 0;
   CHECK(seawall_family_series(other, NULL, 0, &counter, NULL) == SEAWALL_E_WRONG_HANDLE);
