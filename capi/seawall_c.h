@@ -509,11 +509,11 @@ typedef struct seawall_keyed_stats {
   uint32_t struct_size;
   uint32_t reserved;
   uint64_t memory_bytes;
-  uint64_t capacity;        /* keys */
-  uint64_t keys_active;     /* keys whose state says more than a fresh one */
-  uint64_t evictions;       /* idle keys forgotten to make room */
-  uint64_t full_refusals;   /* of keys without a place */
-  uint64_t full_admissions; /* SEAWALL_WHEN_FULL_ALLOW at work */
+  uint64_t capacity;            /* keys */
+  uint64_t keys_active;         /* keys whose state says more than a fresh one */
+  uint64_t evictions;           /* idle keys forgotten to make room */
+  uint64_t full_refusals;       /* of keys without a place */
+  uint64_t full_admissions;     /* SEAWALL_WHEN_FULL_ALLOW at work */
   uint64_t overflow_admissions; /* SEAWALL_WHEN_FULL_OVERFLOW at work */
 } seawall_keyed_stats;
 
