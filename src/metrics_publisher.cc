@@ -53,7 +53,8 @@ constexpr MetricsField<BreakerReading> kBreakerCalls[] = {
      [](const BreakerReading& r) { return plain(r.stats.refusals); }},
 };
 constexpr MetricsField<BreakerReading> kBreakerGauges[] = {
-    {"seawall_circuit_breaker_failure_count", "Failures in a row; while not closed, those that opened the breaker.",
+    {"seawall_circuit_breaker_consecutive_failures",
+     "Failures in a row; while not closed, those that opened the breaker.",
      [](const BreakerReading& r) { return plain(r.snapshot.failure_count); }},
     {"seawall_circuit_breaker_probes_in_flight", "Probes without a result yet.",
      [](const BreakerReading& r) { return plain(r.snapshot.probes_in_flight); }},

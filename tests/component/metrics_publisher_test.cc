@@ -53,7 +53,7 @@ TEST_CASE("a breaker's state, counts and transitions are published") {
 
   fail(breaker, 2, kStart);
   publisher.publish_at(kStart);
-  CHECK(has(metrics, R"(seawall_circuit_breaker_failure_count{breaker="trading"} 2)"));
+  CHECK(has(metrics, R"(seawall_circuit_breaker_consecutive_failures{breaker="trading"} 2)"));
   auto late = breaker.try_acquire_at(kStart);
   fail(breaker, 1, kStart);
   late.report_at(Outcome::kSuccess, kStart);

@@ -116,7 +116,7 @@ class Scraped(unittest.TestCase):
             self.assert_value(1, 'sum(seawall_circuit_breaker_state{breaker="%s"})' % service)
         opened = 'seawall_circuit_breaker_transitions_total{breaker="social",to="open",reason="failure_threshold"}'
         self.assert_value(1, opened)
-        self.assert_value(3, 'seawall_circuit_breaker_failure_count{breaker="social"}')
+        self.assert_value(3, 'seawall_circuit_breaker_consecutive_failures{breaker="social"}')
 
     def test_limiters_and_registry_are_there(self):
         self.assert_value(1, 'seawall_service_registry_service_instances{service="user",healthy="true"}')

@@ -5,7 +5,7 @@
 // itself take the MetricsRegistry; this is only for what Seawall's own parts count.
 //
 //   seawall_circuit_breaker_state{breaker}                     state set: closed, open, half_open, forced_open,
-//   disabled seawall_circuit_breaker_transitions_total{breaker,to,reason} seawall_circuit_breaker_failure_count,
+//   disabled seawall_circuit_breaker_transitions_total{breaker,to,reason} seawall_circuit_breaker_consecutive_failures,
 //   _probes_in_flight, _late_results_total, ... {breaker} seawall_rate_limiter_limit, _remaining {limiter}
 //   seawall_keyed_limiter_keys, _capacity, _memory_bytes, _evictions_total, ... {limiter}
 //   seawall_service_registry_services, _instances, _heartbeats_total, ... {registry}
