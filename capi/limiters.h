@@ -31,6 +31,24 @@ int32_t code_of(bool yes, const Answer& answer) noexcept {
   return answer.never() ? SEAWALL_NEVER_ALLOWED : SEAWALL_DENIED;
 }
 
+inline void write(const Decision& decision, int32_t code, seawall_decision& out) noexcept {
+  out.answer = code;
+  out.limit = decision.limit;
+  out.remaining = decision.remaining;
+  out.retry_after_ns = decision.retry_after.count();
+  out.reset_after_ns = decision.reset_after.count();
+  out.charge_at = decision.charge.at;
+  out.charge_permits = decision.charge.permits;
+}
+inline Decision read(const seawall_decision& given) noexcept {
+  return {.allowed = given.answer == SEAWALL_ALLOWED,
+          .limit = given.limit,
+          .remaining = given.remaining,
+          .retry_after = Duration(given.retry_after_ns),
+          .reset_after = Duration(given.reset_after_ns),
+          .charge = {given.charge_at, given.charge_permits}};
+}
+
 // ask(limiter, instant) -> Decision
 template <class H, class Ask>
 int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
@@ -39,13 +57,7 @@ int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out
   const Decision decision = ask(*handle->rep, instant(now_ns));
   const int32_t code = code_of(decision.allowed, decision);
   if (out == nullptr) return code;
-  out->answer = code;
-  out->limit = decision.limit;
-  out->remaining = decision.remaining;
-  out->retry_after_ns = decision.retry_after.count();
-  out->reset_after_ns = decision.reset_after.count();
-  out->charge_at = decision.charge.at;
-  out->charge_permits = decision.charge.permits;
+  write(decision, code, *out);
   return code;
 }
 

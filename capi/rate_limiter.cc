@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <memory>
 #include <variant>
 
+#include "limiter_handles.h"
 #include "limiters.h"
 #include "options.h"
-#include "seawall/keyed_rate_limiter.h"
 
 using namespace seawall::capi;
 using seawall::Charge;
@@ -17,14 +16,6 @@ using seawall::Result;
 using seawall::SlidingWindow;
 using seawall::TimePoint;
 using seawall::TokenBucket;
-
-// By pointer, as in circuit_breaker.cc: the limiters are aligned to a cache line, and a handle of another type, which
-// valid() must be able to look at, is not.
-struct seawall_keyed_limiter : Handle<0x53574C03> {
-  using Rep = std::variant<KeyedRateLimiter<TokenBucket>, KeyedRateLimiter<SlidingWindow>>;
-  explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::make_unique<Rep>(std::move(limiter))) {}
-  std::unique_ptr<Rep> rep;
-};
 
 namespace {
 

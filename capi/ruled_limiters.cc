@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Token bucket, fixed window, leased bucket and sliding window: the same thirteen functions for each.
-#include <memory>
-
+#include "limiter_handles.h"
 #include "limiters.h"
 #include "options.h"
-#include "seawall/fixed_window.h"
-#include "seawall/leased_token_bucket.h"
-#include "seawall/sliding_window.h"
-#include "seawall/token_bucket.h"
 
 using namespace seawall::capi;
 using seawall::Charge;
@@ -21,27 +16,6 @@ using seawall::Result;
 using seawall::SlidingWindow;
 using seawall::TimePoint;
 using seawall::TokenBucket;
-
-// By pointer, as in circuit_breaker.cc: the limiters are aligned to a cache line, and a handle of another type, which
-// valid() must be able to look at, is not.
-template <class Limiter, std::uint32_t kTag>
-struct RuledHandle : Handle<kTag> {
-  RuledHandle(const typename Limiter::Config& config, TimePoint epoch)
-      : rep(std::make_unique<Limiter>(config, epoch)) {}
-  std::unique_ptr<Limiter> rep;
-};
-struct seawall_token_bucket : RuledHandle<TokenBucket, 0x53574C01> {
-  using RuledHandle::RuledHandle;
-};
-struct seawall_sliding_window : RuledHandle<SlidingWindow, 0x53574C02> {
-  using RuledHandle::RuledHandle;
-};
-struct seawall_fixed_window : RuledHandle<FixedWindow, 0x53574C04> {
-  using RuledHandle::RuledHandle;
-};
-struct seawall_leased_token_bucket : RuledHandle<LeasedTokenBucket, 0x53574C05> {
-  using RuledHandle::RuledHandle;
-};
 
 namespace {
 

@@ -709,6 +709,74 @@ SEAWALL_API int32_t seawall_leased_token_bucket_change_limit_from_json(seawall_l
 SEAWALL_API int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,
                                                 seawall_keyed_stats* stats) SEAWALL_NOEXCEPT;
 
+/* Several limits (of a user, a service, of all) as one decision: all of them are charged, or none. The set borrows its
+ * limiters: they are still the caller's, may be used beside it and in other sets, and must outlive it. */
+typedef struct seawall_limit_set seawall_limit_set;
+#define SEAWALL_LIMIT_SET_MOST 8
+
+/* Of a keyed limiter: a text, which is not kept, or with text NULL the number id. */
+typedef struct seawall_limit_key {
+  const char* text;
+  size_t text_size;
+  uint64_t id;
+} seawall_limit_key;
+
+/* Filled by the verbs of a set; the caller owns it, sets struct_size once (SEAWALL_SET_DECISION_INIT) and gives room
+ * for what each limit answers, in the order of the set, each with its struct_size set. Without `decisions` (NULL)
+ * nothing can be refunded. */
+typedef struct seawall_set_decision {
+  uint32_t struct_size;
+  int32_t answer;              /* as returned */
+  int32_t refused_by;          /* the refusing limit with the longest wait, 0 for the first of the set; -1: allowed */
+  uint32_t decision_count;     /* of `decisions`: at least as many as the set has limits */
+  seawall_decision* decisions; /* or NULL */
+  int64_t retry_after_ns;      /* 0 when allowed; the longest of those who refuse; SEAWALL_NEVER when never */
+} seawall_set_decision;
+#define SEAWALL_SET_DECISION_INIT \
+  { (uint32_t)sizeof(seawall_set_decision), 0, 0, 0, NULL, 0 }
+
+/* A new set in *out, owned by the caller, to be freed before its limiters. `limiters` are 1 to SEAWALL_LIMIT_SET_MOST
+ * handles of any of the five types above, the narrowest limit first. Errors: INVALID_ARGUMENT, WRONG_HANDLE naming the
+ * place, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_limit_set_new(const void* const* limiters, size_t count, seawall_limit_set** out,
+                                          seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_limit_set_free(seawall_limit_set* set) SEAWALL_NOEXCEPT;
+/* Takes `permits` of each limit, or of none; _peek takes nothing. `keys`: one for each keyed limiter of the set, in its
+ * order. Looks at all limits before it charges one, so a refusal writes nothing; when a later one is lost to another
+ * thread meanwhile, the earlier ones are given back: nobody is ever over a limit, but another caller may be refused by
+ * a charge that is given back a moment later. Answers SEAWALL_ALLOWED, _DENIED or _NEVER_ALLOWED; `decision` may be
+ * NULL. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads and blocking: as the limiters. */
+SEAWALL_API int32_t seawall_limit_set_try_acquire(seawall_limit_set* set, const seawall_limit_key* keys,
+                                                  size_t key_count, int64_t now_ns, int64_t permits,
+                                                  seawall_set_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_limit_set_peek(seawall_limit_set* set, const seawall_limit_key* keys, size_t key_count,
+                                           int64_t now_ns, int64_t permits,
+                                           seawall_set_decision* decision) SEAWALL_NOEXCEPT;
+/* Gives back what all limits were charged in `decision`, with the same keys, once: its charges are cleared, `remaining`
+ * says what is left then. Errors and threads: the same; decision and its decisions must be given. */
+SEAWALL_API int32_t seawall_limit_set_refund(seawall_limit_set* set, const seawall_limit_key* keys, size_t key_count,
+                                             int64_t now_ns, seawall_set_decision* decision) SEAWALL_NOEXCEPT;
+
+/* A limit as the HTTP fields below tell it. */
+typedef struct seawall_limit_status {
+  const char* name; /* printable ASCII */
+  size_t name_size;
+  int64_t quota;                    /* permits in each window */
+  int64_t window_ns;                /* 0: not told */
+  const seawall_decision* decision; /* what the limit answered; RateLimit-Policy does not need it */
+} seawall_limit_status;
+
+/* The value of RateLimit-Policy (all limits) and RateLimit (the one nearest to refusing) of
+ * draft-ietf-httpapi-ratelimit-headers-10, and Retry-After (of a refusal; empty for SEAWALL_NEVER), into the caller's
+ * buffer, seconds rounded up. At most SEAWALL_LIMIT_SET_MOST limits. Errors: INVALID_ARGUMENT, BUFFER_TOO_SMALL.
+ * Threads: any. Does not block, does not allocate. */
+SEAWALL_API int32_t seawall_rate_limit_policy_header(const seawall_limit_status* limits, size_t count, char* buffer,
+                                                     size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_rate_limit_header(const seawall_limit_status* limits, size_t count, char* buffer,
+                                              size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_retry_after_header(int64_t retry_after_ns, char* buffer, size_t capacity,
+                                               size_t* needed) SEAWALL_NOEXCEPT;
+
 /* ---- metrics --------------------------------------------------------------------------------------------------- */
 
 /* A registry owns its families and they own their series. Handles of families are borrowed: valid until

@@ -63,6 +63,7 @@ class HeaderText {
     put('"');
     return *this;
   }
+  constexpr std::size_t size() const noexcept { return size_; }  // needed, whether there was room or not
   constexpr Result<std::string_view> done() const {
     if (bad_name_) return Error{Code::kInvalidArgument, "the name of a limit must be printable ASCII"};
     if (size_ <= buffer_.size()) return std::string_view(buffer_.data(), size_);
@@ -96,22 +97,19 @@ constexpr const LimitStatus* nearest_limit(std::span<const LimitStatus> limits) 
   return nearest;
 }
 
-// All three: empty when there is nothing to say. Errors: kBufferTooSmall, with the size that would do; kInvalidArgument
-// for a name that is not printable ASCII.
-constexpr Result<std::string_view> rate_limit_policy(std::span<char> buffer, std::span<const LimitStatus> limits) {
-  detail::HeaderText text(buffer);
+namespace detail {
+
+constexpr void write_policy(HeaderText& text, std::span<const LimitStatus> limits) noexcept {
   for (const LimitStatus& limit : limits) {
     if (&limit != limits.data()) text.add(", ");
     text.quote(limit.name).add(";q=").add(limit.quota);
     if (limit.window > Duration(0)) text.add(";w=").add(header_seconds(limit.window));
   }
-  return text.done();
 }
 
-constexpr Result<std::string_view> rate_limit(std::span<char> buffer, std::span<const LimitStatus> limits) {
-  detail::HeaderText text(buffer);
+constexpr void write_state(HeaderText& text, std::span<const LimitStatus> limits) noexcept {
   const LimitStatus* nearest = nearest_limit(limits);
-  if (nearest == nullptr) return text.done();
+  if (nearest == nullptr) return;
   const Decision& decision = nearest->decision;
   text.quote(nearest->name).add(";r=").add(std::max<std::int64_t>(decision.remaining, 0));
   if (decision.allowed) {
@@ -119,13 +117,32 @@ constexpr Result<std::string_view> rate_limit(std::span<char> buffer, std::span<
   } else if (!decision.never()) {
     text.add(";t=").add(std::max<std::int64_t>(header_seconds(decision.retry_after), 1));
   }
+}
+
+constexpr void write_wait(HeaderText& text, Duration wait) noexcept {
+  if (wait != Decision::kNever) text.add(std::max<std::int64_t>(header_seconds(wait), 1));
+}
+
+}  // namespace detail
+
+// All three: empty when there is nothing to say. Errors: kBufferTooSmall, with the size that would do; kInvalidArgument
+// for a name that is not printable ASCII.
+constexpr Result<std::string_view> rate_limit_policy(std::span<char> buffer, std::span<const LimitStatus> limits) {
+  detail::HeaderText text(buffer);
+  detail::write_policy(text, limits);
+  return text.done();
+}
+
+constexpr Result<std::string_view> rate_limit(std::span<char> buffer, std::span<const LimitStatus> limits) {
+  detail::HeaderText text(buffer);
+  detail::write_state(text, limits);
   return text.done();
 }
 
 // Of a refusal, with the wait of its decision.
 constexpr Result<std::string_view> retry_after(std::span<char> buffer, Duration wait) {
   detail::HeaderText text(buffer);
-  if (wait != Decision::kNever) text.add(std::max<std::int64_t>(header_seconds(wait), 1));
+  detail::write_wait(text, wait);
   return text.done();
 }
 

@@ -14,6 +14,7 @@ SEAWALL_TEXT = 18446744073709551615
 SEAWALL_BREAKER_UNHEALTHY = 16140901064495858687
 SEAWALL_BREAKER_IDENTITY = 18446726481523507200
 SEAWALL_BREAKER_TOKEN_MARK = 8796093022208
+SEAWALL_LIMIT_SET_MOST = 8
 SEAWALL_TRACEPARENT_SIZE = 55
 SEAWALL_CORRELATION_ID_MAX_SIZE = 128
 SEAWALL_ANY_GENERATION = 0
@@ -376,6 +377,35 @@ class seawall_keyed_stats(ctypes.Structure):
     ]
 
 
+class seawall_limit_key(ctypes.Structure):
+    _fields_ = [
+        ("text", ctypes.c_char_p),
+        ("text_size", ctypes.c_size_t),
+        ("id", ctypes.c_uint64),
+    ]
+
+
+class seawall_set_decision(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("answer", ctypes.c_int32),
+        ("refused_by", ctypes.c_int32),
+        ("decision_count", ctypes.c_uint32),
+        ("decisions", ctypes.POINTER(seawall_decision)),
+        ("retry_after_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_limit_status(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("name_size", ctypes.c_size_t),
+        ("quota", ctypes.c_int64),
+        ("window_ns", ctypes.c_int64),
+        ("decision", ctypes.POINTER(seawall_decision)),
+    ]
+
+
 class seawall_text(ctypes.Structure):
     _fields_ = [
         ("data", ctypes.c_char_p),
@@ -726,6 +756,14 @@ FUNCTIONS = {
     "seawall_leased_token_bucket_change_limit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_leased_token_bucket_options), ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_leased_token_bucket_change_limit_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_keyed_stats)]),
+    "seawall_limit_set_new": (ctypes.c_int32, [ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_limit_set_free": (None, [ctypes.c_void_p]),
+    "seawall_limit_set_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_limit_key), ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_set_decision)]),
+    "seawall_limit_set_peek": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_limit_key), ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_set_decision)]),
+    "seawall_limit_set_refund": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_limit_key), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_set_decision)]),
+    "seawall_rate_limit_policy_header": (ctypes.c_int32, [ctypes.POINTER(seawall_limit_status), ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_rate_limit_header": (ctypes.c_int32, [ctypes.POINTER(seawall_limit_status), ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_retry_after_header": (ctypes.c_int32, [ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_metrics_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options)]),
     "seawall_family_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_family_options)]),
     "seawall_metrics_new": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

@@ -122,6 +122,7 @@ Creation creation(const char* name, std::int32_t (*make)(Handle** out, seawall_e
           [free] { free(handle); }};
 }
 
+seawall_fixed_window* borrowed = nullptr;
 constexpr const char* kQuota = "{\"permits\": 10, \"period_ns\": 1000000000}";
 
 // Families with enough series for their table to grow.
@@ -153,6 +154,12 @@ std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   seawall_metrics_free(*out);
   *out = nullptr;
   return code;
+}
+
+// A set of a limiter that the caller has.
+std::int32_t set_of_one(seawall_limit_set** out, seawall_error* error) {
+  const void* limiter = borrowed;
+  return seawall_limit_set_new(&limiter, 1, out, error);
 }
 
 // A registry with two instances of one service.
@@ -227,6 +234,7 @@ int main() {
             return seawall_keyed_limiter_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
           },
           seawall_keyed_limiter_free),
+      creation<seawall_limit_set>("seawall_limit_set_new", set_of_one, seawall_limit_set_free),
       creation<seawall_metrics>(
           "seawall_metrics_new_from_json",
           [](auto** out, auto* error) {
@@ -265,7 +273,9 @@ int main() {
           },
           seawall_registry_free),
   };
+  if (seawall_fixed_window_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, &borrowed, nullptr) != SEAWALL_OK) return 1;
   for (const Creation& each : creations) fail_at_each_allocation(each);
+  seawall_fixed_window_free(borrowed);
   std::printf("%zu creations, %d failures\n", creations.size(), failures);
   return failures == 0 ? 0 : 1;
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// The handles of the limiters, which limit_set.cc borrows. By pointer, as in circuit_breaker.cc: the limiters are
+// aligned to a cache line, and a handle of another type, which valid() must be able to look at, is not.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "internal.h"
+#include "seawall/fixed_window.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/leased_token_bucket.h"
+#include "seawall/sliding_window.h"
+#include "seawall/token_bucket.h"
+
+namespace seawall::capi {
+
+template <class Limiter, std::uint32_t kTag>
+struct RuledHandle : Handle<kTag> {
+  RuledHandle(const typename Limiter::Config& config, TimePoint epoch)
+      : rep(std::make_unique<Limiter>(config, epoch)) {}
+  std::unique_ptr<Limiter> rep;
+};
+
+}  // namespace seawall::capi
+
+struct seawall_token_bucket : seawall::capi::RuledHandle<seawall::TokenBucket, 0x53574C01> {
+  using RuledHandle::RuledHandle;
+};
+struct seawall_sliding_window : seawall::capi::RuledHandle<seawall::SlidingWindow, 0x53574C02> {
+  using RuledHandle::RuledHandle;
+};
+struct seawall_fixed_window : seawall::capi::RuledHandle<seawall::FixedWindow, 0x53574C04> {
+  using RuledHandle::RuledHandle;
+};
+struct seawall_leased_token_bucket : seawall::capi::RuledHandle<seawall::LeasedTokenBucket, 0x53574C05> {
+  using RuledHandle::RuledHandle;
+};
+struct seawall_keyed_limiter : seawall::capi::Handle<0x53574C03> {
+  using Rep =
+      std::variant<seawall::KeyedRateLimiter<seawall::TokenBucket>, seawall::KeyedRateLimiter<seawall::SlidingWindow>>;
+  explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::make_unique<Rep>(std::move(limiter))) {}
+  std::unique_ptr<Rep> rep;
+};
