@@ -119,6 +119,7 @@ std::string text_of(const json& object, const char* name) {
 
 // 64-bit numbers are decimal strings in this protocol; readers accept numbers as well.
 std::int64_t number_of(const json& value, const char* name) {
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{INT64_MAX}) throw Malformed{name};
   if (value.is_number_integer()) return value.get<std::int64_t>();
   const auto number = value.is_string() ? to_integer(value.get_ref<const std::string&>()) : std::nullopt;
   if (!number) throw Malformed{name};

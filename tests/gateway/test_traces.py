@@ -116,8 +116,8 @@ class Traces(unittest.TestCase):
         self.assertEqual(told["duration_ms"], 5)
         self.assertEqual(told["events"], [{"name": "e", "offset_ms": 1.0, "attributes": {"k": True}}])
         for field, value in (
-            ("traceId", "xyz"), ("traceId", 5), ("spanId", "0" * 16), ("parentSpanId", "12"), ("kind", 9), ("kind", []),
-            ("startTimeUnixNano", "-1"), ("endTimeUnixNano", "soon"), ("attributes", {}), ("events", 1), ("status", {"code": 7}),
+            ("attributes", [{"key": "n", "value": {"intValue": 2**64 - 1}}]), ("traceId", "xyz"), ("traceId", 5), ("spanId", "0" * 16), ("parentSpanId", "12"), ("kind", 9), ("kind", []),
+            ("startTimeUnixNano", "-1"), ("endTimeUnixNano", "soon"), ("endTimeUnixNano", 2**63), ("attributes", {}), ("events", 1), ("status", {"code": 7}),
         ):
             status, body = post({**span, field: value})
             self.assertEqual(status, 400, (field, value))

@@ -128,7 +128,8 @@ class Family {
   bool remove(TextList values) const noexcept;
   // Of gauges: each rendering asks `read` for the value, on its own thread, with no lock held that recording or lookups
   // take. It may record, look up and remove, itself too, but not render. One that throws has no sample that time.
-  // Errors: kAlreadyExists when the series has a callback, kFull when it cannot have a series of its own.
+  // Errors: kAlreadyExists when the series has a callback, kFull when it cannot have a series of its own or lost it
+  // meanwhile. Known flaw: a child that was forked while another thread rendered gauges with callbacks must not render.
   Result<void> set_callback(TextList values, std::function<double()> read) const requires std::same_as<Metric, Gauge>;
   std::string_view name() const noexcept;
   std::size_t label_count() const noexcept;
