@@ -108,6 +108,11 @@ class Scraped(unittest.TestCase):
         self.assertIsNone(self.server.value(only % ("gateway", "text")))
         self.assertIsNone(self.server.value(only % ("text", "gateway")))
 
+    def test_names_follow_the_practice_of_prometheus(self):
+        page = self.stack.get("/metrics", Accept="text/plain").body
+        checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
+
     def test_a_breaker_is_in_exactly_one_state(self):
         for service in SERVICES:
             state = 'seawall_circuit_breaker_state{breaker="%s",seawall_circuit_breaker_state="%s"}'

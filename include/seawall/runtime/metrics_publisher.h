@@ -4,9 +4,10 @@
 // that are the same in every program. Tell it what to watch, call publish() before each scrape. For what a host counts
 // itself take the MetricsRegistry; this is only for what Seawall's own parts count.
 //
-//   seawall_circuit_breaker_state{breaker}                     state set: closed, open, half_open, forced_open,
-//   disabled seawall_circuit_breaker_transitions_total{breaker,to,reason} seawall_circuit_breaker_consecutive_failures,
-//   _probes_in_flight, _late_results_total, ... {breaker} seawall_rate_limiter_limit, _remaining {limiter}
+//   seawall_circuit_breaker_state{breaker}: a state set: closed, open, half_open, forced_open, disabled
+//   seawall_circuit_breaker_transitions_total{breaker,to,reason}
+//   seawall_circuit_breaker_consecutive_failures, _probes_in_flight, _late_results_total, ... {breaker}
+//   seawall_rate_limiter_limit, _remaining {limiter}
 //   seawall_keyed_limiter_keys, _capacity, _memory_bytes, _evictions_total, ... {limiter}
 //   seawall_service_registry_services, _instances, _heartbeats_total, ... {registry}
 //   seawall_service_registry_service_instances{registry,service,healthy}, _service_in_flight{registry,service}
