@@ -174,6 +174,12 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
             .slow_calls = tally_.value(BreakerCall::kSlow),
             .refusals = tally_.value(BreakerCall::kRefused)};
   }
+  // All of them from 0 again, but for lost_events: for a breaker that gets another name.
+  void clear_stats() noexcept {
+    late_results_.store(0, std::memory_order_relaxed);  // relaxed: totals, each by itself
+    probes_lost_.store(0, std::memory_order_relaxed);
+    tally_.clear();
+  }
 
  private:
   TimePoint epoch() const noexcept { return time_from_ns(epoch_ns_); }

@@ -42,7 +42,7 @@ namespace seawall {
 enum class WhenBreakersFull : std::int32_t {
   kAdmit = 0,   // its calls are admitted and count nowhere: it is not protected, and nobody else suffers
   kShare = 1,   // all such keys share one breaker
-  kRefuse = 2,  // its calls are refused until a breaker may be idle
+  kRefuse = 2,  // its calls are refused until a breaker may be idle (in shadow admitted, and count nowhere)
 };
 
 struct KeyedCircuitBreakerOptions {
@@ -168,9 +168,10 @@ class KeyedCircuitBreaker {
     Shared(const KeyedCircuitBreakerOptions& o, TimePoint epoch)
         : table(static_cast<std::size_t>(o.capacity), o.idle_after, o.breaker, epoch), overflow(o.breaker, epoch) {
       if (o.when_full == WhenBreakersFull::kAdmit) overflow.disable_at(epoch);
+      if (o.when_full == WhenBreakersFull::kRefuse) overflow.force_open_at(epoch);
     }
     Table table;
-    CircuitBreaker overflow;  // of keys that found no place: shared, or disabled
+    CircuitBreaker overflow;  // of keys that found no place: shared, disabled, or forced open (admits in shadow)
     std::atomic<std::uint64_t> full{0};
   };
 
@@ -194,7 +195,8 @@ class KeyedCircuitBreaker {
 
   Ticket full(TimePoint now) noexcept {
     shared_->full.fetch_add(1, std::memory_order_relaxed);  // relaxed: a count orders nothing
-    if (when_full_ != WhenBreakersFull::kRefuse) return shared_->overflow.try_acquire_at(now);
+    Ticket ticket = shared_->overflow.try_acquire_at(now);
+    if (ticket || when_full_ != WhenBreakersFull::kRefuse) return ticket;
     const TimePoint free_at = shared_->table.may_be_idle_at();
     return Ticket(Duration(std::max<std::int64_t>(1, detail::saturating_sub(to_ns(free_at), to_ns(now)))));
   }

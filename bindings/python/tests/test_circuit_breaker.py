@@ -369,6 +369,28 @@ class Keyed(unittest.TestCase):
         self.assertFalse(hosts.reset("e", now_ns=SECOND))
         self.assertTrue(hosts.reset("d", now_ns=SECOND))
 
+    def test_the_next_host_begins_with_totals_of_its_own(self):
+        hosts = KeyedCircuitBreaker(capacity=1, failure_threshold=1, count_totals=True, shadow=True)
+        late = hosts.try_acquire("a")
+        hosts.try_acquire("a").report(Outcome.SUCCESS)
+        hosts.try_acquire("a").report(Outcome.FAILURE)
+        hosts.try_acquire("a").report(Outcome.SUCCESS)
+        late.report(Outcome.SUCCESS)
+        seen = hosts.snapshot("a")
+        self.assertEqual((seen.successes, seen.failures, seen.shadow_refusals, seen.late_results), (1, 1, 1, 1))
+        hosts.forget("a")
+        hosts.try_acquire("b")
+        seen = hosts.snapshot("b")
+        self.assertEqual((seen.successes, seen.failures, seen.shadow_refusals, seen.late_results), (0, 0, 0, 0))
+
+    def test_shadow_refuses_no_host_for_want_of_a_place(self):
+        hosts = KeyedCircuitBreaker(capacity=1, when_full=WhenFull.REFUSE, shadow=True)
+        hosts.try_acquire("a").report(Outcome.SUCCESS)
+        ticket = hosts.try_acquire("b")
+        self.assertTrue(ticket)
+        self.assertEqual(ticket.report(Outcome.FAILURE), ReportResult.NOT_COUNTED)
+        self.assertEqual(hosts.stats().full, 1)
+
     def test_a_ticket_of_a_forgotten_host_is_late(self):
         hosts = KeyedCircuitBreaker(capacity=1, now_ns=0)
         ticket = hosts.try_acquire("a", now_ns=0)

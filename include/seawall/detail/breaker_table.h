@@ -231,6 +231,7 @@ class BreakerTable {
       if (entry.tag.load(std::memory_order_relaxed) == tag) entry.tag.store(0, std::memory_order_relaxed);
     }
     place.breaker.reset_at(now);
+    place.breaker.clear_stats();
     place.breaker.set_shadow(config_.options().shadow);
     in_use_.fetch_sub(1, std::memory_order_relaxed);
     look_again();

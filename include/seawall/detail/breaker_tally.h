@@ -3,6 +3,7 @@
 // The totals of a circuit breaker's calls, for those who ask for them: a line for each CPU, written by its calls alone.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +27,12 @@ class BreakerTally {
     // Relaxed: totals, each by itself.
     for (const Stripe& s : stripes_) sum += s.totals[static_cast<std::size_t>(kind)].load(std::memory_order_relaxed);
     return sum;
+  }
+  // Calls that count meanwhile may stay or go.
+  void clear() noexcept {
+    for (Stripe& s : stripes_) {
+      for (Cell& total : s.totals) total.store(0, std::memory_order_relaxed);  // relaxed: totals, each by itself
+    }
   }
 
  private:
