@@ -45,7 +45,7 @@ void pick(benchmark::State& state, Fixture& (*fixture)()) {
   const seawall::Service service = fixture().service();
   for (auto _ : state) {
     const auto picked = service.pick_at(kNow);
-    benchmark::DoNotOptimize(picked->host.view().data());
+    benchmark::DoNotOptimize(picked->slot);
     service.done(picked->ticket);
   }
 }
@@ -54,7 +54,7 @@ void pick_by_name(benchmark::State& state) {
   seawall::ServiceRegistry& registry = equal().registry;
   for (auto _ : state) {
     const auto picked = registry.pick_at("trading", kNow);
-    benchmark::DoNotOptimize(picked->host.view().data());
+    benchmark::DoNotOptimize(picked->slot);
     registry.done(picked->ticket);
   }
 }
@@ -72,9 +72,9 @@ void listing(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(equal().registry.to_json_at(kNow));
 }
 
-BENCHMARK_CAPTURE(pick, equal, equal)->Name("registry.pick")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK_CAPTURE(pick, weighted, weighted)->Name("registry.pick_weighted")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(pick_by_name)->Name("registry.pick_by_name")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK_CAPTURE(pick, equal, equal)->Name("pick.handle_rr")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK_CAPTURE(pick, weighted, weighted)->Name("pick.handle_weighted")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(pick_by_name)->Name("pick.name")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(heartbeat)->Name("registry.heartbeat")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(listing)->Name("registry.listing")->ThreadRange(1, 2)->UseRealTime();
 

@@ -268,14 +268,15 @@ int32_t seawall_service_pick(const seawall_service* service, const uint32_t* exc
                              int64_t now_ns, seawall_pick* out) noexcept {
   if (!valid(service)) return SEAWALL_E_WRONG_HANDLE;
   if (out == nullptr || (exclude == nullptr && exclude_count != 0)) return SEAWALL_E_INVALID_ARGUMENT;
-  const auto pick = service->rep.pick_at(instant(now_ns), {exclude, exclude_count});
+  seawall::PickText text;
+  const auto pick = service->rep.pick_at(instant(now_ns), text, {exclude, exclude_count});
   if (!pick) return 0;
   out->ticket = pick->ticket;
   out->generation = pick->generation;
   out->slot = pick->slot;
   out->port = pick->port;
-  out->id_size = copy_text(pick->id.view(), out->id);
-  out->host_size = copy_text(pick->host.view(), out->host);
+  out->id_size = copy_text(text.id.view(), out->id);
+  out->host_size = copy_text(text.host.view(), out->host);
   return 1;
 }
 

@@ -121,6 +121,14 @@ std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint
   return Service(impl_->directory, *index).pick_at(now, exclude);
 }
 
+std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint now, PickText& text,
+                                             std::span<const std::uint32_t> exclude) {
+  const detail::MutexLock lock(impl_->mutex);
+  const std::uint32_t* index = impl_->find_service(service);
+  if (index == nullptr) return std::nullopt;
+  return Service(impl_->directory, *index).pick_at(now, text, exclude);
+}
+
 void ServiceRegistry::done(std::uint64_t ticket, Outcome outcome) noexcept {
   Service(impl_->directory, 0).done(ticket, outcome);
 }

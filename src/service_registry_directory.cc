@@ -2,6 +2,7 @@
 // What the registry shows to readers, and how it is read back for listings.
 #include <algorithm>
 
+#include "membarrier.h"
 #include "seawall/algorithm/static_stride.h"
 #include "service_registry_impl.h"
 
@@ -28,7 +29,7 @@ std::uint32_t weight_of(const RegisteredInstance* instance) {
 
 // The record is free: no current list names it, and its stamp is 0.
 // NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
-void ServiceRegistry::Impl::write_record(const RegisteredInstance& instance) {
+void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   detail::InstanceRecord& record = directory.record(instance.record);
   record.id.store(instance.spec.id);
   record.host.store(instance.spec.host);
@@ -39,12 +40,19 @@ void ServiceRegistry::Impl::write_record(const RegisteredInstance& instance) {
   for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
     detail::show(directory.flight(stripe, instance.record), none);
   }
+  // Whoever is in the middle of counting for the record's last owner ends, or begins anew and finds it gone. Should the
+  // kernel refuse, a count that comes in this very moment is one too many or too few.
+  if (directory.cpus() != 0) detail::restart_all();
+  instance.cells_before = directory.cells_sum(instance.record);
+  // Release: who sees the generation sees the stripes above.
+  record.alive.store(static_cast<std::uint32_t>(instance.generation), std::memory_order_release);
   detail::show(record.stamp, instance.generation);
 }
 
 // After the list without it was published, before anything else is written into it.
 void ServiceRegistry::Impl::retire_record(std::uint32_t record) {
   detail::show(directory.record(record).stamp, 0);
+  directory.record(record).alive.store(0, std::memory_order_release);  // as the stamp
   free_records_.push_back(record);
 }
 
@@ -69,7 +77,7 @@ void ServiceRegistry::Impl::publish(std::uint32_t service) {
 }
 
 std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance) const {
-  std::int64_t sum = 0;
+  std::int64_t sum = directory.cells_sum(instance.record) - instance.cells_before;
   for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
     sum += tally(detail::seen(directory.flight(stripe, instance.record)), instance.generation);
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "membarrier.h"
+
 namespace seawall {
 namespace {
 
@@ -19,6 +21,11 @@ std::uint32_t take(std::vector<std::uint32_t>& free) {
   return index;
 }
 
+// Sequences and the means to end them are both needed.
+std::uint32_t cpus_with_cells() {
+  return detail::rseq_registered() && detail::can_restart_all() ? detail::possible_cpus() : 0;
+}
+
 std::uint32_t unsigned_of(std::int32_t value) { return static_cast<std::uint32_t>(value); }
 std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_cast<std::int64_t>(v.size()); }
 
@@ -26,7 +33,7 @@ std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_
 
 ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch)
     : directory(unsigned_of(options.max_services), unsigned_of(options.max_instances),
-                unsigned_of(options.max_instances_per_service), static_cast<std::uint64_t>(epoch)),
+                unsigned_of(options.max_instances_per_service), static_cast<std::uint64_t>(epoch), cpus_with_cells()),
       options_(options),
       rule_{options.lease.count(), options.tick_tolerance.count()},
       last_tick_(epoch),

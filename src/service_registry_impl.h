@@ -27,6 +27,7 @@ struct RegisteredInstance {
   bool expired = false;  // as the last tick found
   std::int64_t lease_end = 0;
   std::int64_t changed_at = 0;
+  std::int64_t cells_before = 0;  // what the record's cells added up to when it entered
 
   HealthStatus status(bool lease_live) const noexcept {
     return algorithm::join_health(admin, self, health, lease_live, static_cast<std::uint32_t>(spec.weight));
@@ -91,7 +92,7 @@ class ServiceRegistry::Impl {
   void release_if_idle(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);
   void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
-  void write_record(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void write_record(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void retire_record(std::uint32_t record) SEAWALL_REQUIRES(mutex);
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);

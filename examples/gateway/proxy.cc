@@ -40,15 +40,17 @@ void refund(App& app, Upstream& upstream, const std::string& user, Charged& char
 // An instance to call, with the leave of its own breaker.
 struct Choice {
   seawall::Pick pick;
+  seawall::PickText text;
   seawall::Ticket ticket;
 };
 
 // Passes over instances whose breaker refuses; `wait` becomes the shortest time after which one of them may not.
 std::optional<Choice> choose(App& app, Upstream& upstream, std::vector<std::uint32_t>& excluded,
                              seawall::Duration& wait, TimePoint now) {
-  while (auto pick = upstream.instances.pick_at(now, excluded)) {
+  seawall::PickText text;
+  while (auto pick = upstream.instances.pick_at(now, text, excluded)) {
     auto ticket = app.instance_breakers.of(*pick).try_acquire_at(now);
-    if (ticket) return Choice{*pick, std::move(ticket)};
+    if (ticket) return Choice{*pick, text, std::move(ticket)};
     wait = std::min(wait, ticket.retry_after());
     excluded.push_back(pick->slot);
     upstream.instances.done(pick->ticket, Outcome::kIgnored);
@@ -64,12 +66,12 @@ Outcome outcome_of(const http::CallResult& result) {
 }
 
 // The span of one attempt at a call.
-seawall::Span attempt_span(App& app, const Upstream& upstream, const Exchange& exchange, const seawall::Pick& pick,
+seawall::Span attempt_span(App& app, const Upstream& upstream, const Exchange& exchange, const Choice& choice,
                            int attempt) {
   auto span = app.tracer.start(upstream.name, seawall::SpanKind::kClient, exchange.span);
-  span.set("server.address", pick.host.view());
-  span.set("server.port", pick.port);
-  span.set("seawall.instance", pick.id.view());
+  span.set("server.address", choice.text.host.view());
+  span.set("server.port", choice.pick.port);
+  span.set("seawall.instance", choice.text.id.view());
   if (attempt > 0) {
     span.set("http.request.resend_count", attempt);
     seawall::add_retry_event_at(span, attempt + 1, seawall::Duration(0), span.record().start);
@@ -98,8 +100,8 @@ http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, c
     auto choice = choose(app, upstream, excluded, wait, seawall::Clock::now());
     if (!choice) break;
     if (attempt > 0) metrics.retries.add();
-    const http::Endpoint endpoint{std::string(choice->pick.host.view()), choice->pick.port};
-    auto span = attempt_span(app, upstream, exchange, choice->pick, attempt);
+    const http::Endpoint endpoint{std::string(choice->text.host.view()), choice->pick.port};
+    auto span = attempt_span(app, upstream, exchange, *choice, attempt);
     const http::Request outgoing = exchange.outgoing(span);
     result = co_await loop.client.call(endpoint, outgoing, deadline, exchange.request.peer);
     const Outcome outcome = outcome_of(*result);

@@ -10,12 +10,17 @@
 // with its ticket, from any thread; a forgotten done() leaves that instance's in_flight too high until it registers
 // anew, and nothing else.
 //
-// Threads: any number at once, lock-free, no allocation, nothing written that another thread writes. A handle is two
+// A Pick holds numbers. Who keeps connections of its own by slot and generation needs no more; the texts (id and host)
+// are copied on demand: by describe(), which refuses when the instance was replaced or removed since, or together with
+// the pick.
+//
+// Threads: any number at once, lock-free, no allocation, nothing written that another CPU writes. A handle is two
 // words, copied freely, valid while its registry lives.
 //
 //   seawall::Service trading = registry.service("trading").value();
-//   if (auto pick = trading.pick_at(now)) {
-//     connect(pick->host.view(), pick->port);
+//   seawall::PickText text;
+//   if (auto pick = trading.pick_at(now, text)) {
+//     connect(text.host.view(), pick->port);
 //     trading.done(pick->ticket, seawall::Outcome::kSuccess);
 //   }
 #pragma once
@@ -28,11 +33,9 @@
 #include <span>
 #include <string_view>
 
-#include "seawall/algorithm/lease.h"
+#include "seawall/algorithm/mix.h"
 #include "seawall/algorithm/static_stride.h"
 #include "seawall/detail/service_directory.h"
-#include "seawall/detail/thread_stripe.h"
-#include "seawall/detail/update.h"
 #include "seawall/outcome.h"
 #include "seawall/time.h"
 
@@ -53,14 +56,17 @@ class FixedText {
 };
 
 struct Pick {
-  FixedText<64> id;
-  FixedText<256> host;
-  std::uint16_t port = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t ticket = 0;  // for done()
   // Small, dense, and the same for as long as the registry knows the id: an index into the caller's own arrays. Beside
   // it keep the generation, which tells a new process (or, in time, another instance) in the same slot.
   std::uint32_t slot = 0;
-  std::uint64_t generation = 0;
-  std::uint64_t ticket = 0;  // for done()
+  std::uint16_t port = 0;
+};
+
+struct PickText {
+  FixedText<64> id;
+  FixedText<256> host;
 };
 
 class Service {
@@ -70,6 +76,11 @@ class Service {
   std::optional<Pick> pick(std::span<const std::uint32_t> exclude = {}) const noexcept {
     return pick_at(Clock::now(), exclude);
   }
+  // The same, with the texts; `text` is written only for a pick.
+  std::optional<Pick> pick_at(TimePoint now, PickText& text,
+                              std::span<const std::uint32_t> exclude = {}) const noexcept;
+  // The texts of a pick, also after done(). False: its instance was replaced or removed since; `text` is then void.
+  bool describe(const Pick& pick, PickText& text) const noexcept;
   // Ends a pick, exactly once. A ticket of an earlier generation changes nothing.
   void done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess) const noexcept;
 
@@ -90,6 +101,21 @@ class Service {
       return detail::ListEntry::unpack(detail::seen(words[1 + at]));
     }
   };
+  // Of a round: the pass, which decides whose turn it is, and the entry.
+  struct Place {
+    static std::uint64_t next(std::uint64_t place, std::uint32_t size) noexcept {
+      const bool last = static_cast<std::uint32_t>(place) + 1 == size;
+      return last ? ((place >> 32) + 1) << 32 : place + 1;
+    }
+    // The first round begins anywhere; one over a list that has become shorter, at its front.
+    static std::uint64_t within(std::uint64_t place, std::uint32_t size) noexcept {
+      return place >> 32 << 32 | algorithm::below(size, static_cast<std::uint32_t>(place));
+    }
+    static bool hits(std::uint64_t place, const detail::ListEntry& entry) noexcept {
+      return algorithm::StaticStride::hits(static_cast<std::uint32_t>(place >> 32), static_cast<std::uint32_t>(place),
+                                           entry.weight);
+    }
+  };
   struct Choice {
     bool found = false;
     detail::ListEntry entry;
@@ -102,31 +128,46 @@ class Service {
   List list() const noexcept;
   bool whole(const List& list) const noexcept;
   Choice choose(const List& list, const Wanted& wanted) const noexcept;
-  bool usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept;
-  bool copy(const detail::ListEntry& entry, Pick& pick) const noexcept;
-  static void add(detail::Word& tally, std::uint64_t ticket, std::int32_t by) noexcept;
-  detail::Word& flight(std::uint64_t ticket) const noexcept {
-    return directory_->flight(detail::thread_stripe<Directory::kStripes>(), detail::ticket_record(ticket));
+  [[gnu::noinline]] Choice choose_further(const List& list, const Wanted& wanted, std::uint64_t place) const noexcept {
+    // What is still without a hit after two rounds is light instances that would have to wait: the third takes any.
+    for (std::uint32_t step = 0; step < 3 * list.size; ++step) {
+      const detail::ListEntry entry = list.entry(static_cast<std::uint32_t>(place));
+      const bool hit = step >= 2 * list.size || Place::hits(place, entry);
+      place = Place::next(place, list.size);
+      if (!hit || !usable(entry, wanted)) continue;
+      directory_->cursor(index_).store(place, std::memory_order_relaxed);  // as above
+      return {true, entry};
+    }
+    return {};
   }
+  [[gnu::noinline]] static bool excluded(const detail::InstanceRecord& record,
+                                         std::span<const std::uint32_t> slots) noexcept {
+    return std::find(slots.begin(), slots.end(), detail::seen(record.address) >> 32) != slots.end();
+  }
+  bool usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept;
+  bool take(const detail::ListEntry& entry, Pick& pick) const noexcept;
 
   Directory* directory_;
   std::uint32_t index_;
 };
 
+// Not yet known to be whole. Whatever it holds, its size and its entries were once those of some list.
 inline Service::List Service::list() const noexcept {
-  for (;;) {
-    const std::uint64_t version = detail::seen(directory_->head(index_));
-    const detail::Word* words = directory_->list(index_, version);
-    const List found{version, words, static_cast<std::uint32_t>(detail::seen(words[0]))};
-    if (whole(found)) return found;
-  }
+  const std::uint64_t version = detail::seen(directory_->head(index_));
+  const detail::Word* words = directory_->list(index_, version);
+  return {version, words, static_cast<std::uint32_t>(detail::seen(words[0]))};
 }
 
 inline bool Service::whole(const List& list) const noexcept {
   return detail::seen(directory_->head(index_)) < Directory::stale_from(list.version);
 }
 
-inline std::uint32_t Service::size() const noexcept { return list().size; }
+inline std::uint32_t Service::size() const noexcept {
+  for (;;) {
+    const List found = list();
+    if (whole(found)) return found.size;
+  }
+}
 
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
   const auto believed = static_cast<std::int64_t>(detail::seen(directory_->believed_until()));
@@ -136,72 +177,66 @@ inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::
     const List from = list();
     const Choice choice = choose(from, wanted);
     if (!whole(from)) continue;
-    if (!choice.found) return pick;
-    if (copy(choice.entry, pick.emplace())) break;
-    pick.reset();
+    if (!choice.found || take(choice.entry, pick.emplace())) break;
   }
-  add(flight(pick->ticket), pick->ticket, 1);
   return pick;
+}
+
+inline std::optional<Pick> Service::pick_at(TimePoint now, PickText& text,
+                                            std::span<const std::uint32_t> exclude) const noexcept {
+  std::optional<Pick> pick;
+  for (;;) {
+    pick = pick_at(now, exclude);
+    if (!pick || describe(*pick, text)) return pick;
+    done(pick->ticket, Outcome::kIgnored);
+  }
 }
 
 inline Service::Choice Service::choose(const List& list, const Wanted& wanted) const noexcept {
   if (list.size == 0) return {};
-  detail::Word& cursor = directory_->cursor(detail::thread_stripe<Directory::kStripes>(), index_);
+  detail::Word& cursor = directory_->cursor(index_);
   // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
-  const auto start = static_cast<std::uint32_t>(cursor.load(std::memory_order_relaxed));
-  for (std::uint32_t step = 0; step < 2 * list.size; ++step) {
-    const std::uint32_t sequence = start + step;
-    const std::uint32_t at = sequence % list.size;
-    const detail::ListEntry entry = list.entry(at);
-    if (!algorithm::StaticStride::hits(sequence / list.size, at, entry.weight) || !usable(entry, wanted)) continue;
-    cursor.store(sequence + 1, std::memory_order_relaxed);  // as above
-    return {true, entry};
-  }
-  // What is left are light instances that would have to wait for their turn: take the first.
-  for (std::uint32_t at = 0; at < list.size; ++at) {
-    const detail::ListEntry entry = list.entry((start + at) % list.size);
-    if (!usable(entry, wanted)) continue;
-    cursor.store(start + at + 1, std::memory_order_relaxed);  // as above
-    return {true, entry};
-  }
-  return {};
+  std::uint64_t place = cursor.load(std::memory_order_relaxed);
+  if (static_cast<std::uint32_t>(place) >= list.size) place = Place::within(place, list.size);
+  const detail::ListEntry entry = list.entry(static_cast<std::uint32_t>(place));
+  if (!Place::hits(place, entry) || !usable(entry, wanted)) return choose_further(list, wanted, place);
+  cursor.store(Place::next(place, list.size), std::memory_order_relaxed);  // as above
+  return {true, entry};
 }
 
 inline bool Service::usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept {
   const detail::InstanceRecord& record = directory_->record(entry.record);
   if (static_cast<std::int64_t>(detail::seen(record.lease_end)) <= wanted.now) return false;
-  if (wanted.exclude.empty()) return true;
-  const auto slot = static_cast<std::uint32_t>(detail::seen(record.address) >> 32);
-  return std::find(wanted.exclude.begin(), wanted.exclude.end(), slot) == wanted.exclude.end();
+  return wanted.exclude.empty() || !excluded(record, wanted.exclude);
 }
 
-inline bool Service::copy(const detail::ListEntry& entry, Pick& pick) const noexcept {
+// False: it was retired meanwhile.
+inline bool Service::take(const detail::ListEntry& entry, Pick& pick) const noexcept {
   const detail::InstanceRecord& record = directory_->record(entry.record);
   const std::uint64_t address = detail::seen(record.address);
   pick.slot = static_cast<std::uint32_t>(address >> 32);
   pick.port = static_cast<std::uint16_t>(address >> 16);
-  pick.id.size_ = static_cast<std::uint16_t>(address >> 8 & 0x3f);  // never more than there is room for
-  pick.host.size_ = static_cast<std::uint16_t>(address & 0xff);
-  record.id.load(pick.id.text_.data(), pick.id.size_);
-  record.host.load(pick.host.text_.data(), pick.host.size_);
   pick.generation = detail::seen(record.stamp);
   pick.ticket = detail::make_ticket(entry.generation, entry.record);
-  return pick.generation != 0 && static_cast<std::uint32_t>(pick.generation) == entry.generation;
+  return static_cast<std::uint32_t>(pick.generation) == entry.generation && directory_->count_flight(pick.ticket, 1);
 }
 
-// Tallies carry the generation they belong to: what an earlier one still has to say is dropped.
-inline void Service::add(detail::Word& tally, std::uint64_t ticket, std::int32_t by) noexcept {
-  detail::update(tally, [=](std::uint64_t word) {
-    const auto next = static_cast<std::uint32_t>(word) + static_cast<std::uint32_t>(by);
-    const bool ours = word >> 32 == ticket >> 32;
-    return detail::Step<bool>{ours ? (word >> 32 << 32 | next) : word, ours};
-  });
+inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
+  if (detail::ticket_record(pick.ticket) >= directory_->record_count()) return false;
+  const detail::InstanceRecord& record = directory_->record(detail::ticket_record(pick.ticket));
+  const std::uint64_t address = detail::seen(record.address);
+  text.id.size_ = static_cast<std::uint16_t>(address >> 8 & 0x3f);  // never more than there is room for
+  text.host.size_ = static_cast<std::uint16_t>(address & 0xff);
+  record.id.load(text.id.text_.data(), text.id.size_);
+  record.host.load(text.host.text_.data(), text.host.size_);
+  return pick.generation != 0 && detail::seen(record.stamp) == pick.generation;
 }
 
 inline void Service::done(std::uint64_t ticket, Outcome outcome) const noexcept {
   if (detail::ticket_record(ticket) >= directory_->record_count()) return;
-  add(flight(ticket), ticket, -1);
-  if (outcome == Outcome::kFailure) add(directory_->record(detail::ticket_record(ticket)).failures, ticket, 1);
+  directory_->count_flight(ticket, -1);
+  if (outcome != Outcome::kFailure) return;
+  Directory::add(directory_->record(detail::ticket_record(ticket)).failures, ticket, 1);
 }
 
 }  // namespace seawall

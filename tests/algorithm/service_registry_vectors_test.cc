@@ -106,8 +106,9 @@ class Player {
   std::string pickable(const std::string& service, seawall::TimePoint now) {
     std::set<std::string> ids;
     std::vector<std::uint32_t> slots;
-    while (const auto pick = registry_.pick_at(service, now, slots)) {
-      ids.insert(std::string(pick->id.view()));
+    seawall::PickText text;
+    while (const auto pick = registry_.pick_at(service, now, text, slots)) {
+      ids.insert(std::string(text.id.view()));
       slots.push_back(pick->slot);
       registry_.done(pick->ticket);
     }

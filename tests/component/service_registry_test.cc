@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "support/catch.h"
 
@@ -36,10 +37,11 @@ ServiceRegistryConfig config(const ServiceRegistryOptions& options) {
 
 // Who gets the next pick; "" for nobody. The pick is given back at once.
 std::string picked(const seawall::Service& service, TimePoint now) {
-  const auto pick = service.pick_at(now);
+  seawall::PickText text;
+  const auto pick = service.pick_at(now, text);
   if (!pick) return "";
   service.done(pick->ticket);
-  return std::string(pick->id.view());
+  return std::string(text.id.view());
 }
 
 std::string state(const ServiceRegistry& registry, std::string_view id, TimePoint now) {
@@ -58,10 +60,11 @@ TEST_CASE("a registered instance is picked with its whole address") {
   REQUIRE(mine.ok());
   CHECK(mine.value().heartbeat_interval == 1s);
   CHECK(mine.value().lease == 3s);
-  const auto pick = service.pick_at(at(0s));
+  seawall::PickText text;
+  const auto pick = service.pick_at(at(0s), text);
   REQUIRE(pick);
-  CHECK(pick->id.view() == "trading-1");
-  CHECK(pick->host.view() == host);
+  CHECK(text.id.view() == "trading-1");
+  CHECK(text.host.view() == host);
   CHECK(pick->port == 65535);
   CHECK(pick->generation == mine.value().generation);
   CHECK(pick->slot == mine.value().slot);
@@ -230,6 +233,56 @@ TEST_CASE("calls in flight survive draining and are counted for one generation")
   registry.done(~0ull);  // no such ticket
 }
 
+TEST_CASE("the texts of a pick are those of its own process, or none") {
+  ServiceRegistry registry({}, at(0s));
+  const auto service = registry.service("s").value();
+  registry.register_instance_at("s", spec("a"), at(0s)).value();
+  const auto pick = service.pick_at(at(0s)).value();
+  seawall::PickText text;
+  service.done(pick.ticket);
+  REQUIRE(service.describe(pick, text));
+  CHECK(text.id.view() == "a");
+  registry.register_instance_at("s", spec("a"), at(0s)).value();
+  CHECK_FALSE(service.describe(pick, text));
+  registry.deregister_at("a", 0, at(0s));
+  registry.register_instance_at("s", spec("b"), at(0s)).value();  // in the record of the first
+  CHECK_FALSE(service.describe(pick, text));
+  CHECK_FALSE(service.describe({}, text));
+  seawall::Pick forged = pick;
+  forged.ticket = ~0ull;
+  CHECK_FALSE(service.describe(forged, text));
+}
+
+TEST_CASE("a first pick does not go to the same instance everywhere") {
+  constexpr std::size_t kInstances = 16;
+  constexpr int kClients = 1000;
+  std::map<std::uint32_t, int> count;
+  for (int client = 0; client < kClients; ++client) {
+    ServiceRegistry registry(config({.max_services = 1, .max_instances = 16}), at(Duration(client)));
+    for (std::size_t i = 0; i < kInstances; ++i) {
+      registry.register_instance_at("s", spec(std::string(1, static_cast<char>('a' + i))), at(0s)).value();
+    }
+    ++count[registry.service("s").value().pick_at(at(0s))->slot];
+  }
+  double chi_square = 0;
+  for (std::uint32_t slot = 0; slot < kInstances; ++slot) {
+    const double expected = double{kClients} / kInstances;
+    chi_square += (count[slot] - expected) * (count[slot] - expected) / expected;
+  }
+  CHECK(chi_square < 37.7);  // 15 degrees of freedom: 1 in 1000
+}
+
+TEST_CASE("a pick that ends on another thread is over") {
+  ServiceRegistry registry({}, at(0s));
+  const auto service = registry.service("s").value();
+  registry.register_instance_at("s", spec("a"), at(0s)).value();
+  for (int i = 0; i < 20; ++i) {
+    const auto pick = service.pick_at(at(0s)).value();
+    std::thread([&] { service.done(pick.ticket); }).join();
+  }
+  CHECK(registry.find_at("a", at(0s))->in_flight == 0);
+}
+
 TEST_CASE("equal weights take turns") {
   ServiceRegistry registry({}, at(0s));
   const auto service = registry.service("s").value();
@@ -286,9 +339,11 @@ TEST_CASE("excluded slots are passed over, the light ones found without waiting 
   heavy.weight = 1000;
   const std::uint32_t slots[] = {registry.register_instance_at("s", heavy, at(0s)).value().slot,
                                  registry.register_instance_at("s", spec("light"), at(0s)).value().slot};
-  for (int i = 0; i < 10; ++i) CHECK(service.pick_at(at(0s), {slots, 1})->id.view() == "light");
+  for (int i = 0; i < 10; ++i) CHECK(service.pick_at(at(0s), {slots, 1})->slot == slots[1]);
   CHECK_FALSE(service.pick_at(at(0s), slots));
-  CHECK(registry.pick_at("s", at(0s), {slots, 1})->id.view() == "light");
+  seawall::PickText text;
+  CHECK(registry.pick_at("s", at(0s), text, {slots, 1})->slot == slots[1]);
+  CHECK(text.id.view() == "light");
   CHECK_FALSE(registry.pick_at("nobody", at(0s)));
 }
 
@@ -326,7 +381,7 @@ TEST_CASE("the instance that expired first makes room") {
   CHECK(registry.register_instance_at("s", spec("c"), at(4s)));
   CHECK(state(registry, "a", at(4s)) == "unknown");
   CHECK(state(registry, "b", at(4s)) == "expired");
-  CHECK(registry.pick_at("s", at(4s))->id.view() == "c");
+  CHECK(registry.pick_at("s", at(4s))->slot == registry.find_at("c", at(4s))->slot);
   CHECK(registry.stats().evicted_expired == 1);
 }
 

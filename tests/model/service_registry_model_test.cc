@@ -125,8 +125,9 @@ std::string name(std::int64_t i) { return {'i', static_cast<char>('0' + i)}; }
 std::set<std::string> all_picks(const seawall::Service& service, seawall::TimePoint now) {
   std::set<std::string> ids;
   std::vector<std::uint32_t> slots;
-  while (const auto pick = service.pick_at(now, slots)) {
-    ids.insert(std::string(pick->id.view()));
+  seawall::PickText text;
+  while (const auto pick = service.pick_at(now, text, slots)) {
+    ids.insert(std::string(text.id.view()));
     slots.push_back(pick->slot);
     service.done(pick->ticket);
   }

@@ -90,13 +90,14 @@ struct Churn {
     while (!stop) {
       tries[reader].fetch_add(1, std::memory_order_relaxed);
       const std::int64_t before = step;
-      const auto pick = service.pick_at(kNow);
+      seawall::PickText text;
+      const auto pick = service.pick_at(kNow, text);
       if (!pick) continue;
       ++picks;
       const Expected& e = expected[pick->generation];
       const std::int64_t closed = e.closed;
       wrong += pick->port != e.port;
-      wrong += pick->host.view() != host_of(pick->id.view(), pick->port);
+      wrong += text.host.view() != host_of(text.id.view(), pick->port);
       wrong += closed != 0 && closed <= before;
       service.done(pick->ticket);
     }

@@ -184,6 +184,8 @@ class ServiceRegistry {
   Result<Service> service(std::string_view name);
   // Service::pick_at for callers that have only the name: takes the mutex and looks it up.
   std::optional<Pick> pick_at(std::string_view service, TimePoint now, std::span<const std::uint32_t> exclude = {});
+  std::optional<Pick> pick_at(std::string_view service, TimePoint now, PickText& text,
+                              std::span<const std::uint32_t> exclude = {});
   // Ends a pick of any service.
   void done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess) noexcept;
 
