@@ -2,6 +2,7 @@
 """Seawall: circuit breakers, rate limiters, metrics, trace context and a service registry, over libseawall.so."""
 
 from . import circuit_breaker
+from . import limit_set
 from . import metrics
 from . import propagation
 from . import rate_limiter
@@ -12,6 +13,7 @@ from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
 from .keyed_circuit_breaker import KeyedCircuitBreaker
 from .keyed_rate_limiter import KeyedRateLimiter, KeyedStats
+from .limit_set import LimitSet, LimitStatus, SetDecision
 from .metrics import MetricsRegistry
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
@@ -39,12 +41,15 @@ __all__ = [
     "KeyedStats",
     "LeasedTokenBucket",
     "LimitChange",
+    "LimitSet",
+    "LimitStatus",
     "MetricsRegistry",
     "Propagator",
     "Reservation",
     "Sampler",
     "SeawallError",
     "ServiceRegistry",
+    "SetDecision",
     "Settlement",
     "SlidingWindow",
     "Span",
@@ -53,6 +58,7 @@ __all__ = [
     "TraceState",
     "Tracer",
     "circuit_breaker",
+    "limit_set",
     "metrics",
     "propagation",
     "rate_limiter",
