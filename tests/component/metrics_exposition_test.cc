@@ -76,7 +76,7 @@ TEST_CASE("a page in parts of any size is the page") {
   fill(r);
   for (const Exposition format : kFormats) {
     const std::string whole = r.render(with_times(format));
-    for (const std::size_t size : {0, 1, 50, 100, 333, 1000, 5000, 100'000}) {
+    for (const std::size_t size : {0U, 1U, 50U, 100U, 333U, 1000U, 5000U, 100'000U}) {
       INFO(static_cast<int>(format) << " in parts of " << size);
       CHECK(in_parts(r, format, size) == whole);
     }

@@ -54,6 +54,7 @@ class Page(html.parser.HTMLParser):
 
 def load(url, width=1280, height=1000, milliseconds=1500):
     """The page after so much virtual time."""
+    assert CHROMIUM, "the browser is in the package chromium"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         size = [f"--window-size={width},{height}", f"--virtual-time-budget={milliseconds}"]
         command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *size, "--dump-dom", url]

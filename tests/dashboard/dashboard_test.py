@@ -24,7 +24,6 @@ def cards(page):
     return {one[1]["data-service"]: one[1]["data-breaker"] for one in page.elements if "data-service" in one[1]}
 
 
-@unittest.skipUnless(browser.CHROMIUM, "needs Chromium")
 class Shown(unittest.TestCase):
     def assert_sound(self, page):
         root = page.where(lang="en")[0][1]
@@ -123,7 +122,6 @@ class Shown(unittest.TestCase):
             self.assertIn(f"s-{state}{word}", page.one(data_service=f"s-{state}")[2])
 
 
-@unittest.skipUnless(browser.CHROMIUM, "needs Chromium")
 class Borne(unittest.TestCase):
     assert_sound = Shown.assert_sound
 
@@ -183,7 +181,6 @@ class Borne(unittest.TestCase):
         self.assertIn("and 92 more", page.one(data_service="user")[2])
 
 
-@unittest.skipUnless(browser.CHROMIUM, "needs Chromium")
 class Silence(unittest.TestCase):
     assert_sound = Shown.assert_sound
 

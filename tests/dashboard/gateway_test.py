@@ -41,7 +41,6 @@ def until(condition):
         time.sleep(0.05)
 
 
-@unittest.skipUnless(browser.CHROMIUM, "needs Chromium")
 class Served(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

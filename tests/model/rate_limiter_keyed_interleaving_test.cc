@@ -208,8 +208,8 @@ TEST_CASE("interleavings: a thread that slept cannot write late") {
     run.after_each_access([&] { table.check(); });
     run.thread([&] { admitted[0] = table.take(3, 12s, 2).allowed; });
     run.thread([&] {
-      for (const std::uint64_t key : {4, 5}) (void)table.take(key, 12s, 2);
-      for (const std::uint64_t key : {6, 3}) admitted[1] = table.take(key, 14s, 2).allowed;
+      for (const std::uint64_t key : {4U, 5U}) (void)table.take(key, 12s, 2);
+      for (const std::uint64_t key : {6U, 3U}) admitted[1] = table.take(key, 14s, 2).allowed;
     });
     if (!run.go()) return;
     if (!admitted[0]) REQUIRE(admitted[1]);
