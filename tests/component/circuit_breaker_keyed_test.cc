@@ -114,6 +114,33 @@ TEST_CASE("keyed: what a new key meets when all breakers are taken") {
   }
 }
 
+TEST_CASE("keyed: shadow refuses nobody for want of a place, and counts nothing on them") {
+  auto hosts = keyed({.capacity = 1,
+                      .when_full = WhenBreakersFull::kRefuse,
+                      .breaker = CircuitBreakerConfig::make({.shadow = true}).value()});
+  hosts.try_acquire_at("a", kEpoch).cancel();
+  for (int i = 0; i < 4; ++i) {
+    auto ticket = hosts.try_acquire_at("b", kEpoch);
+    CHECK(ticket);
+    CHECK(ticket.report_at(Outcome::kFailure, kEpoch) == ReportResult::kNotCounted);
+  }
+  CHECK(hosts.stats().full == 4);
+}
+
+TEST_CASE("keyed: a key has no totals of the one before it in its place") {
+  auto hosts = keyed({.capacity = 1, .breaker = CircuitBreakerConfig::make({.count_totals = true}).value()});
+  auto late = hosts.try_acquire_at("a", kEpoch);
+  fail(hosts, "a", 3, kEpoch);
+  CHECK_FALSE(hosts.try_acquire_at("a", kEpoch));
+  CHECK(late.report_at(Outcome::kSuccess, kEpoch) == ReportResult::kLate);
+  const auto before = hosts.find("a")->stats();
+  CHECK((before.failures == 3 && before.refusals == 1 && before.late_results == 1));
+  CHECK(hosts.forget_at("a", kEpoch));
+  hosts.try_acquire_at("b", kEpoch).cancel();
+  const auto after = hosts.find("b")->stats();
+  CHECK((after.failures == 0 && after.refusals == 0 && after.late_results == 0));
+}
+
 TEST_CASE("keyed: a flood of keys grows no memory and takes no breaker that is in use") {
   auto hosts = keyed({.capacity = 64, .idle_after = 10s});
   for (int i = 0; i < 32; ++i) fail(hosts, host(i), i % 2 == 0 ? 3 : 1, kEpoch);
