@@ -27,7 +27,8 @@ class StateSet {
   // The state's place in the list of the registration, from 0; one that is not there changes nothing.
   void set(std::uint32_t state) const noexcept {
     if (state >= states_ && is_alive()) return;
-    detail::change_word(series_, [state](std::uint64_t) { return std::uint64_t{state}; });  // counts what comes too late
+    detail::change_word(series_,
+                        [state](std::uint64_t) { return std::uint64_t{state}; });  // counts what comes too late
   }
 
   // Relaxed: the word is the whole state.
