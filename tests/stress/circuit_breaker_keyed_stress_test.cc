@@ -16,11 +16,13 @@ using namespace seawall;
 
 TEST_CASE("keyed, threads: breakers change their keys, and no failure counts for another key") {
   constexpr int kThreads = 4;
-  constexpr int kCalls = 30'000;
+  constexpr int kCalls = 200'000;
   const TimePoint epoch = time_from_ns(0);
-  auto hosts = KeyedCircuitBreaker::make(
-                   {.capacity = 16, .idle_after = 1ms, .breaker = CircuitBreakerConfig::make({}).value()}, epoch)
-                   .value();
+  auto hosts =
+      KeyedCircuitBreaker::make(
+          {.capacity = 16, .idle_after = 1ms, .breaker = CircuitBreakerConfig::make({.failure_threshold = 1}).value()},
+          epoch)
+          .value();
   std::atomic<std::int64_t> clock{0};
   std::atomic<int> wrongly_refused{0};
   std::vector<std::thread> threads;
@@ -31,7 +33,7 @@ TEST_CASE("keyed, threads: breakers change their keys, and no failure counts for
         random = random * 1664525U + 1013904223U;
         const std::uint32_t number = (random >> 16) % 64;
         const std::string key = std::to_string(number);
-        const TimePoint now = epoch + Duration(clock.fetch_add(10'000, std::memory_order_relaxed));
+        const TimePoint now = epoch + Duration(clock.fetch_add(100'000, std::memory_order_relaxed));
         const bool bad = number % 8 == 0;
         auto ticket = hosts.try_acquire_at(key, now);
         if (!ticket && !bad) wrongly_refused.fetch_add(1);
