@@ -9,6 +9,7 @@
 #include "seawall/leased_token_bucket.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/span_events.h"
 #include "seawall/runtime/span_exporter.h"
