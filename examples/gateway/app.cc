@@ -124,6 +124,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
   for (;;) {
     const auto now = seawall::Clock::now();
     registry.tick_at(now);
+    windows.tick_at(now);
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.
     if (const std::int64_t second = unix_seconds(); second != sampled) {
       Sample taken = sample(now);

@@ -11,11 +11,13 @@
 #include <string_view>
 
 #include "gateway/history.h"
+#include "gateway/kpis.h"
 #include "gateway/metrics.h"
 #include "gateway/options.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
+#include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
@@ -68,6 +70,8 @@ struct App {
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
   seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above
+  // Of the families that kpis.cc asks for.
+  seawall::MetricsWindows windows = kpi_windows(metrics.registry);
   History history;
   seawall::Tracer tracer;
   // For the gateway's callers: believed, as their deployment always did. One open to the world would not (TraceTrust).

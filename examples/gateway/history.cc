@@ -18,21 +18,7 @@ double seconds_between(const Sample& from, const Sample& to) {
   return std::chrono::duration<double>(to.at - from.at).count();
 }
 
-json share(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
 json or_null(bool known, double value) { return known ? json(value) : json(nullptr); }
-
-seawall::HistogramSnapshot difference(const seawall::HistogramSnapshot& from, const seawall::HistogramSnapshot& to) {
-  seawall::HistogramSnapshot result = to;
-  for (std::size_t i = 0; i < result.buckets.size(); ++i) {
-    result.buckets[i] -= std::min(from.buckets[i], result.buckets[i]);
-  }
-  result.count -= std::min(from.count, result.count);
-  result.sum -= from.sum;
-  return result;
-}
 
 }  // namespace
 
@@ -79,26 +65,4 @@ json History::to_json(std::int64_t after) const {
     }
   }
   return out;
-}
-
-json History::kpis(const Sample& now) const {
-  Sample from;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!samples_.empty()) from = samples_.size() > 60 ? samples_[samples_.size() - 60] : samples_.front();
-  }
-  const double seconds = std::max(seconds_between(from, now), 1e-3);
-  const auto latency = difference(from.latency, now.latency);
-  const std::uint64_t proxied = now.proxied - from.proxied;
-  const bool measured = latency.count > 0;
-  const double mean = measured ? latency.sum / static_cast<double>(latency.count) : 0;
-  return {{"requests_per_second", rate(from.requests, now.requests, seconds)},
-          {"trades_per_minute", 60 * rate(from.trades, now.trades, seconds)},
-          {"revenue_per_trade", now.trades == 0 ? 0.0 : now.revenue / static_cast<double>(now.trades)},
-          {"revenue_per_minute", 60 * (now.revenue - from.revenue) / seconds},
-          {"error_rate", share(now.errors - from.errors, proxied)},
-          {"refusal_rate", share(now.rate_limited - from.rate_limited + now.unavailable - from.unavailable, proxied)},
-          {"latency_mean_ms", or_null(measured, 1e3 * mean)},
-          {"latency_p50_ms", or_null(measured, measured ? 1e3 * latency.quantile(0.5) : 0)},
-          {"latency_p99_ms", or_null(measured, measured ? 1e3 * latency.quantile(0.99) : 0)}};
 }

@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "seawall/circuit_breaker.h"
-#include "seawall/histogram.h"
 
 inline constexpr std::size_t kUpstreams = 4;
 
@@ -33,7 +32,6 @@ struct Sample {
   std::uint64_t unavailable = 0;
   double revenue = 0;
   std::array<Service, kUpstreams> services;
-  seawall::HistogramSnapshot latency;  // of all services
 };
 
 class History {
@@ -42,8 +40,6 @@ class History {
 
   void add(Sample sample);
   nlohmann::json to_json(std::int64_t after) const;  // format: README.md
-  // The key figures of the last minute, up to `now`.
-  nlohmann::json kpis(const Sample& now) const;
 
  private:
   mutable std::mutex mutex_;

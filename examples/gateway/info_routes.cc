@@ -171,7 +171,8 @@ http::Response dashboard_route(App& app, const Exchange& exchange) {
                           {{"timestamp", timestamp()},
                            {"uptime_seconds", uptime.count()},
                            {"metrics", business_json(app, now, exchange.start)},
-                           {"kpis", app.history.kpis(now)},
+                           {"kpis", kpis_json(app.windows, exchange.start, seawall::Window::kMinute)},
+                           {"kpis_hour", kpis_json(app.windows, exchange.start, seawall::Window::kHour)},
                            {"status", health_of(app, exchange.start).healthy ? "healthy" : "degraded"}}},
                          {"message", "Dashboard"}});
   response.headers.add("Vary", "Accept");

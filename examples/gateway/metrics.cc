@@ -98,13 +98,6 @@ Sample Metrics::sample() const {
     const auto measured = upstreams[i].duration.snapshot();
     sample.services[i].calls = measured.count;
     sample.services[i].seconds = measured.sum;
-    if (i == 0) {
-      sample.latency = measured;
-      continue;
-    }
-    for (std::size_t b = 0; b < measured.counts().size(); ++b) sample.latency.buckets[b] += measured.buckets[b];
-    sample.latency.count += measured.count;
-    sample.latency.sum += measured.sum;
   }
   return sample;
 }

@@ -76,6 +76,9 @@ class WholeGateway(unittest.TestCase):
         wanted = {"requests_total", "trades_executed", "users_active", "revenue_generated"}
         self.assertLessEqual(wanted, set(data["metrics"]))
         self.assertLessEqual({"requests_per_second", "revenue_per_trade"}, set(data["kpis"]))
+        services = {f"{name}_calls_per_second" for name in ("trading", "gamification", "social", "user")}
+        self.assertLessEqual(services | {"covered_seconds", "latency_p90_ms", "registrations_per_minute"}, set(data["kpis"]))
+        self.assertEqual(set(data["kpis"]), set(data["kpis_hour"]))
         browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         page = self.stack.get("/dashboard", Accept=browser)
         self.assertTrue(page.headers["Content-Type"].startswith("text/html"))
@@ -84,6 +87,13 @@ class WholeGateway(unittest.TestCase):
             self.assertTrue(self.stack.get("/dashboard", Accept=accept).headers["Content-Type"].startswith("text/html"), accept)
         for accept in ("*/*", "application/json, text/html;q=0.5", "text/html;q=0", "text/html;q=0.5, */*", "text/html;q=0, */*"):
             self.assertEqual(self.stack.get("/dashboard", Accept=accept).headers["Content-Type"], "application/json", accept)
+
+    def test_key_figures_are_of_the_last_minute(self):
+        self.stack.get("/api/v1/social/feed")
+        kpis = wait_until("a tick", lambda: (k := self.stack.get("/dashboard").json()["data"]["kpis"])["social_calls_per_second"] and k)
+        self.assertGreater(kpis["requests_per_second"], 0)
+        self.assertTrue(0 < kpis["covered_seconds"] <= 60, kpis)
+        self.assertGreater(kpis["social_latency_p99_ms"], 0)
 
     def test_history_has_one_length(self):
         data = wait_until("a sample", lambda: (d := self.stack.get("/dashboard/history").json()["data"])["time"] and d)
