@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What operators and tests do to the gateway, and who may.
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "common/text.h"
@@ -111,6 +112,6 @@ http::Response rate_limit_test_route(App& app, const Exchange& exchange) {
                          {"user_id", named ? user : exchange.request.peer->address()},
                          {"test_results", std::move(results)},
                          {"message", std::to_string(allowed) + " allowed, then blocked"}});
-  add_rate_limit_headers(response, {{"test", &quota, decision}});
+  add_rate_limit_headers(response, std::array{status("test", quota, decision)});
   return response;
 }

@@ -125,12 +125,6 @@ http::Response refuse(const Exchange& exchange, const Fault& fault) {
   return refuse(exchange, 400, fault.message, {{"field", fault.field}});
 }
 
-std::int64_t retry_seconds(seawall::Duration wait) noexcept {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  const std::int64_t ns = std::clamp<std::int64_t>(wait.count(), 1, std::int64_t{86'400} * kSecond);
-  return (ns + kSecond - 1) / kSecond;
-}
-
 Acceptance acceptance_of(std::string_view accept, std::string_view type) noexcept {
   if (accept.empty()) return {.quality = 1, .named = false};
   Acceptance found;

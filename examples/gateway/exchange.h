@@ -46,9 +46,6 @@ http::Response refuse(const Exchange& exchange, int status, std::string_view mes
                       nlohmann::json more = nlohmann::json::object());
 http::Response refuse(const Exchange& exchange, const Fault& fault);  // 400 that names the field
 
-// Whole seconds, rounded up: at least 1, so that nobody comes back at once.
-std::int64_t retry_seconds(seawall::Duration wait) noexcept;
-
 // What an Accept header says of a media type: the q of its name, else of "type/*", else of "*/*", else 0. An empty
 // header accepts everything.
 struct Acceptance {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <variant>
 
@@ -17,24 +18,18 @@ std::variant<std::string, Fault> user_key(const Exchange& exchange) {
   return *user;
 }
 
-// draft-ietf-httpapi-ratelimit-headers-10: all policies, and the state of the limit nearest to refusing.
-void add_rate_limit_headers(http::Response& response, std::initializer_list<NamedLimit> limits) {
-  std::string policies;
-  const NamedLimit* nearest = nullptr;
-  for (const NamedLimit& limit : limits) {
-    if (!policies.empty()) policies += ", ";
-    policies += '"';
-    policies.append(limit.name).append("\";q=").append(std::to_string(limit.quota->permits()));
-    policies += ";w=" + std::to_string(retry_seconds(limit.quota->period()));
-    const bool nearer =
-        !nearest || (nearest->decision.allowed && !limit.decision.allowed) ||
-        (nearest->decision.allowed == limit.decision.allowed && limit.decision.remaining < nearest->decision.remaining);
-    if (nearer) nearest = &limit;
-  }
-  std::string state = "\"";
-  state.append(nearest->name).append("\";r=").append(std::to_string(nearest->decision.remaining));
-  const auto wait = nearest->decision.allowed ? nearest->decision.reset_after : nearest->decision.retry_after;
-  state += ";t=" + std::to_string(retry_seconds(wait));
-  response.headers.set("RateLimit-Policy", policies);
-  response.headers.set("RateLimit", state);
+seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, const seawall::Decision& decision) {
+  return {name, quota.permits(), quota.period(), decision};
+}
+
+// The names are ours and short: a value always fits.
+void add_rate_limit_headers(http::Response& response, std::span<const seawall::LimitStatus> limits) {
+  std::array<char, 256> buffer;
+  response.headers.set("RateLimit-Policy", std::string(seawall::rate_limit_policy(buffer, limits).value()));
+  response.headers.set("RateLimit", std::string(seawall::rate_limit(buffer, limits).value()));
+}
+
+void add_retry_after(http::Response& response, seawall::Duration wait) {
+  std::array<char, 32> buffer;
+  response.headers.add("Retry-After", std::string(seawall::retry_after(buffer, wait).value()));
 }

@@ -2,10 +2,12 @@
 //
 // How a request passes the gateway: limits, breaker, choice of an instance, upstream call, report. This is the page to
 // read first.
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gateway/routes.h"
+#include "seawall/limit_set.h"
 #include "seawall/runtime/span_events.h"
 
 using http::CallStatus;
@@ -14,28 +16,8 @@ using seawall::TimePoint;
 
 namespace {
 
-// Both limits are charged, or neither.
-struct Charged {
-  seawall::Decision user;
-  seawall::Decision service;
-  bool allowed() const { return user.allowed && service.allowed; }
-};
-
-Charged charge(App& app, Upstream& upstream, const std::string& user, TimePoint now) {
-  Charged charged{app.user_limit.try_acquire_at(user, now), {}};
-  if (!charged.user.allowed) {
-    charged.service = upstream.limit.peek_at(now);
-    return charged;
-  }
-  charged.service = upstream.limit.try_acquire_at(now);
-  if (!charged.service.allowed) app.user_limit.refund_at(user, charged.user.charge, now);
-  return charged;
-}
-
-void refund(App& app, Upstream& upstream, const std::string& user, Charged& charged, TimePoint now) {
-  charged.user.remaining += app.user_limit.refund_at(user, charged.user.charge, now);
-  charged.service.remaining += upstream.limit.refund_at(charged.service.charge, now);
-}
+// Who was asked, in the order of the limits.
+enum Limit : std::size_t { kUser, kService };
 
 // An instance to call, with the leave of its own breaker.
 struct Choice {
@@ -114,14 +96,14 @@ http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, c
   co_return result;
 }
 
-http::Response refuse_limited(const Exchange& exchange, const Charged& charged, const Upstream& upstream) {
-  const bool users = !charged.user.allowed;
-  const seawall::Decision& refusal = users ? charged.user : charged.service;
+http::Response refuse_limited(const Exchange& exchange, const seawall::SetDecision<2>& limited,
+                              const Upstream& upstream) {
+  const bool users = limited.refused_by() == kUser;
   auto response =
       refuse(exchange, 429,
              users ? "rate limit of the user exceeded" : "rate limit of the service " + upstream.name + " exceeded",
              {{"limit", users ? "user" : "service"}});
-  response.headers.add("Retry-After", std::to_string(retry_seconds(refusal.retry_after)));
+  add_retry_after(response, limited.retry_after);
   return response;
 }
 
@@ -132,7 +114,7 @@ http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upst
                           {"circuit_breaker_state", seawall::to_string(upstream.breaker.snapshot_at(now).state)}});
   if (wait == seawall::Decision::kNever) wait = std::chrono::seconds(1);  // an instance may register any moment
   // Breakers keep whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
-  response.headers.add("Retry-After", std::to_string(retry_seconds(std::min(wait, longest))));
+  add_retry_after(response, std::min(wait, longest));
   return response;
 }
 
@@ -208,17 +190,19 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const std::string& user = std::get<std::string>(key);
 
   // Limits.
-  Charged charged = charge(app, upstream, user, exchange.start);
-  seawall::add_limiter_event_at(exchange.span, "user", charged.user, exchange.start);
-  seawall::add_limiter_event_at(exchange.span, "service", charged.service, exchange.start);
+  seawall::LimitSet limits(seawall::of_key(app.user_limit, user), upstream.limit);
+  auto limited = limits.try_acquire_at(exchange.start);
+  seawall::add_limiter_event_at(exchange.span, "user", limited.decisions[kUser], exchange.start);
+  seawall::add_limiter_event_at(exchange.span, "service", limited.decisions[kService], exchange.start);
   const auto with_limits = [&](http::Response response) {
-    add_rate_limit_headers(response, {{"user", &app.options.user_limit, charged.user},
-                                      {"service", &app.options.service_limit, charged.service}});
+    add_rate_limit_headers(response,
+                           std::array{status("user", app.options.user_limit, limited.decisions[kUser]),
+                                      status("service", app.options.service_limit, limited.decisions[kService])});
     return response;
   };
-  if (!charged.allowed()) {
-    (charged.user.allowed ? app.metrics.service_limited : app.metrics.user_limited).add();
-    co_return with_limits(refuse_limited(exchange, charged, upstream));
+  if (!limited.allowed) {
+    (limited.refused_by() == kUser ? app.metrics.user_limited : app.metrics.service_limited).add();
+    co_return with_limits(refuse_limited(exchange, limited, upstream));
   }
   if (const auto fault = check_input(service, exchange)) co_return with_limits(refuse(exchange, *fault));
 
@@ -228,7 +212,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
                                 ticket.retry_after(), exchange.start);
   if (!ticket) {
     app.metrics.breaker_open.add();
-    refund(app, upstream, user, charged, exchange.start);
+    limits.refund_at(limited, exchange.start);
     co_return with_limits(
         refuse_unavailable(exchange, upstream, ticket.retry_after(), app.options.open_duration, exchange.start));
   }
@@ -241,7 +225,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (!result || result->status == CallStatus::kShortage) {
     app.metrics.no_instance.add();
     ticket.cancel();
-    refund(app, upstream, user, charged, now);
+    limits.refund_at(limited, now);
     co_return with_limits(refuse_unavailable(exchange, upstream, wait, app.options.open_duration, now));
   }
 

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "gateway/app.h"
 #include "gateway/exchange.h"
+#include "seawall/rate_limit_header.h"
 
 // Answers one request; runs on the loop of the request's connection.
 using Endpoint = std::function<http::Task<http::Response>(App&, Exchange&, http::Loop&)>;
@@ -72,12 +74,9 @@ http::Response rate_limit_test_route(App& app, const Exchange& exchange);
 // The answer for a client that may not use /admin and /registry; nothing for one that may.
 std::optional<http::Response> deny_access(const App& app, const Exchange& exchange);
 
-// limits.cc: who a request counts for, and the RateLimit fields.
+// limits.cc: who a request counts for, and the fields that tell limits.
 std::variant<std::string, Fault> user_key(const Exchange& exchange);
 
-struct NamedLimit {
-  std::string_view name;
-  const seawall::Quota* quota;
-  seawall::Decision decision;
-};
-void add_rate_limit_headers(http::Response& response, std::initializer_list<NamedLimit> limits);
+seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, const seawall::Decision& decision);
+void add_rate_limit_headers(http::Response& response, std::span<const seawall::LimitStatus> limits);
+void add_retry_after(http::Response& response, seawall::Duration wait);
