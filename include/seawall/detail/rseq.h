@@ -46,13 +46,13 @@ static_assert(sizeof(Cell) == 8 && sizeof(Generation) == 4, "the sequences below
 
 #if SEAWALL_RSEQ
 
-// Whether glibc registered this thread.
-inline bool rseq_registered() noexcept {
-  if (__rseq_size == 0) return false;
-  std::uint32_t cpu = 0;
+// The CPU that this thread runs on, a load of a nanosecond's third; negative when glibc did not register the thread.
+inline std::int32_t rseq_cpu() noexcept {
+  std::int32_t cpu = 0;
   asm volatile("movl %%fs:4(%[area]), %[cpu]" : [cpu] "=r"(cpu) : [area] "r"(__rseq_offset));
-  return static_cast<std::int32_t>(cpu) >= 0;
+  return cpu;
 }
+inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >= 0; }
 
 // The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
 // function's own group, so that the linker drops both or none. The words before the abort address are the signature
@@ -134,6 +134,7 @@ changed:
 
 #else
 
+inline std::int32_t rseq_cpu() noexcept { return -1; }
 inline bool rseq_registered() noexcept { return false; }
 inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t, std::uint32_t) noexcept {
   return Put::kElsewhere;

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "seawall/detail/rseq.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -19,8 +21,9 @@ template <std::size_t kStripes>
 std::size_t stripe() noexcept {
   static_assert(kStripes > 0 && (kStripes & (kStripes - 1)) == 0, "a power of two");
 #if defined(__linux__)
-  // glibc reads the number from the thread's rseq area; -1 (not known) selects the last cell.
-  return static_cast<std::size_t>(sched_getcpu()) & (kStripes - 1);
+  // Where rseq is missing the system is asked, at ten times the price; -1 (not known) selects the last cell.
+  const std::int32_t cpu = rseq_cpu();
+  return static_cast<std::size_t>(cpu >= 0 ? cpu : sched_getcpu()) & (kStripes - 1);
 #else
   static thread_local char of_this_thread;
   const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&of_this_thread));
