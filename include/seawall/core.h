@@ -9,6 +9,7 @@
 #include "seawall/algorithm/exponential.h"
 #include "seawall/algorithm/hash_ring.h"
 #include "seawall/algorithm/histogram_config.h"
+#include "seawall/algorithm/lease.h"
 #include "seawall/algorithm/maglev.h"
 #include "seawall/algorithm/peak_ewma.h"
 #include "seawall/algorithm/rendezvous.h"
