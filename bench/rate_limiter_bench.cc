@@ -85,8 +85,8 @@ void keyed_batch(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(decisions.size()));
 }
 
-BENCHMARK(allowed<SlidingWindow>)->Name("window.allowed")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(refused<SlidingWindow>)->Name("window.refused")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(allowed<SlidingWindow>)->Name("window.allow")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(refused<SlidingWindow>)->Name("window.deny")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(keyed<TokenBucket, std::uint64_t>)->Name("keyed.u64")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(keyed<TokenBucket, std::string>)->Name("keyed.string")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(keyed_batch)->Name("keyed.batch16")->ThreadRange(1, 2)->UseRealTime();  // an iteration is 16 keys
