@@ -61,7 +61,9 @@ TEST_CASE("every quota makes a bucket whose ticks are finer than a nanosecond an
     const Gcra& bucket = made.value();
     const auto permits = Wide{static_cast<std::uint64_t>(quota.permits())} << bucket.shift();
     const auto period = static_cast<std::uint64_t>(quota.period().count());
-    const auto years_of_burst = quota.burst() * quota.period().count() / quota.permits() / Duration(365 * 24h).count();
+    const auto year = static_cast<std::uint64_t>(Duration(365 * 24h).count());
+    const Wide years_of_burst =
+        Wide{static_cast<std::uint64_t>(quota.burst())} * period / static_cast<std::uint64_t>(quota.permits()) / year;
     CHECK(bucket.shift() >= 1);  // a tick is at most half a permit, so it cannot admit one too many
     if (years_of_burst < 1) CHECK(permits >= period);  // one tick or more each nanosecond
     CHECK(permits * 4 >= period);
