@@ -7,11 +7,9 @@
 
 using namespace seawall::capi;
 using seawall::Charge;
-using seawall::Decision;
 using seawall::Duration;
 using seawall::KeyedRateLimiter;
 using seawall::LimiterKey;
-using seawall::Quota;
 using seawall::Result;
 using seawall::SlidingWindow;
 using seawall::TimePoint;

@@ -11,7 +11,6 @@ using seawall::Duration;
 using seawall::FixedWindow;
 using seawall::LeasedTokenBucket;
 using seawall::LimitChange;
-using seawall::Reservation;
 using seawall::Result;
 using seawall::SlidingWindow;
 using seawall::TimePoint;

@@ -30,7 +30,8 @@ struct LiveSpan {
   Tracer* tracer;
   Span span;
 };
-static_assert(sizeof(LiveSpan) <= sizeof(seawall_span) && alignof(LiveSpan) <= alignof(seawall_span));
+static_assert(sizeof(LiveSpan) <= sizeof(seawall_span));
+static_assert(alignof(std::uint64_t) % alignof(LiveSpan) == 0);  // of the words of a seawall_span
 
 // The live span in the caller's memory; NULL when there is none. The tag is copied, as in valid(): the memory may hold
 // anything.

@@ -63,8 +63,8 @@ class ChunkedArray {
     std::uint32_t at;
   };
   static Place place(std::uint32_t c) noexcept {
-    const auto level = static_cast<std::uint32_t>(std::bit_width(c + 1)) - 1;
-    return {level, c + 1 - (1u << level)};
+    const std::uint32_t first = std::bit_floor(c + 1);  // of the level: 1, 2, 4 ...
+    return {static_cast<std::uint32_t>(std::countr_zero(first)), c + 1 - first};
   }
   std::atomic<T*>& chunk(std::uint32_t c) const noexcept {
     const auto [level, at] = place(c);

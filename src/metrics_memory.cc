@@ -64,7 +64,7 @@ void CellArena::clear(Cell* run, std::size_t length) const noexcept {
 std::size_t TextArena::rounded(std::size_t words) noexcept {
   if (words <= 8) return words;
   const std::size_t step = std::bit_floor(words) / 4;
-  return (words + step - 1) / step * step;
+  return (words + step - 1) & ~(step - 1);  // a power of two
 }
 
 Word* TextArena::take(std::span<const std::uint64_t> words) {

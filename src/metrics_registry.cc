@@ -11,7 +11,6 @@
 
 namespace seawall {
 
-using detail::FamilyState;
 using detail::HandleAccess;
 using detail::SeriesRef;
 

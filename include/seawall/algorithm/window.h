@@ -171,7 +171,7 @@ class Window {
   static constexpr int number_bits(const Quota& quota, std::uint64_t sub_windows) noexcept {
     const auto period = static_cast<std::uint64_t>(quota.period().count());
     const Wide last = Wide{static_cast<std::uint64_t>(kHorizon.count())} * sub_windows / period;
-    return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(last + 2 * WindowRing::kSlots)));
+    return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(last) + 2 * WindowRing::kSlots));
   }
 
   static constexpr std::int32_t most_sub_windows(const Quota& quota) noexcept {
