@@ -9,15 +9,9 @@
 #include <cstdint>
 
 #include "seawall/algorithm/breaker_config.h"
+#include "seawall/algorithm/mix.h"
 
 namespace seawall::algorithm::breaker {
-
-// The finaliser of splitmix64, https://prng.di.unimi.it/splitmix64.c
-constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
 
 // `percent` of `ns`, without a product that overflows: both parts stay below 2^59 for a year and 900 %.
 constexpr std::int64_t percent_of(std::int64_t ns, std::int64_t percent) noexcept {
@@ -41,7 +35,7 @@ constexpr std::int64_t open_ns(const CircuitBreakerConfig& config, std::uint64_t
   const std::int64_t ns = grown_ns(o, openings);
   const auto spread = static_cast<std::uint64_t>(percent_of(ns, o.open_jitter_percent));
   // The upper 16 bits as a fraction; 2^16 * (2^55 >> 16) fits.
-  const std::uint64_t fraction = mixed(o.seed + 0x9e3779b97f4a7c15u * (generation + 1)) >> 48;
+  const std::uint64_t fraction = mix64(o.seed + 0x9e3779b97f4a7c15u * (generation + 1)) >> 48;
   return ns + static_cast<std::int64_t>((spread >> 16) * fraction + ((spread & 0xffff) * fraction >> 16));
 }
 

@@ -17,7 +17,7 @@
 //
 //   seawall::Tracer tracer(seawall::TracerConfig::make({.service = "gateway"}).value());
 //   seawall::Span span = tracer.start("GET /feed", seawall::SpanKind::kServer, seawall::extract(...));
-//   upstream.set("traceparent", span.context().format(buffer));   // span.context(): what is under this span
+//   upstream.set("traceparent", span.context()->format(buffer));  // a call under this span
 //   span.set("http.response.status_code", 200);
 //   span.end();                                                   // the destructor would do it as well
 #pragma once

@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "seawall/algorithm/mix.h"
 #include "seawall/algorithm/traceparent.h"
 #include "seawall/detail/fork_epoch.h"
 #include "seawall/time.h"
@@ -106,10 +107,8 @@ class IdGenerator {
     x ^= epoch * 0xd1342543de82ef95u + static_cast<std::uint64_t>(getpid());
     Seed out{};
     for (std::uint64_t& word : out) {
-      std::uint64_t z = x += 0x9e3779b97f4a7c15u;
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-      word = z ^ (z >> 31);
+      x += 0x9e3779b97f4a7c15u;
+      word = algorithm::mix64(x);
     }
     return out;
   }
