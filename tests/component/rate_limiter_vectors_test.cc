@@ -12,21 +12,12 @@ using namespace seawall;
 using seawall::testing::Fields;
 using seawall::testing::int_field;
 using seawall::testing::mismatches;
+using seawall::testing::shown;
 using seawall::testing::text_field;
 using seawall::testing::VectorCase;
 using seawall::testing::VectorStep;
 
 namespace {
-
-Fields shown(const Decision& d) {
-  Fields f{{"allowed", d.allowed ? "1" : "0"},
-           {"never", d.never() ? "1" : "0"},
-           {"limit", std::to_string(d.limit)},
-           {"remaining", std::to_string(d.remaining)},
-           {"reset_after_ns", std::to_string(d.reset_after.count())}};
-  if (!d.never()) f["retry_after_ns"] = std::to_string(d.retry_after.count());
-  return f;
-}
 
 template <class Limiter>
 void run(const VectorCase& given, Limiter limiter) {

@@ -13,31 +13,12 @@ using namespace seawall;
 using seawall::testing::Fields;
 using seawall::testing::int_field;
 using seawall::testing::mismatches;
+using seawall::testing::shown;
 using seawall::testing::text_field;
 using seawall::testing::VectorCase;
 using seawall::testing::VectorStep;
 
 namespace {
-
-Fields shown(const Decision& d) {
-  Fields f{{"allowed", d.allowed ? "1" : "0"},
-           {"never", d.never() ? "1" : "0"},
-           {"limit", std::to_string(d.limit)},
-           {"remaining", std::to_string(d.remaining)},
-           {"reset_after_ns", std::to_string(d.reset_after.count())}};
-  if (!d.never()) f["retry_after_ns"] = std::to_string(d.retry_after.count());
-  return f;
-}
-Fields shown(const Reservation& r) {
-  Fields f{{"granted", r.granted ? "1" : "0"}, {"never", r.never() ? "1" : "0"}, {"limit", std::to_string(r.limit)}};
-  if (!r.never()) f["delay_ns"] = std::to_string(r.delay.count());
-  return f;
-}
-Fields shown(const Settlement& s) {
-  return {{"refunded", std::to_string(s.refunded)},
-          {"charged", std::to_string(s.charged)},
-          {"unpaid", std::to_string(s.unpaid)}};
-}
 
 Quota quota_of(const Fields& fields) {
   const std::int64_t permits = int_field(fields, "permits");

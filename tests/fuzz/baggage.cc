@@ -4,27 +4,17 @@
 // reads back the same; a value of any bytes goes in without breaking out; what is decoded is UTF-8.
 #include "seawall/trace/baggage.h"
 
-#include <array>
 #include <string>
 
 #include "fuzz.h"
 #include "utf8.h"
 
 using namespace seawall;
+using fuzz::Fields;
+using fuzz::fields_of;
 using fuzz::require;
 
 namespace {
-
-using Fields = std::array<std::string_view, 3>;
-
-Fields fields_of(std::string_view text) {
-  Fields fields;
-  for (std::string_view& field : fields) {
-    field = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(field.size() + 1, text.size()));
-  }
-  return fields;
-}
 
 std::string text_of(const Baggage& baggage) {
   std::string out(baggage.text_size(), '?');

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// What the fuzz programs share: a check that stops the program, which libFuzzer then reports with the input.
+// What the fuzz programs share: a check that stops the program, which libFuzzer then reports with the input; and the
+// input as text or as lines.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +19,18 @@ inline void require(bool holds) {
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+// The first three lines of the input, as repeated fields of a header.
+using Fields = std::array<std::string_view, 3>;
+
+inline Fields fields_of(std::string_view text) {
+  Fields fields;
+  for (std::string_view& field : fields) {
+    field = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(field.size() + 1, text.size()));
+  }
+  return fields;
 }
 
 // May stand in a header as it is: visible ASCII, spaces, tabs.

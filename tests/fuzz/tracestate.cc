@@ -12,20 +12,11 @@
 #include "seawall/algorithm/sampling.h"
 
 using namespace seawall;
+using fuzz::Fields;
+using fuzz::fields_of;
 using fuzz::require;
 
 namespace {
-
-using Fields = std::array<std::string_view, 3>;
-
-Fields fields_of(std::string_view text) {
-  Fields fields;
-  for (std::string_view& field : fields) {
-    field = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(field.size() + 1, text.size()));
-  }
-  return fields;
-}
 
 std::string text_of(const TraceState& state) {
   std::string out(state.text_size(), '?');

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/decision.h"
+
 namespace seawall::testing {
 
 using Fields = std::map<std::string, std::string, std::less<>>;
@@ -45,5 +47,10 @@ std::int64_t int_field(const Fields& fields, std::string_view name, std::int64_t
 // One line for each expected value that differs from `actual` or is missing there; empty when all agree. Use it as
 // `CHECK(mismatches(step, actual) == "")`.
 std::string mismatches(const VectorStep& step, const Fields& actual);
+
+// The fields of an answer, as the tables of the limiters name them.
+Fields shown(const Decision& decision);
+Fields shown(const Reservation& reservation);
+Fields shown(const Settlement& settlement);
 
 }  // namespace seawall::testing
