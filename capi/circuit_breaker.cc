@@ -3,24 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <span>
 
+#include "breaker_handles.h"
 #include "breaker_options.h"
-#include "internal.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
 using seawall::capi::LazyClock;
 using seawall::capi::valid;
-
-// By pointer: a breaker is aligned to a cache line, and a handle of another type, which valid() must be able to look
-// at, is not.
-struct seawall_circuit_breaker : seawall::capi::Handle<0x42726b72> {  // "Brkr"
-  seawall_circuit_breaker(const seawall::CircuitBreakerConfig& config, seawall::TimePoint epoch)
-      : rep(std::make_unique<seawall::CircuitBreaker>(config, epoch)) {}
-  std::unique_ptr<seawall::CircuitBreaker> rep;
-};
 
 namespace {
 

@@ -8,17 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "breaker_handles.h"
 #include "breaker_options.h"
-#include "internal.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
 using seawall::capi::valid;
-
-struct seawall_keyed_circuit_breaker : seawall::capi::Handle<0x4b42726b> {  // "KBrk"
-  explicit seawall_keyed_circuit_breaker(seawall::KeyedCircuitBreaker&& made) : rep(std::move(made)) {}
-  seawall::KeyedCircuitBreaker rep;
-};
 
 namespace {
 

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <array>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <variant>
 
-#include "internal.h"
+#include "metrics_handle.h"
 #include "options.h"
-#include "seawall/detail/mutex.h"
-#include "seawall/runtime/metrics_registry.h"
 
 using seawall::Counter;
 using seawall::Family;
@@ -37,12 +34,8 @@ struct seawall_family : Handle<0x53574D05> {
   const std::size_t label_count;
 };
 
-struct seawall_metrics : Handle<0x53574D01> {
-  explicit seawall_metrics(const seawall::MetricsConfig& config) : rep(config) {}
-  MetricsRegistry rep;
-  seawall::detail::Mutex mutex;
-  std::map<std::string, std::unique_ptr<seawall_family>, std::less<>> families SEAWALL_GUARDED_BY(mutex);
-};
+seawall_metrics::seawall_metrics(const seawall::MetricsConfig& config) : rep(config) {}
+seawall_metrics::~seawall_metrics() = default;
 
 namespace {
 
@@ -174,8 +167,6 @@ seawall::Exemplar exemplar_in(const seawall_exemplar& given) noexcept {
   };
   return {word(given.trace_id), word(given.trace_id + 8), word(given.span_id), 0, given.unix_ms};
 }
-
-bool is_format(int32_t format) noexcept { return format >= SEAWALL_FORMAT_PROMETHEUS && format <= SEAWALL_FORMAT_JSON; }
 
 }  // namespace
 
@@ -363,6 +354,8 @@ int32_t seawall_metrics_render(const seawall_metrics* metrics, int32_t format, c
   if (needed != nullptr) *needed = 0;
   if (!valid(metrics)) return wrong_handle(error, "metrics is no metrics handle");
   if (!is_format(format)) return invalid(error, "format is none of SEAWALL_FORMAT_*");
+  if (format == SEAWALL_FORMAT_OTLP_JSON)
+    return invalid(error, "OTLP needs a seawall_metrics_page, which knows the instants");
   return guarded(error, [&] {
     const std::string text = metrics->rep.render(static_cast<seawall::Exposition>(format));
     const int32_t code = text_out(text, buffer, capacity, needed);

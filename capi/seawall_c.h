@@ -794,8 +794,14 @@ enum {
   SEAWALL_METRIC_STATE_SET = 3,
   SEAWALL_METRIC_INFO = 4
 };
-/* Prometheus text 0.0.4, OpenMetrics 1.0 text, JSON. */
-enum { SEAWALL_FORMAT_PROMETHEUS = 0, SEAWALL_FORMAT_OPENMETRICS = 1, SEAWALL_FORMAT_JSON = 2 };
+/* Prometheus text 0.0.4, OpenMetrics 1.0 text, JSON; and OTLP/HTTP JSON, the body of a POST to /v1/metrics of an
+ * OpenTelemetry receiver, which needs what seawall_metrics_page_options says. */
+enum {
+  SEAWALL_FORMAT_PROMETHEUS = 0,
+  SEAWALL_FORMAT_OPENMETRICS = 1,
+  SEAWALL_FORMAT_JSON = 2,
+  SEAWALL_FORMAT_OTLP_JSON = 3
+};
 /* Answers of seawall_family_series: its own series, or the family's overflow series, which takes what is beyond the
  * bounds and values that are too long, no UTF-8 or hold a zero byte. Both can be recorded into. */
 enum { SEAWALL_SERIES_OWN = 0, SEAWALL_SERIES_OVERFLOW = 1 };
@@ -924,9 +930,10 @@ SEAWALL_API int32_t seawall_state_set_value(const seawall_metrics* metrics, seaw
 /* Recordings through numbers whose series is gone, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_stale_recordings(const seawall_metrics* metrics, uint64_t* count) SEAWALL_NOEXCEPT;
 
-/* All families as text into the caller's buffer, as the head of this file says. Values change between two calls, so a
- * caller that asks for the size first should add some room, or repeat. Errors: WRONG_HANDLE, INVALID_ARGUMENT (format),
- * BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Takes no lock: neither recording nor lookups wait for it. */
+/* All families as text (of any format but OTLP_JSON) into the caller's buffer, as the head of this file says. Values
+ * change between two calls, so a caller that asks for the size first should add some room, or repeat. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT (format), BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Takes no lock: neither recording
+ * nor lookups wait for it. */
 SEAWALL_API int32_t seawall_metrics_render(const seawall_metrics* metrics, int32_t format, char* buffer,
                                            size_t capacity, size_t* needed, seawall_error* error) SEAWALL_NOEXCEPT;
 /* The Content-Type of a format; static text, "" for others. Threads: any. */
@@ -940,6 +947,167 @@ SEAWALL_API int32_t seawall_metrics_validate(int32_t format, const char* text, s
                                              size_t previous_size, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Series now, overflow series not counted, in *count. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
 SEAWALL_API int32_t seawall_metrics_series_count(const seawall_metrics* metrics, int64_t* count) SEAWALL_NOEXCEPT;
+
+/* A page in parts, into a buffer of any size: what a scraper gets while it is written. */
+typedef struct seawall_metrics_page_options {
+  uint32_t struct_size;
+  int32_t format;        /* SEAWALL_FORMAT_*; the others are of OTLP_JSON, and ignored by the rest */
+  int64_t start_unix_ns; /* since when totals count, and when they are read: ns of the wall clock */
+  int64_t now_unix_ns;
+  seawall_text service; /* the value of service.name; borrowed until the page is done; {NULL, 0}: none */
+} seawall_metrics_page_options;
+
+/* How far a page has been written. The caller's memory, of any origin; nothing to free. */
+typedef struct seawall_metrics_page {
+  uint64_t opaque[12];
+} seawall_metrics_page;
+enum { SEAWALL_PAGE_DONE = 0, SEAWALL_PAGE_MORE = 1 };
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_page_options_init(seawall_metrics_page_options* options) SEAWALL_NOEXCEPT;
+/* Begins a page of all families in *page. The registry must outlive it. Errors: WRONG_HANDLE, INVALID_ARGUMENT.
+ * Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_metrics_page_begin(const seawall_metrics* metrics,
+                                               const seawall_metrics_page_options* options, seawall_metrics_page* page,
+                                               seawall_error* error) SEAWALL_NOEXCEPT;
+/* Writes as much of the page as fits, *written bytes of whole lines without a final zero byte, and answers whether
+ * there is MORE. BUFFER_TOO_SMALL: the next part, such as all lines of one histogram, needs *needed bytes. Series may
+ * come and go between two parts; one that is there all the time is on the page exactly once. Allocates nothing. Errors:
+ * WRONG_HANDLE (no page was begun), INVALID_ARGUMENT, BUFFER_TOO_SMALL. Threads: exclusive for a page; takes no lock
+ * that recording or lookups take. */
+SEAWALL_API int32_t seawall_metrics_page_next(seawall_metrics_page* page, char* buffer, size_t capacity,
+                                              size_t* written, size_t* needed) SEAWALL_NOEXCEPT;
+
+/* What the counters and histograms of a registry did in the last 60 seconds and the last 60 minutes: rates, shares and
+ * quantiles for a host's own status page. The host ticks about once a second; an answer is the difference of two ticks
+ * over the time truly between them, covered_ns, which is less than the window after the start and after late ticks.
+ * What is not known is NaN. Only ticks inside the window count: a pause is never shown as a rate of now. */
+typedef struct seawall_metrics_windows seawall_metrics_windows;
+enum { SEAWALL_WINDOW_MINUTE = 0, SEAWALL_WINDOW_HOUR = 1 };
+
+typedef struct seawall_metrics_windows_options {
+  uint32_t struct_size;
+  uint32_t reserved;            /* 0 */
+  int64_t memory_bytes;         /* 4 KiB to 1 TiB; series beyond are left out and counted [16 MiB] */
+  const seawall_text* families; /* only these, family_count of them, 1000 at most; none: all */
+  size_t family_count;
+} seawall_metrics_windows_options;
+
+typedef struct seawall_label_match {
+  seawall_text name;
+  seawall_text value; /* empty: the label is absent */
+} seawall_label_match;
+
+/* Which series: those of a family that have all these labels, added up; 16 labels at most. */
+typedef struct seawall_series_match {
+  seawall_text family;
+  const seawall_label_match* labels;
+  size_t label_count;
+} seawall_series_match;
+
+/* Answers: the caller owns them and sets struct_size. `series`: how many matched; none of them is 0 of everything. */
+typedef struct seawall_window_counter {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t covered_ns;
+  uint64_t series;
+  double increase; /* in the units that are exposed */
+  double per_second;
+} seawall_window_counter;
+
+typedef struct seawall_window_share {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t covered_ns;
+  double part;
+  double whole;
+  double share; /* part / whole: of both by the same two ticks */
+} seawall_window_share;
+
+typedef struct seawall_window_histogram {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t covered_ns;
+  uint64_t series;
+  uint64_t count;
+  double sum;
+  double per_second; /* observations */
+  double mean;
+  double p50;
+  double p90;
+  double p99;
+} seawall_window_histogram;
+
+typedef struct seawall_metrics_windows_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t series;         /* kept */
+  uint64_t skipped_series; /* for which there was no room at the latest tick */
+  uint64_t bytes;          /* that the kept ones take */
+  uint64_t samples;        /* ticks that took one */
+  uint64_t backward_ticks; /* before the latest one: ignored */
+} seawall_metrics_windows_stats;
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_metrics_windows_options_init(seawall_metrics_windows_options* options) SEAWALL_NOEXCEPT;
+/* New windows in *out, owned by the caller, to be freed before the registry, which they borrow. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT naming the option, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_metrics_windows_new(const seawall_metrics* metrics,
+                                                const seawall_metrics_windows_options* options,
+                                                seawall_metrics_windows** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_metrics_windows_free(seawall_metrics_windows* windows) SEAWALL_NOEXCEPT;
+/* 1 when it took a sample: the first tick of its second; else 0. Error: WRONG_HANDLE. All that follow: threads any;
+ * ticks and questions take turns at a lock that recording, lookups and scrapes never take. */
+SEAWALL_API int32_t seawall_metrics_windows_tick(seawall_metrics_windows* windows, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Of counters, of counters by counters, of histograms; `window` is a SEAWALL_WINDOW_*. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_metrics_windows_counter(const seawall_metrics_windows* windows, int32_t window,
+                                                    const seawall_series_match* match, int64_t now_ns,
+                                                    seawall_window_counter* out) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_metrics_windows_share(const seawall_metrics_windows* windows, int32_t window,
+                                                  const seawall_series_match* part, const seawall_series_match* whole,
+                                                  int64_t now_ns, seawall_window_share* out) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_metrics_windows_histogram(const seawall_metrics_windows* windows, int32_t window,
+                                                      const seawall_series_match* match, int64_t now_ns,
+                                                      seawall_window_histogram* out) SEAWALL_NOEXCEPT;
+/* Every series by itself, as JSON: {"schema": 1, "age_seconds": 0.2, "skipped_series": 0, "families": [{"name", "type",
+ * "series": [{"labels": {...}, "minute": {...}, "hour": {...}}]}]}, where a window is {"covered_seconds", "increase",
+ * "rate"}, and of a histogram {"covered_seconds", "count", "sum", "rate", "mean", "p50", "p90", "p99"}. What is not
+ * known is null. Errors: WRONG_HANDLE, BUFFER_TOO_SMALL, NO_MEMORY. */
+SEAWALL_API int32_t seawall_metrics_windows_json(const seawall_metrics_windows* windows, int64_t now_ns, char* buffer,
+                                                 size_t capacity, size_t* needed,
+                                                 seawall_error* error) SEAWALL_NOEXCEPT;
+/* Errors: WRONG_HANDLE, INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_metrics_windows_get_stats(const seawall_metrics_windows* windows,
+                                                      seawall_metrics_windows_stats* stats) SEAWALL_NOEXCEPT;
+
+/* Brings what breakers, limiters and service registries know into a metrics registry, under the names that
+ * seawall/runtime/metrics_publisher.h lists: seawall_circuit_breaker_state{breaker},
+ * seawall_rate_limiter_remaining{limiter}, seawall_keyed_limiter_keys{limiter},
+ * seawall_service_registry_instances{registry} and so on. Publish before each scrape. The events of a watched breaker
+ * are polled here and nowhere else. */
+typedef struct seawall_metrics_publisher seawall_metrics_publisher;
+
+/* A new publisher in *out, owned by the caller, to be freed before the registry; its series go with it. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_metrics_publisher_new(seawall_metrics* metrics, seawall_metrics_publisher** out,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_metrics_publisher_free(seawall_metrics_publisher* publisher) SEAWALL_NOEXCEPT;
+/* `part`: a live handle of a circuit breaker, a keyed one, one of the five limiters, or a service registry (of a limit
+ * set watch the limits). It must stay until it is unwatched or the publisher is freed. `name` is the value of the
+ * label, once for each kind. Errors: WRONG_HANDLE, INVALID_ARGUMENT, ALREADY_EXISTS (the name, or a family with another
+ * definition), FULL, NO_MEMORY. Threads: any. Waits for a seawall_metrics_publisher_publish under way. */
+SEAWALL_API int32_t seawall_metrics_publisher_watch(seawall_metrics_publisher* publisher, const char* name,
+                                                    size_t name_size, void* part,
+                                                    seawall_error* error) SEAWALL_NOEXCEPT;
+/* Whatever is watched under this name; its series go. Errors: WRONG_HANDLE, INVALID_ARGUMENT, NOT_FOUND. Threads and
+ * blocking: the same. */
+SEAWALL_API int32_t seawall_metrics_publisher_unwatch(seawall_metrics_publisher* publisher, const char* name,
+                                                      size_t name_size) SEAWALL_NOEXCEPT;
+/* Reads all that is watched. Errors: WRONG_HANDLE, NO_MEMORY. Threads: any; once at a time. Takes the locks that the
+ * watched parts take for a listing, and walks keyed parts. */
+SEAWALL_API int32_t seawall_metrics_publisher_publish(seawall_metrics_publisher* publisher,
+                                                      int64_t now_ns) SEAWALL_NOEXCEPT;
 
 /* ---- trace context --------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 #include "options.h"
-#include "seawall/runtime/service_registry.h"
+#include "registry_handle.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
@@ -13,10 +13,6 @@ using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
 
-struct seawall_registry : seawall::capi::Handle<0x52656773> {  // "Regs"
-  seawall_registry(const seawall::ServiceRegistryConfig& config, seawall::TimePoint epoch) : rep(config, epoch) {}
-  seawall::ServiceRegistry rep;
-};
 struct seawall_service : seawall::capi::Handle<0x53657276> {  // "Serv"
   explicit seawall_service(const seawall::Service& service) : rep(service) {}
   seawall::Service rep;

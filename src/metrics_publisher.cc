@@ -12,6 +12,7 @@
 #include "metrics_fields.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/detail/mutex.h"
+#include "seawall/keyed_circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"
@@ -73,6 +74,8 @@ constexpr MetricsField<KeyedStats> kKeyedTotals[] = {
      [](const KeyedStats& s) { return plain(s.full_refusals); }},
     {"seawall_keyed_limiter_full_admissions_total", "Requests of new keys admitted uncounted for want of room.",
      [](const KeyedStats& s) { return plain(s.full_admissions); }},
+    {"seawall_keyed_limiter_overflow_admissions_total", "Requests of new keys admitted by the limit that they share.",
+     [](const KeyedStats& s) { return plain(s.overflow_admissions); }},
 };
 constexpr MetricsField<KeyedStats> kKeyedGauges[] = {
     {"seawall_keyed_limiter_keys", "Keys in use.", [](const KeyedStats& s) { return plain(s.keys_active); }},
@@ -80,6 +83,21 @@ constexpr MetricsField<KeyedStats> kKeyedGauges[] = {
      [](const KeyedStats& s) { return plain(s.capacity); }},
     {"seawall_keyed_limiter_memory_bytes", "Memory of the table.",
      [](const KeyedStats& s) { return plain(s.memory_bytes); }},
+};
+
+constexpr MetricsField<KeyedCircuitBreakerStats> kBreakersTotals[] = {
+    {"seawall_keyed_circuit_breaker_evictions_total", "Idle keys forgotten to make room.",
+     [](const KeyedCircuitBreakerStats& s) { return plain(s.evictions); }},
+    {"seawall_keyed_circuit_breaker_full_total", "Calls of keys without a breaker of their own, for want of room.",
+     [](const KeyedCircuitBreakerStats& s) { return plain(s.full); }},
+};
+constexpr MetricsField<KeyedCircuitBreakerStats> kBreakersGauges[] = {
+    {"seawall_keyed_circuit_breaker_keys", "Keys that have a breaker.",
+     [](const KeyedCircuitBreakerStats& s) { return plain(s.in_use); }},
+    {"seawall_keyed_circuit_breaker_capacity", "Breakers that there is room for.",
+     [](const KeyedCircuitBreakerStats& s) { return plain(s.capacity); }},
+    {"seawall_keyed_circuit_breaker_memory_bytes", "Memory of all breakers.",
+     [](const KeyedCircuitBreakerStats& s) { return plain(s.memory_bytes); }},
 };
 
 constexpr MetricsField<RegistryStats> kRegistryTotals[] = {
@@ -137,6 +155,11 @@ class FieldSource final : public Source {
   const std::function<Reading(TimePoint)> read_;
 };
 
+// In the order of BreakerState.
+constexpr std::array<std::string_view, 5> kBreakerStates = {
+    to_string(BreakerState::kClosed), to_string(BreakerState::kOpen), to_string(BreakerState::kHalfOpen),
+    to_string(BreakerState::kForcedOpen), to_string(BreakerState::kDisabled)};
+
 struct BreakerFamilies {
   FieldFamilies<BreakerReading> fields;
   FieldFamilies<BreakerReading> calls;  // of breakers that count their calls
@@ -147,8 +170,8 @@ struct BreakerFamilies {
     if (state) return {};
     if (auto opened = fields.open(metrics, kBreakerTotals, kBreakerGauges, {"breaker"}); !opened) return opened;
     if (auto opened = calls.open(metrics, kBreakerCalls, {}, {"breaker"}); !opened) return opened;
-    const auto states =
-        metrics.state_set("seawall_circuit_breaker_state", "State of the breaker.", TextList(kStates), {"breaker"});
+    const auto states = metrics.state_set("seawall_circuit_breaker_state", "State of the breaker.",
+                                          TextList(kBreakerStates), {"breaker"});
     if (!states) return states.error();
     const auto changes = metrics.counter("seawall_circuit_breaker_transitions_total", "Changes of state, by cause.",
                                          {"breaker", "to", "reason"});
@@ -157,11 +180,6 @@ struct BreakerFamilies {
     state = states.value();
     return {};
   }
-
-  // In the order of BreakerState.
-  static constexpr std::array<std::string_view, 5> kStates = {
-      to_string(BreakerState::kClosed), to_string(BreakerState::kOpen), to_string(BreakerState::kHalfOpen),
-      to_string(BreakerState::kForcedOpen), to_string(BreakerState::kDisabled)};
 };
 
 class BreakerSource final : public Source {
@@ -219,6 +237,46 @@ class BreakerSource final : public Source {
   FieldSeries<BreakerReading> fields_;
   std::optional<FieldSeries<BreakerReading>> calls_;
   StateSet state_;
+};
+
+struct KeyedBreakerFamilies {
+  FieldFamilies<KeyedCircuitBreakerStats> fields;
+  std::optional<Family<Gauge>> breakers;
+
+  Result<void> open(MetricsRegistry& metrics) {
+    if (breakers) return {};
+    if (auto opened = fields.open(metrics, kBreakersTotals, kBreakersGauges, {"breaker"}); !opened) return opened;
+    const auto counted =
+        metrics.gauge("seawall_keyed_circuit_breaker_breakers", "Breakers of keys, by state.", {"breaker", "state"});
+    if (!counted) return counted.error();
+    breakers = counted.value();
+    return {};
+  }
+};
+
+class KeyedBreakerSource final : public Source {
+ public:
+  KeyedBreakerSource(std::string_view name, const KeyedBreakerFamilies& families, KeyedCircuitBreaker& breakers)
+      : Source(name), families_(families), breakers_(breakers), fields_(families.fields, {name}) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] = families.breakers->with({name, kBreakerStates[i]});
+  }
+
+  void publish(TimePoint now) override {
+    fields_.set(breakers_.stats());
+    const auto states = breakers_.states_at(now);
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i].set(plain(states[i]));
+  }
+
+  void remove() override {
+    fields_.remove({name()});
+    for (const std::string_view state : kBreakerStates) families_.breakers->remove({name(), state});
+  }
+
+ private:
+  const KeyedBreakerFamilies& families_;
+  KeyedCircuitBreaker& breakers_;
+  FieldSeries<KeyedCircuitBreakerStats> fields_;
+  std::array<Gauge, kBreakerStates.size()> counts_;
 };
 
 struct RegistryFamilies {
@@ -303,6 +361,10 @@ class MetricsPublisher::Impl {
     return add<detail::BreakerSource>(
         "breaker", name, breakers_, [&] { return breakers_.open(metrics_); }, breaker, std::move(tap));
   }
+  Result<void> watch(std::string_view name, KeyedCircuitBreaker& breakers) {
+    return add<detail::KeyedBreakerSource>(
+        "keyed breaker", name, keyed_breakers_, [&] { return keyed_breakers_.open(metrics_); }, breakers);
+  }
   Result<void> watch(std::string_view name, ServiceRegistry& registry) {
     return add<detail::RegistrySource>(
         "registry", name, registries_, [&] { return registries_.open(metrics_); }, registry);
@@ -336,19 +398,21 @@ class MetricsPublisher::Impl {
                    Arguments&&... arguments) {
     const detail::MutexLock lock(mutex_);
     if (auto opened = open(); !opened) return opened;
-    auto& source = sources_[{std::string(kind), std::string(name)}];
-    if (source) {
+    const std::pair key{std::string(kind), std::string(name)};
+    if (sources_.contains(key)) {
       Message m(kind);
       m.append(" \"").append(Message::head(name, 100)).append("\" is watched already");
       return Error{Code::kAlreadyExists, m};
     }
-    source = std::make_unique<SourceOf>(name, families, std::forward<Arguments>(arguments)...);
+    auto source = std::make_unique<SourceOf>(name, families, std::forward<Arguments>(arguments)...);
+    sources_.emplace(key, std::move(source));
     return {};
   }
 
   MetricsRegistry& metrics_;
   detail::Mutex mutex_;
   detail::BreakerFamilies breakers_;
+  detail::KeyedBreakerFamilies keyed_breakers_;
   detail::RegistryFamilies registries_;
   detail::FieldFamilies<KeyedStats> keyed_;
   detail::FieldFamilies<Decision> limiters_;
@@ -362,6 +426,9 @@ MetricsPublisher& MetricsPublisher::operator=(MetricsPublisher&&) noexcept = def
 
 Result<void> MetricsPublisher::watch(std::string_view name, CircuitBreaker& breaker, EventTap tap) {
   return impl_->watch(name, breaker, std::move(tap));
+}
+Result<void> MetricsPublisher::watch(std::string_view name, KeyedCircuitBreaker& breakers) {
+  return impl_->watch(name, breakers);
 }
 Result<void> MetricsPublisher::watch(std::string_view name, ServiceRegistry& registry) {
   return impl_->watch(name, registry);

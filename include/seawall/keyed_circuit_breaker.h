@@ -21,6 +21,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -139,6 +140,16 @@ class KeyedCircuitBreaker {
             .in_use = table.in_use(),
             .evictions = table.evictions(),
             .full = shared_->full.load(std::memory_order_relaxed)};  // relaxed: a count by itself
+  }
+
+  // How many of the keys' breakers are in each state, in the order of BreakerState. Looks at all of them: for a scrape.
+  std::array<std::size_t, 5> states_at(TimePoint now) const noexcept {
+    std::array<std::size_t, 5> states{};
+    for (std::size_t i = 0; i < shared_->table.capacity(); ++i) {
+      const Place& place = *shared_->table.at(i);
+      if (!place.is_of(0)) ++states[static_cast<std::size_t>(place.breaker.snapshot_at(now).state)];
+    }
+    return states;
   }
 
   // A ticket as two numbers, for code that cannot hold one; give it back once. kInvalidToken for a place that is none.

@@ -80,7 +80,7 @@ static void records_and_renders(void) {
   CHECK(strstr(buffer, "\ndepth -2.5\n") != NULL);
   CHECK(strstr(buffer, "\nwait_seconds_bucket{le=\"0.1\"} 1\n") != NULL);
   free(buffer);
-  CHECK(seawall_metrics_render(metrics, 3, small, sizeof small, &needed, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_metrics_render(metrics, 4, small, sizeof small, &needed, &error) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_metrics_free(metrics);
 }
 

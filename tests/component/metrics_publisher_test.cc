@@ -6,7 +6,10 @@
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
+#include "seawall/fixed_window.h"
+#include "seawall/keyed_circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
+#include "seawall/leased_token_bucket.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"
@@ -121,8 +124,14 @@ TEST_CASE("limiters publish what is left, keyed ones how full they are") {
   const auto quota = seawall::Quota::make(5, seconds(60), 5).value();
   seawall::TokenBucket bucket(seawall::TokenBucketConfig::make(quota).value(), kStart);
   seawall::SlidingWindow window(seawall::SlidingWindowConfig::make({quota}).value(), kStart);
+  seawall::FixedWindow fixed(seawall::FixedWindowConfig::make(quota).value(), kStart);
+  seawall::LeasedTokenBucket leased(
+      seawall::LeasedTokenBucketConfig::make({.quota = seawall::Quota::make(600, seconds(60), 600).value()}).value(),
+      kStart);
   auto keyed = seawall::KeyedRateLimiter<seawall::TokenBucket>::make({.quota = quota}, kStart).value();
   REQUIRE(publisher.watch("bucket", bucket));
+  REQUIRE(publisher.watch("fixed", fixed));
+  REQUIRE(publisher.watch("leased", leased));
   REQUIRE(publisher.watch("window", window));
   REQUIRE(publisher.watch("users", keyed));
   (void)bucket.try_acquire_at(kStart, 2);
@@ -136,6 +145,53 @@ TEST_CASE("limiters publish what is left, keyed ones how full they are") {
   CHECK(has(metrics, R"(seawall_keyed_limiter_keys{limiter="users"} 2)"));
   CHECK(has(metrics, R"(seawall_keyed_limiter_evictions_total{limiter="users"} 0)"));
   CHECK(mentions(metrics, R"(seawall_keyed_limiter_memory_bytes{limiter="users"} )"));
+  CHECK(has(metrics, R"(seawall_rate_limiter_remaining{limiter="fixed"} 5)"));
+  CHECK(mentions(metrics, R"(seawall_rate_limiter_limit{limiter="leased"} )"));
+}
+
+TEST_CASE("a keyed limiter's share of overflow is published, by one walk for each publication") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  const auto quota = seawall::Quota::make(5, seconds(60), 5).value();
+  using Keyed = seawall::KeyedRateLimiter<seawall::TokenBucket>;
+  auto keyed = Keyed::make({.quota = quota, .memory_bytes = Keyed::memory_for(1)}, kStart).value();
+  int walks = 0;
+  REQUIRE(publisher.watch_keyed("users", [&](TimePoint now) {
+    ++walks;
+    return keyed.stats_at(now);
+  }));
+  for (std::uint64_t key = 0; key < 40; ++key) (void)keyed.try_acquire_at(key, kStart);
+  publisher.publish_at(kStart);
+  CHECK(walks == 1);
+  const seawall::KeyedStats stats = keyed.stats_at(kStart);
+  REQUIRE(stats.overflow_admissions > 0);
+  CHECK(has(metrics, R"(seawall_keyed_limiter_overflow_admissions_total{limiter="users"} )" +
+                         std::to_string(stats.overflow_admissions)));
+  CHECK(has(metrics,
+            R"(seawall_keyed_limiter_full_refusals_total{limiter="users"} )" + std::to_string(stats.full_refusals)));
+}
+
+TEST_CASE("a keyed breaker publishes how many keys it has, and how many are open") {
+  MetricsRegistry metrics;
+  {
+    MetricsPublisher publisher(metrics);
+    auto hosts = seawall::KeyedCircuitBreaker::make({.capacity = 3, .breaker = {}}, kStart).value();
+    REQUIRE(publisher.watch("hosts", hosts));
+    for (const char* host : {"a", "b"}) hosts.try_acquire_at(host, kStart).report_at(Outcome::kSuccess, kStart);
+    for (int i = 0; i < 3; ++i) hosts.try_acquire_at("c", kStart).report_at(Outcome::kFailure, kStart);
+    for (int i = 0; i < 2; ++i) hosts.try_acquire_at("d", kStart).report_at(Outcome::kSuccess, kStart);
+    publisher.publish_at(kStart);
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_keys{breaker="hosts"} 3)"));
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_capacity{breaker="hosts"} 3)"));
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_full_total{breaker="hosts"} 2)"));
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_breakers{breaker="hosts",state="closed"} 2)"));
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_breakers{breaker="hosts",state="open"} 1)"));
+    CHECK(hosts.forget_at("c", kStart));
+    publisher.publish_at(kStart);
+    CHECK(has(metrics, R"(seawall_keyed_circuit_breaker_breakers{breaker="hosts",state="open"} 0)"));
+    CHECK(seawall::validate_exposition(seawall::Exposition::kOpenMetrics, metrics.to_openmetrics()));
+  }
+  CHECK(metrics.series_count() == 0);
 }
 
 TEST_CASE("the service registry publishes its totals and each service; a service that is gone leaves no series") {

@@ -4,6 +4,8 @@
 from . import circuit_breaker
 from . import limit_set
 from . import metrics
+from . import metrics_publisher
+from . import metrics_windows
 from . import propagation
 from . import rate_limiter
 from . import registry
@@ -15,6 +17,8 @@ from .keyed_circuit_breaker import KeyedCircuitBreaker
 from .keyed_rate_limiter import KeyedRateLimiter, KeyedStats
 from .limit_set import LimitSet, LimitStatus, SetDecision
 from .metrics import MetricsRegistry
+from .metrics_publisher import MetricsPublisher
+from .metrics_windows import MetricsWindows
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
     Decision,
@@ -43,7 +47,9 @@ __all__ = [
     "LimitChange",
     "LimitSet",
     "LimitStatus",
+    "MetricsPublisher",
     "MetricsRegistry",
+    "MetricsWindows",
     "Propagator",
     "Reservation",
     "Sampler",
@@ -60,6 +66,8 @@ __all__ = [
     "circuit_breaker",
     "limit_set",
     "metrics",
+    "metrics_publisher",
+    "metrics_windows",
     "propagation",
     "rate_limiter",
     "registry",

@@ -88,8 +88,13 @@ SEAWALL_METRIC_INFO = 4
 SEAWALL_FORMAT_PROMETHEUS = 0
 SEAWALL_FORMAT_OPENMETRICS = 1
 SEAWALL_FORMAT_JSON = 2
+SEAWALL_FORMAT_OTLP_JSON = 3
 SEAWALL_SERIES_OWN = 0
 SEAWALL_SERIES_OVERFLOW = 1
+SEAWALL_PAGE_DONE = 0
+SEAWALL_PAGE_MORE = 1
+SEAWALL_WINDOW_MINUTE = 0
+SEAWALL_WINDOW_HOUR = 1
 SEAWALL_TRACE_SAMPLED = 1
 SEAWALL_TRACE_RANDOM = 2
 SEAWALL_TRACE_ROOT_FLAGS = 3
@@ -457,6 +462,97 @@ class seawall_exemplar(ctypes.Structure):
     ]
 
 
+class seawall_metrics_page_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("format", ctypes.c_int32),
+        ("start_unix_ns", ctypes.c_int64),
+        ("now_unix_ns", ctypes.c_int64),
+        ("service", seawall_text),
+    ]
+
+
+class seawall_metrics_page(ctypes.Structure):
+    _fields_ = [
+        ("opaque", ctypes.c_uint64 * 12),
+    ]
+
+
+class seawall_metrics_windows_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("memory_bytes", ctypes.c_int64),
+        ("families", ctypes.POINTER(seawall_text)),
+        ("family_count", ctypes.c_size_t),
+    ]
+
+
+class seawall_label_match(ctypes.Structure):
+    _fields_ = [
+        ("name", seawall_text),
+        ("value", seawall_text),
+    ]
+
+
+class seawall_series_match(ctypes.Structure):
+    _fields_ = [
+        ("family", seawall_text),
+        ("labels", ctypes.POINTER(seawall_label_match)),
+        ("label_count", ctypes.c_size_t),
+    ]
+
+
+class seawall_window_counter(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("covered_ns", ctypes.c_int64),
+        ("series", ctypes.c_uint64),
+        ("increase", ctypes.c_double),
+        ("per_second", ctypes.c_double),
+    ]
+
+
+class seawall_window_share(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("covered_ns", ctypes.c_int64),
+        ("part", ctypes.c_double),
+        ("whole", ctypes.c_double),
+        ("share", ctypes.c_double),
+    ]
+
+
+class seawall_window_histogram(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("covered_ns", ctypes.c_int64),
+        ("series", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+        ("sum", ctypes.c_double),
+        ("per_second", ctypes.c_double),
+        ("mean", ctypes.c_double),
+        ("p50", ctypes.c_double),
+        ("p90", ctypes.c_double),
+        ("p99", ctypes.c_double),
+    ]
+
+
+class seawall_metrics_windows_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("series", ctypes.c_uint64),
+        ("skipped_series", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("samples", ctypes.c_uint64),
+        ("backward_ticks", ctypes.c_uint64),
+    ]
+
+
 class seawall_trace_context(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -793,6 +889,23 @@ FUNCTIONS = {
     "seawall_metrics_negotiate": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t]),
     "seawall_metrics_validate": (ctypes.c_int32, [ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_error)]),
     "seawall_metrics_series_count": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)]),
+    "seawall_metrics_page_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_page_options)]),
+    "seawall_metrics_page_begin": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_metrics_page_options), ctypes.POINTER(seawall_metrics_page), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_page_next": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_page), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_metrics_windows_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_metrics_windows_options)]),
+    "seawall_metrics_windows_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_metrics_windows_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_windows_free": (None, [ctypes.c_void_p]),
+    "seawall_metrics_windows_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_metrics_windows_counter": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(seawall_series_match), ctypes.c_int64, ctypes.POINTER(seawall_window_counter)]),
+    "seawall_metrics_windows_share": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(seawall_series_match), ctypes.POINTER(seawall_series_match), ctypes.c_int64, ctypes.POINTER(seawall_window_share)]),
+    "seawall_metrics_windows_histogram": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(seawall_series_match), ctypes.c_int64, ctypes.POINTER(seawall_window_histogram)]),
+    "seawall_metrics_windows_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_windows_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_metrics_windows_stats)]),
+    "seawall_metrics_publisher_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_publisher_free": (None, [ctypes.c_void_p]),
+    "seawall_metrics_publisher_watch": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.POINTER(seawall_error)]),
+    "seawall_metrics_publisher_unwatch": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_metrics_publisher_publish": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_trace_context_parse": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_trace_context), ctypes.POINTER(seawall_error)]),
     "seawall_trace_context_format": (ctypes.c_int32, [ctypes.POINTER(seawall_trace_context), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_trace_context_new_root": (ctypes.c_int32, [ctypes.c_uint32, ctypes.POINTER(seawall_trace_context)]),

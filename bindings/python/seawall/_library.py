@@ -61,18 +61,19 @@ class Handle(int):
     """An object of the library, freed when the last Python object that holds this is gone; subclasses say how.
 
     The garbage collector runs the finalisers of a cycle in any order. What it finalises is freed when it has done, so
-    that a ticket's `__del__` or a generator's `finally` never meets a handle that was freed before. At exit, when it no
-    longer says when it has done, nothing is freed.
+    that a ticket's `__del__` or a generator's `finally` never meets a handle that was freed before; what borrows another
+    handle goes first. At exit, when it no longer says when it has done, nothing is freed.
     """
 
     __slots__ = ()
     _free: Callable[[int], None]
+    _borrows = False
     _collecting = False
     _condemned: list[tuple[Callable[[int], None], int]] = []
 
     def __del__(self) -> None:
         if self._collecting:  # through self: at exit the names of this module may be gone
-            self._condemned.append((self._free, int(self)))
+            self._condemned.insert(len(self._condemned) if self._borrows else 0, (self._free, int(self)))
         else:
             self._free(self)
 

@@ -29,6 +29,7 @@ class Format(enum.IntEnum):
     PROMETHEUS = _ffi.SEAWALL_FORMAT_PROMETHEUS
     OPENMETRICS = _ffi.SEAWALL_FORMAT_OPENMETRICS
     JSON = _ffi.SEAWALL_FORMAT_JSON
+    OTLP_JSON = _ffi.SEAWALL_FORMAT_OTLP_JSON  # only by MetricsRegistry.pages and .otlp
 
     @property
     def content_type(self) -> str:
@@ -255,6 +256,7 @@ class MetricsRegistry:
         check(lib.seawall_metrics_new_from_json(text, len(text), ctypes.byref(out), ctypes.byref(error)), error)
         self._handle = _Handle(out.value)
         self._callbacks: list[Any] = []
+        self._start_unix_ns = time.time_ns()
 
     def _family(self, kind: int, name: str, help: str, labels: Sequence[str], series, states=(), **more: Any) -> Family:
         options = _ffi.seawall_family_options()
@@ -313,6 +315,33 @@ class MetricsRegistry:
     def render(self, format: Format = Format.PROMETHEUS) -> str:
         """All families as text; serve it with format.content_type."""
         return read_text(lambda *out: lib_waiting.seawall_metrics_render(self._handle, format, *out, None))
+
+    def pages(self, format: Format = Format.PROMETHEUS, size: int = 65_536, *, service: str = "",
+              start_unix_ns: int | None = None, now_unix_ns: int | None = None) -> Iterator[bytes]:
+        """The same in parts of whole lines, each of `size` bytes at most, or of one unit (all lines of a histogram) that
+        is larger. Series may come and go meanwhile; one that is there all the time is in one part. The other arguments
+        are OTLP's: the value of service.name, and since when totals count and when they are read, by time.time_ns()."""
+        options, data = _ffi.seawall_metrics_page_options(), service.encode("utf-8", "replace")
+        lib.seawall_metrics_page_options_init(ctypes.byref(options))
+        options.format, options.service = format, _ffi.seawall_text(data, len(data))
+        options.start_unix_ns = self._start_unix_ns if start_unix_ns is None else start_unix_ns
+        options.now_unix_ns = time.time_ns() if now_unix_ns is None else now_unix_ns
+        page, error = _ffi.seawall_metrics_page(), new_error()
+        check(lib.seawall_metrics_page_begin(self._handle, options, page, ctypes.byref(error)), error)
+        written, needed, more = ctypes.c_size_t(), ctypes.c_size_t(), True
+        buffer = ctypes.create_string_buffer(max(size, 1))
+        while more:
+            code = lib_waiting.seawall_metrics_page_next(page, buffer, len(buffer), ctypes.byref(written), ctypes.byref(needed))
+            if code == _ffi.SEAWALL_E_BUFFER_TOO_SMALL:
+                buffer = ctypes.create_string_buffer(needed.value)
+                continue
+            more = check(code) == _ffi.SEAWALL_PAGE_MORE
+            yield ctypes.string_at(buffer, written.value)
+
+    def otlp(self, service: str, *, start_unix_ns: int | None = None, now_unix_ns: int | None = None) -> bytes:
+        """The body of a POST to /v1/metrics of an OpenTelemetry receiver, with Content-Type application/json. Totals
+        count since the registry was made, unless start_unix_ns says otherwise."""
+        return b"".join(self.pages(Format.OTLP_JSON, service=service, start_unix_ns=start_unix_ns, now_unix_ns=now_unix_ns))
 
     def negotiate(self, accept: str) -> tuple[str, str]:
         """The body and the Content-Type for a scraper that sent this Accept header."""

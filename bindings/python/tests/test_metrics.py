@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import seawall
 from seawall import SeawallError, _ffi
-from seawall.metrics import Format, MetricsRegistry, validate_text
+from seawall.metrics import Exemplar, Format, MetricsRegistry, validate_text
 
 from . import vectors
 
@@ -173,6 +173,113 @@ class Metrics(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(counter.value, 4000)
+
+    def test_a_state_set_is_in_exactly_one_state(self):
+        registry = MetricsRegistry()
+        family = registry.state_set("door", "D.", ["open", "shut"], ["room"])
+        door = family.labels("hall")
+        self.assertEqual(door.value, "open")
+        door.set("shut")
+        self.assertEqual(door.value, "shut")
+        self.assertIn('\ndoor{room="hall",door="open"} 0\ndoor{room="hall",door="shut"} 1\n', registry.render())
+        with self.assertRaises(ValueError):
+            door.set("ajar")
+        with self.assertRaisesRegex(SeawallError, "shut"):
+            registry.state_set("other", "O.", ["shut", "shut"])
+
+    def test_an_info_says_something_by_its_labels(self):
+        registry = MetricsRegistry()
+        registry.info("build_info", "B.", version="1.2", commit="abc")
+        self.assertIn('\nbuild_info{version="1.2",commit="abc"} 1\n', registry.render())
+        text = registry.render(Format.OPENMETRICS)
+        self.assertIn("# TYPE build info\n", text)
+        validate_text(text, Format.OPENMETRICS)
+        with self.assertRaisesRegex(SeawallError, '"build" must end in _info'):
+            registry.info("build", "B.", version="1")
+
+    def test_a_callback_answers_for_its_gauge(self):
+        registry = MetricsRegistry()
+        family = registry.gauge("depth", "D.", ["queue"])
+        queue = [1, 2, 3]
+        family.callback(lambda: len(queue), "in")
+        self.assertIn('depth{queue="in"} 3\n', registry.render())
+        queue.append(4)
+        self.assertIn('depth{queue="in"} 4\n', registry.render())
+        with self.assertRaises(SeawallError) as twice:
+            family.callback(lambda: 0, "in")
+        self.assertEqual(twice.exception.code, _ffi.SEAWALL_E_ALREADY_EXISTS)
+        self.assertTrue(family.remove("in"))
+        self.assertNotIn("depth{", registry.render())
+        with self.assertRaises(SeawallError):
+            registry.counter("a_total", "A.").callback(lambda: 0)
+
+    def test_a_callback_may_record_look_up_and_remove_itself(self):
+        registry = MetricsRegistry()
+        gauges = registry.gauge("depth", "D.", ["queue"])
+        asked = registry.counter("asked_total", "A.", ["queue"])
+
+        def answer():
+            asked.labels("in").add()
+            gauges.remove("in")
+            return 7
+
+        gauges.callback(answer, "in")
+        registry.render()
+        self.assertEqual(asked.labels("in").value, 1)
+        self.assertNotIn("depth{", registry.render())
+
+    def test_an_exemplar_leads_to_its_trace(self):
+        registry = MetricsRegistry()
+        latency = registry.histogram("h_seconds", "H.", bounds=[0.1, 1], exemplars=True).labels()
+        latency.observe(0.5, Exemplar("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1700000000.25))
+        text = registry.render(Format.OPENMETRICS)
+        self.assertIn('h_seconds_bucket{le="1.0"} 1 # {trace_id="0af7651916cd43dd8448eb211c80319c",'
+                      'span_id="b7ad6b7169203331"} 0.5 1700000000.25', text)
+        validate_text(text, Format.OPENMETRICS)
+        self.assertNotIn("trace_id", registry.render())
+        counter = registry.counter("a_total", "A.", exemplars=True).labels()
+        counter.add(2, Exemplar("00" * 15 + "01", "00" * 7 + "02", 5))
+        self.assertIn('a_total 2 # {trace_id="00000000000000000000000000000001"', registry.render(Format.OPENMETRICS))
+        with self.assertRaises(ValueError):
+            latency.observe(0.5, Exemplar("xyz", "b7ad6b7169203331", 0))
+        plain = registry.histogram("plain_seconds", "P.").labels()
+        plain.observe(0.5, Exemplar("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1))  # kept by nobody
+        self.assertEqual(plain.count, 1)
+
+    def test_a_removed_series_records_nothing_and_comes_back_at_zero(self):
+        registry = MetricsRegistry()
+        family = registry.counter("a_total", "A.", ["x"])
+        old = family.labels("1")
+        old.add(5)
+        self.assertTrue(family.remove(x="1"))
+        self.assertFalse(family.remove("1"))
+        self.assertNotIn("a_total{", registry.render())
+        old.add(7)
+        self.assertEqual((old.value, registry.stale_recordings, registry.series_count), (0, 1, 0))
+        new = family.labels("1")
+        self.assertEqual(new.value, 0)
+        new.add(2)
+        old.add(7)
+        self.assertEqual((new.value, registry.stale_recordings), (2, 2))
+        self.assertIn('a_total{x="1"} 2\n', registry.render())
+        self.assertIn("seawall_metrics_stale_recordings_total 2\n", registry.render())
+        self.assertFalse(registry.counter("b_total", "B.").remove())  # the one series of a family without labels stays
+
+    def test_an_exponential_histogram_knows_its_quantiles(self):
+        registry = MetricsRegistry()
+        family = registry.histogram("h_seconds", "H.", exponential=(3, -20, 7))
+        histogram = family.labels()
+        for i in range(1, 1001):
+            histogram.observe(i / 1000)
+        for q in (0.5, 0.9, 0.99):
+            self.assertAlmostEqual(histogram.quantile(q), q, delta=0.05)
+        self.assertEqual(histogram.count, 1000)
+        self.assertAlmostEqual(histogram.sum, 500.5, places=6)
+        text = registry.render(Format.OPENMETRICS)
+        validate_text(text, Format.OPENMETRICS)
+        self.assertIn('h_seconds_bucket{le="0.5"} 500\n', text)
+        with self.assertRaisesRegex(SeawallError, "schema must be from 0 to 5, not 9"):
+            registry.histogram("g", "G.", exponential=(9, 0, 1))
 
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5), st.integers(1, 9)), max_size=20))

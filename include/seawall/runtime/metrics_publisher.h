@@ -9,13 +9,17 @@
 //   seawall_circuit_breaker_consecutive_failures, _probes_in_flight, _late_results_total, ... {breaker}
 //   seawall_rate_limiter_limit, _remaining {limiter}
 //   seawall_keyed_limiter_keys, _capacity, _memory_bytes, _evictions_total, ... {limiter}
+//   seawall_keyed_circuit_breaker_keys, _capacity, _memory_bytes, _evictions_total, _full_total {breaker}
+//   seawall_keyed_circuit_breaker_breakers{breaker,state}: how many of the keys' breakers are in each state
 //   seawall_service_registry_services, _instances, _heartbeats_total, ... {registry}
 //   seawall_service_registry_service_instances{registry,service,healthy}, _service_in_flight{registry,service}
 //
 // What is watched must stay until unwatch() or the end of the publisher, and the metrics registry for as long as the
 // publisher. Its series go with it. The events of a watched breaker are polled here and nowhere else; give watch() a
 // function to see them. All members are safe from any thread; publish() runs once at a time and takes the locks that
-// the watched parts take for a listing, none that recording takes.
+// the watched parts take for a listing, none that recording takes. A keyed part is walked once for each publish(): some
+// milliseconds for 100,000 keys, so a host that shows its key count elsewhere too had better read it from the gauge. A
+// LimitSet is no part of its own: watch the limits it refers to.
 //
 //   seawall::MetricsPublisher publisher(metrics);
 //   if (auto watched = publisher.watch("trading", breaker); !watched) return report(watched.error().message.view());
@@ -35,6 +39,7 @@
 
 namespace seawall {
 
+class KeyedCircuitBreaker;
 class MetricsRegistry;
 class ServiceRegistry;
 struct CircuitBreakerEvent;
@@ -58,12 +63,13 @@ class MetricsPublisher {
   // as MetricsRegistry's when its families cannot be registered. Beyond the registry's bounds what is watched shares
   // the overflow series, as all do.
   Result<void> watch(std::string_view name, CircuitBreaker& breaker, EventTap tap = {});
+  Result<void> watch(std::string_view name, KeyedCircuitBreaker& breakers);
   Result<void> watch(std::string_view name, ServiceRegistry& registry);
   template <class Limiter>
   Result<void> watch(std::string_view name, KeyedRateLimiter<Limiter>& limiter) {
     return watch_keyed(name, [&limiter](TimePoint now) { return limiter.stats_at(now); });
   }
-  // A TokenBucket, a SlidingWindow or whatever else has peek_at(now).
+  // A TokenBucket, a SlidingWindow or whatever else has peek_at(now) -> Decision.
   template <class Limiter>
   Result<void> watch(std::string_view name, Limiter& limiter) {
     return watch_limiter(name, [&limiter](TimePoint now) { return limiter.peek_at(now); });

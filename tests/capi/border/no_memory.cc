@@ -123,6 +123,7 @@ Creation creation(const char* name, std::int32_t (*make)(Handle** out, seawall_e
 }
 
 seawall_fixed_window* borrowed = nullptr;
+seawall_metrics* borrowed_metrics = nullptr;
 constexpr const char* kQuota = "{\"permits\": 10, \"period_ns\": 1000000000}";
 
 // Families with enough series for their table to grow.
@@ -152,6 +153,27 @@ std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   if (code >= 0) code = seawall_metrics_render(*out, SEAWALL_FORMAT_PROMETHEUS, nullptr, 0, &needed, error);
   if (code == SEAWALL_E_BUFFER_TOO_SMALL) return SEAWALL_OK;
   seawall_metrics_free(*out);
+  *out = nullptr;
+  return code;
+}
+
+// Windows of a registry that the caller has; what a publisher watches, and all it takes for one publication.
+std::int32_t windows_of_families(seawall_metrics_windows** out, seawall_error* error) {
+  const seawall_text families[] = {{"a-family-with-a-name-of-some-length-1", SEAWALL_TEXT}, {"a_total", SEAWALL_TEXT}};
+  seawall_metrics_windows_options options;
+  seawall_metrics_windows_options_init(&options);
+  options.families = families;
+  options.family_count = 2;
+  return seawall_metrics_windows_new(borrowed_metrics, &options, out, error);
+}
+
+std::int32_t publisher_of_one(seawall_metrics_publisher** out, seawall_error* error) {
+  std::int32_t code = seawall_metrics_publisher_new(borrowed_metrics, out, error);
+  if (code != SEAWALL_OK) return code;
+  code = seawall_metrics_publisher_watch(*out, "a-limiter-with-a-name-of-some-length", SEAWALL_TEXT, borrowed, error);
+  if (code == SEAWALL_OK) code = seawall_metrics_publisher_publish(*out, 0);
+  if (code == SEAWALL_OK) return code;
+  seawall_metrics_publisher_free(*out);
   *out = nullptr;
   return code;
 }
@@ -249,6 +271,10 @@ int main() {
           },
           seawall_tracer_free),
       creation<seawall_metrics>("metrics with families", metrics_with_series, seawall_metrics_free),
+      creation<seawall_metrics_windows>("seawall_metrics_windows_new", windows_of_families,
+                                        seawall_metrics_windows_free),
+      creation<seawall_metrics_publisher>("seawall_metrics_publisher_new", publisher_of_one,
+                                          seawall_metrics_publisher_free),
       creation<seawall_propagator>(
           "seawall_propagator_new_from_json",
           [](auto** out, auto* error) {
@@ -274,7 +300,13 @@ int main() {
           seawall_registry_free),
   };
   if (seawall_fixed_window_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, &borrowed, nullptr) != SEAWALL_OK) return 1;
+  if (seawall_metrics_new(nullptr, &borrowed_metrics, nullptr) != SEAWALL_OK) return 1;
+  // The registry keeps the memory of families and series for later ones, which is no leak.
+  seawall_metrics_publisher* first = nullptr;
+  if (publisher_of_one(&first, nullptr) != SEAWALL_OK) return 1;
+  seawall_metrics_publisher_free(first);
   for (const Creation& each : creations) fail_at_each_allocation(each);
+  seawall_metrics_free(borrowed_metrics);
   seawall_fixed_window_free(borrowed);
   std::printf("%zu creations, %d failures\n", creations.size(), failures);
   return failures == 0 ? 0 : 1;

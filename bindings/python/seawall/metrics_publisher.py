@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""What breakers, limiters and service registries know, as metrics, under the same names in every program.
+
+    publisher = MetricsPublisher(metrics)
+    publisher.watch("trading", breaker)         # seawall_circuit_breaker_state{breaker="trading"}, ...
+    publisher.watch("users", keyed_limiter)     # seawall_keyed_limiter_keys{limiter="users"}, ...
+    publisher.publish()                         # before each scrape
+    body = metrics.render()
+
+All names are in seawall/runtime/metrics_publisher.h. For what a host counts itself take the MetricsRegistry. The events
+of a watched breaker are polled here and nowhere else. Everything may be used from any thread.
+"""
+
+import ctypes
+from typing import Union
+
+from . import _ffi
+from ._library import NOW, Handle, check, lib, lib_waiting, new_error
+from .circuit_breaker import CircuitBreaker
+from .keyed_circuit_breaker import KeyedCircuitBreaker
+from .keyed_rate_limiter import KeyedRateLimiter
+from .metrics import MetricsRegistry
+from .rate_limiter import FixedWindow, LeasedTokenBucket, SlidingWindow, TokenBucket
+from .registry import ServiceRegistry
+
+__all__ = ["MetricsPublisher"]
+
+Part = Union[CircuitBreaker, KeyedCircuitBreaker, TokenBucket, SlidingWindow, FixedWindow, LeasedTokenBucket,
+             KeyedRateLimiter, ServiceRegistry]
+
+
+class _Publisher(Handle):
+    _free = lib.seawall_metrics_publisher_free
+    _borrows = True
+
+
+class MetricsPublisher:
+    """Its series go with it; it keeps what it watches alive."""
+
+    def __init__(self, metrics: MetricsRegistry):
+        out, error = ctypes.c_void_p(), new_error()
+        check(lib.seawall_metrics_publisher_new(metrics._handle, ctypes.byref(out), ctypes.byref(error)), error)
+        self._handle = _Publisher(out.value)
+        self._handle.metrics = metrics._handle  # freed after this
+        self._handle.parts = []
+
+    def watch(self, name: str, part: Part) -> None:
+        """`name` is the value of the label, once for each kind. Of a LimitSet watch the limiters."""
+        text, error = name.encode("utf-8", "surrogatepass"), new_error()
+        handle = part._handle
+        check(lib_waiting.seawall_metrics_publisher_watch(self._handle, text, len(text), handle, ctypes.byref(error)), error)
+        self._handle.parts.append((name, handle))
+
+    def unwatch(self, name: str) -> bool:
+        """Whatever is watched under this name; its series go. False when nothing is."""
+        text = name.encode("utf-8", "surrogatepass")
+        code = lib_waiting.seawall_metrics_publisher_unwatch(self._handle, text, len(text))
+        if code == _ffi.SEAWALL_E_NOT_FOUND:
+            return False
+        check(code)
+        self._handle.parts[:] = [entry for entry in self._handle.parts if entry[0] != name]
+        return True
+
+    def publish(self, *, now_ns: int = NOW) -> None:
+        """To be called before each scrape: reads all that is watched, and walks what is keyed."""
+        check(lib_waiting.seawall_metrics_publisher_publish(self._handle, now_ns))

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//
+// The handle of a service registry, which other parts borrow.
+#pragma once
+
+#include "internal.h"
+#include "seawall/runtime/service_registry.h"
+
+struct seawall_registry : seawall::capi::Handle<0x52656773> {  // "Regs"
+  seawall_registry(const seawall::ServiceRegistryConfig& config, seawall::TimePoint epoch) : rep(config, epoch) {}
+  seawall::ServiceRegistry rep;
+};
