@@ -11,6 +11,8 @@
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_source.h"
+#include "seawall/runtime/source_follower.h"
 #include "seawall/runtime/span_events.h"
 #include "seawall/runtime/span_exporter.h"
 #include "seawall/runtime/tracer.h"

@@ -76,6 +76,7 @@ struct InstanceSpec {
   std::string zone = {};
   Metadata metadata = {};
   SelfState state = SelfState::kServing;
+  friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 
 struct Registration {

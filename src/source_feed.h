@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// What one source says about one service, and what is held of it against what it says.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+
+#include "seawall/runtime/source_follower.h"
+
+namespace seawall {
+
+class SourceFeed {
+ public:
+  struct Item {
+    InstanceSpec spec;
+    std::int64_t missing = kListed;  // since when its source lists it no more
+  };
+  using Items = std::map<std::string, Item, std::less<>>;
+
+  // Returns whether the items are others than before. Counts in `stats`; `room` is how many more items there may be.
+  bool hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, std::int64_t room,
+            SourceFollowerStats& stats);
+  // Drops what has waited long enough. Returns whether something went.
+  bool release(std::int64_t now, const algorithm::SourceHold& hold, SourceFollowerStats& stats);
+
+  const Items& items() const noexcept { return items_; }
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(items_.size()); }
+  // Has nobody, and its source knows no such service.
+  bool idle() const noexcept { return items_.empty() && !failed_ && not_found_ > 0; }
+  void describe(SourceInfo& info, std::int64_t now) const;
+
+ private:
+  static constexpr std::int64_t kListed = std::numeric_limits<std::int64_t>::min();
+
+  bool healthy(std::int64_t now) const noexcept {
+    return heard_once_ && !failed_ && algorithm::SourceHold::vouches(heard_, ttl_, now);
+  }
+  void fail(const Message& reason);
+  void confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats);
+  bool replace(std::vector<InstanceSpec>&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats);
+
+  Items items_;
+  std::int64_t listed_ = 0;
+  std::int64_t peak_ = 0;  // the longest list since nothing was missing
+  bool doubted_ = false;
+  bool failed_ = false;
+  bool heard_once_ = false;         // something but a failure
+  std::int64_t heard_ = 0;          // when it last said something but a failure
+  std::int64_t healthy_since_ = 0;  // when it last came back
+  std::int64_t ttl_ = 0;
+  std::int64_t age_ = 0;
+  std::int64_t not_found_ = 0;  // in a row
+  std::int64_t answers_ = 0;
+  std::int64_t failures_ = 0;
+  Message reason_;
+};
+
+}  // namespace seawall

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/runtime/source_follower.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "seawall/detail/saturating.h"
+#include "source_feed.h"
+#include "source_follower_json.h"
+
+namespace seawall {
+namespace {
+
+struct Source {
+  ServiceSource* source;
+  SourceRole role;
+};
+
+// An instance that the sources want.
+struct Held {
+  InstanceSpec spec;
+  std::uint64_t generation = 0;  // 0: not registered, and then one of:
+  bool refused = false;          // by the registry
+  bool yielded = false;          // to an instance that registered itself
+};
+
+struct Followed {
+  std::map<std::uint32_t, SourceFeed> feeds;  // by index into sources, which is their order of merit
+  std::map<std::string, Held, std::less<>> held;
+  bool dirty = false;
+};
+
+SourceFollowerOptions checked(const SourceFollowerOptions& options, Result<void>& result) {
+  constexpr std::int64_t kMaxDuration = Duration(std::chrono::hours(24 * 366)).count();
+  struct Bound {
+    std::string_view name;
+    std::int64_t value, low, high;
+  };
+  const Bound bounds[] = {
+      {"removal_grace in ns", options.removal_grace.count(), 0, kMaxDuration},
+      {"removal_ceiling in ns", options.removal_ceiling.count(), options.removal_grace.count(), kMaxDuration},
+      {"max_shrink_percent", options.max_shrink_percent, 0, 100},
+      {"min_protected", options.min_protected, 1, 1 << 20},
+      {"not_found_repeats", options.not_found_repeats, 1, 1000},
+      {"max_instances", options.max_instances, 1, 1 << 20},
+      {"max_services", options.max_services, 1, 1 << 20},
+  };
+  for (const Bound& bound : bounds) {
+    if (bound.value >= bound.low && bound.value <= bound.high) continue;
+    result = out_of_range(bound.name, bound.value, bound.low, bound.high);
+    break;
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<SourceFollowerConfig> SourceFollowerConfig::make(const SourceFollowerOptions& options) {
+  Result<void> result;
+  SourceFollowerConfig config;
+  config.options_ = checked(options, result);
+  if (!result) return result.error();
+  return config;
+}
+
+class SourceFollower::Impl {
+ public:
+  Impl(ServiceRegistry& registry, const SourceFollowerOptions& options)
+      : registry_(registry),
+        options_(options),
+        hold_{options.removal_grace.count(), options.removal_ceiling.count(), options.max_shrink_percent,
+              options.min_protected} {}
+
+  void add(ServiceSource& source, SourceRole role) {
+    sources_.push_back({&source, std::move(role)});
+    order_.resize(sources_.size());
+    for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;
+    std::ranges::stable_sort(order_, [this](std::uint32_t a, std::uint32_t b) {
+      return sources_[a].role.priority > sources_[b].role.priority;
+    });
+  }
+
+  std::int64_t tick(std::int64_t given) {
+    now_ = std::max(given, now_);
+    changes_ = 0;
+    for (std::uint32_t index = 0; index < sources_.size(); ++index) {
+      for (SourceAnswer& answer : sources_[index].source->poll_at(time_from_ns(now_))) hear(index, std::move(answer));
+    }
+    for (auto& [name, service] : services_) {
+      release(service);
+      if (service.dirty) join(name, service);
+    }
+    std::erase_if(services_, [this](const auto& entry) { return forget_if_idle(entry.second); });
+    beat();
+    return changes_;
+  }
+
+  std::vector<SourceInfo> sources(std::int64_t given) const {
+    const std::int64_t now = std::max(given, now_);
+    std::vector<SourceInfo> all;
+    for (const auto& [name, service] : services_) {
+      for (const std::uint32_t index : order_) {
+        const auto feed = service.feeds.find(index);
+        if (feed == service.feeds.end()) continue;
+        const SourceRole& role = sources_[index].role;
+        SourceInfo& info = all.emplace_back();
+        info.source = role.name;
+        info.service = name;
+        info.priority = role.priority;
+        info.fallback = role.fallback;
+        feed->second.describe(info, now);
+      }
+    }
+    return all;
+  }
+
+  SourceFollowerStats counted() const {
+    SourceFollowerStats stats = stats_;
+    for (const auto& [name, service] : services_) {
+      for (const auto& [id, held] : service.held) {
+        stats.instances += held.generation != 0 ? 1 : 0;
+        stats.refused += held.refused ? 1 : 0;
+        stats.yielded += held.yielded ? 1 : 0;
+      }
+    }
+    return stats;
+  }
+
+ private:
+  void hear(std::uint32_t index, SourceAnswer&& answer) {
+    auto service = services_.find(answer.service);
+    const bool known = service != services_.end() && service->second.feeds.contains(index);
+    if (!known) {
+      if (feeds_ >= options_.max_services) {
+        ++stats_.left_out;
+        return;
+      }
+      if (service == services_.end()) service = services_.try_emplace(answer.service).first;
+    }
+    feeds_ += known ? 0 : 1;
+    SourceFeed& feed = service->second.feeds[index];
+    items_ -= feed.size();
+    service->second.dirty |=
+        feed.hear(std::move(answer), now_, options_, options_.max_instances - items_ - feed.size(), stats_);
+    items_ += feed.size();
+  }
+
+  void release(Followed& service) {
+    for (auto& [index, feed] : service.feeds) {
+      items_ -= feed.size();
+      service.dirty |= feed.release(now_, hold_, stats_);
+      items_ += feed.size();
+    }
+  }
+
+  // A service that no source knows any more.
+  bool forget_if_idle(const Followed& service) {
+    const bool idle = std::ranges::all_of(service.feeds, [](const auto& feed) { return feed.second.idle(); });
+    if (idle) feeds_ -= static_cast<std::int64_t>(service.feeds.size());
+    return idle;
+  }
+
+  // What the sources of a service want together: for each id the record of the best one.
+  std::map<std::string_view, const InstanceSpec*> wanted(const Followed& service) const {
+    std::map<std::string_view, const InstanceSpec*> all;
+    for (const bool fallback : {false, true}) {
+      if (fallback && !all.empty()) break;
+      for (const std::uint32_t index : order_) {
+        const auto feed = service.feeds.find(index);
+        if (feed == service.feeds.end() || sources_[index].role.fallback != fallback) continue;
+        for (const auto& [id, item] : feed->second.items()) all.try_emplace(id, &item.spec);
+      }
+    }
+    return all;
+  }
+
+  void join(const std::string& name, Followed& service) {
+    const auto all = wanted(service);
+    for (auto at = service.held.begin(); at != service.held.end();) {
+      at = all.contains(at->first) ? std::next(at) : leave(service, at);
+    }
+    for (const auto& [id, spec] : all) {
+      const auto [at, added] = service.held.try_emplace(std::string(id));
+      Held& held = at->second;
+      if (!added && held.spec == *spec) continue;
+      enter(name, held, *spec);
+    }
+    service.dirty = false;
+  }
+
+  auto leave(Followed& service, std::map<std::string, Held, std::less<>>::iterator at)
+      -> std::map<std::string, Held, std::less<>>::iterator {
+    if (at->second.generation != 0) {
+      registry_.deregister_at(at->first, at->second.generation, time_from_ns(now_));
+      ++stats_.removals;
+      ++changes_;
+    }
+    return service.held.erase(at);
+  }
+
+  void enter(const std::string& name, Held& held, const InstanceSpec& spec) {
+    InstanceSpec same_state = held.spec;
+    same_state.state = spec.state;
+    const bool only_state = held.generation != 0 && spec.state > held.spec.state && same_state == spec;
+    held.spec = spec;
+    if (!only_state) return put(name, held);
+    beat_one(name, held);
+    ++stats_.updates;
+    ++changes_;
+  }
+
+  // Registers it: for the first time, again, or with what has changed.
+  void put(const std::string& name, Held& held) {
+    const bool known = held.generation != 0;
+    held.refused = false;
+    held.yielded = !known && registry_.find_at(held.spec.id, time_from_ns(now_)).has_value();
+    if (held.yielded) return;
+    const auto mine = registry_.register_instance_at(name, held.spec, time_from_ns(now_));
+    if (!mine) {
+      refuse(held, mine.error());
+      return;
+    }
+    held.generation = mine.value().generation;
+    beat_interval_ = mine.value().heartbeat_interval.count();
+    ++(known ? stats_.updates : stats_.adds);
+    ++changes_;
+  }
+
+  // What was registered before is not what the source wants any more.
+  void refuse(Held& held, const Error& error) {
+    if (held.generation != 0) {
+      registry_.deregister_at(held.spec.id, held.generation, time_from_ns(now_));
+      ++stats_.removals;
+      ++changes_;
+    }
+    held.generation = 0;
+    held.refused = true;
+    stats_.last_refusal = held.spec.id + ": ";
+    stats_.last_refusal += error.message.view();
+  }
+
+  void beat() {
+    if (detail::saturating_sub(now_, last_beat_) < beat_interval_ / 2) return;
+    last_beat_ = now_;
+    for (auto& [name, service] : services_) {
+      for (auto& [id, held] : service.held) beat_one(name, held);
+    }
+  }
+
+  void beat_one(const std::string& name, Held& held) {
+    if (held.generation == 0) return put(name, held);
+    switch (registry_.heartbeat_at(held.spec.id, held.generation, time_from_ns(now_), held.spec.state)) {
+      case RegistryAnswer::kOk:
+        return;
+      case RegistryAnswer::kUnknown:
+        held.generation = 0;
+        return put(name, held);
+      case RegistryAnswer::kFenced:
+        held.generation = 0;
+        held.yielded = true;
+    }
+  }
+
+  ServiceRegistry& registry_;
+  const SourceFollowerOptions options_;
+  const algorithm::SourceHold hold_;
+  std::vector<Source> sources_;
+  std::vector<std::uint32_t> order_;  // of sources_, best first
+  std::map<std::string, Followed, std::less<>> services_;
+  SourceFollowerStats stats_;           // without what counted() counts
+  std::int64_t feeds_ = 0, items_ = 0;  // of all services
+  std::int64_t changes_ = 0;            // of this tick
+  std::int64_t now_ = std::numeric_limits<std::int64_t>::min();
+  std::int64_t last_beat_ = std::numeric_limits<std::int64_t>::min();
+  std::int64_t beat_interval_ = 0;  // of the registry, once it has told
+};
+
+SourceFollower::SourceFollower(ServiceRegistry& registry, const SourceFollowerConfig& config)
+    : impl_(std::make_unique<Impl>(registry, config.options())) {}
+SourceFollower::~SourceFollower() = default;
+
+void SourceFollower::add(ServiceSource& source, SourceRole role) { impl_->add(source, std::move(role)); }
+std::int64_t SourceFollower::tick_at(TimePoint now) { return impl_->tick(to_ns(now)); }
+std::vector<SourceInfo> SourceFollower::sources_at(TimePoint now) const { return impl_->sources(to_ns(now)); }
+SourceFollowerStats SourceFollower::stats() const { return impl_->counted(); }
+std::string SourceFollower::to_json_at(TimePoint now) const {
+  return source_follower_json(impl_->counted(), impl_->sources(to_ns(now)));
+}
+
+}  // namespace seawall
