@@ -2,7 +2,6 @@
 // What the registry shows to readers, and how it is read back for listings.
 #include <algorithm>
 
-#include "membarrier.h"
 #include "seawall/algorithm/static_stride.h"
 #include "service_registry_impl.h"
 
@@ -13,12 +12,6 @@ std::uint64_t packed_address(const RegisteredInstance& instance) {
   const InstanceSpec& spec = instance.spec;
   return std::uint64_t{instance.slot} << 32 | std::uint64_t(static_cast<std::uint32_t>(spec.port)) << 16 |
          spec.id.size() << 8 | spec.host.size();
-}
-
-std::int32_t tally(std::uint64_t word, std::uint64_t generation) {
-  return static_cast<std::uint32_t>(word >> 32) == static_cast<std::uint32_t>(generation)
-             ? static_cast<std::int32_t>(static_cast<std::uint32_t>(word))
-             : 0;
 }
 
 std::uint32_t weight_of(const RegisteredInstance* instance) {
@@ -40,10 +33,6 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
     detail::show(directory.flight(stripe, instance.record), none);
   }
-  // Whoever is in the middle of counting for the record's last owner ends, or begins anew and finds it gone. Should the
-  // kernel refuse, a count that comes in this very moment is one too many or too few.
-  if (directory.cpus() != 0) detail::restart_all();
-  instance.cells_before = directory.cells_sum(instance.record);
   // Release: who sees the generation sees the stripes above.
   record.alive.store(static_cast<std::uint32_t>(instance.generation), std::memory_order_release);
   detail::show(record.stamp, instance.generation);
@@ -76,14 +65,6 @@ void ServiceRegistry::Impl::publish(std::uint32_t service) {
   detail::show(head, next);
 }
 
-std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance) const {
-  std::int64_t sum = directory.cells_sum(instance.record) - instance.cells_before;
-  for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
-    sum += tally(detail::seen(directory.flight(stripe, instance.record)), instance.generation);
-  }
-  return std::max<std::int64_t>(sum, 0);
-}
-
 InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t now) const {
   const std::int64_t left = detail::saturating_sub(instance.lease_end, std::min(now, believed_until()));
   InstanceInfo info;
@@ -102,8 +83,9 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   info.unchanged = Duration(std::max<std::int64_t>(detail::saturating_sub(now, instance.changed_at), 0));
   info.generation = instance.generation;
   info.slot = instance.slot;
-  info.in_flight = in_flight(instance);
-  info.failures = tally(detail::seen(directory.record(instance.record).failures), instance.generation);
+  info.in_flight = directory.in_flight(instance.record, instance.generation);
+  info.failures =
+      detail::ServiceDirectory::counted(detail::seen(directory.record(instance.record).failures), instance.generation);
   return info;
 }
 

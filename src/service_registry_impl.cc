@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "membarrier.h"
-
 namespace seawall {
 namespace {
 
@@ -21,19 +19,14 @@ std::uint32_t take(std::vector<std::uint32_t>& free) {
   return index;
 }
 
-// Sequences and the means to end them are both needed.
-std::uint32_t cpus_with_cells() {
-  return detail::rseq_registered() && detail::can_restart_all() ? detail::possible_cpus() : 0;
-}
-
 std::uint32_t unsigned_of(std::int32_t value) { return static_cast<std::uint32_t>(value); }
 std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_cast<std::int64_t>(v.size()); }
 
 }  // namespace
 
 ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch)
-    : directory(unsigned_of(options.max_services), unsigned_of(options.max_instances),
-                unsigned_of(options.max_instances_per_service), static_cast<std::uint64_t>(epoch), cpus_with_cells()),
+    : memory(directory_memory(options)),
+      directory(make_directory(memory, options, epoch)),
       options_(options),
       rule_{options.lease.count(), options.tick_tolerance.count()},
       last_tick_(epoch),

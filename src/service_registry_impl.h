@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "seawall/algorithm/lease.h"
+#include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/mutex.h"
+#include "seawall/detail/service_directory.h"
 #include "seawall/runtime/service_registry.h"
 
 namespace seawall {
@@ -27,7 +29,6 @@ struct RegisteredInstance {
   bool expired = false;  // as the last tick found
   std::int64_t lease_end = 0;
   std::int64_t changed_at = 0;
-  std::int64_t cells_before = 0;  // what the record's cells added up to when it entered
 
   HealthStatus status(bool lease_live) const noexcept {
     return algorithm::join_health(admin, self, health, lease_live, static_cast<std::uint32_t>(spec.weight));
@@ -50,7 +51,7 @@ using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
 
 class ServiceRegistry::Impl {
  public:
-  Impl(const ServiceRegistryOptions& options, std::int64_t epoch);
+  Impl(const ServiceRegistryOptions& options, std::int64_t epoch);  // with memory of its own
 
   Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
@@ -70,6 +71,7 @@ class ServiceRegistry::Impl {
   std::optional<InstanceInfo> find(std::string_view id, std::int64_t now) const SEAWALL_REQUIRES(mutex);
 
   mutable detail::Mutex mutex;
+  const detail::KeyedAllocation memory;
   detail::ServiceDirectory directory;
   std::uint64_t version SEAWALL_GUARDED_BY(mutex) = 0;
 
@@ -98,7 +100,6 @@ class ServiceRegistry::Impl {
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   InstanceInfo info(const RegisteredInstance& instance, std::int64_t now) const SEAWALL_REQUIRES(mutex);
-  std::int64_t in_flight(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   std::int64_t believed_until() const SEAWALL_REQUIRES(mutex) { return rule_.believed_until(last_tick_); }
 
   const ServiceRegistryOptions options_;
@@ -113,6 +114,12 @@ class ServiceRegistry::Impl {
   std::vector<std::uint32_t> free_slots_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_records_ SEAWALL_GUARDED_BY(mutex);
 };
+
+// Of the directory that a registry of these options writes (service_registry_memory.cc).
+detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options);
+detail::KeyedAllocation directory_memory(const ServiceRegistryOptions& options);
+detail::ServiceDirectory make_directory(const detail::KeyedAllocation& memory, const ServiceRegistryOptions& options,
+                                        std::int64_t epoch);
 
 // What is wrong with the fields of a registration, if anything (service_registry_names.cc).
 Result<void> check_service_name(std::string_view name);

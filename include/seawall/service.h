@@ -155,7 +155,7 @@ class Service {
 inline Service::List Service::list() const noexcept {
   const std::uint64_t version = detail::seen(directory_->head(index_));
   const detail::Word* words = directory_->list(index_, version);
-  return {version, words, static_cast<std::uint32_t>(detail::seen(words[0]))};
+  return {version, words, directory_->list_size(detail::seen(words[0]))};
 }
 
 inline bool Service::whole(const List& list) const noexcept {
@@ -177,9 +177,10 @@ inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::
     const List from = list();
     const Choice choice = choose(from, wanted);
     if (!whole(from)) continue;
-    if (!choice.found || take(choice.entry, pick.emplace())) break;
+    if (!choice.found || take(choice.entry, pick.emplace())) return pick;
+    // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
+    if (detail::seen(directory_->head(index_)) == from.version) return std::nullopt;
   }
-  return pick;
 }
 
 inline std::optional<Pick> Service::pick_at(TimePoint now, PickText& text,

@@ -47,7 +47,6 @@ struct alignas(kCacheLine) InstanceRecord {
   Word address{0};
   Word failures{0};  // generation:32 | count:32, written by readers when a call failed
   Generation alive{0};
-  std::uint32_t cell = 0;  // the record's place among the cells of CPU 0; set once
   TextWords<8> id;
   TextWords<32> host;
 };
@@ -66,6 +65,9 @@ struct ListEntry {
 
 constexpr std::uint64_t make_ticket(std::uint64_t generation, std::uint32_t record) noexcept {
   return generation << 32 | record;
+}
+constexpr std::uint32_t ticket_generation(std::uint64_t ticket) noexcept {
+  return static_cast<std::uint32_t>(ticket >> 32);
 }
 constexpr std::uint32_t ticket_record(std::uint64_t ticket) noexcept { return static_cast<std::uint32_t>(ticket); }
 

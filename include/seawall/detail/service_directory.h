@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ServiceDirectory: what readers of the registry see, in 64-bit words without pointers, so that it can live in shared
-// memory. One writer at a time (the registry, under its lock), any number of readers, who never wait for it.
+// ServiceDirectory: what readers of the registry see, in 64-bit words in one block of memory (directory_layout.h). One
+// writer at a time (the registry, under its lock), any number of readers, in any process, who never wait for it.
 //
 //   service   head: version. kBuffers lists; version v stands in list v % kBuffers: a count, then entries
 //   entry     generation:32 | weight:16 | record:16                (the generation's low half)
@@ -9,6 +9,7 @@
 //             generation:32, 0 = retired | id | host
 //   cursor    pass:32 | entry:32, where a thread's next round robin choice begins
 //   ticket    generation:32 | record:32
+//   tally     generation:32 | count:32 (two's complement), of picks in flight
 //
 // Reading is optimistic: copy, then check that what was copied was not being rewritten. A list is rewritten when the
 // head has moved kBuffers - 1 on, a record only after its stamp was cleared. Every word is stored with release and
@@ -18,13 +19,15 @@
 // nobody: it only ever writes what no current list names.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 
 #include "seawall/algorithm/mix.h"
-#include "seawall/detail/cache_line.h"
+#include "seawall/detail/directory_layout.h"
 #include "seawall/detail/instance_record.h"
 #include "seawall/detail/rseq.h"
 #include "seawall/detail/thread_stripe.h"
@@ -32,58 +35,63 @@
 
 namespace seawall::detail {
 
+// A view: copied freely, valid while the memory is.
 class ServiceDirectory {
  public:
-  static constexpr std::uint32_t kBuffers = 4;
-  static constexpr std::uint32_t kStripes = 16;
-  static constexpr std::uint32_t kMaxRecords = 65535;
+  static constexpr std::uint32_t kBuffers = DirectoryLayout::kBuffers;
+  static constexpr std::uint32_t kStripes = DirectoryLayout::kStripes;
+  static constexpr std::uint32_t kMaxRecords = DirectoryLayout::kMaxRecords;
 
-  // One record more than instances, so that an instance is replaced without a moment of absence.
-  // `seed` spreads where the rounds start, so that not every gateway's first call goes to the same instance.
-  // `cpus` is how many CPUs count picks in cells of their own; 0 when restartable sequences cannot be relied upon.
-  ServiceDirectory(std::uint32_t services, std::uint32_t instances, std::uint32_t list_capacity, std::uint64_t seed,
-                   std::uint32_t cpus)
-      : services_(services),
-        records_count_(instances + 1),
-        list_words_(list_capacity + 1),
-        cpus_(cpus),
-        heads_(new Word[services]()),
-        lists_(new Word[std::size_t{services} * kBuffers * list_words_]()),
-        records_(new InstanceRecord[records_count_]),
-        cursors_(new Word[padded(services) * kStripes]()),
-        flights_(new Word[padded(records_count_) * kStripes]()),
-        cells_(make_cells(records_count_, cpus)) {
-    for (std::uint32_t i = 0; i < records_count_; ++i) {
-      records_[i].cell = i / kPageCells * cpus * kPageCells + i % kPageCells;
-    }
-    for (std::size_t i = 0; i < padded(services) * kStripes; ++i) show(cursors_[i], algorithm::mix64(seed + i));
+  static constexpr std::size_t bytes(const DirectorySizes& sizes) noexcept { return DirectoryLayout(sizes).bytes; }
+
+  // `epoch` is a random number. `seed` spreads where the rounds start, so that not every gateway's first call goes to
+  // the same instance, and keys the table of names.
+  static Result<ServiceDirectory> make_in(std::span<std::byte> memory, const DirectorySizes& sizes, std::uint64_t epoch,
+                                          SipKey seed) {
+    if (auto r = DirectoryLayout::check_sizes(sizes); !r) return r.error();
+    if (auto r = DirectoryLayout::check_place(memory, bytes(sizes)); !r) return r.error();
+    ServiceDirectory made(memory.data(), sizes);
+    made.construct(epoch, seed);
+    return made;
+  }
+  static Result<ServiceDirectory> attach(std::span<std::byte> memory) {
+    const auto sizes = DirectoryLayout::read(memory);
+    if (!sizes) return sizes.error();
+    return ServiceDirectory(memory.data(), sizes.value());
   }
 
   Word& head(std::uint32_t service) const noexcept { return heads_[service]; }
   Word* list(std::uint32_t service, std::uint64_t version) const noexcept {
-    return &lists_[(std::size_t{service} * kBuffers + version % kBuffers) * list_words_];
+    return &lists_[(std::size_t{service} * kBuffers + version % kBuffers) * sizes_.list_words];
   }
   // What was read from the list of `version` is whole as long as the head has not come this far.
   static constexpr std::uint64_t stale_from(std::uint64_t version) noexcept { return version + kBuffers - 1; }
+  // A count as a list of entries may have.
+  std::uint32_t list_size(std::uint64_t counted) const noexcept {
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, sizes_.list_words - 1));
+  }
 
-  InstanceRecord& record(std::uint32_t index) const noexcept { return records_[index]; }
-  std::uint32_t record_count() const noexcept { return records_count_; }
-  Word& believed_until() noexcept { return believed_until_; }
+  // Whatever number a list may hold, the record is one of this directory.
+  InstanceRecord& record(std::uint32_t index) const noexcept { return records_[index < sizes_.records ? index : 0]; }
+  std::uint32_t record_count() const noexcept { return sizes_.records; }
+  const DirectorySizes& sizes() const noexcept { return sizes_; }
+  DirectoryHeader& header() const noexcept { return *header_; }
+  Word& believed_until() const noexcept { return header_->believed_until; }
 
   // Where a thread's rounds stand; on a line of its stripe.
   Word& cursor(std::uint32_t service) const noexcept {
-    return cursors_[thread_stripe<kStripes>() * padded(services_) + service];
+    return cursors_[thread_stripe<kStripes>() * DirectoryLayout::padded(sizes_.services) + service];
   }
 
   // Picks in flight of a record: one more or one less, in this CPU's cell, or where there is none in the thread's
-  // stripe. A pick may end elsewhere than it began, so only the sum of all means anything. False, and nothing counted:
-  // the ticket is of another generation than the record.
+  // stripe. A pick may end elsewhere than it began, so only the sum of all means anything. The record must be one of
+  // this directory. False, and nothing counted: the ticket is of another generation than the record.
   bool count_flight(std::uint64_t ticket, std::int32_t by) const noexcept {
-    const InstanceRecord& to = records_[ticket_record(ticket)];
-    if (cpus_ != 0) {
-      const Put put = rseq_add(cells_.get() + to.cell, static_cast<std::uint64_t>(std::int64_t{by}), to.alive,
-                               static_cast<std::uint32_t>(ticket >> 32), cpus_);
-      if (put != Put::kElsewhere) return put == Put::kDone;
+    if (sizes_.cpus != 0) {
+      Cell* const first = cells_ + cell(ticket_record(ticket));
+      const Put put = rseq_count(first, ticket_generation(ticket), static_cast<std::uint32_t>(by), sizes_.cpus);
+      if (put == Put::kDone) return true;
+      if (put == Put::kStale) return count_first(first, ticket, by);
     }
     return add(flight(thread_stripe<kStripes>(), ticket_record(ticket)), ticket, by);
   }
@@ -95,48 +103,83 @@ class ServiceDirectory {
       return Step<bool>{ours ? (word >> 32 << 32 | next) : word, ours};
     });
   }
-
-  // For the writer. Cells only ever add up, over all generations of a record, and nobody sets them back: what a new
-  // generation finds there is its zero, once nobody can add for the old one any more.
-  std::uint32_t cpus() const noexcept { return cpus_; }
-  std::int64_t cells_sum(std::uint32_t record) const noexcept {
-    std::uint64_t sum = 0;
-    // Relaxed: a sum of counts that go on changing; it publishes nothing.
-    for (std::uint32_t cpu = 0; cpu < cpus_; ++cpu) {
-      sum += cells_[records_[record].cell + std::size_t{cpu} * kPageCells].load(std::memory_order_relaxed);
-    }
-    return static_cast<std::int64_t>(sum);
+  // What a tally counted for a generation.
+  static std::uint32_t counted(std::uint64_t tally, std::uint64_t generation) noexcept {
+    return tally >> 32 == static_cast<std::uint32_t>(generation) ? static_cast<std::uint32_t>(tally) : 0;
   }
-  // generation:32 | count:32 (two's complement).
+  // Counts go on changing while they are summed.
+  std::int64_t in_flight(std::uint32_t record, std::uint64_t generation) const noexcept {
+    std::uint32_t sum = 0;
+    for (std::uint32_t cpu = 0; cpu < sizes_.cpus; ++cpu) {
+      sum += counted(seen(cells_[cell(record) + std::size_t{cpu} * kPageCells]), generation);
+    }
+    for (std::uint32_t stripe = 0; stripe < kStripes; ++stripe)
+      sum += counted(seen(flight(stripe, record)), generation);
+    return std::max<std::int64_t>(static_cast<std::int32_t>(sum), 0);
+  }
   Word& flight(std::uint32_t stripe, std::uint32_t record) const noexcept {
-    return flights_[stripe * padded(records_count_) + record];
+    return flights_[stripe * DirectoryLayout::padded(sizes_.records) + record];
   }
 
  private:
-  static constexpr std::uint32_t kPageCells = kCpuStride / sizeof(Cell);
-  struct FreePages {
-    void operator()(Cell* cells) const noexcept { ::operator delete[](cells, std::align_val_t(kCpuStride)); }
-  };
-  using Cells = std::unique_ptr<Cell[], FreePages>;
-  // A record has the same place in a page of each CPU; the pages of one run of records lie side by side.
-  static Cells make_cells(std::uint32_t records, std::uint32_t cpus) {
-    const std::size_t pages = std::size_t{(records + kPageCells - 1) / kPageCells} * cpus;
-    return Cells(new (std::align_val_t(kCpuStride)) Cell[pages * kPageCells]());
+  static constexpr std::uint32_t kPageCells = DirectoryLayout::kPageCells;
+
+  ServiceDirectory(std::byte* memory, const DirectorySizes& sizes) noexcept : sizes_(sizes) {
+    const DirectoryLayout at(sizes);
+    header_ = reinterpret_cast<DirectoryHeader*>(memory);
+    heads_ = reinterpret_cast<Word*>(memory + at.heads);
+    lists_ = reinterpret_cast<Word*>(memory + at.lists);
+    records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
+    cursors_ = reinterpret_cast<Word*>(memory + at.cursors);
+    flights_ = reinterpret_cast<Word*>(memory + at.flights);
+    cells_ = reinterpret_cast<Cell*>(memory + at.cells);
   }
 
-  static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
+  void construct(std::uint64_t epoch, SipKey seed) noexcept {
+    new (header_) DirectoryHeader();
+    header_->sizes = sizes_;
+    header_->epoch = epoch;
+    header_->seed = seed;
+    std::uninitialized_value_construct_n(heads_, sizes_.services);
+    std::uninitialized_value_construct_n(lists_, std::size_t{sizes_.services} * kBuffers * sizes_.list_words);
+    std::uninitialized_value_construct_n(records_, sizes_.records);
+    const std::size_t cursors = DirectoryLayout::padded(sizes_.services) * kStripes;
+    std::uninitialized_value_construct_n(cursors_, cursors);
+    for (std::size_t i = 0; i < cursors; ++i) show(cursors_[i], algorithm::mix64(seed.k0 + i));
+    std::uninitialized_value_construct_n(flights_, DirectoryLayout::padded(sizes_.records) * kStripes);
+    std::uninitialized_value_construct_n(cells_, DirectoryLayout::cell_count(sizes_));
+    show(header_->magic, DirectoryHeader::kMagic);
+  }
 
-  std::uint32_t services_;
-  std::uint32_t records_count_;
-  std::size_t list_words_;
-  std::uint32_t cpus_;
-  Word believed_until_{0};
-  std::unique_ptr<Word[]> heads_;
-  std::unique_ptr<Word[]> lists_;
-  std::unique_ptr<InstanceRecord[]> records_;
-  std::unique_ptr<Word[]> cursors_;
-  std::unique_ptr<Word[]> flights_;
-  Cells cells_;
+  // Of a record at CPU 0.
+  std::size_t cell(std::uint32_t record) const noexcept {
+    return std::size_t{record / kPageCells} * sizes_.cpus * kPageCells + record % kPageCells;
+  }
+
+  // The first count of a generation on this CPU takes the cell over from the one before, whose counts nobody asks for
+  // any more.
+  [[gnu::noinline]] bool count_first(Cell* first, std::uint64_t ticket, std::int32_t by) const noexcept {
+    const Generation& alive = records_[ticket_record(ticket)].alive;
+    for (;;) {
+      // Acquire: as for the stamp; who sees the generation sees the tallies that were made for it.
+      if (alive.load(std::memory_order_acquire) != ticket_generation(ticket)) return false;
+      const std::uint64_t word = ticket >> 32 << 32 | static_cast<std::uint32_t>(by);
+      Put put = rseq_begin(first, word, alive, ticket_generation(ticket), sizes_.cpus);
+      if (put == Put::kStale)
+        put = rseq_count(first, ticket_generation(ticket), static_cast<std::uint32_t>(by), sizes_.cpus);
+      if (put == Put::kDone) return true;
+      if (put == Put::kElsewhere) return add(flight(thread_stripe<kStripes>(), ticket_record(ticket)), ticket, by);
+    }
+  }
+
+  DirectorySizes sizes_;
+  DirectoryHeader* header_;
+  Word* heads_;
+  Word* lists_;
+  InstanceRecord* records_;
+  Word* cursors_;
+  Word* flights_;
+  Cell* cells_;
 };
 
 }  // namespace seawall::detail

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+//
+// The memory of a directory of services: one block without addresses, a header and arrays behind it, on the heap, in
+// memory that processes share or in a mapped file. Where each array begins follows from the counts in the header, which
+// are checked once and copied; after that a process trusts no number of the block that could lead it out of it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "seawall/detail/cache_line.h"
+#include "seawall/detail/instance_record.h"
+#include "seawall/detail/rseq.h"
+#include "seawall/detail/siphash.h"
+#include "seawall/result.h"
+
+namespace seawall::detail {
+
+struct DirectorySizes {
+  std::uint32_t services = 0;
+  std::uint32_t records = 0;     // one more than instances, so that one is replaced without a moment of absence
+  std::uint32_t list_words = 0;  // of one list
+  std::uint32_t cpus = 0;        // how many CPUs count in cells of their own
+
+  friend constexpr bool operator==(const DirectorySizes&, const DirectorySizes&) = default;
+};
+
+struct DirectoryHeader {
+  static constexpr std::uint64_t kMagic = 0x3165636976726553;
+  static constexpr std::uint32_t kLayout = 1;  // another number whenever what stands in the block changes
+
+  Word magic{0};  // written last
+  std::uint32_t layout = kLayout;
+  std::uint32_t record_bytes = sizeof(InstanceRecord);
+  DirectorySizes sizes;
+  std::uint64_t epoch = 0;  // random, so that a directory made anew is told from this one
+  SipKey seed{};
+  alignas(kCacheLine) Word believed_until{0};
+};
+
+class DirectoryLayout {
+ public:
+  static constexpr std::uint32_t kBuffers = 4;
+  static constexpr std::uint32_t kStripes = 16;
+  static constexpr std::uint32_t kMaxServices = 4096;
+  static constexpr std::uint32_t kMaxRecords = 65535;
+  static constexpr std::uint32_t kMaxListWords = std::uint32_t{1} << 20;
+  static constexpr std::uint32_t kMaxCpus = 4096;
+  static constexpr std::uint32_t kPageCells = kCpuStride / sizeof(Cell);
+
+  // Sizes within the bounds above.
+  constexpr explicit DirectoryLayout(const DirectorySizes& sizes) noexcept
+      : heads(place(sizeof(DirectoryHeader))),
+        lists(place(heads + sizeof(Word) * sizes.services)),
+        records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
+        cursors(place(records + sizeof(InstanceRecord) * sizes.records)),
+        flights(place(cursors + sizeof(Word) * kStripes * padded(sizes.services))),
+        cells(place(flights + sizeof(Word) * kStripes * padded(sizes.records))),
+        bytes(cells + sizeof(Cell) * cell_count(sizes)) {}
+
+  // A record has the same place in a page of each CPU; the pages of one run of records lie side by side.
+  static constexpr std::size_t cell_count(const DirectorySizes& sizes) noexcept {
+    return std::size_t{(sizes.records + kPageCells - 1) / kPageCells} * kPageCells * sizes.cpus;
+  }
+  static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
+
+  static Result<void> check_sizes(const DirectorySizes& sizes) {
+    const auto check = [](std::string_view name, std::uint32_t given, std::uint32_t low,
+                          std::uint32_t high) -> Result<void> {
+      return given >= low && given <= high ? Result<void>() : out_of_range(name, given, low, high);
+    };
+    if (auto r = check("services of the directory", sizes.services, 1, kMaxServices); !r) return r;
+    if (auto r = check("records of the directory", sizes.records, 1, kMaxRecords); !r) return r;
+    if (auto r = check("list_words of the directory", sizes.list_words, 1, kMaxListWords); !r) return r;
+    return check("cpus of the directory", sizes.cpus, 0, kMaxCpus);
+  }
+
+  static Result<void> check_place(std::span<const std::byte> memory, std::size_t needed) {
+    if (reinterpret_cast<std::uintptr_t>(memory.data()) % kCacheLine != 0) {
+      return Error{Code::kInvalidArgument, "memory must be aligned to 64 bytes"};
+    }
+    if (memory.data() != nullptr && memory.size() >= needed) return {};
+    return Error{Code::kInvalidArgument, Message("memory must have at least ")
+                                             .append(static_cast<std::int64_t>(needed))
+                                             .append(" bytes, not ")
+                                             .append(static_cast<std::int64_t>(memory.size()))};
+  }
+
+  // The sizes of the directory in this memory. An error names what of the header cannot be.
+  static Result<DirectorySizes> read(std::span<const std::byte> memory) {
+    if (auto r = check_place(memory, sizeof(DirectoryHeader)); !r) return r.error();
+    const auto& header = *reinterpret_cast<const DirectoryHeader*>(memory.data());
+    if (seen(header.magic) != DirectoryHeader::kMagic) {  // with the magic comes the rest of the header
+      return Error{Code::kInvalidArgument,
+                   "magic: no directory of services was made in this memory, or not to its end"};
+    }
+    if (header.layout != DirectoryHeader::kLayout) {
+      return out_of_range("layout of the directory", header.layout, DirectoryHeader::kLayout, DirectoryHeader::kLayout);
+    }
+    if (header.record_bytes != sizeof(InstanceRecord)) {
+      return out_of_range("record_bytes of the directory", header.record_bytes, sizeof(InstanceRecord),
+                          sizeof(InstanceRecord));
+    }
+    const DirectorySizes sizes = header.sizes;  // once: what others write there later changes nothing here
+    if (auto r = check_sizes(sizes); !r) return r.error();
+    if (auto r = check_place(memory, DirectoryLayout(sizes).bytes); !r) return r.error();
+    return sizes;
+  }
+
+ private:
+  static constexpr std::size_t place(std::size_t at) noexcept {
+    return (at + kCacheLine - 1) / kCacheLine * kCacheLine;
+  }
+
+ public:
+  std::size_t heads, lists, records, cursors, flights, cells, bytes;
+};
+
+}  // namespace seawall::detail
