@@ -116,9 +116,11 @@ class Service {
                                            entry.weight);
     }
   };
+  // As the list's word, which fits a register: fields written one by one and then copied together wait for each other.
   struct Choice {
-    bool found = false;
-    detail::ListEntry entry;
+    std::uint64_t word = 0;
+    bool found() const noexcept { return word != 0; }
+    detail::ListEntry entry() const noexcept { return detail::ListEntry::unpack(word); }
   };
   struct Wanted {
     std::int64_t now;
@@ -136,7 +138,7 @@ class Service {
       place = Place::next(place, list.size);
       if (!hit || !usable(entry, wanted)) continue;
       directory_->cursor(index_).store(place, std::memory_order_relaxed);  // as above
-      return {true, entry};
+      return {entry.pack()};
     }
     return {};
   }
@@ -145,7 +147,6 @@ class Service {
     return std::find(slots.begin(), slots.end(), detail::seen(record.address) >> 32) != slots.end();
   }
   bool usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept;
-  bool take(const detail::ListEntry& entry, Pick& pick) const noexcept;
 
   Directory* directory_;
   std::uint32_t index_;
@@ -172,12 +173,20 @@ inline std::uint32_t Service::size() const noexcept {
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
   const auto believed = static_cast<std::int64_t>(detail::seen(directory_->believed_until()));
   const Wanted wanted{std::min(to_ns(now), believed), exclude};
-  std::optional<Pick> pick;
   for (;;) {
     const List from = list();
     const Choice choice = choose(from, wanted);
     if (!whole(from)) continue;
-    if (!choice.found || take(choice.entry, pick.emplace())) return pick;
+    if (!choice.found()) return std::nullopt;
+    const detail::ListEntry entry = choice.entry();
+    const detail::InstanceRecord& record = directory_->record(entry.record);
+    const std::uint64_t address = detail::seen(record.address);
+    const std::uint64_t generation = detail::seen(record.stamp);
+    const std::uint64_t ticket = detail::make_ticket(entry.generation, entry.record);
+    if (static_cast<std::uint32_t>(generation) == entry.generation && directory_->count_flight(ticket, 1)) {
+      return Pick{generation, ticket, static_cast<std::uint32_t>(address >> 32),
+                  static_cast<std::uint16_t>(address >> 16)};
+    }
     // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
     if (detail::seen(directory_->head(index_)) == from.version) return std::nullopt;
   }
@@ -202,24 +211,13 @@ inline Service::Choice Service::choose(const List& list, const Wanted& wanted) c
   const detail::ListEntry entry = list.entry(static_cast<std::uint32_t>(place));
   if (!Place::hits(place, entry) || !usable(entry, wanted)) return choose_further(list, wanted, place);
   cursor.store(Place::next(place, list.size), std::memory_order_relaxed);  // as above
-  return {true, entry};
+  return {entry.pack()};
 }
 
 inline bool Service::usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept {
   const detail::InstanceRecord& record = directory_->record(entry.record);
   if (static_cast<std::int64_t>(detail::seen(record.lease_end)) <= wanted.now) return false;
   return wanted.exclude.empty() || !excluded(record, wanted.exclude);
-}
-
-// False: it was retired meanwhile.
-inline bool Service::take(const detail::ListEntry& entry, Pick& pick) const noexcept {
-  const detail::InstanceRecord& record = directory_->record(entry.record);
-  const std::uint64_t address = detail::seen(record.address);
-  pick.slot = static_cast<std::uint32_t>(address >> 32);
-  pick.port = static_cast<std::uint16_t>(address >> 16);
-  pick.generation = detail::seen(record.stamp);
-  pick.ticket = detail::make_ticket(entry.generation, entry.record);
-  return static_cast<std::uint32_t>(pick.generation) == entry.generation && directory_->count_flight(pick.ticket, 1);
 }
 
 inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
