@@ -1441,12 +1441,13 @@ typedef struct seawall_registry_options {
   int32_t max_instances;             /* 1024 */
   int32_t max_instances_per_service; /* 256 */
   int32_t max_metadata_bytes;        /* 4096, of one instance */
-  uint32_t reserved;                 /* 0 */
+  int32_t max_in_flight;             /* 16384: tickets of calls under way; a pick beyond them has ticket 0 */
   int64_t heartbeat_interval_ns;     /* 1 s */
   int64_t lease_ns;                  /* 3 s */
   int64_t expired_retention_ns;      /* 30 s: how long an expired instance stays listed */
   int64_t tick_tolerance_ns;         /* 1 s: a tick that comes later extends the leases; at most lease - interval */
   int64_t first_generation;          /* 1; give a number above all given before a restart, such as wall clock in us */
+  int64_t ticket_deadline_ns;        /* 5 min: a ticket not given back for so long is reaped by tick; at most 1 h */
 } seawall_registry_options;
 
 /* An instance's own state. */
@@ -1571,10 +1572,13 @@ SEAWALL_API void seawall_service_free(seawall_service* service) SEAWALL_NOEXCEPT
  * Threads: any. Lock-free, no allocation. Errors: INVALID_ARGUMENT (out or exclude NULL). */
 SEAWALL_API int32_t seawall_service_pick(const seawall_service* service, const uint32_t* exclude, size_t exclude_count,
                                          int64_t now_ns, seawall_pick* out) SEAWALL_NOEXCEPT;
-/* Ends a pick, from any thread, with a SEAWALL_OUTCOME_. A ticket of an earlier generation changes nothing.
- * Lock-free. Errors: INVALID_ARGUMENT (outcome). */
+/* Ends a pick, from any thread: how the call went (SEAWALL_OUTCOME_) and how long it took (SEAWALL_UNKNOWN_DURATION).
+ * Answers SEAWALL_REPORT_RECORDED; SEAWALL_REPORT_LATE, and nothing is changed, when the ticket was over: given back
+ * before, reaped, or its instance left; SEAWALL_REPORT_NOT_COUNTED for ticket 0. Lock-free. Errors: INVALID_ARGUMENT
+ * (outcome). */
+enum { SEAWALL_UNKNOWN_DURATION = -1 };
 SEAWALL_API int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome,
-                                         int64_t now_ns) SEAWALL_NOEXCEPT;
+                                         int64_t took_ns, int64_t now_ns) SEAWALL_NOEXCEPT;
 
 /* ---- spans ----------------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 #include "options.h"
-#include "registry_handle.h"
+#include "service_handles.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
@@ -13,19 +13,14 @@ using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
 
-struct seawall_service : seawall::capi::Handle<0x53657276> {  // "Serv"
-  explicit seawall_service(const seawall::Service& service) : rep(service) {}
-  seawall::Service rep;
-};
-
 namespace {
 
 seawall_registry_options defaults() {
   const seawall::ServiceRegistryOptions o;
   return {sizeof(seawall_registry_options), o.max_services,       o.max_instances,
-          o.max_instances_per_service,      o.max_metadata_bytes, 0,
+          o.max_instances_per_service,      o.max_metadata_bytes, o.max_in_flight,
           o.heartbeat_interval.count(),     o.lease.count(),      o.expired_retention.count(),
-          o.tick_tolerance.count(),         o.first_generation};
+          o.tick_tolerance.count(),         o.first_generation,   o.ticket_deadline.count()};
 }
 
 // In the struct 0 means the default; in JSON what is left out does, and 0 is 0.
@@ -36,11 +31,11 @@ seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
   };
   using Options = seawall_registry_options;
   for (auto member : {&Options::max_services, &Options::max_instances, &Options::max_instances_per_service,
-                      &Options::max_metadata_bytes}) {
+                      &Options::max_metadata_bytes, &Options::max_in_flight}) {
     fill(member);
   }
   for (auto member : {&Options::heartbeat_interval_ns, &Options::lease_ns, &Options::expired_retention_ns,
-                      &Options::tick_tolerance_ns, &Options::first_generation}) {
+                      &Options::tick_tolerance_ns, &Options::first_generation, &Options::ticket_deadline_ns}) {
     fill(member);
   }
   return given;
@@ -52,6 +47,8 @@ seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given
   options.max_instances = given.max_instances;
   options.max_instances_per_service = given.max_instances_per_service;
   options.max_metadata_bytes = given.max_metadata_bytes;
+  options.max_in_flight = given.max_in_flight;
+  options.ticket_deadline = seawall::Duration(given.ticket_deadline_ns);
   options.heartbeat_interval = seawall::Duration(given.heartbeat_interval_ns);
   options.lease = seawall::Duration(given.lease_ns);
   options.expired_retention = seawall::Duration(given.expired_retention_ns);
@@ -121,13 +118,6 @@ int32_t addressed(seawall_registry* registry, const char* id, size_t id_size, bo
   return guarded(nullptr, [&] { return code_of(verb(registry->rep, text_in(id, id_size), instant(now_ns))); });
 }
 
-template <std::size_t kSize>
-uint8_t copy_text(std::string_view text, char (&to)[kSize]) {
-  std::memcpy(to, text.data(), text.size());
-  to[text.size()] = '\0';
-  return static_cast<uint8_t>(text.size());
-}
-
 }  // namespace
 
 extern "C" {
@@ -151,7 +141,6 @@ int32_t seawall_registry_new(const seawall_registry_options* options, int64_t no
   seawall_registry_options read;
   seawall_registry_options_init(&read);
   if (!seawall::capi::read_options(options, read)) return invalid(error, "options: unknown struct_size");
-  if (read.reserved != 0) return invalid(error, "options: reserved must be 0");
   return guarded(error, [&] { return make(zeros_to_defaults(read), now_ns, out, error); });
 }
 
@@ -167,6 +156,8 @@ int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64
                                    {"max_instances", &read.max_instances},
                                    {"max_instances_per_service", &read.max_instances_per_service},
                                    {"max_metadata_bytes", &read.max_metadata_bytes},
+                                   {"max_in_flight", &read.max_in_flight},
+                                   {"ticket_deadline_ns", &read.ticket_deadline_ns},
                                    {"heartbeat_interval_ns", &read.heartbeat_interval_ns},
                                    {"lease_ns", &read.lease_ns},
                                    {"expired_retention_ns", &read.expired_retention_ns},
@@ -256,31 +247,6 @@ int32_t seawall_registry_service(seawall_registry* registry, const char* name, s
   if (out == nullptr) return invalid(error, "out is NULL");
   if (!readable(name, name_size)) return invalid(error, "name is NULL");
   return guarded(error, [&] { return resolve(*registry, text_in(name, name_size), out, error); });
-}
-
-void seawall_service_free(seawall_service* service) noexcept { seawall::capi::free_handle(service); }
-
-int32_t seawall_service_pick(const seawall_service* service, const uint32_t* exclude, size_t exclude_count,
-                             int64_t now_ns, seawall_pick* out) noexcept {
-  if (!valid(service)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || (exclude == nullptr && exclude_count != 0)) return SEAWALL_E_INVALID_ARGUMENT;
-  seawall::PickText text;
-  const auto pick = service->rep.pick_at(instant(now_ns), text, {exclude, exclude_count});
-  if (!pick) return 0;
-  out->ticket = pick->ticket;
-  out->generation = pick->generation;
-  out->slot = pick->slot;
-  out->port = pick->port;
-  out->id_size = copy_text(text.id.view(), out->id);
-  out->host_size = copy_text(text.host.view(), out->host);
-  return 1;
-}
-
-int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome, int64_t) noexcept {
-  if (!valid(service)) return SEAWALL_E_WRONG_HANDLE;
-  if (outcome < SEAWALL_OUTCOME_SUCCESS || outcome > SEAWALL_OUTCOME_IGNORED) return SEAWALL_E_INVALID_ARGUMENT;
-  service->rep.done(ticket, static_cast<seawall::Outcome>(outcome));
-  return SEAWALL_OK;
 }
 
 }  // extern "C"

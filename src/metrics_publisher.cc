@@ -117,6 +117,12 @@ constexpr MetricsField<RegistryStats> kRegistryTotals[] = {
      [](const RegistryStats& s) { return plain(s.refused_full); }},
     {"seawall_service_registry_late_ticks_total", "Ticks so late that leases were extended.",
      [](const RegistryStats& s) { return plain(s.late_ticks); }},
+    {"seawall_service_tickets_late_total", "Tickets of picks given back when they were over.",
+     [](const RegistryStats& s) { return plain(s.tickets_late); }},
+    {"seawall_service_tickets_reaped_total", "Tickets of picks that were never given back.",
+     [](const RegistryStats& s) { return plain(s.tickets_reaped); }},
+    {"seawall_service_tickets_untracked_total", "Picks without a ticket, beyond max_in_flight.",
+     [](const RegistryStats& s) { return plain(s.tickets_untracked); }},
 };
 constexpr MetricsField<RegistryStats> kRegistryGauges[] = {
     {"seawall_service_registry_services", "Services known.", [](const RegistryStats& s) { return plain(s.services); }},

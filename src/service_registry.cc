@@ -129,8 +129,8 @@ std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint
   return Service(impl_->directory, *index).pick_at(now, text, exclude);
 }
 
-void ServiceRegistry::done(std::uint64_t ticket, Outcome outcome) noexcept {
-  Service(impl_->directory, 0).done(ticket, outcome);
+ReportResult ServiceRegistry::done(std::uint64_t ticket, Outcome outcome, Duration took) noexcept {
+  return Service(impl_->directory, 0).done(ticket, outcome, took);
 }
 
 std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view id, TimePoint now) const {

@@ -28,21 +28,25 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   record.host.store(instance.spec.host);
   detail::show(record.address, packed_address(instance));
   detail::show(record.lease_end, static_cast<std::uint64_t>(instance.lease_end));
-  const std::uint64_t none = detail::make_ticket(instance.generation, 0);  // a tally of this generation, at zero
-  detail::show(record.failures, none);
-  for (std::uint32_t stripe = 0; stripe < detail::ServiceDirectory::kStripes; ++stripe) {
-    detail::show(directory.flight(stripe, instance.record), none);
-  }
-  // Release: who sees the generation sees the stripes above.
-  record.alive.store(static_cast<std::uint32_t>(instance.generation), std::memory_order_release);
+  detail::show(record.failures, instance.generation << 32);  // a tally of this generation, at zero
   detail::show(record.stamp, instance.generation);
 }
 
 // After the list without it was published, before anything else is written into it.
 void ServiceRegistry::Impl::retire_record(std::uint32_t record) {
-  detail::show(directory.record(record).stamp, 0);
-  directory.record(record).alive.store(0, std::memory_order_release);  // as the stamp
+  // Sequentially consistent: whoever takes a ticket for it from now on sees this, all others the sweep sees.
+  directory.record(record).stamp.store(0, std::memory_order_seq_cst);
+  directory.flights<detail::FlightTable>().end_all(
+      [=](std::uint64_t cell) { return detail::Flight::record(cell) == record; }, [](std::uint64_t) {});
   free_records_.push_back(record);
+}
+
+// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
+void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
+  const std::int64_t deadline = options_.ticket_deadline.count();
+  directory.flights<detail::FlightTable>().end_all(
+      [=](std::uint64_t cell) { return detail::Flight::age_ns(cell, now) > deadline; },
+      [this](std::uint64_t) { ++stats_.tickets_reaped; });
 }
 
 void ServiceRegistry::Impl::publish(std::uint32_t service) {
@@ -65,7 +69,22 @@ void ServiceRegistry::Impl::publish(std::uint32_t service) {
   detail::show(head, next);
 }
 
-InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t now) const {
+std::vector<std::int32_t> ServiceRegistry::Impl::flights_by_record() const {
+  std::vector<std::int32_t> counts(directory.record_count());
+  directory.flights<detail::FlightTable>().for_each(
+      [&](std::uint64_t cell) { ++counts[detail::Flight::record(cell) % counts.size()]; });
+  return counts;
+}
+
+std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance) const {
+  std::int64_t count = 0;
+  directory.flights<detail::FlightTable>().for_each(
+      [&](std::uint64_t cell) { count += detail::Flight::record(cell) == instance.record; });
+  return count;
+}
+
+InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t in_flight,
+                                         std::int64_t now) const {
   const std::int64_t left = detail::saturating_sub(instance.lease_end, std::min(now, believed_until()));
   InstanceInfo info;
   info.service = services_[instance.service].name;
@@ -83,7 +102,7 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   info.unchanged = Duration(std::max<std::int64_t>(detail::saturating_sub(now, instance.changed_at), 0));
   info.generation = instance.generation;
   info.slot = instance.slot;
-  info.in_flight = directory.in_flight(instance.record, instance.generation);
+  info.in_flight = in_flight;
   info.failures =
       detail::ServiceDirectory::counted(detail::seen(directory.record(instance.record).failures), instance.generation);
   return info;
@@ -92,17 +111,18 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
 std::optional<InstanceInfo> ServiceRegistry::Impl::find(std::string_view id, std::int64_t now) const {
   const auto found = instances_.find(id);
   if (found == instances_.end()) return std::nullopt;
-  return info(*found->second, now);
+  return info(*found->second, in_flight(*found->second), now);
 }
 
 std::vector<ServiceInfo> ServiceRegistry::Impl::list(std::int64_t now) const {
   std::vector<ServiceInfo> services;
   services.reserve(service_index_.size());
+  const std::vector<std::int32_t> flights = flights_by_record();
   for (const auto& [name, index] : service_index_) {
     ServiceInfo& service = services.emplace_back();
     service.name = name;
     for (const RegisteredInstance* instance : services_[index].instances) {
-      service.instances.push_back(info(*instance, now));
+      service.instances.push_back(info(*instance, flights[instance->record], now));
     }
     std::ranges::sort(service.instances, {}, &InstanceInfo::slot);
   }

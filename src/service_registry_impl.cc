@@ -236,6 +236,8 @@ RegistryStats ServiceRegistry::Impl::counted() const {
   RegistryStats stats = stats_;
   stats.services = static_cast<std::int64_t>(service_index_.size());
   stats.instances = static_cast<std::int64_t>(instances_.size());
+  stats.tickets_late = static_cast<std::int64_t>(detail::seen(directory.header().tickets_late));
+  stats.tickets_untracked = static_cast<std::int64_t>(detail::seen(directory.header().tickets_untracked));
   return stats;
 }
 
@@ -265,6 +267,7 @@ std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
     if (changed[service]) publish(service);
   }
   for (RegisteredInstance* instance : gone) erase(*instance);
+  reap_flights(now);
   return ended;
 }
 

@@ -99,7 +99,12 @@ class ServiceRegistry::Impl {
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
-  InstanceInfo info(const RegisteredInstance& instance, std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  InstanceInfo info(const RegisteredInstance& instance, std::int64_t in_flight, std::int64_t now) const
+      SEAWALL_REQUIRES(mutex);
+  // Each reads the whole table of flights.
+  std::vector<std::int32_t> flights_by_record() const SEAWALL_REQUIRES(mutex);
+  void reap_flights(std::int64_t now) SEAWALL_REQUIRES(mutex);
+  std::int64_t in_flight(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   std::int64_t believed_until() const SEAWALL_REQUIRES(mutex) { return rule_.believed_until(last_tick_); }
 
   const ServiceRegistryOptions options_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The block of memory in which a registry writes what its readers see.
+#include <bit>
 #include <new>
 #include <random>
 
-#include "membarrier.h"
 #include "service_registry_impl.h"
 
 namespace seawall {
@@ -22,7 +22,7 @@ detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options) {
   return {.services = unsigned_of(options.max_services),
           .records = unsigned_of(options.max_instances) + 1,
           .list_words = unsigned_of(options.max_instances_per_service) + 1,
-          .cpus = detail::rseq_registered() ? detail::possible_cpus() : 0};
+          .flights = std::bit_ceil((unsigned_of(options.max_in_flight) - 1) / detail::DirectoryLayout::kStripes + 1)};
 }
 
 detail::KeyedAllocation directory_memory(const ServiceRegistryOptions& options) {

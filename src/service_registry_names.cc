@@ -88,7 +88,10 @@ Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryO
       {"expired_retention in ns", options.expired_retention.count(), 0, kMaxDuration},
       {"max_services", options.max_services, 1, 4096},
       {"max_instances", options.max_instances, 1, detail::ServiceDirectory::kMaxRecords - 1},
-      {"max_instances_per_service", options.max_instances_per_service, 1, 4096},
+      {"max_instances_per_service", options.max_instances_per_service, 1, detail::ServiceDirectory::kMaxRecords - 1},
+      {"max_in_flight", options.max_in_flight, 1,
+       detail::DirectoryLayout::kStripes * detail::DirectoryLayout::kMaxFlights},
+      {"ticket_deadline in ns", options.ticket_deadline.count(), 1'000'000'000, 3'600'000'000'000},
       {"max_metadata_bytes", options.max_metadata_bytes, 0, 1 << 20},
       {"first_generation", options.first_generation, 1, std::int64_t{1} << 62},
   };

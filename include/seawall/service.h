@@ -6,9 +6,11 @@
 // pick() takes the next healthy instance in weighted round robin: each thread has its own position, so the spread is
 // even for each thread, and for all of them together up to one pick for each thread. An instance whose lease has ended
 // is passed over even before the registry's tick notices. Weight 0 gets nothing. Instances that a caller excludes leave
-// their share to their successors (the known flaw of round robin). Each pick is in flight until done() is called once
-// with its ticket, from any thread; a forgotten done() leaves that instance's in_flight too high until it registers
-// anew, and nothing else.
+// their share to their successors (the known flaw of round robin).
+//
+// Each pick is in flight until done() is called with its ticket, from any thread, or until its instance leaves. Exactly
+// the first done() counts: another one, or one for a process that was replaced since, changes nothing and is counted
+// as late. A ticket that is never given back is reaped by the registry's tick, and counted.
 //
 // A Pick holds numbers. Who keeps connections of its own by slot and generation needs no more; the texts (id and host)
 // are copied on demand: by describe(), which refuses when the instance was replaced or removed since, or together with
@@ -35,7 +37,9 @@
 
 #include "seawall/algorithm/mix.h"
 #include "seawall/algorithm/static_stride.h"
+#include "seawall/detail/flight_table.h"
 #include "seawall/detail/service_directory.h"
+#include "seawall/detail/stripe.h"
 #include "seawall/outcome.h"
 #include "seawall/time.h"
 
@@ -62,6 +66,7 @@ struct Pick {
   // it keep the generation, which tells a new process (or, in time, another instance) in the same slot.
   std::uint32_t slot = 0;
   std::uint16_t port = 0;
+  std::uint16_t record = 0;  // where its texts stand, for describe()
 };
 
 struct PickText {
@@ -81,8 +86,19 @@ class Service {
                               std::span<const std::uint32_t> exclude = {}) const noexcept;
   // The texts of a pick, also after done(). False: its instance was replaced or removed since; `text` is then void.
   bool describe(const Pick& pick, PickText& text) const noexcept;
-  // Ends a pick, exactly once. A ticket of an earlier generation changes nothing.
-  void done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess) const noexcept;
+  // Ends a pick: how the call went, and how long it took where the caller knows (not negative). kLate, and nothing is
+  // changed: the ticket was over.
+  ReportResult done_at(std::uint64_t ticket, Outcome outcome, TimePoint now, Duration took = kUnknown) const noexcept {
+    return done_with([now] { return now; }, ticket, outcome, took);
+  }
+  ReportResult done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess,
+                    Duration took = kUnknown) const noexcept {
+    return done_with(&Clock::now, ticket, outcome, took);
+  }
+  // The same with a clock (callable, must not throw) that is called only where an instant is needed.
+  template <class Now>
+  ReportResult done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept;
+  static constexpr Duration kUnknown{-1};
 
   // How many instances the current list holds: those healthy when it was made.
   std::uint32_t size() const noexcept;
@@ -147,6 +163,12 @@ class Service {
     return std::find(slots.begin(), slots.end(), detail::seen(record.address) >> 32) != slots.end();
   }
   bool usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept;
+  // generation 0: it was retired meanwhile.
+  struct Taken {
+    std::uint64_t generation;
+    std::uint64_t ticket;
+  };
+  Taken take(const detail::ListEntry& entry, std::uint32_t begun) const noexcept;
 
   Directory* directory_;
   std::uint32_t index_;
@@ -179,13 +201,11 @@ inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::
     if (!whole(from)) continue;
     if (!choice.found()) return std::nullopt;
     const detail::ListEntry entry = choice.entry();
-    const detail::InstanceRecord& record = directory_->record(entry.record);
-    const std::uint64_t address = detail::seen(record.address);
-    const std::uint64_t generation = detail::seen(record.stamp);
-    const std::uint64_t ticket = detail::make_ticket(entry.generation, entry.record);
-    if (static_cast<std::uint32_t>(generation) == entry.generation && directory_->count_flight(ticket, 1)) {
-      return Pick{generation, ticket, static_cast<std::uint32_t>(address >> 32),
-                  static_cast<std::uint16_t>(address >> 16)};
+    const std::uint64_t address = detail::seen(directory_->record(entry.record).address);
+    const Taken taken = take(entry, detail::Flight::begun(to_ns(now)));
+    if (taken.generation != 0) {
+      return Pick{taken.generation, taken.ticket, static_cast<std::uint32_t>(address >> 32),
+                  static_cast<std::uint16_t>(address >> 16), static_cast<std::uint16_t>(entry.record)};
     }
     // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
     if (detail::seen(directory_->head(index_)) == from.version) return std::nullopt;
@@ -220,9 +240,23 @@ inline bool Service::usable(const detail::ListEntry& entry, const Wanted& wanted
   return wanted.exclude.empty() || !excluded(record, wanted.exclude);
 }
 
+inline Service::Taken Service::take(const detail::ListEntry& entry, std::uint32_t begun) const noexcept {
+  const detail::InstanceRecord& record = directory_->record(entry.record);
+  const std::uint64_t generation = detail::seen(record.stamp);
+  if (static_cast<std::uint32_t>(generation) != entry.generation) return {0, 0};
+  const auto flights = directory_->flights<detail::FlightTable>();
+  const auto stripe = static_cast<std::uint32_t>(detail::stripe<detail::FlightTable::kStripes>());
+  const std::uint64_t ticket = flights.take(stripe, begun << 17 | entry.record);
+  if (ticket == 0) Directory::happened(directory_->header().tickets_untracked);
+  // Sequentially consistent: see FlightTable::take.
+  if (record.stamp.load(std::memory_order_seq_cst) == generation) return {generation, ticket};
+  if (const std::uint64_t held = flights.held(ticket)) flights.end(ticket, held);
+  return {0, 0};
+}
+
 inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
-  if (detail::ticket_record(pick.ticket) >= directory_->record_count()) return false;
-  const detail::InstanceRecord& record = directory_->record(detail::ticket_record(pick.ticket));
+  if (pick.record >= directory_->record_count()) return false;
+  const detail::InstanceRecord& record = directory_->record(pick.record);
   const std::uint64_t address = detail::seen(record.address);
   text.id.size_ = static_cast<std::uint16_t>(address >> 8 & 0x3f);  // never more than there is room for
   text.host.size_ = static_cast<std::uint16_t>(address & 0xff);
@@ -231,11 +265,20 @@ inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
   return pick.generation != 0 && detail::seen(record.stamp) == pick.generation;
 }
 
-inline void Service::done(std::uint64_t ticket, Outcome outcome) const noexcept {
-  if (detail::ticket_record(ticket) >= directory_->record_count()) return;
-  directory_->count_flight(ticket, -1);
-  if (outcome != Outcome::kFailure) return;
-  Directory::add(directory_->record(detail::ticket_record(ticket)).failures, ticket, 1);
+template <class Now>
+ReportResult Service::done_with(const Now&, std::uint64_t ticket, Outcome outcome, Duration) const noexcept {
+  if (ticket == 0) return ReportResult::kNotCounted;
+  const detail::FlightTable flights = directory_->flights<detail::FlightTable>();
+  const std::uint64_t held = flights.held(ticket);
+  detail::InstanceRecord& record = directory_->record(detail::Flight::record(held));
+  // Before the end: as long as the cell is held, the record was not given to another instance.
+  const std::uint64_t generation = detail::seen(record.stamp);
+  if (held == 0 || !flights.end(ticket, held)) {
+    Directory::happened(directory_->header().tickets_late);
+    return ReportResult::kLate;
+  }
+  if (outcome == Outcome::kFailure) Directory::add(record.failures, generation, 1);
+  return ReportResult::kRecorded;
 }
 
 }  // namespace seawall

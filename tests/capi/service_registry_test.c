@@ -48,7 +48,8 @@ static void a_request(void) {
   CHECK(seawall_registry_to_json(registry, 0, text, sizeof text, &needed) == SEAWALL_OK);
   CHECK(strlen(text) == needed);
   CHECK(strstr(text, "\"in_flight\":1,") != NULL && strstr(text, "\"metadata\":{\"version\":\"2\"}") != NULL);
-  CHECK(seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 0) == SEAWALL_OK);
+  CHECK(seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 5, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 5, 0) == SEAWALL_REPORT_LATE);
   CHECK(seawall_registry_to_json(registry, 0, text, sizeof text, NULL) == SEAWALL_OK);
   CHECK(strstr(text, "\"in_flight\":0,") != NULL);
 
@@ -130,7 +131,7 @@ static void refusals(void) {
     CHECK(seawall_registry_to_json(r, 0, NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_service(r, "s", 1, &out, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_service_pick(s, NULL, 0, 0, &pick) == SEAWALL_E_WRONG_HANDLE);
-    CHECK(seawall_service_done(s, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_service_done(s, 1, 0, 0, 0) == SEAWALL_E_WRONG_HANDLE);
   }
   CHECK(seawall_registry_new(NULL, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_new_from_json(NULL, 3, 0, wrong, NULL) == SEAWALL_E_INVALID_ARGUMENT);
@@ -151,8 +152,8 @@ static void refusals(void) {
   CHECK(seawall_registry_service(registry, "s", 1, &service, NULL) == SEAWALL_OK);
   CHECK(seawall_service_pick(service, NULL, 1, 0, &pick) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_service_pick(service, NULL, 0, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_service_done(service, 1, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_service_done(service, ~(uint64_t)0, 0, 0) == SEAWALL_OK);
+  CHECK(seawall_service_done(service, 1, 3, 0, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_service_done(service, ~(uint64_t)0, 0, SEAWALL_UNKNOWN_DURATION, 0) == SEAWALL_REPORT_LATE);
   CHECK(seawall_registry_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_instance_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_registry_free(NULL);

@@ -17,7 +17,7 @@ using seawall::detail::ServiceDirectory;
 
 namespace {
 
-constexpr DirectorySizes kSizes{.services = 3, .records = 5, .list_words = 9, .cpus = 2};
+constexpr DirectorySizes kSizes{.services = 3, .records = 5, .list_words = 9, .flights = 2};
 
 struct Block {
   explicit Block(std::size_t size) : bytes(size), memory(new (std::align_val_t(64)) std::byte[size]()) {}
@@ -59,8 +59,8 @@ TEST_CASE("the arrays of a directory lie one behind the other in its block") {
   CHECK(at.records >= at.lists + 3 * 4 * 9 * 8);
   CHECK(at.records % 64 == 0);
   CHECK(at.cursors >= at.records + 5 * sizeof(seawall::detail::InstanceRecord));
-  CHECK(at.cells - at.flights >= 16 * 5 * 8);
-  CHECK(at.bytes == at.cells + 2 * 4096);
+  CHECK(at.hints - at.flights >= 16 * 2 * 8);
+  CHECK(at.bytes == at.hints + 16 * 64);
 }
 
 TEST_CASE("memory that is no directory is refused, and the refusal names what is wrong") {
@@ -89,7 +89,8 @@ TEST_CASE("memory that is no directory is refused, and the refusal names what is
   CHECK_THAT(with(header.sizes.records, 65536), Catch::Contains("records"));
   CHECK_THAT(with(header.sizes.list_words, 0), Catch::Contains("list_words"));
   CHECK_THAT(with(header.sizes.list_words, 0xffffffff), Catch::Contains("list_words"));
-  CHECK_THAT(with(header.sizes.cpus, 4097), Catch::Contains("cpus"));
+  CHECK_THAT(with(header.sizes.flights, 3), Catch::Contains("flights"));
+  CHECK_THAT(with(header.sizes.flights, 1 << 17), Catch::Contains("flights"));
   CHECK_THAT(with(header.sizes.records, 6000), Catch::Contains("memory must have at least"));
   CHECK(refusal(block.span()) == "attached");
 }
@@ -103,28 +104,4 @@ TEST_CASE("making a directory names the size that is out of bounds, and the plac
   CHECK_THAT(refused(block.span(), {.services = 0, .records = 5, .list_words = 9}), Catch::Contains("services"));
   CHECK_THAT(refused(block.span().subspan(1), kSizes), Catch::Contains("aligned"));
   CHECK_THAT(refused(block.span().first(block.bytes - 1), kSizes), Catch::Contains("at least"));
-}
-
-TEST_CASE("counts of one generation are not those of the next, wherever they stand") {
-  const Block block(ServiceDirectory::bytes(kSizes));
-  const ServiceDirectory made = ServiceDirectory::make_in(block.span(), kSizes, 7, {1, 2}).value();
-  const auto enters = [&](std::uint32_t record, std::uint32_t generation) {
-    for (std::uint32_t stripe = 0; stripe < ServiceDirectory::kStripes; ++stripe) {
-      seawall::detail::show(made.flight(stripe, record), seawall::detail::make_ticket(generation, 0));
-    }
-    made.record(record).alive.store(generation, std::memory_order_release);  // as the registry does
-  };
-  enters(1, 10);
-  const std::uint64_t old = seawall::detail::make_ticket(10, 1);
-  const std::uint64_t fresh = seawall::detail::make_ticket(11, 1);
-  CHECK_FALSE(made.count_flight(fresh, 1));
-  for (int i = 0; i < 3; ++i) CHECK(made.count_flight(old, 1));
-  CHECK(made.in_flight(1, 10) == 3);
-  CHECK(made.in_flight(2, 10) == 0);
-  enters(1, 11);
-  CHECK(made.count_flight(fresh, 1));
-  (void)made.count_flight(old, 1);
-  CHECK(made.in_flight(1, 11) == 1);
-  CHECK(made.count_flight(fresh, -1));
-  CHECK(made.in_flight(1, 11) == 0);
 }

@@ -154,6 +154,7 @@ SEAWALL_ADMIN_DRAINING = 1
 SEAWALL_ADMIN_DISABLED = 2
 SEAWALL_HEALTH_PASSING = 0
 SEAWALL_HEALTH_FAILING = 1
+SEAWALL_UNKNOWN_DURATION = -1
 SEAWALL_SPAN_INTERNAL = 1
 SEAWALL_SPAN_SERVER = 2
 SEAWALL_SPAN_CLIENT = 3
@@ -640,12 +641,13 @@ class seawall_registry_options(ctypes.Structure):
         ("max_instances", ctypes.c_int32),
         ("max_instances_per_service", ctypes.c_int32),
         ("max_metadata_bytes", ctypes.c_int32),
-        ("reserved", ctypes.c_uint32),
+        ("max_in_flight", ctypes.c_int32),
         ("heartbeat_interval_ns", ctypes.c_int64),
         ("lease_ns", ctypes.c_int64),
         ("expired_retention_ns", ctypes.c_int64),
         ("tick_tolerance_ns", ctypes.c_int64),
         ("first_generation", ctypes.c_int64),
+        ("ticket_deadline_ns", ctypes.c_int64),
     ]
 
 
@@ -956,7 +958,7 @@ FUNCTIONS = {
     "seawall_registry_service": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_service_free": (None, [ctypes.c_void_p]),
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
-    "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
     "seawall_tracer_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options)]),
     "seawall_tracer_new": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_tracer_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

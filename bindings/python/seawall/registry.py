@@ -19,6 +19,7 @@ import ctypes
 import dataclasses
 import enum
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
@@ -126,14 +127,16 @@ class Service:
             return None
         return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket)
 
-    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, *, now_ns: int = NOW) -> None:
-        """Ends a pick."""
-        check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), now_ns))
+    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, took: Optional[float] = None, *, now_ns: int = NOW) -> bool:
+        """Ends a pick; `took` is how long the call took, in seconds. False: it was over before, nothing is changed."""
+        ns = _ffi.SEAWALL_UNKNOWN_DURATION if took is None else max(0, _ns(took))
+        return check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), ns, now_ns)) == _ffi.SEAWALL_REPORT_RECORDED
 
     @contextlib.contextmanager
     def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
         """A pick for the length of a block; the call failed if the block raises an Exception."""
         pick = self.pick(exclude)
+        begun = time.monotonic()
         outcome = Outcome.IGNORED  # cancelled, unless one of the two below
         try:
             yield pick
@@ -143,7 +146,7 @@ class Service:
             raise
         finally:
             if pick is not None:
-                self.done(pick, outcome)
+                self.done(pick, outcome, time.monotonic() - begun)
 
 
 class ServiceRegistry:
@@ -160,6 +163,8 @@ class ServiceRegistry:
         max_instances: Optional[int] = None,
         max_instances_per_service: Optional[int] = None,
         max_metadata_bytes: Optional[int] = None,
+        max_in_flight: Optional[int] = None,
+        ticket_deadline: Optional[float] = None,
         first_generation: Optional[int] = None,
         now_ns: int = NOW,
     ):
@@ -168,6 +173,7 @@ class ServiceRegistry:
             "lease_ns": lease,
             "expired_retention_ns": expired_retention,
             "tick_tolerance_ns": tick_tolerance,
+            "ticket_deadline_ns": ticket_deadline,
         }
         options = {name: _ns(seconds) for name, seconds in durations.items() if seconds is not None}
         counts = {
@@ -175,6 +181,7 @@ class ServiceRegistry:
             "max_instances": max_instances,
             "max_instances_per_service": max_instances_per_service,
             "max_metadata_bytes": max_metadata_bytes,
+            "max_in_flight": max_in_flight,
             "first_generation": first_generation,
         }
         options.update((name, count) for name, count in counts.items() if count is not None)

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import seawall
 from seawall import ServiceRegistry, _ffi
-from seawall.registry import AdminState, Answer, Health, SelfState
+from seawall.registry import AdminState, Answer, Health, Outcome, SelfState
 from tests import vectors
 
 SECOND = 1_000_000_000
@@ -101,6 +101,17 @@ class Registry(unittest.TestCase):
         registry.drain("a")
         with service.call() as nobody:
             self.assertIsNone(nobody)
+
+    def test_the_second_done_of_a_pick_changes_nothing(self):
+        registry = ServiceRegistry(now_ns=0)
+        registry.register("s", "a", "h", 1, now_ns=0)
+        service = registry.service("s")
+        first, second = service.pick(now_ns=0), service.pick(now_ns=0)
+        self.assertTrue(service.done(first, Outcome.FAILURE, 0.25, now_ns=0))
+        self.assertFalse(service.done(first, Outcome.FAILURE, 0.25, now_ns=0))
+        found = registry.find("a", now_ns=0)
+        self.assertEqual((found["in_flight"], found["failures"]), (1, 1))
+        self.assertTrue(service.done(second, now_ns=0))
 
     def test_defaults_are_those_of_the_contract(self):
         mine = ServiceRegistry().register("s", "a", "h", 1)

@@ -5,14 +5,13 @@
 // are checked once and copied; after that a process trusts no number of the block that could lead it out of it.
 #pragma once
 
-#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/instance_record.h"
-#include "seawall/detail/rseq.h"
 #include "seawall/detail/siphash.h"
 #include "seawall/result.h"
 
@@ -22,7 +21,7 @@ struct DirectorySizes {
   std::uint32_t services = 0;
   std::uint32_t records = 0;     // one more than instances, so that one is replaced without a moment of absence
   std::uint32_t list_words = 0;  // of one list
-  std::uint32_t cpus = 0;        // how many CPUs count in cells of their own
+  std::uint32_t flights = 0;     // cells of calls under way, in each stripe; a power of two
 
   friend constexpr bool operator==(const DirectorySizes&, const DirectorySizes&) = default;
 };
@@ -38,6 +37,9 @@ struct DirectoryHeader {
   std::uint64_t epoch = 0;  // random, so that a directory made anew is told from this one
   SipKey seed{};
   alignas(kCacheLine) Word believed_until{0};
+  // What readers count: how often something happened that should not, so rare that one word each serves all.
+  alignas(kCacheLine) Word tickets_late{0};
+  Word tickets_untracked{0};
 };
 
 class DirectoryLayout {
@@ -47,8 +49,8 @@ class DirectoryLayout {
   static constexpr std::uint32_t kMaxServices = 4096;
   static constexpr std::uint32_t kMaxRecords = 65535;
   static constexpr std::uint32_t kMaxListWords = std::uint32_t{1} << 20;
-  static constexpr std::uint32_t kMaxCpus = 4096;
-  static constexpr std::uint32_t kPageCells = kCpuStride / sizeof(Cell);
+  static constexpr std::uint32_t kMaxFlights = (1u << 20) / kStripes;
+  static constexpr std::uint32_t kHintStride = 8;  // words: each stripe's hint has a line of its own
 
   // Sizes within the bounds above.
   constexpr explicit DirectoryLayout(const DirectorySizes& sizes) noexcept
@@ -57,13 +59,9 @@ class DirectoryLayout {
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
         cursors(place(records + sizeof(InstanceRecord) * sizes.records)),
         flights(place(cursors + sizeof(Word) * kStripes * padded(sizes.services))),
-        cells(place(flights + sizeof(Word) * kStripes * padded(sizes.records))),
-        bytes(cells + sizeof(Cell) * cell_count(sizes)) {}
+        hints(place(flights + sizeof(Word) * kStripes * sizes.flights)),
+        bytes(hints + sizeof(Word) * kStripes * kHintStride) {}
 
-  // A record has the same place in a page of each CPU; the pages of one run of records lie side by side.
-  static constexpr std::size_t cell_count(const DirectorySizes& sizes) noexcept {
-    return std::size_t{(sizes.records + kPageCells - 1) / kPageCells} * kPageCells * sizes.cpus;
-  }
   static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
 
   static Result<void> check_sizes(const DirectorySizes& sizes) {
@@ -74,7 +72,10 @@ class DirectoryLayout {
     if (auto r = check("services of the directory", sizes.services, 1, kMaxServices); !r) return r;
     if (auto r = check("records of the directory", sizes.records, 1, kMaxRecords); !r) return r;
     if (auto r = check("list_words of the directory", sizes.list_words, 1, kMaxListWords); !r) return r;
-    return check("cpus of the directory", sizes.cpus, 0, kMaxCpus);
+    if (!std::has_single_bit(sizes.flights)) {
+      return Error{Code::kInvalidArgument, "flights of the directory must be a power of two"};
+    }
+    return check("flights of the directory", sizes.flights, 1, kMaxFlights);
   }
 
   static Result<void> check_place(std::span<const std::byte> memory, std::size_t needed) {
@@ -115,7 +116,7 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t heads, lists, records, cursors, flights, cells, bytes;
+  std::size_t heads, lists, records, cursors, flights, hints, bytes;
 };
 
 }  // namespace seawall::detail

@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "seawall/detail/cache_line.h"
-#include "seawall/detail/rseq.h"
 
 namespace seawall::detail {
 
@@ -46,7 +45,6 @@ struct alignas(kCacheLine) InstanceRecord {
   Word lease_end{0};
   Word address{0};
   Word failures{0};  // generation:32 | count:32, written by readers when a call failed
-  Generation alive{0};
   TextWords<8> id;
   TextWords<32> host;
 };
@@ -62,13 +60,5 @@ struct ListEntry {
   }
   std::uint64_t pack() const noexcept { return std::uint64_t{generation} << 32 | std::uint64_t{weight} << 16 | record; }
 };
-
-constexpr std::uint64_t make_ticket(std::uint64_t generation, std::uint32_t record) noexcept {
-  return generation << 32 | record;
-}
-constexpr std::uint32_t ticket_generation(std::uint64_t ticket) noexcept {
-  return static_cast<std::uint32_t>(ticket >> 32);
-}
-constexpr std::uint32_t ticket_record(std::uint64_t ticket) noexcept { return static_cast<std::uint32_t>(ticket); }
 
 }  // namespace seawall::detail

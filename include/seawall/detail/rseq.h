@@ -5,8 +5,8 @@
 // the last one, a plain addition to a cell of this CPU, needs no lock prefix: nobody else adds to that cell meanwhile,
 // in any thread or process, since who adds to it runs on its CPU.
 //
-// Sequences first compare a generation. Of rseq_add and rseq_exchange: who changes it and then makes the kernel restart
-// all sequences (membarrier, RSEQ) knows that nothing of the old generation is written any more.
+// Both sequences first compare a generation. Who changes it and then makes the kernel restart all sequences
+// (membarrier, RSEQ) knows that nothing of the old generation is written any more.
 //
 // Missing (other machines, glibc before 2.35, ThreadSanitizer, a kernel or a valgrind without): kElsewhere, always.
 #pragma once
@@ -68,13 +68,11 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
   "0:\n\t"                              \
   "leaq 3b(%%rip), %%rax\n\t"           \
   "movq %%rax, %%fs:8(%[area])\n"       \
-  "1:\n\t"
-#define SEAWALL_RSEQ_IF_ALIVE        \
-  "cmpl %[generation], %[alive]\n\t" \
-  "jne 7f\n\t"
-#define SEAWALL_RSEQ_CPU            \
-  "movl %%fs:4(%[area]), %%eax\n\t" \
-  "cmpl %[cpus], %%eax\n\t"         \
+  "1:\n\t"                              \
+  "cmpl %[generation], %[alive]\n\t"    \
+  "jne 7f\n\t"                          \
+  "movl %%fs:4(%[area]), %%eax\n\t"     \
+  "cmpl %[cpus], %%eax\n\t"             \
   "jae 6f\n\t"
 #define SEAWALL_RSEQ_END                     \
   "2:\n\t"                                   \
@@ -96,7 +94,7 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
 inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation,
                     std::uint32_t cpus) noexcept {
   static_assert(kCpuStride == std::size_t{1} << 12);
-  asm goto(SEAWALL_RSEQ_BEGIN SEAWALL_RSEQ_IF_ALIVE SEAWALL_RSEQ_CPU
+  asm goto(SEAWALL_RSEQ_BEGIN
            "shlq $12, %%rax\n\t"
            "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END
            :
@@ -114,7 +112,7 @@ stale:
 // Replaces `expected` in a word that all CPUs share.
 inline Put rseq_exchange(Cell& word, std::uint64_t expected, std::uint64_t desired, const Generation& alive,
                          std::uint32_t generation, std::uint32_t cpus) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN SEAWALL_RSEQ_IF_ALIVE SEAWALL_RSEQ_CPU
+  asm goto(SEAWALL_RSEQ_BEGIN
            "movq %[expected], %%rax\n\t"
            "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END "jne %l[changed]\n\t"
            :
@@ -131,50 +129,7 @@ changed:
   return Put::kChanged;
 }
 
-// Cells that say whose count they hold, generation:32 | count:32: nobody has to end the sequences of an earlier
-// generation, which other processes may run. Adds n to the count of this CPU's cell; kStale: it is of another one.
-inline Put rseq_count(Cell* first, std::uint32_t generation, std::uint32_t n, std::uint32_t cpus) noexcept {
-  static_assert(kCpuStride == std::size_t{1} << 12);
-  asm goto(SEAWALL_RSEQ_BEGIN SEAWALL_RSEQ_CPU
-           "shlq $12, %%rax\n\t"
-           "cmpl %[generation], 4(%[first], %%rax)\n\t"
-           "jne 7f\n\t"
-           "addl %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END
-           :
-           : [first] "r"(first), [n] "r"(n), [generation] "r"(generation), [cpus] "r"(cpus), [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
-           : elsewhere, stale);
-  return Put::kDone;
-elsewhere:
-  return Put::kElsewhere;
-stale:
-  return Put::kStale;
-}
-
-// Puts `word`, a first count, in this CPU's cell. kStale: another generation is alive, or the cell is ours already. A
-// sequence that was held up between its looking and its writing can only have found what nobody took over on its CPU.
-inline Put rseq_begin(Cell* first, std::uint64_t word, const Generation& alive, std::uint32_t generation,
-                      std::uint32_t cpus) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN SEAWALL_RSEQ_IF_ALIVE SEAWALL_RSEQ_CPU
-           "shlq $12, %%rax\n\t"
-           "cmpl %[generation], 4(%[first], %%rax)\n\t"
-           "je 7f\n\t"
-           "movq %[word], (%[first], %%rax)\n" SEAWALL_RSEQ_END
-           :
-           : [first] "r"(first), [word] "r"(word), [alive] "m"(alive), [generation] "r"(generation), [cpus] "r"(cpus),
-             [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
-           : elsewhere, stale);
-  return Put::kDone;
-elsewhere:
-  return Put::kElsewhere;
-stale:
-  return Put::kStale;
-}
-
 #undef SEAWALL_RSEQ_BEGIN
-#undef SEAWALL_RSEQ_IF_ALIVE
-#undef SEAWALL_RSEQ_CPU
 #undef SEAWALL_RSEQ_END
 
 #else
@@ -186,10 +141,6 @@ inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t, std:
 }
 inline Put rseq_exchange(Cell&, std::uint64_t, std::uint64_t, const Generation&, std::uint32_t,
                          std::uint32_t) noexcept {
-  return Put::kElsewhere;
-}
-inline Put rseq_count(Cell*, std::uint32_t, std::uint32_t, std::uint32_t) noexcept { return Put::kElsewhere; }
-inline Put rseq_begin(Cell*, std::uint64_t, const Generation&, std::uint32_t, std::uint32_t) noexcept {
   return Put::kElsewhere;
 }
 

@@ -5,11 +5,9 @@
 //
 //   service   head: version. kBuffers lists; version v stands in list v % kBuffers: a count, then entries
 //   entry     generation:32 | weight:16 | record:16                (the generation's low half)
-//   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | failures | alive:
-//             generation:32, 0 = retired | id | host
+//   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | failures | id | host
 //   cursor    pass:32 | entry:32, where a thread's next round robin choice begins
-//   ticket    generation:32 | record:32
-//   tally     generation:32 | count:32 (two's complement), of picks in flight
+//   flights   the calls under way (flight_table.h)
 //
 // Reading is optimistic: copy, then check that what was copied was not being rewritten. A list is rewritten when the
 // head has moved kBuffers - 1 on, a record only after its stamp was cleared. Every word is stored with release and
@@ -29,7 +27,6 @@
 #include "seawall/algorithm/mix.h"
 #include "seawall/detail/directory_layout.h"
 #include "seawall/detail/instance_record.h"
-#include "seawall/detail/rseq.h"
 #include "seawall/detail/thread_stripe.h"
 #include "seawall/detail/update.h"
 
@@ -83,23 +80,21 @@ class ServiceDirectory {
     return cursors_[thread_stripe<kStripes>() * DirectoryLayout::padded(sizes_.services) + service];
   }
 
-  // Picks in flight of a record: one more or one less, in this CPU's cell, or where there is none in the thread's
-  // stripe. A pick may end elsewhere than it began, so only the sum of all means anything. The record must be one of
-  // this directory. False, and nothing counted: the ticket is of another generation than the record.
-  bool count_flight(std::uint64_t ticket, std::int32_t by) const noexcept {
-    if (sizes_.cpus != 0) {
-      Cell* const first = cells_ + cell(ticket_record(ticket));
-      const Put put = rseq_count(first, ticket_generation(ticket), static_cast<std::uint32_t>(by), sizes_.cpus);
-      if (put == Put::kDone) return true;
-      if (put == Put::kStale) return count_first(first, ticket, by);
-    }
-    return add(flight(thread_stripe<kStripes>(), ticket_record(ticket)), ticket, by);
+  // A FlightTable, or whatever takes its words.
+  template <class Table>
+  Table flights() const noexcept {
+    static_assert(Table::kStripes == kStripes && Table::kHintStride == DirectoryLayout::kHintStride);
+    static_assert(Table::kMaxCells == kStripes * DirectoryLayout::kMaxFlights);
+    return {flights_, hints_, sizes_.flights};
   }
+  // Relaxed: a total.
+  static void happened(Word& total) noexcept { total.fetch_add(1, std::memory_order_relaxed); }
+
   // Tallies carry the generation they belong to: what an earlier one still has to say is dropped.
-  static bool add(Word& tally, std::uint64_t ticket, std::int32_t by) noexcept {
+  static bool add(Word& tally, std::uint64_t generation, std::int32_t by) noexcept {
     return update(tally, [=](std::uint64_t word) {
       const auto next = static_cast<std::uint32_t>(word) + static_cast<std::uint32_t>(by);
-      const bool ours = word >> 32 == ticket >> 32;
+      const bool ours = word >> 32 == static_cast<std::uint32_t>(generation);
       return Step<bool>{ours ? (word >> 32 << 32 | next) : word, ours};
     });
   }
@@ -107,23 +102,8 @@ class ServiceDirectory {
   static std::uint32_t counted(std::uint64_t tally, std::uint64_t generation) noexcept {
     return tally >> 32 == static_cast<std::uint32_t>(generation) ? static_cast<std::uint32_t>(tally) : 0;
   }
-  // Counts go on changing while they are summed.
-  std::int64_t in_flight(std::uint32_t record, std::uint64_t generation) const noexcept {
-    std::uint32_t sum = 0;
-    for (std::uint32_t cpu = 0; cpu < sizes_.cpus; ++cpu) {
-      sum += counted(seen(cells_[cell(record) + std::size_t{cpu} * kPageCells]), generation);
-    }
-    for (std::uint32_t stripe = 0; stripe < kStripes; ++stripe)
-      sum += counted(seen(flight(stripe, record)), generation);
-    return std::max<std::int64_t>(static_cast<std::int32_t>(sum), 0);
-  }
-  Word& flight(std::uint32_t stripe, std::uint32_t record) const noexcept {
-    return flights_[stripe * DirectoryLayout::padded(sizes_.records) + record];
-  }
 
  private:
-  static constexpr std::uint32_t kPageCells = DirectoryLayout::kPageCells;
-
   ServiceDirectory(std::byte* memory, const DirectorySizes& sizes) noexcept : sizes_(sizes) {
     const DirectoryLayout at(sizes);
     header_ = reinterpret_cast<DirectoryHeader*>(memory);
@@ -132,7 +112,7 @@ class ServiceDirectory {
     records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
     cursors_ = reinterpret_cast<Word*>(memory + at.cursors);
     flights_ = reinterpret_cast<Word*>(memory + at.flights);
-    cells_ = reinterpret_cast<Cell*>(memory + at.cells);
+    hints_ = reinterpret_cast<Word*>(memory + at.hints);
   }
 
   void construct(std::uint64_t epoch, SipKey seed) noexcept {
@@ -146,30 +126,9 @@ class ServiceDirectory {
     const std::size_t cursors = DirectoryLayout::padded(sizes_.services) * kStripes;
     std::uninitialized_value_construct_n(cursors_, cursors);
     for (std::size_t i = 0; i < cursors; ++i) show(cursors_[i], algorithm::mix64(seed.k0 + i));
-    std::uninitialized_value_construct_n(flights_, DirectoryLayout::padded(sizes_.records) * kStripes);
-    std::uninitialized_value_construct_n(cells_, DirectoryLayout::cell_count(sizes_));
+    std::uninitialized_value_construct_n(flights_, std::size_t{sizes_.flights} * kStripes);
+    std::uninitialized_value_construct_n(hints_, DirectoryLayout::kHintStride * kStripes);
     show(header_->magic, DirectoryHeader::kMagic);
-  }
-
-  // Of a record at CPU 0.
-  std::size_t cell(std::uint32_t record) const noexcept {
-    return std::size_t{record / kPageCells} * sizes_.cpus * kPageCells + record % kPageCells;
-  }
-
-  // The first count of a generation on this CPU takes the cell over from the one before, whose counts nobody asks for
-  // any more.
-  [[gnu::noinline]] bool count_first(Cell* first, std::uint64_t ticket, std::int32_t by) const noexcept {
-    const Generation& alive = records_[ticket_record(ticket)].alive;
-    for (;;) {
-      // Acquire: as for the stamp; who sees the generation sees the tallies that were made for it.
-      if (alive.load(std::memory_order_acquire) != ticket_generation(ticket)) return false;
-      const std::uint64_t word = ticket >> 32 << 32 | static_cast<std::uint32_t>(by);
-      Put put = rseq_begin(first, word, alive, ticket_generation(ticket), sizes_.cpus);
-      if (put == Put::kStale)
-        put = rseq_count(first, ticket_generation(ticket), static_cast<std::uint32_t>(by), sizes_.cpus);
-      if (put == Put::kDone) return true;
-      if (put == Put::kElsewhere) return add(flight(thread_stripe<kStripes>(), ticket_record(ticket)), ticket, by);
-    }
   }
 
   DirectorySizes sizes_;
@@ -179,7 +138,7 @@ class ServiceDirectory {
   InstanceRecord* records_;
   Word* cursors_;
   Word* flights_;
-  Cell* cells_;
+  Word* hints_;
 };
 
 }  // namespace seawall::detail

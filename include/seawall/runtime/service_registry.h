@@ -47,6 +47,8 @@ struct ServiceRegistryOptions {
   std::int32_t max_instances = 1024;
   std::int32_t max_instances_per_service = 256;
   std::int32_t max_metadata_bytes = 4096;  // of one instance: all names and values
+  std::int32_t max_in_flight = 16384;      // tickets of calls under way; a pick beyond them has none, and is counted
+  Duration ticket_deadline = std::chrono::minutes(5);  // a ticket not given back for so long is reaped; at most 1 h
   // Generations count up from here. A registry that keeps nothing over a restart takes a number above all that it gave
   // before, such as the wall clock in microseconds: then the generation of a former run is never taken for a new one.
   std::int64_t first_generation = 1;
@@ -124,6 +126,9 @@ struct RegistryStats {
   std::int64_t refused_full = 0;         // registrations refused at a bound
   std::int64_t evicted_expired = 0;      // expired instances that made room for a registration before their time
   std::int64_t late_ticks = 0;           // ticks that came so late that leases were extended
+  std::int64_t tickets_late = 0;         // given back when they were over: twice, or after their instance or the reaper
+  std::int64_t tickets_reaped = 0;       // never given back
+  std::int64_t tickets_untracked = 0;    // picks beyond max_in_flight
 };
 
 class ServiceRegistry {
@@ -188,7 +193,8 @@ class ServiceRegistry {
   std::optional<Pick> pick_at(std::string_view service, TimePoint now, PickText& text,
                               std::span<const std::uint32_t> exclude = {});
   // Ends a pick of any service.
-  void done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess) noexcept;
+  ReportResult done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess,
+                    Duration took = Service::kUnknown) noexcept;
 
   std::optional<InstanceInfo> find_at(std::string_view id, TimePoint now) const;
   std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name

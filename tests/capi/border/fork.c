@@ -49,7 +49,7 @@ static int request(int64_t now_ns) {
   if (seawall_trace_context_new_root(SEAWALL_TRACE_ROOT_FLAGS, &context) != SEAWALL_OK) return 1;
   if (seawall_circuit_breaker_try_acquire(breaker, now_ns, &token, NULL) != SEAWALL_BREAKER_ADMITTED) return 2;
   if (seawall_service_pick(service, NULL, 0, now_ns, &pick) != 1) return 3;
-  if (seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, now_ns) < 0) return 4;
+  if (seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 1, now_ns) < 0) return 4;
   if (seawall_circuit_breaker_report(breaker, token, SEAWALL_OUTCOME_SUCCESS, now_ns) < 0) return 5;
   return seawall_counter_add(metrics, counter, 1) == SEAWALL_OK ? 0 : 6;
 }
