@@ -29,9 +29,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_bucket_line.h"
+#include "seawall/detail/keyed_hash.h"
 #include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/keyed_snapshot.h"
 #include "seawall/detail/keyed_window_line.h"
@@ -45,26 +47,15 @@
 
 namespace seawall {
 
-namespace detail {
-template <class Limiter>
-struct KeyedKind;
-template <>
-struct KeyedKind<TokenBucket> {
-  static constexpr std::uint64_t kNumber = 1;
-  using Line = KeyedBucketLine<std::atomic<std::uint64_t>>;
-};
-template <>
-struct KeyedKind<SlidingWindow> {
-  static constexpr std::uint64_t kNumber = 2;
-  using Line = KeyedWindowLine<std::atomic<std::uint64_t>>;
-};
-}  // namespace detail
-
 template <class Limiter>
 class KeyedRateLimiter {
-  using Line = typename detail::KeyedKind<Limiter>::Line;
+  static_assert(std::is_same_v<Limiter, TokenBucket> || std::is_same_v<Limiter, SlidingWindow>);
+  using Cell = std::atomic<std::uint64_t>;
+  using Line = std::conditional_t<std::is_same_v<Limiter, TokenBucket>, detail::KeyedBucketLine<Cell>,
+                                  detail::KeyedWindowLine<Cell>>;
   using Rule = typename Line::Rule;
   using Memory = detail::KeyedMemory<Line>;
+  using Moment = algorithm::KeyedMoment;
 
  public:
   // The memory at which 1 of `keys` in use in 300 overflows: 24 bytes for each, 192 in a table of windows.
@@ -102,7 +93,7 @@ class KeyedRateLimiter {
     const detail::KeyedHeader& header = found.fixed().header;
     // Acquire: with the magic comes the rest of the header.
     const bool made = header.magic.load(std::memory_order_acquire) == detail::KeyedHeader::kMagic;
-    if (!made || header.kind != detail::KeyedKind<Limiter>::kNumber || header.line_count == 0 ||
+    if (!made || header.kind != Line::kKind || header.line_count == 0 ||
         header.line_count > Memory::lines(memory.size()) || header.when_full > 2) {
       return Error{Code::kInvalidArgument, "no keyed limiter of this kind was made in this memory"};
     }
@@ -115,33 +106,37 @@ class KeyedRateLimiter {
 
   // Takes n permits of the key's or nothing.
   Decision try_acquire_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    return acquire(key.hash(seed_), now, n);
+    return acquire(key.hash(hash_), moment(now), now, n);
   }
   Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire(key, Clock(), n); }
   // Asks the memory for the key's line before it reads the clock.
   template <ReadableClock C>
   Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(seed_);
+    const std::uint64_t hash = key.hash(hash_);
     prefetch(hash);
-    return acquire(hash, clock.now(), n);
+    const TimePoint now = clock.now();
+    return acquire(hash, moment(now), now, n);
   }
 
-  // try_acquire_at for each key in turn, with all lines asked from memory first. decisions.size() at least keys.size().
+  // try_acquire_at for each key in turn, with 16 lines at a time asked from memory first. decisions.size() at least
+  // keys.size().
   template <class Key>
   void try_acquire_batch_at(std::span<const Key> keys, TimePoint now, std::span<Decision> decisions,
                             std::int64_t n = 1) noexcept {
+    const Moment at = moment(now);
     std::array<std::uint64_t, 16> hashes;
     for (std::size_t done = 0; done < keys.size(); done += hashes.size()) {
       const auto part = keys.subspan(done, std::min(hashes.size(), keys.size() - done));
-      for (std::size_t i = 0; i < part.size(); ++i) prefetch(hashes[i] = LimiterKey(part[i]).hash(seed_));
-      for (std::size_t i = 0; i < part.size(); ++i) decisions[done + i] = acquire(hashes[i], now, n);
+      for (std::size_t i = 0; i < part.size(); ++i) prefetch(hashes[i] = LimiterKey(part[i]).hash(hash_));
+      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, now, n, decisions[done + i]);
     }
   }
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(seed_);
-    const Decision decision = line(hash).peek(shared(hash), tag(hash), algorithm::since(epoch_, now), n);
+    const std::uint64_t hash = key.hash(hash_);
+    Decision decision;
+    line(hash).peek(shared(hash), tag(hash), moment(now), n, decision);
     return algorithm::seen_from(now, epoch_, decision);
   }
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
@@ -149,7 +144,7 @@ class KeyedRateLimiter {
   // As the limiter's own refund; counts at once (of a window's earlier sub-windows `remaining` may hear later). Answers
   // the permits given back.
   std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
-    const std::uint64_t hash = key.hash(seed_);
+    const std::uint64_t hash = key.hash(hash_);
     return line(hash).refund(shared(hash), tag(hash), algorithm::since(epoch_, now), charge);
   }
   std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }
@@ -216,19 +211,19 @@ class KeyedRateLimiter {
         quota_(options.quota),
         epoch_(epoch),
         when_full_(options.when_full),
-        seed_(detail::random_seed(options.seed)),
+        hash_(detail::random_seed(options.seed)),
         line_count_(Memory::lines(options.memory_bytes)),
         memory_(memory) {
     memory_.construct(line_count_);
     detail::KeyedHeader& header = memory_.fixed().header;
-    header.kind = detail::KeyedKind<Limiter>::kNumber;
+    header.kind = Line::kKind;
     header.permits = quota_.permits();
     header.period_ns = quota_.period().count();
     header.burst = quota_.burst();
     header.epoch_ns = to_ns(epoch);
     header.when_full = static_cast<std::uint64_t>(when_full_);
     header.line_count = line_count_;
-    header.seed = seed_;
+    header.seed = hash_.seed();
     // Release: who sees the magic sees all of the table.
     header.magic.store(detail::KeyedHeader::kMagic, std::memory_order_release);
   }
@@ -237,13 +232,20 @@ class KeyedRateLimiter {
         quota_(quota),
         epoch_(time_from_ns(memory.fixed().header.epoch_ns)),
         when_full_(static_cast<WhenFull>(memory.fixed().header.when_full)),
-        seed_(memory.fixed().header.seed),
+        hash_(memory.fixed().header.seed),
         line_count_(memory.fixed().header.line_count),
         memory_(memory) {}
 
-  Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
-    const Decision decision = line(hash).acquire(shared(hash), tag(hash), algorithm::since(epoch_, now), n);
-    return algorithm::seen_from(now, epoch_, decision);
+  Moment moment(TimePoint now) const noexcept { return rule_.moment(algorithm::since(epoch_, now)); }
+  void acquire(std::uint64_t hash, const Moment& at, TimePoint now, std::int64_t n, Decision& decision) noexcept {
+    line(hash).acquire(shared(hash), tag(hash), at, n, decision);
+    if (now < epoch_) [[unlikely]]
+      decision = algorithm::seen_from(now, epoch_, decision);
+  }
+  Decision acquire(std::uint64_t hash, const Moment& at, TimePoint now, std::int64_t n) noexcept {
+    Decision decision;
+    acquire(hash, at, now, n, decision);
+    return decision;
   }
 
   // The line comes from the hash's high bits, the tag from its low ones.
@@ -251,15 +253,12 @@ class KeyedRateLimiter {
     return static_cast<std::size_t>((algorithm::Wide{hash} * line_count_) >> 64);
   }
   Line& line(std::uint64_t hash) const noexcept { return memory_.lines()[index(hash)]; }
-  std::uint64_t tag(std::uint64_t hash) const noexcept {
-    return std::max<std::uint64_t>(hash & ((std::uint64_t{1} << tag_bits()) - 1), 1);
-  }
+  std::uint64_t tag(std::uint64_t hash) const noexcept { return rule_.code().tag_from(hash); }
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
   typename Line::Shared shared(std::uint64_t hash) const noexcept {
     auto& fixed = memory_.fixed();
     return {rule_, when_full_, fixed.overflow[index(hash) % Memory::kGroups], fixed.tallies};
   }
-
   // each(line, tag, state)
   template <class Each>
   void for_each_active(TimePoint now, Each&& each) const noexcept {
@@ -270,14 +269,17 @@ class KeyedRateLimiter {
   }
 
   detail::KeyedSnapshotHeader snapshot_header() const noexcept {
-    return {.kind = detail::KeyedKind<Limiter>::kNumber,
+    return {.kind = Line::kKind,
             .permits = quota_.permits(),
             .period_ns = quota_.period().count(),
             .burst = quota_.burst(),
             .line_count = line_count_,
-            .seed = seed_};
+            .seed = hash_.seed()};
   }
-  void adopt(detail::SipKey seed) noexcept { memory_.fixed().header.seed = seed_ = seed; }
+  void adopt(detail::SipKey seed) noexcept {
+    memory_.fixed().header.seed = seed;
+    hash_ = detail::KeyedHash(seed);
+  }
   static Error refused() noexcept {
     return {Code::kInvalidArgument, "the saved bytes are cut, changed, or of a table with another quota or size"};
   }
@@ -291,7 +293,7 @@ class KeyedRateLimiter {
   Quota quota_;
   TimePoint epoch_;
   WhenFull when_full_;
-  detail::SipKey seed_;
+  detail::KeyedHash hash_;
   std::size_t line_count_;
   Memory memory_;
   detail::KeyedAllocation allocation_;

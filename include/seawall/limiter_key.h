@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "seawall/detail/siphash.h"
+#include "seawall/detail/keyed_hash.h"
 
 namespace seawall {
 
@@ -21,8 +21,8 @@ class LimiterKey {
   template <std::integral T>
   constexpr LimiterKey(T number) noexcept : number_(static_cast<std::uint64_t>(number)) {}  // NOLINT: so is a number
 
-  constexpr std::uint64_t hash(detail::SipKey key) const noexcept {
-    return is_text_ ? detail::siphash(key, text_) : detail::siphash(key, number_);
+  constexpr std::uint64_t hash(const detail::KeyedHash& hash) const noexcept {
+    return is_text_ ? hash.of(text_) : hash.of(number_);
   }
 
  private:

@@ -217,13 +217,34 @@ TEST_CASE("as many keys share a tag as the formula says") {
   double pairs = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     std::map<std::uint64_t, int> tags;
+    const detail::KeyedHash hash({seed, ~seed});
     for (std::uint64_t key = 0; key < 20'000; ++key) {
-      pairs += tags[std::max<std::uint64_t>(LimiterKey(key).hash({seed, ~seed}) & mask, 1)]++;
+      pairs += tags[std::max<std::uint64_t>(LimiterKey(key).hash(hash) & mask, 1)]++;
     }
   }
   const double expected = 20 * 20'000.0 * 20'000.0 / (1.0 * 33'554'432.0);  // one line: 2^25
   CHECK(pairs > expected * 0.7);
   CHECK(pairs < expected * 1.3);
+}
+
+// Keys in regular steps are the common case and the worst one for a hash by multiplication: under some seeds it leaves
+// whole lines empty and piles up others.
+TEST_CASE("keys that count up spread over the lines like random ones") {
+  constexpr std::uint64_t kLines = 4'096;
+  constexpr std::uint64_t kKeys = kLines * 8 / 3;  // as many as memory_for takes
+  for (const std::uint64_t step : {std::uint64_t{1}, std::uint64_t{8}, std::uint64_t{1} << 32, std::uint64_t{1} << 48,
+                                   std::uint64_t{0x9e3779b97f4a7c15}}) {
+    std::uint64_t crowded = 0;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      const detail::KeyedHash hash({seed, ~seed});
+      std::vector<int> lines(kLines);
+      for (std::uint64_t i = 0; i < kKeys; ++i) ++lines[LimiterKey(i * step).hash(hash) >> 52];
+      for (const int keys : lines) crowded += keys > 7 ? static_cast<std::uint64_t>(keys - 7) : 0;
+    }
+    // Random keys: 2.67 in a line, and 0.0085 a line above the seventh (Poisson).
+    CHECK(crowded > 100 * kLines * 85 / 10'000 * 9 / 10);
+    CHECK(crowded < 100 * kLines * 85 / 10'000 * 11 / 10);
+  }
 }
 
 TEST_CASE("every limit from one a year to one a nanosecond is exact for each key") {

@@ -31,8 +31,16 @@ template <class Line, const auto& kRule>
 struct TableOf {
   explicit TableOf(WhenFull when_full = WhenFull::kDeny) : shared{kRule, when_full, overflow, tallies} {}
 
-  Decision take(std::uint64_t key, Duration now, std::int64_t n = 1) { return line.acquire(shared, key, now, n); }
-  Decision peek(std::uint64_t key, Duration now, std::int64_t n = 1) { return line.peek(shared, key, now, n); }
+  Decision take(std::uint64_t key, Duration now, std::int64_t n = 1) {
+    Decision decision;
+    line.acquire(shared, key, kRule.moment(now), n, decision);
+    return decision;
+  }
+  Decision peek(std::uint64_t key, Duration now, std::int64_t n = 1) {
+    Decision decision;
+    line.peek(shared, key, kRule.moment(now), n, decision);
+    return decision;
+  }
   std::int64_t refund(std::uint64_t key, Duration now, Charge c) { return line.refund(shared, key, now, c); }
 
   void check() {

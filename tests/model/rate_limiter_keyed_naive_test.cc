@@ -34,7 +34,8 @@ struct TwoWords {
       if (key_word.compare_exchange_strong(seen, key)) break;
     }
     return detail::update(tat, [&](std::uint64_t word) {
-      const Decision decision = kTwo.acquire(word, now, n);
+      Decision decision;
+      kTwo.acquire(word, kTwo.moment(now), n, decision);
       return detail::Step<Decision>{word, decision};
     });
   }
@@ -58,7 +59,9 @@ struct NoTurns {
       }
       if (at == 2) return false;
       std::uint64_t tat = seen[at] >> 48 == key ? seen[at] & kLow : 0;
-      if (!kTwo.acquire(tat, now, n).allowed) return false;
+      Decision decision;
+      kTwo.acquire(tat, kTwo.moment(now), n, decision);
+      if (!decision.allowed) return false;
       if (slots[at].compare_exchange_strong(seen[at], word(key, tat))) return true;
     }
   }

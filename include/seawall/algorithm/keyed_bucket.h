@@ -35,23 +35,35 @@ class KeyedBucket {
   }
 
   constexpr std::uint64_t ticks(Duration elapsed) const noexcept { return ticks_.floor(count(elapsed)); }
+  constexpr KeyedMoment moment(Duration elapsed) const noexcept { return {elapsed, ticks(elapsed)}; }
   // The first nanosecond of a tick.
   constexpr Duration at(std::uint64_t tick) const noexcept {
     return Duration(static_cast<std::int64_t>(ns_.ceil(tick)));
   }
 
-  constexpr Decision acquire(std::uint64_t& tat, Duration elapsed, std::int64_t n) const noexcept {
-    const std::uint64_t now = ticks(elapsed);
-    Decision decision = decide(tat, now, elapsed, n);
-    if (!decision.allowed || n <= 0) return decision;
-    tat = std::max(tat, now) + cost(n);
-    decision.remaining = left(tat - now);
-    decision.reset_after = wait_until(tat, elapsed);
-    decision.charge = {tat, n};
-    return decision;
+  // Both write the whole answer, in its place: a Decision handed on through others is read back before it is stored.
+  constexpr void acquire(std::uint64_t& tat, const KeyedMoment& now, std::int64_t n, Decision& answer) const noexcept {
+    const std::uint64_t backlog = tat > now.ticks ? tat - now.ticks : 0;
+    if (n <= 0 || n > burst() || backlog + cost(n) > tolerance_) [[unlikely]]
+      return peek(tat, now, n, answer);
+    const std::uint64_t after = backlog + cost(n);
+    tat = now.ticks + after;
+    answer = {.allowed = true,
+              .limit = burst(),
+              .remaining = left(after),
+              .reset_after = wait_until(tat, now.elapsed),
+              .charge = {tat, n}};
   }
-  constexpr Decision peek(std::uint64_t tat, Duration elapsed, std::int64_t n) const noexcept {
-    return decide(tat, ticks(elapsed), elapsed, n);
+  constexpr void peek(std::uint64_t tat, const KeyedMoment& now, std::int64_t n, Decision& answer) const noexcept {
+    const std::uint64_t backlog = tat > now.ticks ? tat - now.ticks : 0;
+    answer = {.limit = burst(), .remaining = left(backlog), .reset_after = wait_until(tat, now.elapsed)};
+    if (n > burst()) {
+      answer.retry_after = Decision::kNever;
+      return;
+    }
+    const std::uint64_t room = tolerance_ - cost(std::max<std::int64_t>(n, 0));
+    answer.allowed = n <= 0 || backlog <= room;
+    if (!answer.allowed) answer.retry_after = wait_until(tat - room, now.elapsed);
   }
 
   // As Gcra::refund, as of an effective `now` in ticks. Never moves the TAT back to `now` or behind.
@@ -70,10 +82,10 @@ class KeyedBucket {
 
   constexpr const KeyedCode& code() const noexcept { return code_; }
   constexpr std::uint64_t busy_until(std::uint64_t word, std::uint64_t mark) const noexcept {
-    return code_.absolute(code_.value(word), mark);
+    return code_.absolute(word >> kStampBits, mark);
   }
   constexpr std::uint64_t with(std::uint64_t word, std::uint64_t tat) const noexcept {
-    return code_.word(code_.tag(word), code_.low_bits(tat), KeyedCode::stamp(word));
+    return code_.with(word, code_.low_bits(tat));
   }
 
  private:
@@ -100,19 +112,6 @@ class KeyedBucket {
   // Eight times the burst's time, many units, and an eighth of a second at least, so that sweeps are rare.
   static constexpr int instant_bits(std::uint64_t tolerance, int unit_shift) noexcept {
     return std::max({static_cast<int>(std::bit_width(tolerance - 1)) + 3, unit_shift + 8, 28});
-  }
-
-  constexpr Decision decide(std::uint64_t tat, std::uint64_t now, Duration elapsed, std::int64_t n) const noexcept {
-    const std::uint64_t backlog = tat > now ? tat - now : 0;
-    Decision decision{.limit = burst(), .remaining = left(backlog), .reset_after = wait_until(tat, elapsed)};
-    if (n > burst()) {
-      decision.retry_after = Decision::kNever;
-      return decision;
-    }
-    const std::uint64_t room = tolerance_ - cost(std::max<std::int64_t>(n, 0));
-    decision.allowed = n <= 0 || backlog <= room;
-    if (!decision.allowed) decision.retry_after = wait_until(tat - room, elapsed);
-    return decision;
   }
 
   constexpr std::int64_t left(std::uint64_t backlog) const noexcept {

@@ -11,10 +11,18 @@
 
 #include <cstdint>
 
+#include "seawall/time.h"
+
 namespace seawall::algorithm {
 
 inline constexpr int kStampBits = 8;
 inline constexpr std::uint64_t kStampMask = (std::uint64_t{1} << kStampBits) - 1;
+
+// An instant since the epoch, and the rule's tick that it is in: computed once for a call, or a batch of them.
+struct KeyedMoment {
+  Duration elapsed;
+  std::uint64_t ticks;
+};
 
 struct KeyedControl {
   static constexpr std::uint64_t kSweep = 7;  // in place of a slot: all of them
@@ -35,12 +43,24 @@ class KeyedCode {
 
   // value_bits counts the instant's bits and `extra_bits` that the rule keeps above them.
   constexpr KeyedCode(int instant_bits, int extra_bits, int unit_shift) noexcept
-      : instant_bits_(instant_bits), value_bits_(instant_bits + extra_bits), unit_shift_(unit_shift) {}
+      : unit_shift_(unit_shift),
+        tag_shift_(instant_bits + extra_bits + kStampBits),
+        unread_bits_(64 - instant_bits),
+        reach_(std::uint64_t{1} << (instant_bits - 1)),
+        value_mask_((std::uint64_t{1} << (instant_bits + extra_bits)) - 1) {}
 
-  constexpr int tag_bits() const noexcept { return 64 - kStampBits - value_bits_; }
-  constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> (value_bits_ + kStampBits); }
-  constexpr std::uint64_t value(std::uint64_t word) const noexcept {
-    return word >> kStampBits & ((std::uint64_t{1} << value_bits_) - 1);
+  constexpr int tag_bits() const noexcept { return 64 - tag_shift_; }
+  // A tag out of the low bits of a hash; never that of a vacant slot.
+  constexpr std::uint64_t tag_from(std::uint64_t hash) const noexcept {
+    const std::uint64_t tag = hash & ~std::uint64_t{0} >> tag_shift_;
+    return tag == 0 ? 1 : tag;
+  }
+  constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> tag_shift_; }
+  // The least word of a tag.
+  constexpr std::uint64_t first(std::uint64_t tag) const noexcept { return tag << tag_shift_; }
+  constexpr std::uint64_t value(std::uint64_t word) const noexcept { return word >> kStampBits & value_mask_; }
+  constexpr std::uint64_t with(std::uint64_t word, std::uint64_t value) const noexcept {
+    return (word & ~(value_mask_ << kStampBits)) | value << kStampBits;
   }
   static constexpr std::uint64_t stamp(std::uint64_t word) noexcept { return word & kStampMask; }
   static constexpr std::uint64_t restamp(std::uint64_t word, std::uint64_t stamp) noexcept {
@@ -48,14 +68,14 @@ class KeyedCode {
   }
   constexpr bool vacant(std::uint64_t word) const noexcept { return tag(word) == 0; }
   constexpr std::uint64_t word(std::uint64_t tag, std::uint64_t value, std::uint64_t stamp) const noexcept {
-    return tag << (value_bits_ + kStampBits) | value << kStampBits | stamp;
+    return tag << tag_shift_ | value << kStampBits | stamp;
   }
   // Vacated at `mark`: no mark is met twice by a sweep, so no thread that slept takes this vacancy for an earlier one.
   constexpr std::uint64_t vacancy(std::uint64_t mark, std::uint64_t stamp) const noexcept {
-    return word(0, mark & ((std::uint64_t{1} << value_bits_) - 1), stamp);
+    return word(0, mark & value_mask_, stamp);
   }
 
-  constexpr std::uint64_t reach() const noexcept { return std::uint64_t{1} << (instant_bits_ - 1); }
+  constexpr std::uint64_t reach() const noexcept { return reach_; }
   constexpr std::uint64_t ticks(const KeyedControl& control) const noexcept { return control.mark << unit_shift_; }
   constexpr std::uint64_t units_down(std::uint64_t ticks) const noexcept { return ticks >> unit_shift_; }
   constexpr std::uint64_t units_up(std::uint64_t ticks) const noexcept {
@@ -65,15 +85,19 @@ class KeyedCode {
   constexpr bool late(std::uint64_t now, std::uint64_t mark) const noexcept { return now >= mark + reach() / 2; }
 
   constexpr std::uint64_t low_bits(std::uint64_t instant) const noexcept { return instant & (2 * reach() - 1); }
+  // The bits above the instant's do not matter.
   constexpr std::uint64_t absolute(std::uint64_t value, std::uint64_t mark) const noexcept {
-    const std::uint64_t ahead = low_bits(value - mark);
-    return ahead < reach() ? mark + ahead : mark - (2 * reach() - ahead);
+    // Their distance, as a signed number of so many bits.
+    const auto ahead = static_cast<std::int64_t>((value - mark) << unread_bits_) >> unread_bits_;
+    return mark + static_cast<std::uint64_t>(ahead);
   }
 
  private:
-  int instant_bits_;
-  int value_bits_;
   int unit_shift_;
+  int tag_shift_;
+  int unread_bits_;  // 64 less an instant's
+  std::uint64_t reach_;
+  std::uint64_t value_mask_;
 };
 
 }  // namespace seawall::algorithm

@@ -47,6 +47,7 @@ class KeyedWindow {
   constexpr const Window& window() const noexcept { return window_; }
   constexpr const KeyedCode& code() const noexcept { return code_; }
   constexpr std::uint64_t ticks(Duration elapsed) const noexcept { return window_.index(elapsed); }
+  constexpr KeyedMoment moment(Duration elapsed) const noexcept { return {elapsed, ticks(elapsed)}; }
   constexpr Duration at(std::uint64_t index) const noexcept { return window_.start(std::max<std::uint64_t>(index, 1)); }
   constexpr std::int64_t burst() const noexcept { return window_.limit(); }
 
@@ -62,7 +63,7 @@ class KeyedWindow {
     return above << instant_bits_ | code_.low_bits(head.index);
   }
   constexpr std::uint64_t with(std::uint64_t word, const KeyedCountOf& head) const noexcept {
-    return code_.word(code_.tag(word), value(head), KeyedCode::stamp(word));
+    return code_.with(word, value(head));
   }
   // The first sub-window in which the key is as good as forgotten: no window that ends then or later touches the
   // head's.

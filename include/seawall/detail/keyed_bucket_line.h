@@ -26,21 +26,25 @@ template <class Cell, std::size_t kSlots = 7>
 class KeyedBucketLine {
  public:
   using Rule = algorithm::KeyedBucket;
+  using Moment = algorithm::KeyedMoment;
   using Overflow = Cell;
   using Shared = KeyedShared<Rule, Overflow>;
   static constexpr std::size_t kPlaces = kSlots;
+  static constexpr std::uint64_t kKind = 1;  // in headers and snapshots
 
-  Decision acquire(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
-    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, elapsed, n, true});
+  void acquire(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
+    line_.decide(shared.rule, tag, now.ticks, Ask{shared, now, n, true, answer});
   }
-  Decision peek(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
-    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, elapsed, n, false});
+  void peek(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
+    line_.decide(shared.rule, tag, now.ticks, Ask{shared, now, n, false, answer});
   }
 
   std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
     const std::uint64_t now = shared.rule.ticks(elapsed);
     if ((charge.at & kOverflowCharge) != 0) return refund_overflow(shared, now, charge);
-    return line_.decide_known(shared.rule, tag, now, Refund{shared.rule, now, charge}).value_or(0);
+    std::int64_t back = 0;
+    line_.decide(shared.rule, tag, now, Refund{shared.rule, now, charge, back});
+    return back;
   }
 
   // each(tag, TAT, mark) for all keys, idle or not.
@@ -82,61 +86,61 @@ class KeyedBucketLine {
   static std::uint64_t most_state(const Rule& rule) noexcept { return rule.code().reach() / 2 - 1; }
 
   struct Ask {
-    const Shared& shared;
-    Duration elapsed;
+    Shared shared;
+    Moment now;
     std::int64_t n;
     bool take;
+    Decision& answer;
 
-    Decision judge(std::uint64_t& tat, Duration at) const noexcept {
-      return take ? shared.rule.acquire(tat, at, n) : shared.rule.peek(tat, at, n);
+    void judge(std::uint64_t& tat, const Moment& at) const noexcept {
+      return take ? shared.rule.acquire(tat, at, n, answer) : shared.rule.peek(tat, at, n, answer);
+    }
+    // As of the line's start, told to a caller whose clock may be behind it.
+    void judge_from(std::uint64_t start, std::uint64_t& tat) const noexcept {
+      const Moment at = shared.rule.moment(std::max(now.elapsed, shared.rule.at(start)));
+      judge(tat, at);
+      answer = algorithm::seen_from(TimePoint(now.elapsed), TimePoint(at.elapsed), answer);
     }
 
-    KeyedStep<Decision> hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
       const std::uint64_t before = shared.rule.busy_until(word, mark);
       std::uint64_t tat = before;
-      const Decision decision = judge(tat, elapsed);
-      return {tat == before ? word : shared.rule.with(word, tat), decision};
+      judge(tat, now);
+      return {tat == before ? word : shared.rule.with(word, tat)};
     }
 
-    Entry<Decision> fresh(std::size_t, std::uint64_t start, std::uint64_t) const noexcept {
-      const Duration at = std::max(elapsed, shared.rule.at(start));
+    KeyedEntry fresh(std::size_t, std::uint64_t start, std::uint64_t) const noexcept {
       std::uint64_t tat = 0;
       // Acquire: belongs after the control word that was read before.
       if (shared.when_full == WhenFull::kOverflow) tat = shared.overflow.load(std::memory_order_acquire);
-      const Decision decision = algorithm::seen_from(TimePoint(elapsed), TimePoint(at), judge(tat, at));
-      return {decision.charge.permits > 0, shared.rule.code().low_bits(tat), decision};
+      judge_from(start, tat);
+      return {took(), shared.rule.code().low_bits(tat)};
     }
 
-    Decision full(std::uint64_t start, std::uint64_t free_at) const noexcept {
+    void full(std::uint64_t start, std::uint64_t free_at) const noexcept {
       if (shared.when_full == WhenFull::kOverflow) {
-        const Duration at = std::max(elapsed, shared.rule.at(start));
-        Decision decision = update(shared.overflow, [&](std::uint64_t tat) {
-          const Decision shown = judge(tat, at);
-          return Step<Decision>{tat, shown};
+        update(shared.overflow, [&](std::uint64_t tat) {
+          judge_from(start, tat);
+          return Step<bool>{tat, true};
         });
-        decision = algorithm::seen_from(TimePoint(elapsed), TimePoint(at), decision);
-        if (decision.charge.permits > 0) decision.charge.at |= kOverflowCharge;
-        count(decision, &KeyedTally::overflow_admissions);
-        return decision;
+        if (took()) answer.charge.at |= kOverflowCharge;
+        return count(&KeyedTally::overflow_admissions);
       }
       std::uint64_t tat = 0;
-      Decision decision = judge(tat, elapsed);
-      decision.charge = {};
-      if (shared.when_full == WhenFull::kDeny && n > 0 && !decision.never()) {
-        const Duration wait = std::max(Duration(0), shared.rule.at(free_at) - elapsed);
-        decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
+      judge(tat, now);
+      answer.charge = {};
+      if (shared.when_full == WhenFull::kDeny && n > 0 && !answer.never()) {
+        const Duration wait = std::max(Duration(0), shared.rule.at(free_at) - now.elapsed);
+        answer = {.limit = answer.limit, .retry_after = wait, .reset_after = wait};
       }
-      count(decision, &KeyedTally::full_admissions);
-      return decision;
+      count(&KeyedTally::full_admissions);
     }
     bool wants_place() const noexcept { return take && n > 0 && n <= shared.rule.burst(); }
-    static bool took(const Decision& decision) noexcept { return decision.charge.permits > 0; }
-    void undo(const Decision& decision) const noexcept {
-      refund_overflow(shared, shared.rule.ticks(elapsed), decision.charge);
-    }
+    bool took() const noexcept { return answer.charge.permits > 0; }
+    void undo() const noexcept { refund_overflow(shared, now.ticks, answer.charge); }
     void evicted() const noexcept { shared.tallies.mine().evictions.add(); }
-    void count(const Decision& decision, KeyedCount KeyedTally::*admitted) const noexcept {
-      if (take) (shared.tallies.mine().*(decision.allowed ? admitted : &KeyedTally::full_refusals)).add();
+    void count(KeyedCount KeyedTally::*admitted) const noexcept {
+      if (take) (shared.tallies.mine().*(answer.allowed ? admitted : &KeyedTally::full_refusals)).add();
     }
   };
 
@@ -144,11 +148,12 @@ class KeyedBucketLine {
     const Rule& rule;
     std::uint64_t now;
     Charge charge;
+    std::int64_t& back;
 
-    KeyedStep<std::int64_t> hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
       std::uint64_t tat = rule.busy_until(word, mark);
-      const std::int64_t back = rule.refund(tat, std::max(now, mark), charge);
-      return {rule.with(word, tat), back};
+      back = rule.refund(tat, std::max(now, mark), charge);
+      return {rule.with(word, tat)};
     }
   };
 

@@ -31,9 +31,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "seawall/algorithm/keyed_code.h"
 #include "seawall/detail/cache_line.h"
@@ -49,37 +49,21 @@ class alignas(kCacheLine) KeyedLine {
   static_assert(kSlots < Control::kSweep + 1);
 
   // Decides on a key. `rule` says until when a word is busy: busy_until(word, mark); `ask` what happens then:
-  //   KeyedStep<Answer> hit(slot, word, mark)    the key is there
-  //   Entry<Answer> fresh(slot, start, mark)     it is not, and has this slot (kSlots: any), from `start` on or later
-  //   Answer full(start, free_at)                there is no room before free_at
-  //   bool wants_place()                         else `fresh` enters nothing
-  //   bool took(answer), undo(answer)            did `full` take something; takes it back
-  //   void evicted()                             an idle key was forgotten for this one
+  //   KeyedStep hit(slot, word, mark)          the key is there
+  //   KeyedEntry fresh(slot, start, mark)      it is not, and has this slot (kSlots: any), from `start` on or later
+  //   void full(start, free_at)                there is no room before free_at
+  //   bool wants_place()                       else `fresh` enters nothing
+  //   bool took(), void undo()                 did `full` take something; takes it back
+  //   void evicted()                           an idle key was forgotten for this one
+  // One that has only hit() asks about a key that is there; else nothing is asked.
   template <class Rule, class Ask>
-  auto decide(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask&& ask) noexcept {
-    for (;;) {
-      Look look = see(rule.code(), tag);
-      if (rule.code().late(now, rule.code().ticks(look.control))) {
-        sweep(rule, now);
-      } else if (look.at != kSlots) {
-        if (const auto known = hit(rule, look, ask)) return *known;
-      } else if (look.steady) {
-        if (const auto entered = enter(rule, look, tag, now, ask)) return *entered;
-      }
-    }
-  }
-
-  // As decide(), for a key that is there; else nothing.
-  template <class Rule, class Ask>
-  auto decide_known(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask&& ask) noexcept {
+  [[gnu::always_inline]] void decide(const Rule& rule, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
     for (;;) {
       const Look look = see(rule.code(), tag);
-      if (rule.code().late(now, rule.code().ticks(look.control))) {
-        sweep(rule, now);
-      } else if (look.at != kSlots) {
-        if (const auto known = hit(rule, look, ask)) return known;
-      } else if (look.steady) {
-        return decltype(hit(rule, look, ask))();
+      if (is_hit(rule.code(), look, now)) [[likely]] {
+        if (hit(rule, look, ask)) return;
+      } else if (missed(rule, look, tag, now, ask)) {
+        return;
       }
     }
   }
@@ -112,77 +96,89 @@ class alignas(kCacheLine) KeyedLine {
   }
 
  private:
-  static constexpr std::uint64_t kNobody = ~std::uint64_t{0};  // no tag: they have fewer bits
+  static constexpr std::uint64_t kNobody = 0;  // the tag of a vacant slot: `at` says nothing then
 
   struct Look {
     Control control;  // as it was after the words
     std::array<std::uint64_t, kSlots> words;
-    std::size_t at;  // of the key; the slots behind it were not read
-    bool steady;     // all slots were read and the control word was the same before: the words belong to its turn
+    std::size_t at;  // of the key
+    bool steady;     // the control word was the same before: the words belong to its turn
   };
 
-  Look see(const Code& code, std::uint64_t tag) const noexcept {
+  [[gnu::always_inline]] Look see(const Code& code, std::uint64_t tag) const noexcept {
     Look look;
+    const std::uint64_t wanted = code.first(tag);
+    const std::uint64_t others = code.first(1);
     // Acquire, all: in this order; with the control word come the slots as the turn before left them.
     const std::uint64_t before = control_.load(std::memory_order_acquire);
-    for (look.at = 0; look.at < kSlots; ++look.at) {
-      look.words[look.at] = slots_[look.at].load(std::memory_order_acquire);
-      if (code.tag(look.words[look.at]) == tag) break;
+    // Without a branch for each word: where in its line a key lies is what no branch predictor knows.
+    std::uint32_t found = 0;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      look.words[i] = slots_[i].load(std::memory_order_acquire);
+      found |= std::uint32_t{(look.words[i] ^ wanted) < others} << i;
     }
     const std::uint64_t after = control_.load(std::memory_order_acquire);
+    look.at = found == 0 ? kSlots : static_cast<std::size_t>(std::countr_zero(found));
     look.control = Control::from(after);
-    look.steady = after == before && look.at == kSlots;
+    look.steady = after == before;
     return look;
+  }
+
+  static bool is_hit(const Code& code, const Look& look, std::uint64_t now) noexcept {
+    return look.at != kSlots && !code.late(now, code.ticks(look.control));
+  }
+
+  // By value and not inlined: so a hit keeps what it asks in registers.
+  template <class Rule, class Ask>
+  [[gnu::noinline]] bool missed(const Rule& rule, Look look, std::uint64_t tag, std::uint64_t now, Ask ask) noexcept {
+    if (rule.code().late(now, rule.code().ticks(look.control))) return sweep(rule, now), false;
+    if constexpr (requires { ask.wants_place(); }) return look.steady && enter(rule, look, tag, now, ask);
+    return look.steady;
   }
 
   // A word that was there before the control word is within reach of the mark; if a sweep came in between it has
   // another stamp by now, and the exchange or the second look finds out.
   template <class Rule, class Ask>
-  auto hit(const Rule& rule, const Look& look, Ask& ask) noexcept {
+  [[gnu::always_inline]] bool hit(const Rule& rule, const Look& look, const Ask& ask) noexcept {
     const std::uint64_t seen = look.words[look.at];
-    const auto step = ask.hit(look.at, seen, rule.code().ticks(look.control));
-    auto answer = step.answer;
-    if (step.next != seen) {
-      if (!swap(look.at, seen, step.next)) answer.reset();
-    } else if (!step.done && slots_[look.at].load(std::memory_order_relaxed) != seen) {
-      answer.reset();  // relaxed: only whether it is still the same; nothing is read after it
-    }
-    return answer;
+    const KeyedStep step = ask.hit(look.at, seen, rule.code().ticks(look.control));
+    if (step.next != seen) return swap(look.at, seen, step.next) && step.answered;
+    // Relaxed: only whether it is still the same; nothing is read after it.
+    return step.answered && (step.done || slots_[look.at].load(std::memory_order_relaxed) == seen);
   }
 
+  // True: answered.
   template <class Rule, class Ask>
-  auto enter(const Rule& rule, Look& look, std::uint64_t tag, std::uint64_t now, Ask& ask) noexcept {
+  bool enter(const Rule& rule, Look& look, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
     const Code& code = rule.code();
     const std::uint64_t start = std::max(now, code.ticks(look.control));
-    std::optional<decltype(ask.full(start, start))> answer;
     if (is_over(look)) {
       const std::size_t place = choose(rule, look, start);
       if (place == kSlots) {
-        answer = ask.full(start, free_at(rule, look));
-        if (!ask.took(*answer) || still(look)) return answer;
-        ask.undo(*answer);
-        return decltype(answer)();
+        ask.full(start, free_at(rule, look));
+        if (!ask.took() || still(look)) return true;
+        ask.undo();
+        return false;
       }
-      if (!ask.wants_place()) return decltype(answer)(ask.fresh(kSlots, start, start).answer);
-      if (!nominate(rule, look, place)) return answer;
+      if (!ask.wants_place()) return ask.fresh(kSlots, start, start), true;
+      if (!nominate(rule, look, place)) return false;
     }
     if (look.control.slot == Control::kSweep) {
       finish_sweep(rule, look);
-      return answer;
+      return false;
     }
     const std::uint64_t seen = look.words[look.control.slot];
     if (!is_idle(rule, seen, code.ticks(look.control))) {
       pass(look);
-      return answer;
+      return false;
     }
     const std::uint64_t mark = code.ticks(look.control);
-    const auto entry = ask.fresh(look.control.slot, std::max(now, mark), mark);
-    if (!entry.enters) return decltype(answer)(entry.answer);
-    if (swap(look.control.slot, seen, code.word(tag, entry.value, look.control.turn))) {
-      if (!code.vacant(seen)) ask.evicted();
-      answer = entry.answer;
-    }
-    return answer;
+    const KeyedEntry entry = ask.fresh(look.control.slot, std::max(now, mark), mark);
+    if (!entry.enters) return true;
+    if (!swap(look.control.slot, seen, code.word(tag, entry.value, look.control.turn))) return false;
+    if (!code.vacant(seen)) ask.evicted();
+    return true;
   }
 
   static bool is_over(const Look& look) noexcept {

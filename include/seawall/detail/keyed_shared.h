@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "seawall/detail/keyed_tally.h"
 #include "seawall/keyed_options.h"
@@ -20,22 +19,19 @@ struct KeyedShared {
   KeyedTallies& tallies;
 };
 
-// What happens to a key that is there: the word that should stand, which keeps tag and stamp, and the answer, or none
-// when this is only a step towards it. `done`: the answer holds whatever becomes of the word; else it is given only if
-// the word was exchanged, or found unchanged.
-template <class Answer>
+// What happens to a key that is there: the word that should stand, which keeps tag and stamp. Answers are written where
+// the asker wants them, whole. `answered` false: this is only a step towards the answer. `done`: it holds whatever
+// becomes of the word; else only if the word was exchanged, or found unchanged.
 struct KeyedStep {
   std::uint64_t next;
-  std::optional<Answer> answer;
+  bool answered = true;
   bool done = false;
 };
 
 // What a key that comes in would start as. `enters` false: the answer needs no place (a peek, a refusal).
-template <class Answer>
-struct Entry {
+struct KeyedEntry {
   bool enters;
-  std::uint64_t value;
-  Answer answer;
+  std::uint64_t value = 0;
 };
 
 // In Charge::at: taken from an overflow and not from the key's own.

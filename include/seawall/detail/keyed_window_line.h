@@ -24,7 +24,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "seawall/algorithm/keyed_window.h"
 #include "seawall/decision.h"
@@ -40,21 +39,25 @@ class KeyedWindowLine {
  public:
   using Rule = algorithm::KeyedWindow;
   using Count = algorithm::KeyedCountOf;
+  using Moment = algorithm::KeyedMoment;
   using Overflow = Cell;
   using Shared = KeyedShared<Rule, Overflow>;
   static constexpr std::size_t kPlaces = kSlots;
+  static constexpr std::uint64_t kKind = 2;  // in headers and snapshots
 
-  Decision acquire(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
-    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, past_, elapsed, n, n > 0});
+  void acquire(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
+    line_.decide(shared.rule, tag, now.ticks, Ask{shared, past_, now, n, n > 0, answer});
   }
-  Decision peek(const Shared& shared, std::uint64_t tag, Duration elapsed, std::int64_t n) noexcept {
-    return line_.decide(shared.rule, tag, shared.rule.ticks(elapsed), Ask{shared, past_, elapsed, n, false});
+  void peek(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
+    line_.decide(shared.rule, tag, now.ticks, Ask{shared, past_, now, n, false, answer});
   }
   std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
     const std::uint64_t now = shared.rule.ticks(elapsed);
     if ((charge.at & kOverflowCharge) != 0) return refund_overflow(shared, now, charge);
     if (charge.permits <= 0) return 0;
-    return line_.decide_known(shared.rule, tag, now, Refund{shared.rule, past_, now, charge}).value_or(0);
+    std::int64_t back = 0;
+    line_.decide(shared.rule, tag, now, Refund{shared.rule, past_, now, charge, back});
+    return back;
   }
 
   // each(tag, end, mark) for all keys, idle or not.
@@ -108,32 +111,32 @@ class KeyedWindowLine {
   }
 
   struct Ask {
-    const Shared& shared;
+    Shared shared;
     Pasts& pasts;
-    Duration elapsed;
+    Moment now;
     std::int64_t n;
     bool take;
+    Decision& answer;
 
     const Rule& rule() const noexcept { return shared.rule; }
 
-    KeyedStep<Decision> hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
       const Count head = rule().head(word, mark);
-      const std::uint64_t now = rule().ticks(elapsed);
-      if (head.frozen || (take && head.index < now)) {
-        return {moved(rule(), pasts[slot], word, head, now), std::nullopt};
+      if (head.frozen || (take && head.index < now.ticks)) {
+        return {moved(rule(), pasts[slot], word, head, now.ticks), /*answered=*/false};
       }
-      if (take && n <= rule().burst() - head.permits) return charged(word, head, admitted(head));
-      // The head does not know of refunds to sub-windows that are over; what lies beside it does.
-      const Decision judged = rule().window().peek(pasts[slot].ring(rule(), head), elapsed, n);
-      if (!take || !judged.allowed) return {word, judged};
-      return charged(word, head, rule().window().charged(judged, head.index, elapsed, n));
-    }
-    KeyedStep<Decision> charged(std::uint64_t word, Count head, const Decision& decision) const noexcept {
-      head.permits += n;
-      return {rule().with(word, head), decision};
+      if (!take || n > rule().burst() - head.permits) {
+        // The head does not know of refunds to sub-windows that are over; what lies beside it does.
+        answer = rule().window().peek(pasts[slot].ring(rule(), head), now.elapsed, n);
+        if (!take || !answer.allowed) return {word};
+        answer = rule().window().charged(answer, head.index, now.elapsed, n);
+      } else {
+        admit(head);
+      }
+      return {rule().with(word, {head.index, head.permits + n})};
     }
 
-    Entry<Decision> fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
+    KeyedEntry fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
       Count taken{start, 0};
       if (shared.when_full == WhenFull::kOverflow) {
         // Acquire: belongs after the control word that was read before.
@@ -142,65 +145,68 @@ class KeyedWindowLine {
       }
       // A key has no past when it comes in: what the overflow admitted before counts as taken now.
       Count head{std::max(start, taken.index), taken.permits};
-      if (rule().code().late(head.index, start)) return {false, 0, refused_or_peeked({head.index, rule().burst()})};
+      if (rule().code().late(head.index, start)) {
+        refuse_or_peek({head.index, rule().burst()});
+        return {false};
+      }
       if (place != kSlots) head.index = std::max(head.index, pasts[place].seal(rule(), mark));
-      if (!take || n > rule().burst() - head.permits) return {false, 0, refused_or_peeked(taken)};
-      const Decision decision = admitted(head);
+      if (!take || n > rule().burst() - head.permits) {
+        refuse_or_peek(taken);
+        return {false};
+      }
+      admit(head);
       head.permits += n;
-      return {true, rule().value(head), decision};
+      return {true, rule().value(head)};
     }
 
     // A key that has this head and no past.
-    Decision refused_or_peeked(const Count& head) const noexcept {
+    void refuse_or_peek(const Count& head) const noexcept {
       algorithm::WindowRing ring;
       ring.newest = head.permits == 0 ? 0 : head.index;
       ring.total = static_cast<std::uint32_t>(head.permits);
       ring.counts[rule().window().slot(ring.newest)] = ring.total;
-      return rule().window().peek(ring, elapsed, n);
+      answer = rule().window().peek(ring, now.elapsed, n);
     }
-    Decision admitted(const Count& head) const noexcept {
+    void admit(const Count& head) const noexcept {
       const Decision before{.allowed = true, .limit = rule().burst(), .remaining = rule().burst() - head.permits};
-      return rule().window().charged(before, head.index, elapsed, n);
+      answer = rule().window().charged(before, head.index, now.elapsed, n);
     }
 
-    Decision full(std::uint64_t start, std::uint64_t free_at) const noexcept {
+    void full(std::uint64_t start, std::uint64_t free_at) const noexcept {
       if (shared.when_full == WhenFull::kOverflow) {
-        Decision decision = update(shared.overflow, [&](std::uint64_t seen) { return overflow(seen, start); });
-        if (decision.charge.permits > 0) decision.charge.at |= kOverflowCharge;
-        count(decision, &KeyedTally::overflow_admissions);
-        return decision;
+        update(shared.overflow, [&](std::uint64_t seen) { return Step<bool>{overflow(seen, start), true}; });
+        if (took()) answer.charge.at |= kOverflowCharge;
+        return count(&KeyedTally::overflow_admissions);
       }
-      Decision decision = refused_or_peeked({start, 0});
-      if (take && decision.allowed) decision = admitted({start, 0});
-      decision.charge = {};
-      if (shared.when_full == WhenFull::kDeny && n > 0 && !decision.never()) {
-        const Duration wait = std::max(Duration(0), rule().at(free_at) - elapsed);
-        decision = {.limit = decision.limit, .retry_after = wait, .reset_after = wait};
+      refuse_or_peek({start, 0});
+      if (take && answer.allowed) admit({start, 0});
+      answer.charge = {};
+      if (shared.when_full == WhenFull::kDeny && n > 0 && !answer.never()) {
+        const Duration wait = std::max(Duration(0), rule().at(free_at) - now.elapsed);
+        answer = {.limit = answer.limit, .retry_after = wait, .reset_after = wait};
       }
-      count(decision, &KeyedTally::full_admissions);
-      return decision;
+      count(&KeyedTally::full_admissions);
     }
-    Step<Decision> overflow(std::uint64_t seen, std::uint64_t start) const noexcept {
+    std::uint64_t overflow(std::uint64_t seen, std::uint64_t start) const noexcept {
       Count count = rule().count(seen);
       if (count.index < start && !rule().window().in_window(count.index, start)) count.permits = 0;
       count.index = std::max(count.index, start);
       const Count before{rule().count(seen).index, count.permits};
       if (!take || n > rule().burst() - count.permits) {
-        return {seen, refused_or_peeked(count.permits == 0 ? count : before)};
+        refuse_or_peek(count.permits == 0 ? count : before);
+        return seen;
       }
-      const Decision decision = admitted(count);
+      admit(count);
       count.permits += n;
-      return {rule().word(count), decision};
+      return rule().word(count);
     }
 
     bool wants_place() const noexcept { return take && n <= rule().burst(); }
-    static bool took(const Decision& decision) noexcept { return decision.charge.permits > 0; }
-    void undo(const Decision& decision) const noexcept {
-      refund_overflow(shared, rule().ticks(elapsed), decision.charge);
-    }
+    bool took() const noexcept { return answer.charge.permits > 0; }
+    void undo() const noexcept { refund_overflow(shared, now.ticks, answer.charge); }
     void evicted() const noexcept { shared.tallies.mine().evictions.add(); }
-    void count(const Decision& decision, KeyedCount KeyedTally::*admitted_as) const noexcept {
-      if (take) (shared.tallies.mine().*(decision.allowed ? admitted_as : &KeyedTally::full_refusals)).add();
+    void count(KeyedCount KeyedTally::*admitted_as) const noexcept {
+      if (take) (shared.tallies.mine().*(answer.allowed ? admitted_as : &KeyedTally::full_refusals)).add();
     }
   };
 
@@ -209,15 +215,22 @@ class KeyedWindowLine {
     Pasts& pasts;
     std::uint64_t now;
     Charge charge;
+    std::int64_t& back;
 
-    KeyedStep<std::int64_t> hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
+    KeyedStep hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
       Count head = rule.head(word, mark);
-      if (head.frozen || head.index < now) return {moved(rule, pasts[slot], word, head, now), std::nullopt};
-      if (charge.at > head.index || !rule.window().in_window(charge.at, head.index)) return {word, 0};
-      if (charge.at < head.index) return {word, pasts[slot].refund(rule, charge), /*done=*/true};
-      const std::int64_t back = std::min(charge.permits, head.permits - pasts[slot].found_taken(rule, head));
+      if (head.frozen || head.index < now) {
+        return {moved(rule, pasts[slot], word, head, now), /*answered=*/false};
+      }
+      back = 0;
+      if (charge.at > head.index || !rule.window().in_window(charge.at, head.index)) return {word};
+      if (charge.at < head.index) {
+        back = pasts[slot].refund(rule, charge);
+        return {word, /*answered=*/true, /*done=*/true};
+      }
+      back = std::min(charge.permits, head.permits - pasts[slot].found_taken(rule, head));
       head.permits -= back;
-      return {rule.with(word, head), back};
+      return {rule.with(word, head)};
     }
   };
 
