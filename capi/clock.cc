@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <memory>
-
-#include "internal.h"
+#include "clock_handle.h"
 #include "options.h"
-#include "seawall/fast_clock.h"
 
 using seawall::capi::guarded;
 using seawall::capi::valid;
-
-// By pointer, as every object that is aligned to a cache line.
-struct seawall_clock : seawall::capi::Handle<0x436c6f63> {  // "Cloc"
-  explicit seawall_clock(seawall::CounterTrust trust) : rep(std::make_unique<seawall::FastClock>(trust)) {}
-  std::unique_ptr<seawall::FastClock> rep;
-};
 
 namespace {
 

@@ -120,28 +120,19 @@ bool bind(const seawall_limit_set& set, const seawall_limit_key* keys, size_t ke
     limits[i].member = set.members[i];
     if (!is_keyed(set.members[i])) continue;
     if (used == key_count) return false;
-    const seawall_limit_key& key = keys[used++];
-    limits[i].key = key.text == nullptr ? LimiterKey(key.id) : LimiterKey(text_in(key.text, key.text_size));
+    limits[i].key = seawall::capi::key_of(keys[used++]);
   }
   return used == key_count;
 }
 
-// The caller's decisions: as far apart as they say they are long, which is more in a newer caller.
-seawall_decision& at(const seawall_set_decision& out, std::size_t i) noexcept {
-  auto* first = reinterpret_cast<unsigned char*>(out.decisions);
-  return *reinterpret_cast<seawall_decision*>(first + i * out.decisions->struct_size);
+DecisionsOut decisions_of(const seawall_limit_set& set, const seawall_set_decision& out) noexcept {
+  return DecisionsOut(out.decisions, set.size);
 }
 
 bool usable_for(const seawall_limit_set& set, const seawall_set_decision& out) noexcept {
   if (!usable(&out)) return false;
   if (out.decisions == nullptr) return true;
-  if (out.decision_count < set.size || !usable(out.decisions)) return false;
-  const std::uint32_t size = out.decisions->struct_size;
-  if (size % alignof(seawall_decision) != 0) return false;
-  for (std::size_t i = 1; i < set.size; ++i) {
-    if (at(out, i).struct_size != size) return false;
-  }
-  return true;
+  return out.decision_count >= set.size && decisions_of(set, out).usable();
 }
 
 void write_answer(const seawall_limit_set& set, const Answer& answer, int32_t code, seawall_set_decision& out) {
@@ -151,7 +142,7 @@ void write_answer(const seawall_limit_set& set, const Answer& answer, int32_t co
   if (out.decisions == nullptr) return;
   for (std::size_t i = 0; i < set.size; ++i) {
     const Decision& decision = answer.decisions[i];
-    write(decision, code_of(decision.allowed, decision), at(out, i));
+    write(decision, code_of(decision.allowed, decision), decisions_of(set, out)[i]);
   }
 }
 
@@ -217,11 +208,11 @@ int32_t seawall_limit_set_refund(seawall_limit_set* set, const seawall_limit_key
     return SEAWALL_E_INVALID_ARGUMENT;
   }
   Answer answer;
-  for (std::size_t i = 0; i < set->size; ++i) answer.decisions[i] = read(at(*decision, i));
+  for (std::size_t i = 0; i < set->size; ++i) answer.decisions[i] = read(decisions_of(*set, *decision)[i]);
   with_set(limits, [&](auto& all) { all.refund_at(answer, instant(now_ns)); });
   for (std::size_t i = 0; i < set->size; ++i) {
-    at(*decision, i).remaining = answer.decisions[i].remaining;
-    at(*decision, i).charge_permits = 0;
+    decisions_of(*set, *decision)[i].remaining = answer.decisions[i].remaining;
+    decisions_of(*set, *decision)[i].charge_permits = 0;
   }
   return SEAWALL_OK;
 }

@@ -45,3 +45,18 @@ struct seawall_keyed_limiter : seawall::capi::Handle<0x53574C03> {
   explicit seawall_keyed_limiter(Rep&& limiter) : rep(std::make_unique<Rep>(std::move(limiter))) {}
   std::unique_ptr<Rep> rep;
 };
+
+namespace seawall::capi {
+
+// act(limiter), of whichever kind. One of two: std::visit could throw.
+template <class Rep, class Act>
+auto on_either(Rep& rep, Act&& act) {
+  if (auto* bucket = std::get_if<0>(&rep)) return act(*bucket);
+  return act(*std::get_if<1>(&rep));
+}
+
+inline LimiterKey key_of(const seawall_limit_key& key) noexcept {
+  return key.text == nullptr ? LimiterKey(key.id) : LimiterKey(text_in(key.text, key.text_size));
+}
+
+}  // namespace seawall::capi

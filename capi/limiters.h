@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "internal.h"
@@ -49,16 +50,43 @@ inline Decision read(const seawall_decision& given) noexcept {
           .charge = {given.charge_at, given.charge_permits}};
 }
 
-// ask(limiter, instant) -> Decision
+// The caller's decisions: as far apart as they say they are long, which is more in a newer caller.
+class DecisionsOut {
+ public:
+  DecisionsOut(seawall_decision* first, std::size_t count) noexcept : first_(first), count_(count) {}
+  bool usable() const noexcept {
+    if (count_ == 0) return true;
+    if (first_ == nullptr || !capi::usable(first_) || first_->struct_size % alignof(seawall_decision) != 0)
+      return false;
+    for (std::size_t i = 1; i < count_; ++i) {
+      if ((*this)[i].struct_size != first_->struct_size) return false;
+    }
+    return true;
+  }
+  seawall_decision& operator[](std::size_t i) const noexcept {
+    return *reinterpret_cast<seawall_decision*>(reinterpret_cast<unsigned char*>(first_) + i * first_->struct_size);
+  }
+
+ private:
+  seawall_decision* first_;
+  std::size_t count_;
+};
+
+// ask(limiter) -> Decision
 template <class H, class Ask>
-int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
+int32_t answer(H* handle, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
   if (!valid(handle)) return SEAWALL_E_WRONG_HANDLE;
   if (permits < 0 || (out != nullptr && !usable(out))) return SEAWALL_E_INVALID_ARGUMENT;
-  const Decision decision = ask(*handle->rep, instant(now_ns));
+  const Decision decision = ask(*handle->rep);
   const int32_t code = code_of(decision.allowed, decision);
   if (out == nullptr) return code;
   write(decision, code, *out);
   return code;
+}
+// ask(limiter, instant) -> Decision
+template <class H, class Ask>
+int32_t decide(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out, Ask&& ask) noexcept {
+  return answer(handle, permits, out, [&](auto& limiter) { return ask(limiter, instant(now_ns)); });
 }
 
 // give(limiter, instant, charge) -> permits. `out` is a decision or a reservation; its charge is cleared.

@@ -560,6 +560,19 @@ SEAWALL_API int32_t seawall_fixed_window_new_from_json(const char* json, size_t 
 SEAWALL_API int32_t seawall_leased_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                                               seawall_leased_token_bucket** out,
                                                               seawall_error* error) SEAWALL_NOEXCEPT;
+/* The bytes that leave 1 of `keys` keys in use in 300 no place. Error: INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_keyed_limiter_memory_for(int32_t kind, size_t keys, size_t* bytes) SEAWALL_NOEXCEPT;
+/* A keyed limiter in memory of the caller's, aligned to 64 bytes, which processes may share: one makes it (_new_in),
+ * the others, or the same at another address, attach once that has answered. options->memory_bytes is not read. The
+ * memory holds all state and no address; it must outlive the handles, and _free leaves it as it is. All must read the
+ * same clock: one boot, one time namespace. Any process may be killed anywhere without harm to the others. Errors:
+ * INVALID_ARGUMENT naming the option, or when no keyed limiter of this kind was made in this memory, NO_MEMORY.
+ * Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_keyed_limiter_new_in(const seawall_keyed_limiter_options* options, void* memory,
+                                                 size_t memory_size, int64_t now_ns, seawall_keyed_limiter** out,
+                                                 seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_attach(int32_t kind, void* memory, size_t memory_size,
+                                                 seawall_keyed_limiter** out, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_fixed_window_free(seawall_fixed_window* limiter) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_leased_token_bucket_free(seawall_leased_token_bucket* limiter) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_token_bucket_free(seawall_token_bucket* bucket) SEAWALL_NOEXCEPT;
@@ -600,6 +613,30 @@ SEAWALL_API int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, c
                                                seawall_decision* decision) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
                                                   int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
+
+/* A key: a text, which is not kept, or with text NULL the number id. */
+typedef struct seawall_limit_key {
+  const char* text;
+  size_t text_size;
+  uint64_t id;
+} seawall_limit_key;
+
+/* try_acquire of `permits` for each key in turn, in fewer steps: all keys are looked for in memory at once, the clock
+ * is read once. decisions[0] to decisions[count - 1] are filled; each has its struct_size set. Answers how many were
+ * allowed (INT32_MAX when more). Errors: WRONG_HANDLE, INVALID_ARGUMENT, with nothing taken. Threads: any. Does not
+ * block. */
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_batch(seawall_keyed_limiter* limiter,
+                                                            const seawall_limit_key* keys, size_t count, int64_t now_ns,
+                                                            int64_t permits,
+                                                            seawall_decision* decisions) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_batch_id(seawall_keyed_limiter* limiter, const uint64_t* keys,
+                                                               size_t count, int64_t now_ns, int64_t permits,
+                                                               seawall_decision* decisions) SEAWALL_NOEXCEPT;
+/* try_acquire as of what `clock` says, which is read while memory looks for the key, as the system's clock is in
+ * try_acquire with SEAWALL_NOW. Errors, threads: as try_acquire. */
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_with(seawall_keyed_limiter* limiter, const seawall_limit_key* key,
+                                                           const seawall_clock* clock, int64_t permits,
+                                                           seawall_decision* decision) SEAWALL_NOEXCEPT;
 
 /* Gives back what `decision` took from this limiter (and key), and clears its charge, so that a second refund does
  * nothing. Answers the permits given back (INT32_MAX when more): 0 when the charge is too old. To charge two limits,
@@ -705,21 +742,34 @@ SEAWALL_API int32_t seawall_leased_token_bucket_change_limit_from_json(seawall_l
                                                                        seawall_error* error) SEAWALL_NOEXCEPT;
 
 /* Fills *stats, whose struct_size the caller has set. Walks the whole table: for a scrape, not for a request. Errors:
- * WRONG_HANDLE, INVALID_ARGUMENT. Threads: any; short mutexes, one after the other. */
+ * WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block. */
 SEAWALL_API int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,
                                                 seawall_keyed_stats* stats) SEAWALL_NOEXCEPT;
+
+/* Writes what is left of all keys in use to `buffer`; *needed is the number of bytes, also when they did not fit.
+ * Others may go on; what they take meanwhile may be missing. The bytes contain the seed of the hash: keep them secret.
+ * Errors: WRONG_HANDLE, BUFFER_TOO_SMALL. Threads: any. Walks the whole table, does not block. */
+SEAWALL_API int32_t seawall_keyed_limiter_save(const seawall_keyed_limiter* limiter, int64_t now_ns, void* buffer,
+                                               size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+/* Fills a new limiter of the same kind, limit and memory_bytes from what _save wrote, on this machine or another.
+ * passed_ns: the time since, as far as the caller is sure of it; 0 is always safe. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT when the bytes are cut, changed or of another limiter: it is then empty. Threads: exclusive. */
+SEAWALL_API int32_t seawall_keyed_limiter_restore(seawall_keyed_limiter* limiter, const void* saved, size_t size,
+                                                  int64_t now_ns, int64_t passed_ns,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+/* Another limit for all keys: `limiter` is new, with the new limit and the kind and memory_bytes of `old`, and takes
+ * over what its keys have used; the caller then uses it in place of the old one and frees that. `how` is a
+ * SEAWALL_CHANGE_*: a key in use has as many permits left as before (of a window: as many are taken) or the same share;
+ * any other has the whole new limit. What `old` grants after its keys were taken over is not known to `limiter`: at
+ * most its limit for each key. Charges stay with their limiter. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads:
+ * exclusive for `limiter`, any for `old`. Walks the whole table, does not block. */
+SEAWALL_API int32_t seawall_keyed_limiter_take_over(seawall_keyed_limiter* limiter, const seawall_keyed_limiter* old,
+                                                    int32_t how, int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
 
 /* Several limits (of a user, a service, of all) as one decision: all of them are charged, or none. The set borrows its
  * limiters: they are still the caller's, may be used beside it and in other sets, and must outlive it. */
 typedef struct seawall_limit_set seawall_limit_set;
 #define SEAWALL_LIMIT_SET_MOST 8
-
-/* Of a keyed limiter: a text, which is not kept, or with text NULL the number id. */
-typedef struct seawall_limit_key {
-  const char* text;
-  size_t text_size;
-  uint64_t id;
-} seawall_limit_key;
 
 /* Filled by the verbs of a set; the caller owns it, sets struct_size once (SEAWALL_SET_DECISION_INIT) and gives room
  * for what each limit answers, in the order of the set, each with its struct_size set. Without `decisions` (NULL)

@@ -30,16 +30,14 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "seawall/decision.h"
 #include "seawall/detail/keyed_bucket_line.h"
-#include "seawall/detail/keyed_hash.h"
-#include "seawall/detail/keyed_memory.h"
-#include "seawall/detail/keyed_snapshot.h"
+#include "seawall/detail/keyed_table.h"
 #include "seawall/detail/keyed_window_line.h"
 #include "seawall/keyed_options.h"
 #include "seawall/limiter_key.h"
-#include "seawall/quota.h"
 #include "seawall/result.h"
 #include "seawall/sliding_window.h"
 #include "seawall/time.h"
@@ -51,131 +49,84 @@ template <class Limiter>
 class KeyedRateLimiter {
   static_assert(std::is_same_v<Limiter, TokenBucket> || std::is_same_v<Limiter, SlidingWindow>);
   using Cell = std::atomic<std::uint64_t>;
-  using Line = std::conditional_t<std::is_same_v<Limiter, TokenBucket>, detail::KeyedBucketLine<Cell>,
-                                  detail::KeyedWindowLine<Cell>>;
-  using Rule = typename Line::Rule;
-  using Memory = detail::KeyedMemory<Line>;
-  using Moment = algorithm::KeyedMoment;
+  using Table = detail::KeyedTable<std::conditional_t<std::is_same_v<Limiter, TokenBucket>,
+                                                      detail::KeyedBucketLine<Cell>, detail::KeyedWindowLine<Cell>>>;
 
  public:
   // The memory at which 1 of `keys` in use in 300 overflows: 24 bytes for each, 192 in a table of windows.
-  static constexpr std::size_t memory_for(std::size_t keys) noexcept { return Memory::bytes((keys * 3 + 7) / 8); }
+  static constexpr std::size_t memory_for(std::size_t keys) noexcept {
+    return Table::Memory::bytes((keys * 3 + 7) / 8);
+  }
 
   // Errors: kInvalidArgument, as the limiter's own config or for memory_bytes below one line; kNoMemory.
   static Result<KeyedRateLimiter> make(const KeyedOptions& options, TimePoint epoch = Clock::now()) {
-    const auto rule = Rule::make(options.quota);
-    if (!rule) return rule.error();
-    if (const auto fits = Memory::check_size(options.memory_bytes); !fits) return fits.error();
-    auto allocation = detail::allocate_keyed(options.memory_bytes);
-    if (allocation == nullptr) return Error{Code::kNoMemory, "no memory for the table"};
-    KeyedRateLimiter made(rule.value(), options, epoch, Memory(allocation.get()));
-    made.allocation_ = std::move(allocation);
-    return made;
+    return of(Table::make(options, epoch));
   }
 
   // As make(), in the caller's memory, aligned to 64 bytes, which must outlive all that use it; options.memory_bytes
   // is not read. For processes that share it: one makes, the others attach.
   static Result<KeyedRateLimiter> make_in(std::span<std::byte> memory, const KeyedOptions& options,
                                           TimePoint epoch = Clock::now()) {
-    const auto rule = Rule::make(options.quota);
-    if (!rule) return rule.error();
-    if (const auto fits = Memory::check_place(memory); !fits) return fits.error();
-    KeyedOptions sized = options;
-    sized.memory_bytes = memory.size();
-    return KeyedRateLimiter(rule.value(), sized, epoch, Memory(memory.data()));
+    return of(Table::make_in(memory, options, epoch));
   }
 
   // Uses a table that make_in made in this memory, at whatever address it is now. Errors: kInvalidArgument when it is
   // not one, not finished, or not of this kind or size.
-  static Result<KeyedRateLimiter> attach(std::span<std::byte> memory) {
-    if (const auto fits = Memory::check_place(memory); !fits) return fits.error();
-    const Memory found(memory.data());
-    const detail::KeyedHeader& header = found.fixed().header;
-    // Acquire: with the magic comes the rest of the header.
-    const bool made = header.magic.load(std::memory_order_acquire) == detail::KeyedHeader::kMagic;
-    if (!made || header.kind != Line::kKind || header.line_count == 0 ||
-        header.line_count > Memory::lines(memory.size()) || header.when_full > 2) {
-      return Error{Code::kInvalidArgument, "no keyed limiter of this kind was made in this memory"};
-    }
-    const auto quota = Quota::make(header.permits, Duration(header.period_ns), header.burst);
-    if (!quota) return quota.error();
-    const auto rule = Rule::make(quota.value());
-    if (!rule) return rule.error();
-    return KeyedRateLimiter(rule.value(), quota.value(), found);
-  }
+  static Result<KeyedRateLimiter> attach(std::span<std::byte> memory) { return of(Table::attach(memory)); }
 
   // Takes n permits of the key's or nothing.
   Decision try_acquire_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    return acquire(key.hash(hash_), moment(now), now, n);
+    return acquire(key.hash(table_.hash()), now, n);
   }
   Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire(key, Clock(), n); }
   // Asks the memory for the key's line before it reads the clock.
   template <ReadableClock C>
   Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(hash_);
-    prefetch(hash);
-    const TimePoint now = clock.now();
-    return acquire(hash, moment(now), now, n);
+    const std::uint64_t hash = key.hash(table_.hash());
+    table_.prefetch(hash);
+    return acquire(hash, clock.now(), n);
   }
 
   // try_acquire_at for each key in turn, with 16 lines at a time asked from memory first. decisions.size() at least
-  // keys.size().
+  // keys.size(). The second reads the clock once, after the first lines were asked for.
   template <class Key>
   void try_acquire_batch_at(std::span<const Key> keys, TimePoint now, std::span<Decision> decisions,
                             std::int64_t n = 1) noexcept {
-    const Moment at = moment(now);
-    std::array<std::uint64_t, 16> hashes;
-    for (std::size_t done = 0; done < keys.size(); done += hashes.size()) {
-      const auto part = keys.subspan(done, std::min(hashes.size(), keys.size() - done));
-      for (std::size_t i = 0; i < part.size(); ++i) prefetch(hashes[i] = LimiterKey(part[i]).hash(hash_));
-      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, now, n, decisions[done + i]);
-    }
+    batch(keys, decisions, n, [now] { return now; });
+  }
+  template <class Key, ReadableClock C>
+  void try_acquire_batch(std::span<const Key> keys, const C& clock, std::span<Decision> decisions,
+                         std::int64_t n = 1) noexcept {
+    batch(keys, decisions, n, [&clock] { return clock.now(); });
   }
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(hash_);
+    const std::uint64_t hash = key.hash(table_.hash());
     Decision decision;
-    line(hash).peek(shared(hash), tag(hash), moment(now), n, decision);
-    return algorithm::seen_from(now, epoch_, decision);
+    table_.line(hash).peek(table_.shared(hash), table_.tag(hash), table_.moment(now), n, decision);
+    return algorithm::seen_from(now, table_.epoch(), decision);
   }
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
 
   // As the limiter's own refund; counts at once (of a window's earlier sub-windows `remaining` may hear later). Answers
   // the permits given back.
   std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
-    const std::uint64_t hash = key.hash(hash_);
-    return line(hash).refund(shared(hash), tag(hash), algorithm::since(epoch_, now), charge);
+    const std::uint64_t hash = key.hash(table_.hash());
+    return table_.line(hash).refund(table_.shared(hash), table_.tag(hash), table_.elapsed(now), charge);
   }
   std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }
 
   // Walks the whole table: for a scrape, not for a request.
-  KeyedStats stats_at(TimePoint now) const noexcept {
-    const detail::KeyedTallies& tallies = memory_.fixed().tallies;
-    KeyedStats stats{.memory_bytes = Memory::bytes(line_count_),
-                     .capacity = line_count_ * Line::kPlaces,
-                     .evictions = tallies.sum(&detail::KeyedTally::evictions),
-                     .full_refusals = tallies.sum(&detail::KeyedTally::full_refusals),
-                     .full_admissions = tallies.sum(&detail::KeyedTally::full_admissions),
-                     .overflow_admissions = tallies.sum(&detail::KeyedTally::overflow_admissions)};
-    for_each_active(now, [&](std::size_t, std::uint64_t, std::uint64_t) { ++stats.keys_active; });
-    return stats;
-  }
+  KeyedStats stats_at(TimePoint now) const noexcept { return table_.stats_at(now); }
   KeyedStats stats() const noexcept { return stats_at(Clock::now()); }
 
-  int tag_bits() const noexcept { return rule_.code().tag_bits(); }
+  int tag_bits() const noexcept { return table_.tag_bits(); }
 
   // Writes all keys in use to `out` and answers how many bytes that takes: nothing was saved when that is more than
   // out.size(). Others may go on; what they take meanwhile may be missing. The bytes contain the seed: keep them as
   // secret as the keys should be unpredictable.
-  std::size_t save_at(std::span<std::byte> out, TimePoint now) const noexcept {
-    detail::KeyedSnapshotWriter writer(out, snapshot_header());
-    const Duration elapsed = algorithm::since(epoch_, now);
-    for (const auto& overflow : memory_.fixed().overflow) writer.add(0, 0, Line::saved(rule_, elapsed, overflow));
-    for_each_active(now,
-                    [&](std::size_t line, std::uint64_t tag, std::uint64_t state) { writer.add(line, tag, state); });
-    return writer.finish();
-  }
+  std::size_t save_at(std::span<std::byte> out, TimePoint now) const noexcept { return table_.save_at(out, now); }
 
   // Fills a new table from what save_at wrote, before anybody else uses it; its quota, kind and memory must be those of
   // the saved one, and it takes over the seed. Clocks of two machines or boots cannot be compared: the caller says how
@@ -183,120 +134,56 @@ class KeyedRateLimiter {
   // gets more than if the table had never been away. Error: kInvalidArgument when the bytes are cut, changed or of
   // another table; the table is then empty as before.
   Result<void> restore_at(std::span<const std::byte> saved, TimePoint now, Duration passed = Duration(0)) noexcept {
-    const detail::KeyedSnapshotReader reader(saved);
-    if (!reader.matches(snapshot_header())) return refused();
-    const Duration elapsed = algorithm::since(epoch_, now);
-    adopt(reader.seed());
-    std::size_t group = 0;
-    for (std::size_t i = 0; i < reader.entries(); ++i) {
-      const detail::KeyedSnapshotEntry entry = reader.entry(i);
-      const bool overflow = group < Memory::kGroups;
-      if (entry.line >= line_count_ || !Line::is_state(rule_, entry.state) || (entry.tag == 0) != overflow ||
-          entry.tag >> tag_bits() != 0) {
-        return emptied();
-      }
-      const std::uint64_t state = Line::aged(rule_, entry.state, std::max(passed, Duration(0)));
-      if (overflow) {
-        Line::restore(rule_, elapsed, memory_.fixed().overflow[group++], state);
-      } else if (state != 0 && !memory_.lines()[entry.line].restore(rule_, elapsed, entry.tag, state)) {
-        return emptied();
-      }
-    }
-    return {};
+    return table_.restore_at(saved, now, passed);
+  }
+
+  // Another limit for all keys: make a new table with it, of the same memory, let it take over what the old one's keys
+  // have used, before anybody else uses it, then use it in place of the old one. A key in use has as many permits left
+  // as before or the same share (LimitChange; of a window as many are taken, now), any other the whole new limit. What
+  // the old table grants after its keys were taken over is not known to the new one: at most its limit for each key.
+  // Charges stay with their table. Error: kInvalidArgument when the tables differ in size.
+  Result<void> take_over_at(const KeyedRateLimiter& old, LimitChange how, TimePoint now) noexcept {
+    return table_.take_over_at(old.table_, how, now);
+  }
+  Result<void> take_over(const KeyedRateLimiter& old, LimitChange how) noexcept {
+    return take_over_at(old, how, Clock::now());
   }
 
  private:
-  KeyedRateLimiter(const Rule& rule, const KeyedOptions& options, TimePoint epoch, Memory memory)
-      : rule_(rule),
-        quota_(options.quota),
-        epoch_(epoch),
-        when_full_(options.when_full),
-        hash_(detail::random_seed(options.seed)),
-        line_count_(Memory::lines(options.memory_bytes)),
-        memory_(memory) {
-    memory_.construct(line_count_);
-    detail::KeyedHeader& header = memory_.fixed().header;
-    header.kind = Line::kKind;
-    header.permits = quota_.permits();
-    header.period_ns = quota_.period().count();
-    header.burst = quota_.burst();
-    header.epoch_ns = to_ns(epoch);
-    header.when_full = static_cast<std::uint64_t>(when_full_);
-    header.line_count = line_count_;
-    header.seed = hash_.seed();
-    // Release: who sees the magic sees all of the table.
-    header.magic.store(detail::KeyedHeader::kMagic, std::memory_order_release);
+  explicit KeyedRateLimiter(Table&& table) noexcept : table_(std::move(table)) {}
+  static Result<KeyedRateLimiter> of(Result<Table>&& table) {
+    if (!table) return table.error();
+    return KeyedRateLimiter(std::move(table).value());
   }
-  KeyedRateLimiter(const Rule& rule, const Quota& quota, Memory memory)
-      : rule_(rule),
-        quota_(quota),
-        epoch_(time_from_ns(memory.fixed().header.epoch_ns)),
-        when_full_(static_cast<WhenFull>(memory.fixed().header.when_full)),
-        hash_(memory.fixed().header.seed),
-        line_count_(memory.fixed().header.line_count),
-        memory_(memory) {}
 
-  Moment moment(TimePoint now) const noexcept { return rule_.moment(algorithm::since(epoch_, now)); }
-  void acquire(std::uint64_t hash, const Moment& at, TimePoint now, std::int64_t n, Decision& decision) noexcept {
-    line(hash).acquire(shared(hash), tag(hash), at, n, decision);
-    if (now < epoch_) [[unlikely]]
-      decision = algorithm::seen_from(now, epoch_, decision);
+  void acquire(std::uint64_t hash, const algorithm::KeyedMoment& at, TimePoint now, std::int64_t n,
+               Decision& decision) noexcept {
+    table_.line(hash).acquire(table_.shared(hash), table_.tag(hash), at, n, decision);
+    if (now < table_.epoch()) [[unlikely]]
+      decision = algorithm::seen_from(now, table_.epoch(), decision);
   }
-  Decision acquire(std::uint64_t hash, const Moment& at, TimePoint now, std::int64_t n) noexcept {
+  Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
     Decision decision;
-    acquire(hash, at, now, n, decision);
+    acquire(hash, table_.moment(now), now, n, decision);
     return decision;
   }
 
-  // The line comes from the hash's high bits, the tag from its low ones.
-  std::size_t index(std::uint64_t hash) const noexcept {
-    return static_cast<std::size_t>((algorithm::Wide{hash} * line_count_) >> 64);
-  }
-  Line& line(std::uint64_t hash) const noexcept { return memory_.lines()[index(hash)]; }
-  std::uint64_t tag(std::uint64_t hash) const noexcept { return rule_.code().tag_from(hash); }
-  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
-  typename Line::Shared shared(std::uint64_t hash) const noexcept {
-    auto& fixed = memory_.fixed();
-    return {rule_, when_full_, fixed.overflow[index(hash) % Memory::kGroups], fixed.tallies};
-  }
-  // each(line, tag, state)
-  template <class Each>
-  void for_each_active(TimePoint now, Each&& each) const noexcept {
-    const Duration elapsed = algorithm::since(epoch_, now);
-    for (std::size_t i = 0; i < line_count_; ++i) {
-      memory_.lines()[i].for_each_active(rule_, elapsed, [&](auto tag, auto state) { each(i, tag, state); });
+  template <class Key, class Now>
+  void batch(std::span<const Key> keys, std::span<Decision> decisions, std::int64_t n, const Now& read) noexcept {
+    std::array<std::uint64_t, 16> hashes;
+    TimePoint now;
+    algorithm::KeyedMoment at{};
+    for (std::size_t done = 0; done < keys.size(); done += hashes.size()) {
+      const auto part = keys.subspan(done, std::min(hashes.size(), keys.size() - done));
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        table_.prefetch(hashes[i] = LimiterKey(part[i]).hash(table_.hash()));
+      }
+      if (done == 0) at = table_.moment(now = read());
+      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, now, n, decisions[done + i]);
     }
   }
 
-  detail::KeyedSnapshotHeader snapshot_header() const noexcept {
-    return {.kind = Line::kKind,
-            .permits = quota_.permits(),
-            .period_ns = quota_.period().count(),
-            .burst = quota_.burst(),
-            .line_count = line_count_,
-            .seed = hash_.seed()};
-  }
-  void adopt(detail::SipKey seed) noexcept {
-    memory_.fixed().header.seed = seed;
-    hash_ = detail::KeyedHash(seed);
-  }
-  static Error refused() noexcept {
-    return {Code::kInvalidArgument, "the saved bytes are cut, changed, or of a table with another quota or size"};
-  }
-  Error emptied() noexcept {
-    memory_.construct_lines(line_count_);
-    for (auto& overflow : memory_.fixed().overflow) overflow.store(0, std::memory_order_relaxed);  // relaxed: as above
-    return refused();
-  }
-
-  Rule rule_;
-  Quota quota_;
-  TimePoint epoch_;
-  WhenFull when_full_;
-  detail::KeyedHash hash_;
-  std::size_t line_count_;
-  Memory memory_;
-  detail::KeyedAllocation allocation_;
+  Table table_;
 };
 
 }  // namespace seawall

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "check.h"
 #include "seawall_c.h"
 
@@ -126,6 +128,137 @@ static void keyed_limiter(int32_t kind) {
   seawall_keyed_limiter_free(users);
 }
 
+static seawall_keyed_limiter* keyed_of(int32_t kind, int64_t permits) {
+  seawall_keyed_limiter_options options;
+  CHECK(seawall_keyed_limiter_options_init(&options) == SEAWALL_OK);
+  options.kind = kind;
+  options.permits = permits;
+  options.period_ns = 12 * SECOND;
+  options.memory_bytes = 8192;
+  seawall_keyed_limiter* users = NULL;
+  CHECK(seawall_keyed_limiter_new(&options, 0, &users, NULL) == SEAWALL_OK);
+  return users;
+}
+
+static void keyed_batch(int32_t kind) {
+  enum { KEYS = 40 };
+  seawall_keyed_limiter* users = keyed_of(kind, 3);
+  seawall_limit_key keys[KEYS] = {{"ann", 3, 0}, {NULL, 0, 7}, {"7", SEAWALL_TEXT, 0}, {"ann", SEAWALL_TEXT, 9}};
+  uint64_t ids[KEYS];
+  seawall_decision decisions[KEYS];
+  for (int i = 0; i < KEYS; ++i) {
+    const seawall_decision d = SEAWALL_DECISION_INIT;
+    decisions[i] = d;
+    if (i >= 4) keys[i].id = 7;
+    ids[i] = 7;
+  }
+  CHECK(seawall_keyed_limiter_try_acquire_batch(users, keys, 4, 0, 2, decisions) == 3);
+  CHECK(decisions[0].answer == SEAWALL_ALLOWED && decisions[0].remaining == 1 && decisions[0].charge_permits == 2);
+  CHECK(decisions[2].answer == SEAWALL_ALLOWED && decisions[3].answer == SEAWALL_DENIED);
+  CHECK(decisions[3].retry_after_ns > 0 && decisions[4].answer == 0 && decisions[4].limit == 0);
+  CHECK(seawall_keyed_limiter_refund_id(users, 7, 0, &decisions[1]) == 2);
+  CHECK(seawall_keyed_limiter_try_acquire_batch(users, keys, KEYS, 0, 1, decisions) == 2 + 3);
+  CHECK(seawall_keyed_limiter_try_acquire_batch_id(users, ids, KEYS, 0, 1, decisions) == 0);
+  CHECK(decisions[KEYS - 1].answer == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_try_acquire_batch_id(users, ids, KEYS, SEAWALL_NOW, 1, decisions) == 3);
+  CHECK(seawall_keyed_limiter_try_acquire_batch_id(users, ids, KEYS, 0, 9, decisions) == 0);
+  CHECK(decisions[20].answer == SEAWALL_NEVER_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire_batch_id(users, NULL, 0, 0, 1, NULL) == 0);
+  CHECK(seawall_keyed_limiter_try_acquire_batch_id(users, NULL, 1, 0, 1, decisions) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_try_acquire_batch(users, keys, 1, 0, 1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_try_acquire_batch(users, keys, 1, 0, -1, decisions) == SEAWALL_E_INVALID_ARGUMENT);
+  decisions[3].struct_size = 0;
+  CHECK(seawall_keyed_limiter_try_acquire_batch(users, keys, 4, 0, 1, decisions) == SEAWALL_E_INVALID_ARGUMENT);
+
+  seawall_clock* clock = NULL;
+  CHECK(seawall_clock_new(NULL, &clock, NULL) == SEAWALL_OK);
+  const seawall_limit_key bob = {"bob", 3, 0};
+  CHECK(seawall_keyed_limiter_try_acquire_with(users, &bob, clock, 3, &decisions[0]) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire_with(users, &bob, clock, 1, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_try_acquire_with(users, NULL, clock, 1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_try_acquire_with(users, &bob, NULL, 1, NULL) == SEAWALL_E_WRONG_HANDLE);
+  seawall_clock_free(clock);
+  seawall_keyed_limiter_free(users);
+}
+
+static void keyed_saved(int32_t kind) {
+  unsigned char bytes[4096];
+  size_t needed = 0;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_keyed_limiter* users = keyed_of(kind, 3);
+  CHECK(seawall_keyed_limiter_try_acquire(users, "ann", 3, 0, 2, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_save(users, 0, NULL, 0, &needed) == SEAWALL_E_BUFFER_TOO_SMALL);
+  CHECK(needed > 0 && needed <= sizeof bytes);
+  CHECK(seawall_keyed_limiter_save(users, 0, bytes, needed - 1, NULL) == SEAWALL_E_BUFFER_TOO_SMALL);
+  CHECK(seawall_keyed_limiter_save(users, 0, bytes, sizeof bytes, &needed) == SEAWALL_OK);
+  seawall_keyed_limiter* back = keyed_of(kind, 3);
+  CHECK(seawall_keyed_limiter_restore(back, bytes, needed - 1, 0, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "saved bytes") != NULL);
+  CHECK(seawall_keyed_limiter_restore(back, NULL, needed, 0, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_restore(back, bytes, needed, 0, 0, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_try_acquire(back, "ann", 3, 0, 2, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_try_acquire(back, "ann", 3, 0, 1, NULL) == SEAWALL_ALLOWED);
+  seawall_keyed_limiter* later = keyed_of(kind, 3);
+  CHECK(seawall_keyed_limiter_restore(later, bytes, needed, 0, 100 * SECOND, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_try_acquire(later, "ann", 3, 0, 3, NULL) == SEAWALL_ALLOWED);
+  seawall_keyed_limiter_free(later);
+  seawall_keyed_limiter_free(back);
+  seawall_keyed_limiter_free(users);
+}
+
+static void keyed_change(int32_t kind) {
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_keyed_limiter* old = keyed_of(kind, 4);
+  seawall_keyed_limiter* fresh = keyed_of(kind, 40);
+  seawall_keyed_limiter* other = keyed_of(1 - kind, 40);
+  seawall_decision d = SEAWALL_DECISION_INIT;
+  CHECK(seawall_keyed_limiter_try_acquire(old, "ann", 3, 0, 1, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_take_over(fresh, old, SEAWALL_CHANGE_PROPORTIONAL, 0, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_peek(fresh, "ann", 3, 0, 0, &d) == SEAWALL_ALLOWED && d.remaining == 30);
+  CHECK(seawall_keyed_limiter_take_over(fresh, old, 3, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strcmp(error.message, "how must be from 0 to 2, not 3") == 0);
+  CHECK(seawall_keyed_limiter_take_over(fresh, fresh, 0, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_take_over(fresh, other, 0, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_take_over(fresh, NULL, 0, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+  seawall_keyed_limiter_free(other);
+  seawall_keyed_limiter_free(fresh);
+  seawall_keyed_limiter_free(old);
+}
+
+static void keyed_in_memory_of_others(int32_t kind) {
+  size_t size = 0;
+  CHECK(seawall_keyed_limiter_memory_for(kind, 100, &size) == SEAWALL_OK);
+  CHECK(size >= 2400 && size < 40000);
+  CHECK(seawall_keyed_limiter_memory_for(2, 100, &size) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_memory_for(kind, (size_t)-1, &size) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_memory_for(kind, 100, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  unsigned char* whole = (unsigned char*)calloc(1, size + 64);
+  unsigned char* memory = whole + (64 - (uintptr_t)whole % 64) % 64;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  seawall_keyed_limiter_options options;
+  seawall_keyed_limiter* made = NULL;
+  seawall_keyed_limiter* found = NULL;
+  CHECK(seawall_keyed_limiter_options_init(&options) == SEAWALL_OK);
+  options.kind = kind;
+  options.permits = 3;
+  options.period_ns = 12 * SECOND;
+  CHECK(seawall_keyed_limiter_attach(kind, memory, size, &found, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(found == NULL && strstr(error.message, "no keyed limiter") != NULL);
+  CHECK(seawall_keyed_limiter_new_in(&options, memory + 8, size - 8, 0, &made, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_new_in(&options, NULL, size, 0, &made, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_new_in(&options, memory, 64, 0, &made, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_new_in(&options, memory, size, 0, &made, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_attach(1 - kind, memory, size, &found, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_attach(2, memory, size, &found, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_attach(kind, memory, size, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_attach(kind, memory, size, &found, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_try_acquire(made, "ann", 3, 0, 3, NULL) == SEAWALL_ALLOWED);
+  seawall_keyed_limiter_free(made); /* the handle, not the table */
+  CHECK(seawall_keyed_limiter_try_acquire(found, "ann", 3, 0, 1, NULL) == SEAWALL_DENIED);
+  seawall_keyed_limiter_free(found);
+  free(whole);
+}
+
 static void nulls(void) {
   seawall_decision d = SEAWALL_DECISION_INIT;
   seawall_keyed_stats stats = {0};
@@ -222,6 +355,12 @@ int main(void) {
   keyed_allow();
   keyed_limiter(SEAWALL_KIND_TOKEN_BUCKET);
   keyed_limiter(SEAWALL_KIND_SLIDING_WINDOW);
+  for (int32_t kind = SEAWALL_KIND_TOKEN_BUCKET; kind <= SEAWALL_KIND_SLIDING_WINDOW; ++kind) {
+    keyed_batch(kind);
+    keyed_saved(kind);
+    keyed_change(kind);
+    keyed_in_memory_of_others(kind);
+  }
   nulls();
   return check_result();
 }

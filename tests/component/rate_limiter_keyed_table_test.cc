@@ -89,6 +89,24 @@ TEST_CASE("a clock of the host's is read for each call") {
   CHECK(users.try_acquire("ann", clock, 1).allowed);
 }
 
+TEST_CASE("a batch reads a clock of the host's once") {
+  struct Counting {
+    TimePoint now() const {
+      ++*reads;
+      return at(5s);
+    }
+    int* reads;
+  };
+  auto users = table<TokenBucket>(100);
+  const std::vector<std::uint64_t> keys(40, 1);
+  std::vector<Decision> decisions(keys.size());
+  int reads = 0;
+  users.try_acquire_batch(std::span<const std::uint64_t>(keys), Counting{&reads}, decisions);
+  CHECK(reads == 1);
+  CHECK(std::count_if(decisions.begin(), decisions.end(), [](const Decision& d) { return d.allowed; }) == 5);
+  CHECK(users.try_acquire_at(1, at(4s)).retry_after > 12s);  // they were taken at 5 s
+}
+
 // One line, 7 keys in it, a thousand others: all of them together get one limit, and none gets two.
 TEMPLATE_TEST_CASE("keys without a place share one limit, and start with it when they get a place", "", TokenBucket,
                    SlidingWindow) {

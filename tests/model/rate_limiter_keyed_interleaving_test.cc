@@ -77,7 +77,8 @@ void many_orders(const std::function<void(Run&)>& scenario) {
   CHECK((result.complete || result.schedules == 6'000));
 }
 
-// Keys 1 and 2 have used up their limits at 10 s (idle again at 12 s) and at `second` (two seconds later).
+// Keys 1 and 2 have used up their limits at 10 s (idle again at 12 s) and at `second` (two seconds later). At 14 s a
+// sweep would vacate the place of key 1: then nobody has to forget it.
 void fill(Table& table, Duration second) {
   REQUIRE(table.take(1, 10s, 2).allowed);
   REQUIRE(table.take(2, second, 2).allowed);
@@ -116,14 +117,14 @@ TEST_CASE("interleavings: three keys come in where there is room for two") {
 TEST_CASE("interleavings: two keys come in where there is room for one, by forgetting an idle one") {
   all_orders([](Run& run) {
     Table table;
-    fill(table, 15s);
+    fill(table, 13s);
     std::array<bool, 2> admitted{};
     run.after_each_access([&] { table.check(); });
     run.thread([&] { admitted[0] = table.take(3, 12s).allowed; });
     run.thread([&] { admitted[1] = table.take(4, 12500ms).allowed; });
     if (!run.go()) return;
     REQUIRE(admitted[0] + admitted[1] == 1);
-    REQUIRE_FALSE(table.peek(2, 16s, 2).allowed);  // the busy one is not touched
+    REQUIRE_FALSE(table.peek(2, 14900ms, 2).allowed);  // the busy one is not touched
   });
 }
 
@@ -131,20 +132,22 @@ TEST_CASE("interleavings: two keys come in where there is room for one, by forge
 // asked first, and stays.
 TEST_CASE("interleavings: a hit on an idle key meets its eviction") {
   for (const Duration hit_at : {Duration(11900ms), Duration(12s), Duration(12500ms)}) {
-    all_orders([&](Run& run) {
-      Table table;
-      fill(table, 15s);
-      Decision hit;
-      bool other = false;
-      run.after_each_access([&] { table.check(); });
-      run.thread([&] { hit = table.take(1, hit_at); });
-      run.thread([&] { other = table.take(3, 12s).allowed; });
-      if (!run.go()) return;
-      REQUIRE((hit.allowed || other));
-      // A hit before 12 s may take what was back by then and leave the key idle no longer at 12 s.
-      REQUIRE_FALSE((hit.allowed && other && hit_at >= 12s));
-      REQUIRE(table.take(3, 12500ms).allowed == other);
-    });
+    all_orders(
+        [&](Run& run) {
+          Table table;
+          fill(table, 13s);
+          Decision hit;
+          bool other = false;
+          run.after_each_access([&] { table.check(); });
+          run.thread([&] { hit = table.take(1, hit_at); });
+          run.thread([&] { other = table.take(3, 12s).allowed; });
+          if (!run.go()) return;
+          REQUIRE((hit.allowed || other));
+          // A hit before 12 s may take what was back by then and leave the key idle no longer at 12 s.
+          REQUIRE_FALSE((hit.allowed && other && hit_at >= 12s));
+          REQUIRE(table.take(3, 12500ms).allowed == other);
+        },
+        5);
   }
 }
 
@@ -169,7 +172,7 @@ TEST_CASE("interleavings: a refund meets the eviction of its key, and a new char
     all_orders([&](Run& run) {
       Table table;
       const Charge charge = table.take(1, 10s, 2).charge;
-      REQUIRE(table.take(2, 15s, 2).allowed);
+      REQUIRE(table.take(2, 13s, 2).allowed);
       std::int64_t back = 0;
       std::array<bool, 2> admitted{};
       run.after_each_access([&] { table.check(); });
@@ -178,8 +181,10 @@ TEST_CASE("interleavings: a refund meets the eviction of its key, and a new char
       run.thread([&] { admitted[1] = table.take(1, 12s, 2).allowed; });
       if (!run.go()) return;
       REQUIRE(back <= 2);
-      REQUIRE(admitted[0] + admitted[1] == 1);  // one of them has the place, and nobody's charge came back to it
-      REQUIRE(table.peek(admitted[0] ? 3 : 1, 12s, 0).remaining == (admitted[0] ? 1 : 0));
+      // One of them has the place. Or both had it, when the refund came late with an old clock: then it frees it again.
+      REQUIRE(admitted[0] + admitted[1] == 1 + (admitted[0] && admitted[1] && back == 2 && refund_at < 12s));
+      const std::int64_t remaining = table.peek(admitted[0] ? 3 : 1, 12s, 0).remaining;
+      REQUIRE((admitted[0] ? remaining == 1 : remaining == 0 || remaining == back));  // nobody's charge came back to 3
     });
   }
 }
@@ -188,7 +193,7 @@ TEST_CASE("interleavings: a thread that is killed anywhere while its key comes i
   for (const std::uint64_t other : {std::uint64_t{3}, std::uint64_t{4}}) {
     all_orders([&](Run& run) {
       Table table;
-      fill(table, 15s);
+      fill(table, 13s);
       bool admitted = false;
       run.after_each_access([&] { table.check(); });
       run.thread([&] { (void)table.take(3, 13s); }, kMortal);
@@ -276,24 +281,26 @@ TEST_CASE("interleavings: a sweeper that is killed or sleeps holds nobody up") {
 
 // Key 3 has no place at 11 s and has one at 12 s: what it gets in both is its limit.
 TEST_CASE("interleavings: a key that overflowed and gets a place has one limit") {
-  all_orders([](Run& run) {
-    Table table(WhenFull::kOverflow);
-    fill(table, 15s);
-    std::array<bool, 3> admitted{};
-    run.after_each_access([&] { table.check(); });
-    run.thread([&] { admitted[0] = table.take(3, 11500ms, 2).allowed; });
-    run.thread([&] { admitted[1] = table.take(3, 12s, 2).allowed; });
-    if (!run.go()) return;
-    REQUIRE(admitted[0] + admitted[1] == 1);
-    REQUIRE_FALSE(table.peek(3, 12s).allowed);
-  });
+  all_orders(
+      [](Run& run) {
+        Table table(WhenFull::kOverflow);
+        fill(table, 13s);
+        std::array<bool, 2> admitted{};
+        run.after_each_access([&] { table.check(); });
+        run.thread([&] { admitted[0] = table.take(3, 11500ms, 2).allowed; });
+        run.thread([&] { admitted[1] = table.take(3, 12s, 2).allowed; });
+        if (!run.go()) return;
+        REQUIRE(admitted[0] + admitted[1] == 1);
+        REQUIRE_FALSE(table.peek(3, 12s).allowed);
+      },
+      10);
 }
 
 TEST_CASE("interleavings: a peek answers for one moment and writes nothing that counts") {
   all_orders(
       [](Run& run) {
         Table table;
-        fill(table, 15s);
+        fill(table, 13s);
         Decision seen;
         run.after_each_access([&] { table.check(); });
         run.thread([&] { seen = table.peek(1, 12s, 2); });

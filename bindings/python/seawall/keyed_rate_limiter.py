@@ -10,14 +10,34 @@
         return too_many_requests(decision.retry_after)
     if not send():
         users.refund(user_id, decision)
+
+    decisions = users.try_acquire_batch(user_ids)  # many keys, a fraction of the time for each
+
+Processes share one in memory that all of them map (an mmap, a multiprocessing.shared_memory buffer):
+
+    users = KeyedRateLimiter(SlidingWindow, permits=200, period=60.0, memory=shared.buf)  # one makes it
+    users = KeyedRateLimiter.attach(SlidingWindow, shared.buf)                            # then the others attach
 """
 
+import array
 import ctypes
-from typing import Optional, Union
+from collections.abc import Iterable
+from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, check, lib, lib_waiting
-from .rate_limiter import _ALLOWED, _SIZE, Decision, _Limiter, _period_ns, _permits, _positive
+from ._library import NOW, check, lib, lib_waiting, new_error
+from .rate_limiter import (
+    _ALLOWED,
+    _HANDLES,
+    _SIZE,
+    Decision,
+    LimitChange,
+    _clamped,
+    _Limiter,
+    _period_ns,
+    _permits,
+    _positive,
+)
 
 __all__ = ["KeyedRateLimiter", "KeyedStats"]
 
@@ -53,10 +73,17 @@ def _id(key: int) -> int:
     return key
 
 
+def _place(memory: Any) -> ctypes.Array:
+    """The bytes of a buffer that can be written. They cannot be unmapped while this object lives."""
+    return (ctypes.c_char * memoryview(memory).nbytes).from_buffer(memory)
+
+
 class KeyedRateLimiter(_Limiter):
     """A limit of its own for each key (str, bytes, or int from 0 to 2**64 - 1), in memory that never grows.
 
-    `kind` is TokenBucket or SlidingWindow. when_full says what becomes of a new key when all places of its line are taken
+    `kind` is TokenBucket or SlidingWindow. The table is in memory of this process, `memory_bytes` of it, or in all of
+    `memory`: a buffer that can be written, aligned to 64 bytes (mapped memory is), which is to be closed after this
+    object is gone. when_full says what becomes of a new key when all places of its line are taken
     by keys in use: "overflow" (it shares one limit with other such keys), "deny" (it waits for a place) or "allow" (it is
     admitted and not counted).
     """
@@ -79,6 +106,7 @@ class KeyedRateLimiter(_Limiter):
         memory_bytes: int = 16 * 1024 * 1024,  # for buckets 24 a key, for windows 192
         seed: int = 0,
         when_full: str = "overflow",
+        memory: Any = None,
         now_ns: int = NOW,
     ):
         if when_full not in self._WHEN_FULL:
@@ -93,7 +121,35 @@ class KeyedRateLimiter(_Limiter):
         }
         if burst is not None:
             options["burst"] = _positive("burst", burst)
-        super().__init__(options, now_ns)
+        if memory is None:
+            super().__init__(options, now_ns)
+        else:
+            raw = _ffi.seawall_keyed_limiter_options(struct_size=ctypes.sizeof(_ffi.seawall_keyed_limiter_options))
+            for name, value in options.items():
+                setattr(raw, name, value)
+            self._use(memory, lambda place, size, *out: lib.seawall_keyed_limiter_new_in(raw, place, size, now_ns, *out))
+
+    @classmethod
+    def attach(cls, kind: type, memory: Any) -> "KeyedRateLimiter":
+        """The limiter of this kind that was made in `memory`, perhaps by another process, at another address."""
+        self = cls.__new__(cls)
+        self._use(memory, lambda *place: lib.seawall_keyed_limiter_attach(kind._kind, *place))
+        return self
+
+    @staticmethod
+    def memory_for(kind: type, keys: int) -> int:
+        """The bytes that leave 1 of `keys` keys in use in 300 no place."""
+        size = ctypes.c_size_t(0)
+        check(lib.seawall_keyed_limiter_memory_for(kind._kind, keys, ctypes.byref(size)))
+        return size.value
+
+    def _use(self, memory: Any, make) -> None:
+        place = _place(memory)
+        handle, error = ctypes.c_void_p(), new_error()
+        code = make(ctypes.addressof(place), len(place), ctypes.byref(handle), ctypes.byref(error))
+        check(code, error)
+        self._handle = _HANDLES[self._name](handle.value)
+        self._memory = place
 
     def allow(self, key: Key) -> bool:
         """May one more pass, now? try_acquire(key).allowed for half the price: no details, nothing to refund."""
@@ -117,6 +173,27 @@ class KeyedRateLimiter(_Limiter):
             check(code)
         return decision
 
+    def try_acquire_batch(self, keys: Iterable[Key], permits: int = 1, *, now_ns: int = NOW) -> list[Decision]:
+        """try_acquire of `permits` for each key in turn; the clock is read once. Cheapest when all keys are int."""
+        keys = list(keys)
+        count = len(keys)
+        # One block of memory with the size set in each; the list's decisions are views of it.
+        decisions = (Decision * count).from_buffer_copy(bytes(Decision(_SIZE)) * count)
+        try:
+            ids = array.array("Q", keys)
+            address, acquire = ids.buffer_info()[0], lib.seawall_keyed_limiter_try_acquire_batch_id
+            given = ctypes.cast(address, ctypes.POINTER(ctypes.c_uint64))
+        except OverflowError:
+            raise ValueError("an integer key is from 0 to 2**64 - 1") from None
+        except TypeError:  # texts among them
+            data = [_bytes(key) if not isinstance(key, int) else None for key in keys]
+            given = (_ffi.seawall_limit_key * count)(
+                *((None, 0, _id(key)) if text is None else (text, len(text), 0) for key, text in zip(keys, data))
+            )
+            acquire = lib.seawall_keyed_limiter_try_acquire_batch
+        check(acquire(self._handle, given, count, now_ns, _permits(permits), decisions))
+        return list(decisions)
+
     def peek(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
         decision = Decision(_SIZE)
@@ -139,3 +216,40 @@ class KeyedRateLimiter(_Limiter):
         raw = _ffi.seawall_keyed_stats(struct_size=ctypes.sizeof(_ffi.seawall_keyed_stats))
         check(lib_waiting.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
         return KeyedStats(raw)
+
+    def save(self, *, now_ns: int = NOW) -> bytes:
+        """What is left of all keys in use. It contains the seed of the hash: keep it secret."""
+        needed = ctypes.c_size_t(0)
+        lib_waiting.seawall_keyed_limiter_save(self._handle, now_ns, None, 0, ctypes.byref(needed))
+        while True:
+            capacity = needed.value + needed.value // 8  # others may come in meanwhile
+            buffer = ctypes.create_string_buffer(capacity)
+            code = lib_waiting.seawall_keyed_limiter_save(self._handle, now_ns, buffer, capacity, ctypes.byref(needed))
+            if code != _ffi.SEAWALL_E_BUFFER_TOO_SMALL:
+                check(code)
+                return buffer.raw[: needed.value]
+
+    def restore(self, saved: bytes, *, passed: float = 0.0, now_ns: int = NOW) -> None:
+        """Fills this limiter, which must be new and have the kind, limit and memory of the saved one.
+
+        `passed`: the seconds since, as far as you are sure of them; 0 is always safe.
+        """
+        error, passed_ns = new_error(), _clamped(int(passed * 1e9))
+        check(
+            lib_waiting.seawall_keyed_limiter_restore(
+                self._handle, saved, len(saved), now_ns, passed_ns, ctypes.byref(error)
+            ),
+            error,
+        )
+
+    def take_over(self, old: "KeyedRateLimiter", how: LimitChange = LimitChange.KEEP, *, now_ns: int = NOW) -> None:
+        """Another limit for all keys: this limiter, which is new, takes over what the keys of `old` have used.
+
+        Both have the same kind and memory. Use this one in place of the old one from then on: what the old one grants
+        later is not known here. Decisions can be refunded only where they were made.
+        """
+        error = new_error()
+        check(
+            lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, how, now_ns, ctypes.byref(error)),
+            error,
+        )

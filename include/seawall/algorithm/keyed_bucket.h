@@ -74,6 +74,16 @@ class KeyedBucket {
     return static_cast<std::int64_t>(back >> shift_);
   }
 
+  // The ticks from now to the TAT of a key that had `state` of them under `old`. What is left is cut to whole ticks.
+  constexpr std::uint64_t taken_over(const KeyedBucket& old, std::uint64_t state, LimitChange how) const noexcept {
+    if (how == LimitChange::kReset) return 0;
+    const std::uint64_t rest = old.tolerance_ - std::min(state, old.tolerance_);
+    const std::uint64_t kept = how == LimitChange::kProportional
+                                   ? static_cast<std::uint64_t>(Wide{rest} * tolerance_ / old.tolerance_)
+                                   : static_cast<std::uint64_t>((Wide{rest} << shift_) >> old.shift_);
+    return tolerance_ - std::min(kept, tolerance_);
+  }
+
   constexpr std::int64_t burst() const noexcept { return static_cast<std::int64_t>(tolerance_ >> shift_); }
   constexpr std::uint64_t tolerance() const noexcept { return tolerance_; }
   constexpr int shift() const noexcept { return shift_; }

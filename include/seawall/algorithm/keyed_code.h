@@ -50,11 +50,6 @@ class KeyedCode {
         value_mask_((std::uint64_t{1} << (instant_bits + extra_bits)) - 1) {}
 
   constexpr int tag_bits() const noexcept { return 64 - tag_shift_; }
-  // A tag out of the low bits of a hash; never that of a vacant slot.
-  constexpr std::uint64_t tag_from(std::uint64_t hash) const noexcept {
-    const std::uint64_t tag = hash & ~std::uint64_t{0} >> tag_shift_;
-    return tag == 0 ? 1 : tag;
-  }
   constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> tag_shift_; }
   // The least word of a tag.
   constexpr std::uint64_t first(std::uint64_t tag) const noexcept { return tag << tag_shift_; }

@@ -14,7 +14,9 @@
 
 #include "seawall/algorithm/elapsed.h"
 #include "seawall/algorithm/keyed_code.h"
+#include "seawall/algorithm/ratio.h"
 #include "seawall/algorithm/window.h"
+#include "seawall/decision.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
 
@@ -50,6 +52,17 @@ class KeyedWindow {
   constexpr KeyedMoment moment(Duration elapsed) const noexcept { return {elapsed, ticks(elapsed)}; }
   constexpr Duration at(std::uint64_t index) const noexcept { return window_.start(std::max<std::uint64_t>(index, 1)); }
   constexpr std::int64_t burst() const noexcept { return window_.limit(); }
+
+  // The permits that a key has taken which had taken `state` of them under `old`.
+  constexpr std::uint64_t taken_over(const KeyedWindow& old, std::uint64_t state, LimitChange how) const noexcept {
+    if (how == LimitChange::kReset) return 0;
+    const auto limit = static_cast<std::uint64_t>(burst());
+    const auto old_limit = static_cast<std::uint64_t>(old.burst());
+    const std::uint64_t taken = how == LimitChange::kKeep
+                                    ? state
+                                    : static_cast<std::uint64_t>((Wide{state} * limit + old_limit - 1) / old_limit);
+    return std::min(taken, limit);
+  }
 
   // ---- the word of a slot --------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@
 namespace seawall::detail {
 
 struct KeyedHeader {
-  static constexpr std::uint64_t kMagic = 0x3164657965734b57;
+  static constexpr std::uint64_t kMagic = 0x3264657965734b57;
 
   std::atomic<std::uint64_t> magic{0};  // written last
   std::uint64_t kind = 0;
@@ -37,6 +37,7 @@ struct KeyedHeader {
   std::uint64_t when_full = 0;
   std::uint64_t line_count = 0;
   SipKey seed{};
+  std::int64_t tag_bits = 0;  // of the rule, or fewer: what a table had that this one took over from
 };
 
 template <class Line>

@@ -17,7 +17,7 @@
 namespace seawall::detail {
 
 struct KeyedSnapshotHeader {
-  std::uint64_t magic = 0x314c415357414553;  // "SEAWSAL1"; another layout gets another number
+  std::uint64_t magic = 0x324c415357414553;  // "SEAWSAL2"; another layout gets another number
   std::uint64_t entries = 0;
   std::uint64_t kind = 0;
   std::int64_t permits = 0;
@@ -25,8 +25,9 @@ struct KeyedSnapshotHeader {
   std::int64_t burst = 0;
   std::uint64_t line_count = 0;
   SipKey seed{};
+  std::int64_t tag_bits = 0;
 
-  // Of the same kind of table; the number of entries and the seed are its contents.
+  // Of the same kind of table; the number of entries, the seed and the bits of a tag are its contents.
   bool fits(const KeyedSnapshotHeader& other) const noexcept {
     return magic == other.magic && kind == other.kind && permits == other.permits && period_ns == other.period_ns &&
            burst == other.burst && line_count == other.line_count;
@@ -89,6 +90,7 @@ class KeyedSnapshotReader {
     return sum == keyed_checksum(saved_.first(saved_.size() - sizeof sum));
   }
   SipKey seed() const noexcept { return header_.seed; }
+  std::int64_t tag_bits() const noexcept { return header_.tag_bits; }
   std::size_t entries() const noexcept { return header_.entries; }
   KeyedSnapshotEntry entry(std::size_t i) const noexcept {
     KeyedSnapshotEntry found;

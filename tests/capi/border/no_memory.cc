@@ -126,6 +126,15 @@ seawall_fixed_window* borrowed = nullptr;
 seawall_metrics* borrowed_metrics = nullptr;
 constexpr const char* kQuota = "{\"permits\": 10, \"period_ns\": 1000000000}";
 
+alignas(64) unsigned char keyed_place[8192];
+std::int32_t keyed_in_place(seawall_keyed_limiter** out, seawall_error* error) {
+  seawall_keyed_limiter_options options;
+  seawall_keyed_limiter_options_init(&options);
+  options.permits = 10;
+  options.period_ns = 1'000'000'000;
+  return seawall_keyed_limiter_new_in(&options, keyed_place, sizeof keyed_place, 0, out, error);
+}
+
 // Families with enough series for their table to grow.
 std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   std::int32_t code = seawall_metrics_new(nullptr, out, error);
@@ -254,6 +263,13 @@ int main() {
           "seawall_keyed_limiter_new_from_json",
           [](auto** out, auto* error) {
             return seawall_keyed_limiter_new_from_json(kQuota, SEAWALL_TEXT, SEAWALL_NOW, out, error);
+          },
+          seawall_keyed_limiter_free),
+      creation<seawall_keyed_limiter>("seawall_keyed_limiter_new_in", keyed_in_place, seawall_keyed_limiter_free),
+      creation<seawall_keyed_limiter>(
+          "seawall_keyed_limiter_attach",
+          [](auto** out, auto* error) {
+            return seawall_keyed_limiter_attach(SEAWALL_KIND_TOKEN_BUCKET, keyed_place, sizeof keyed_place, out, error);
           },
           seawall_keyed_limiter_free),
       creation<seawall_limit_set>("seawall_limit_set_new", set_of_one, seawall_limit_set_free),
