@@ -1473,13 +1473,18 @@ SEAWALL_API int32_t seawall_sampler_sample(seawall_sampler* sampler, int64_t now
 
 /* Which instances of which services exist, and which may get traffic. An instance registers, then sends a heartbeat
  * each heartbeat interval; one lease after the last it gets no picks, and tick removes it some time later. Its id is
- * unique in the registry. Registering an id again gives a higher generation and fences the process that had the lower
+ * unique in its service. Registering an id again gives a higher generation and fences the process that had the lower
  * one.
+ *
+ * A service of another namespace than the default one is named "namespace/service". An instance is addressed as
+ * "[[namespace/]service/]id": an id alone means the instance of that id in the default namespace, whatever its service;
+ * where several services have it, the one with the generation that was given.
  *
  * Four inputs decide about traffic, each with one writer: the operator (admin state), the instance (its own state,
  * which moves forward only), the prober (health), and time (the lease). No one overwrites another.
  *
- * Names (service, id, zone): letters, digits and - . _ ~ : @, at most 63 bytes. Host: letters, digits and - . _ : % [
+ * Names (namespace, service, id, zone): letters, digits and - . _ ~ : @, at most 63 bytes, a namespace and its service
+ * together. Host: letters, digits and - . _ : % [
  * ], at most 255 bytes. Metadata: UTF-8. */
 typedef struct seawall_registry seawall_registry;
 typedef struct seawall_service seawall_service;
@@ -1498,6 +1503,9 @@ typedef struct seawall_registry_options {
   int64_t tick_tolerance_ns;         /* 1 s: a tick that comes later extends the leases; at most lease - interval */
   int64_t first_generation;          /* 1; give a number above all given before a restart, such as wall clock in us */
   int64_t ticket_deadline_ns;        /* 5 min: a ticket not given back for so long is reaped by tick; at most 1 h */
+  int64_t suspect_after_ns;          /* from the last heartbeat; two thirds of the lease. lease_ns turns it off */
+  int32_t heartbeat_jitter_percent;  /* 20, up or down, at most 50; negative: none */
+  int32_t one_per_endpoint;          /* not 0: registering fences others of the service with the same host and port */
 } seawall_registry_options;
 
 /* An instance's own state. */
@@ -1506,8 +1514,8 @@ enum { SEAWALL_SELF_STARTING = 0, SEAWALL_SELF_SERVING = 1, SEAWALL_SELF_DRAININ
 enum { SEAWALL_SELF_UNCHANGED = -1 };
 /* The operator's word. */
 enum { SEAWALL_ADMIN_ENABLED = 0, SEAWALL_ADMIN_DRAINING = 1, SEAWALL_ADMIN_DISABLED = 2 };
-/* The prober's word. */
-enum { SEAWALL_HEALTH_PASSING = 0, SEAWALL_HEALTH_FAILING = 1 };
+/* The prober's word. A warning puts an instance behind the others; unknown, before the first probe, does not. */
+enum { SEAWALL_HEALTH_PASSING = 0, SEAWALL_HEALTH_FAILING = 1, SEAWALL_HEALTH_WARNING = 2, SEAWALL_HEALTH_UNKNOWN = 3 };
 /* Whoever has the id now. */
 #define SEAWALL_ANY_GENERATION 0
 
@@ -1541,9 +1549,20 @@ typedef struct seawall_registration {
   uint64_t generation;
   uint32_t slot;
   uint32_t reserved;
-  int64_t heartbeat_interval_ns;
+  int64_t heartbeat_interval_ns; /* spread by the generation, so that hosts do not beat together */
   int64_t lease_ns;
+  int64_t first_heartbeat_ns; /* from now; also spread */
 } seawall_registration;
+
+/* What may change of an instance while it lives. NULL texts and metadata leave what is there. */
+typedef struct seawall_instance_update {
+  uint32_t struct_size;
+  int32_t weight; /* negative: as it was */
+  const char* zone;
+  size_t zone_size;
+  const seawall_metadata* metadata; /* all of it */
+  size_t metadata_count;
+} seawall_instance_update;
 
 /* The instance that gets a call. Texts end with a zero byte. slot is small, dense and the same for as long as the
  * registry knows the id: an index into arrays of your own. ticket is for done. */
@@ -1562,6 +1581,12 @@ typedef struct seawall_pick {
  * SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
 SEAWALL_API int32_t seawall_registry_options_init(seawall_registry_options* options) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_instance_init(seawall_instance* instance) SEAWALL_NOEXCEPT;
+/* Sets struct_size and weight -1: nothing changes. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_instance_update_init(seawall_instance_update* update) SEAWALL_NOEXCEPT;
+/* An id that no other process start has: "host-pid-random", at most 63 bytes. Threads: any. Errors: BUFFER_TOO_SMALL,
+ * INVALID_ARGUMENT (host NULL). Each call draws another one: call it with a buffer of 64. */
+SEAWALL_API int32_t seawall_instance_id(const char* host, size_t host_size, int64_t pid, char* buffer, size_t capacity,
+                                        size_t* needed) SEAWALL_NOEXCEPT;
 
 /* *out is the caller's, to be given to _free; NULL on failure. options NULL: the defaults. Does not block.
  * Errors: INVALID_ARGUMENT naming the field, NO_MEMORY. */
@@ -1576,14 +1601,14 @@ SEAWALL_API void seawall_registry_free(seawall_registry* registry) SEAWALL_NOEXC
 
 /* Adds an instance, or replaces the one of the same service and id by a new generation. *out (may be NULL) is filled.
  * Copies what it is given. Threads: any; takes a mutex for a short time, as do all functions on a seawall_registry.
- * Errors: INVALID_ARGUMENT naming the field; ALREADY_EXISTS when another service has the id; FULL naming the bound. */
+ * Errors: INVALID_ARGUMENT naming the field; FULL naming the bound. */
 SEAWALL_API int32_t seawall_registry_register(seawall_registry* registry, const seawall_instance* instance,
                                               int64_t now_ns, seawall_registration* out,
                                               seawall_error* error) SEAWALL_NOEXCEPT;
 
-/* Each of these addresses an instance by id and generation. Threads: any; short mutex. Errors: NOT_FOUND when the id is
- * unknown or the generation was never given (register again); FENCED when a newer generation took over (stop);
- * INVALID_ARGUMENT. */
+/* Each of these addresses an instance by its id, or "service/id", and generation. Threads: any; short mutex. Errors:
+ * NOT_FOUND when the id is unknown or the generation was never given (register again); FENCED when a newer generation
+ * took over (stop); INVALID_ARGUMENT, also for an id alone that instances of several services have. */
 
 /* Renews the lease. state is a SEAWALL_SELF_ value or SEAWALL_SELF_UNCHANGED. ANY_GENERATION is NOT_FOUND here. */
 SEAWALL_API int32_t seawall_registry_heartbeat(seawall_registry* registry, const char* id, size_t id_size,
@@ -1595,6 +1620,10 @@ SEAWALL_API int32_t seawall_registry_set_admin(seawall_registry* registry, const
                                                uint64_t generation, int32_t admin, int64_t now_ns) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_registry_set_health(seawall_registry* registry, const char* id, size_t id_size,
                                                 uint64_t generation, int32_t health, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Its generation, calls in flight and counts stay. Errors also: INVALID_ARGUMENT naming the field. */
+SEAWALL_API int32_t seawall_registry_update(seawall_registry* registry, const char* id, size_t id_size,
+                                            uint64_t generation, const seawall_instance_update* update, int64_t now_ns,
+                                            seawall_error* error) SEAWALL_NOEXCEPT;
 /* Removes it at once. */
 SEAWALL_API int32_t seawall_registry_deregister(seawall_registry* registry, const char* id, size_t id_size,
                                                 uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;

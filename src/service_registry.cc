@@ -75,28 +75,35 @@ Result<Registration> ServiceRegistry::register_instance_at(std::string_view serv
   return impl_->add(service, spec, to_ns(now));
 }
 
-RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view id, std::uint64_t generation, TimePoint now,
+Result<RegistryAnswer> ServiceRegistry::update_at(std::string_view name, std::uint64_t generation,
+                                                  const InstanceUpdate& update, TimePoint) {
+  if (auto checked = check_update(update, config_.options().max_metadata_bytes); !checked) return checked.error();
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->update(name, generation, update);
+}
+
+RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view name, std::uint64_t generation, TimePoint now,
                                              std::optional<SelfState> state) {
   if (generation == kAnyGeneration) return RegistryAnswer::kUnknown;  // no process was ever given it
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->heartbeat(id, generation, to_ns(now), state);
+  return impl_->heartbeat(name, generation, to_ns(now), state);
 }
 
-RegistryAnswer ServiceRegistry::set_admin_at(std::string_view id, std::uint64_t generation, AdminState state,
+RegistryAnswer ServiceRegistry::set_admin_at(std::string_view name, std::uint64_t generation, AdminState state,
                                              TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->change(id, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
+  return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
 }
 
-RegistryAnswer ServiceRegistry::set_health_at(std::string_view id, std::uint64_t generation, Health health,
+RegistryAnswer ServiceRegistry::set_health_at(std::string_view name, std::uint64_t generation, Health health,
                                               TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->change(id, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
+  return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
 }
 
-RegistryAnswer ServiceRegistry::deregister_at(std::string_view id, std::uint64_t generation, TimePoint) {
+RegistryAnswer ServiceRegistry::deregister_at(std::string_view name, std::uint64_t generation, TimePoint) {
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->remove(id, generation);
+  return impl_->remove(name, generation);
 }
 
 std::int64_t ServiceRegistry::tick_at(TimePoint now) {
@@ -133,9 +140,9 @@ ReportResult ServiceRegistry::done(std::uint64_t ticket, Outcome outcome, Durati
   return Service(impl_->directory, 0).done(ticket, outcome, took);
 }
 
-std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view id, TimePoint now) const {
+std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view name, TimePoint now) const {
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->find(id, to_ns(now));
+  return impl_->find(name, to_ns(now));
 }
 
 std::vector<ServiceInfo> ServiceRegistry::services_at(TimePoint now) const {

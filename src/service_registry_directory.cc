@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the registry shows to readers, and how it is read back for listings.
 #include <algorithm>
+#include <array>
 
 #include "seawall/algorithm/static_stride.h"
 #include "service_registry_impl.h"
@@ -51,16 +52,24 @@ void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
 
 void ServiceRegistry::Impl::publish(std::uint32_t service) {
   ++version;
+  std::array<std::uint32_t, 2> pickable{};  // by rank
+  for (const RegisteredInstance* instance : services_[service].instances) {
+    if (instance->status().pickable()) ++pickable[instance->status().rank()];
+  }
+  const std::uint32_t worst = algorithm::worst_rank_listed(pickable);
+  const auto listed = [&](const RegisteredInstance* instance) {
+    return instance->status().pickable() && instance->status().rank() <= worst;
+  };
   std::uint32_t largest = 1;
   for (const RegisteredInstance* instance : services_[service].instances) {
-    if (instance->status(!instance->expired).pickable()) largest = std::max(largest, weight_of(instance));
+    if (listed(instance)) largest = std::max(largest, weight_of(instance));
   }
   detail::Word& head = directory.head(service);
   const std::uint64_t next = detail::seen(head) + 1;
   detail::Word* words = directory.list(service, next);
   std::uint64_t count = 0;
   for (const RegisteredInstance* instance : services_[service].instances) {
-    if (!instance->status(!instance->expired).pickable()) continue;
+    if (!listed(instance)) continue;
     const detail::ListEntry entry{static_cast<std::uint32_t>(instance->generation),
                                   algorithm::StaticStride::scale(weight_of(instance), largest), instance->record};
     detail::show(words[++count], entry.pack());
@@ -94,11 +103,11 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   info.weight = instance.spec.weight;
   info.zone = instance.spec.zone;
   info.metadata = instance.spec.metadata;
-  info.status = instance.status(!instance.expired && left > 0);
+  info.status = instance.status(lease_at(instance, now));
   info.admin = instance.admin;
   info.self = instance.self;
   info.health = instance.health;
-  info.lease_left = Duration(std::max<std::int64_t>(left, 0));
+  info.lease_left = Duration(instance.expired() ? 0 : std::max<std::int64_t>(left, 0));
   info.unchanged = Duration(std::max<std::int64_t>(detail::saturating_sub(now, instance.changed_at), 0));
   info.generation = instance.generation;
   info.slot = instance.slot;
@@ -108,10 +117,11 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   return info;
 }
 
-std::optional<InstanceInfo> ServiceRegistry::Impl::find(std::string_view id, std::int64_t now) const {
-  const auto found = instances_.find(id);
-  if (found == instances_.end()) return std::nullopt;
-  return info(*found->second, in_flight(*found->second), now);
+std::optional<InstanceInfo> ServiceRegistry::Impl::find(std::string_view name, std::int64_t now) const {
+  RegistryAnswer answer{};
+  const RegisteredInstance* found = resolve(name, kAnyGeneration, answer);
+  if (found == nullptr) return std::nullopt;
+  return info(*found, in_flight(*found), now);
 }
 
 std::vector<ServiceInfo> ServiceRegistry::Impl::list(std::int64_t now) const {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "seawall/algorithm/mix.h"
+
 namespace seawall {
 namespace {
 
@@ -28,7 +30,7 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
     : memory(directory_memory(options)),
       directory(make_directory(memory, options, epoch)),
       options_(options),
-      rule_{options.lease.count(), options.tick_tolerance.count()},
+      rule_(lease_rule(options)),
       last_tick_(epoch),
       next_generation_(static_cast<std::uint64_t>(options.first_generation)),
       services_(unsigned_of(options.max_services)),
@@ -46,11 +48,10 @@ Error ServiceRegistry::Impl::full(std::string_view bound, std::int64_t limit) {
 }
 
 Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const InstanceSpec& spec, std::int64_t now) {
-  if (const auto known = instances_.find(spec.id); known != instances_.end()) {
-    const std::string& owner = services_[known->second->service].name;
-    if (owner == service) return replace(*known->second, spec, now);
-    return Error{Code::kAlreadyExists,
-                 Message("id ").append(spec.id).append(" belongs to an instance of service ").append(owner)};
+  if (const std::uint32_t* index = find_service(service)) {
+    const auto [begin, end] = instances_.equal_range(spec.id);
+    const auto known = std::find_if(begin, end, [&](const auto& entry) { return entry.second->service == *index; });
+    if (known != end) return replace(*known->second, spec, now);
   }
   if (const auto error = make_room(service)) return *error;
   const auto index = service_for(service);  // only now: evicting may have removed the service
@@ -85,7 +86,7 @@ bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instanc
 
 // Here and in replace, all that can throw comes before the first change.
 Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) {
-  Registration mine = promised(spec);
+  Registration mine = promised(service, spec);
   auto& members = services_[service].instances;
   members.reserve(members.size() + 1);
   auto owned = std::make_unique<RegisteredInstance>();
@@ -101,19 +102,23 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
 }
 
 Registration ServiceRegistry::Impl::replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now) {
-  Registration mine = promised(spec);
+  Registration mine = promised(instance.service, spec);
   InstanceSpec copy = spec;
   instance.spec = std::move(copy);
   instance.admin = algorithm::inherit(instance.admin);
-  instance.health = Health::kPassing;
+  instance.health = Health::kUnknown;
   const std::uint32_t old = instance.record;
   enter(instance, now, mine);
   retire_record(old);
   return mine;
 }
 
-Registration ServiceRegistry::Impl::promised(const InstanceSpec& spec) const {
-  return {spec.id, 0, 0, options_.heartbeat_interval, options_.lease};
+Registration ServiceRegistry::Impl::promised(std::uint32_t service, const InstanceSpec& spec) const {
+  Registration mine;
+  mine.id = spec.id;
+  mine.name.append(services_[service].name).append("/").append(spec.id);
+  mine.lease = options_.lease;
+  return mine;
 }
 
 // Gives the instance a generation, a lease and a record of its own, and shows it to readers.
@@ -121,13 +126,35 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
   ++stats_.registrations;
   instance.generation = mine.generation = take_generation();
   mine.slot = instance.slot;
+  // Never so long that a tick's tolerance would not fit in behind it: make() saw to it for the interval itself.
+  const std::uint64_t hash = algorithm::mix64(instance.generation + NameHash()(mine.name));
+  const std::int64_t interval =
+      std::min(algorithm::spread(options_.heartbeat_interval.count(), options_.heartbeat_jitter_percent, hash),
+               options_.lease.count() - options_.tick_tolerance.count());
+  mine.heartbeat_interval = Duration(interval);
+  mine.first_heartbeat = Duration(algorithm::spread(interval - interval / 4, 33, hash >> 32));  // 1/2 to 1 of it
   instance.record = take(free_records_);
   instance.self = instance.spec.state;
-  instance.expired = false;
+  instance.lease = LeaseState::kLive;
+  instance.superseded = false;
   instance.changed_at = std::max(now, last_tick_);
   instance.lease_end = rule_.renew(std::numeric_limits<std::int64_t>::min(), instance.changed_at);
   write_record(instance);
+  if (options_.one_per_endpoint) take_endpoint(instance);
   publish(instance.service);
+}
+
+void ServiceRegistry::Impl::take_endpoint(const RegisteredInstance& instance) noexcept {
+  for (RegisteredInstance* other : services_[instance.service].instances) {
+    const bool same = other->spec.port == instance.spec.port && other->spec.host == instance.spec.host;
+    if (!same || other == &instance || other->superseded) continue;
+    ++stats_.endpoints_taken;
+    other->superseded = true;
+    if (other->expired()) continue;
+    other->lease = LeaseState::kExpired;
+    other->changed_at = instance.changed_at;
+    set_lease_end(*other, std::min(other->lease_end, instance.changed_at));
+  }
 }
 
 std::uint64_t ServiceRegistry::Impl::take_generation() {
@@ -135,53 +162,66 @@ std::uint64_t ServiceRegistry::Impl::take_generation() {
   return next_generation_++;
 }
 
-RegisteredInstance* ServiceRegistry::Impl::addressed(std::string_view id, std::uint64_t generation,
-                                                     RegistryAnswer& answer) {
-  const auto found = instances_.find(id);
-  if (found == instances_.end() || generation > found->second->generation) {
-    ++stats_.unknown;
-    answer = RegistryAnswer::kUnknown;
-    return nullptr;
-  }
-  if (generation != kAnyGeneration && generation < found->second->generation) {
-    ++stats_.fenced;
-    answer = RegistryAnswer::kFenced;
-    return nullptr;
-  }
+RegisteredInstance* ServiceRegistry::Impl::resolve(std::string_view name, std::uint64_t generation,
+                                                   RegistryAnswer& answer) const {
+  const InstanceName wanted = split_name(name);
+  const std::uint32_t* service = wanted.service.empty() ? nullptr : find_service(wanted.service);
+  RegisteredInstance* found = nullptr;
+  bool several = false;
   answer = RegistryAnswer::kOk;
-  return found->second.get();
+  for (auto [at, end] = instances_.equal_range(wanted.id); at != end; ++at) {
+    RegisteredInstance* instance = at->second.get();
+    if (service != nullptr ? instance->service != *service
+                           : !wanted.service.empty() || !in_default_namespace(services_[instance->service].name)) {
+      continue;
+    }
+    if (instance->generation == generation) return instance;
+    several = found != nullptr;
+    found = instance;
+  }
+  if (found == nullptr) answer = RegistryAnswer::kUnknown;
+  if (several) answer = RegistryAnswer::kAmbiguous;
+  return several ? nullptr : found;
 }
 
-RegistryAnswer ServiceRegistry::Impl::heartbeat(std::string_view id, std::uint64_t generation, std::int64_t now,
-                                                std::optional<SelfState> state) {
-  RegistryAnswer answer = RegistryAnswer::kUnknown;
-  RegisteredInstance* instance = addressed(id, generation, answer);
-  if (instance == nullptr) return answer;
-  ++stats_.heartbeats;
-  const HealthStatus before = instance->status(!instance->expired);
-  set_lease_end(*instance, rule_.renew(instance->lease_end, std::max(now, last_tick_)));
-  instance->expired = false;
-  if (state) instance->self = algorithm::advance(instance->self, *state);
-  publish_if_changed(*instance, before, now);
-  return answer;
+RegisteredInstance* ServiceRegistry::Impl::addressed(std::string_view name, std::uint64_t generation,
+                                                     RegistryAnswer& answer) {
+  RegisteredInstance* instance = resolve(name, generation, answer);
+  if (instance != nullptr && generation > instance->generation) answer = RegistryAnswer::kUnknown;
+  const bool stale = instance != nullptr && (generation < instance->generation || instance->superseded);
+  if (stale && generation != kAnyGeneration) answer = RegistryAnswer::kFenced;
+  if (answer == RegistryAnswer::kUnknown) ++stats_.unknown;
+  if (answer == RegistryAnswer::kFenced) ++stats_.fenced;
+  return answer == RegistryAnswer::kOk ? instance : nullptr;
 }
 
 void ServiceRegistry::Impl::publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) {
-  if (instance.status(!instance.expired) == before) return;
+  if (instance.status() == before) return;
   instance.changed_at = std::max(now, last_tick_);
   publish(instance.service);
 }
 
-RegistryAnswer ServiceRegistry::Impl::remove(std::string_view id, std::uint64_t generation) {
+RegistryAnswer ServiceRegistry::Impl::update(std::string_view name, std::uint64_t generation, InstanceUpdate update) {
   RegistryAnswer answer{};
-  if (RegisteredInstance* instance = addressed(id, generation, answer)) erase(*instance);
+  RegisteredInstance* instance = addressed(name, generation, answer);
+  if (instance == nullptr) return answer;
+  if (update.weight) instance->spec.weight = *update.weight;
+  if (update.zone) instance->spec.zone = *std::move(update.zone);
+  if (update.metadata) instance->spec.metadata = *std::move(update.metadata);
+  publish(instance->service);
+  return answer;
+}
+
+RegistryAnswer ServiceRegistry::Impl::remove(std::string_view name, std::uint64_t generation) {
+  RegistryAnswer answer{};
+  if (RegisteredInstance* instance = addressed(name, generation, answer)) erase(*instance);
   return answer;
 }
 
 RegisteredInstance* ServiceRegistry::Impl::first_expired(std::optional<std::uint32_t> of_service) const {
   RegisteredInstance* first = nullptr;
   for (const auto& [id, instance] : instances_) {
-    if (!instance->expired || (of_service && instance->service != *of_service)) continue;
+    if (!instance->expired() || (of_service && instance->service != *of_service)) continue;
     if (first == nullptr || std::pair(instance->lease_end, instance->slot) < std::pair(first->lease_end, first->slot)) {
       first = instance.get();
     }
@@ -196,7 +236,8 @@ void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   publish(service);
   retire_record(instance.record);
   free_slots_.push_back(instance.slot);
-  instances_.erase(instances_.find(instance.spec.id));
+  const auto [begin, end] = instances_.equal_range(instance.spec.id);
+  instances_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == &instance; }));
   release_if_idle(service);
 }
 
@@ -239,50 +280,6 @@ RegistryStats ServiceRegistry::Impl::counted() const {
   stats.tickets_late = static_cast<std::int64_t>(detail::seen(directory.header().tickets_late));
   stats.tickets_untracked = static_cast<std::int64_t>(detail::seen(directory.header().tickets_untracked));
   return stats;
-}
-
-std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
-  std::vector<RegisteredInstance*> gone;
-  gone.reserve(instances_.size());
-  std::vector<bool> changed(services_.size());  // what can throw is over
-  const std::int64_t now = std::max(given, last_tick_);
-  extend_leases(now);
-  last_tick_ = now;
-  // After the leases: a reader that sees the new instant also sees how far they were extended.
-  detail::show(directory.believed_until(), static_cast<std::uint64_t>(believed_until()));
-  std::int64_t ended = 0;
-  for (const auto& [id, instance] : instances_) {
-    if (!instance->expired && !algorithm::lease_live(instance->lease_end, now, now)) {
-      instance->expired = true;
-      instance->changed_at = instance->lease_end;
-      changed[instance->service] = true;
-      ++ended;
-    }
-    if (detail::saturating_sub(now, instance->lease_end) >= options_.expired_retention.count() && instance->expired) {
-      gone.push_back(instance.get());
-    }
-  }
-  stats_.expirations += ended;
-  for (std::uint32_t service = 0; service < changed.size(); ++service) {
-    if (changed[service]) publish(service);
-  }
-  for (RegisteredInstance* instance : gone) erase(*instance);
-  reap_flights(now);
-  return ended;
-}
-
-void ServiceRegistry::Impl::extend_leases(std::int64_t now) {
-  if (now <= believed_until()) return;
-  ++stats_.late_ticks;
-  for (const auto& [id, instance] : instances_) {
-    set_lease_end(*instance, rule_.compensate(instance->lease_end, last_tick_, now));
-  }
-}
-
-// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
-void ServiceRegistry::Impl::set_lease_end(RegisteredInstance& instance, std::int64_t end) {
-  instance.lease_end = end;
-  detail::show(directory.record(instance.record).lease_end, static_cast<std::uint64_t>(end));
 }
 
 }  // namespace seawall

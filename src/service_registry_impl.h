@@ -26,13 +26,16 @@ struct RegisteredInstance {
   AdminState admin = AdminState::kEnabled;
   SelfState self = SelfState::kServing;
   Health health = Health::kPassing;
-  bool expired = false;  // as the last tick found
+  LeaseState lease = LeaseState::kLive;  // as the last tick found
+  bool superseded = false;               // another instance has its endpoint: its process is fenced
   std::int64_t lease_end = 0;
   std::int64_t changed_at = 0;
 
-  HealthStatus status(bool lease_live) const noexcept {
-    return algorithm::join_health(admin, self, health, lease_live, static_cast<std::uint32_t>(spec.weight));
+  bool expired() const noexcept { return lease == LeaseState::kExpired; }
+  HealthStatus status(LeaseState as_of) const noexcept {
+    return algorithm::join_health(admin, self, health, as_of, static_cast<std::uint32_t>(spec.weight));
   }
+  HealthStatus status() const noexcept { return status(lease); }
 };
 
 struct RegisteredService {
@@ -48,6 +51,19 @@ struct NameHash {
 };
 template <class T>
 using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
+template <class T>
+using ManyByName = std::unordered_multimap<std::string, T, NameHash, std::equal_to<>>;
+
+// An instance's name taken apart: "[[namespace/]service/]id".
+struct InstanceName {
+  std::string_view service, id;
+};
+constexpr InstanceName split_name(std::string_view name) noexcept {
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string_view::npos) return {{}, name};
+  return {name.substr(0, slash), name.substr(slash + 1)};
+}
+constexpr bool in_default_namespace(std::string_view service) noexcept { return service.find('/') == service.npos; }
 
 class ServiceRegistry::Impl {
  public:
@@ -55,20 +71,21 @@ class ServiceRegistry::Impl {
 
   Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
-  RegistryAnswer heartbeat(std::string_view id, std::uint64_t generation, std::int64_t now,
+  RegistryAnswer heartbeat(std::string_view name, std::uint64_t generation, std::int64_t now,
                            std::optional<SelfState> state) SEAWALL_REQUIRES(mutex);
   // Finds the instance and lets `change(instance)` alter it; publishes when its health is another afterwards.
   template <class Change>
-  RegistryAnswer change(std::string_view id, std::uint64_t generation, std::int64_t now, Change&& change)
+  RegistryAnswer change(std::string_view name, std::uint64_t generation, std::int64_t now, Change&& change)
       SEAWALL_REQUIRES(mutex);
-  RegistryAnswer remove(std::string_view id, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
+  RegistryAnswer update(std::string_view name, std::uint64_t generation, InstanceUpdate update) SEAWALL_REQUIRES(mutex);
+  RegistryAnswer remove(std::string_view name, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
   std::int64_t tick(std::int64_t now) SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
   RegistryStats counted() const SEAWALL_REQUIRES(mutex);
   std::vector<ServiceInfo> list(std::int64_t now) const SEAWALL_REQUIRES(mutex);
-  std::optional<InstanceInfo> find(std::string_view id, std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  std::optional<InstanceInfo> find(std::string_view name, std::int64_t now) const SEAWALL_REQUIRES(mutex);
 
   mutable detail::Mutex mutex;
   const detail::KeyedAllocation memory;
@@ -83,10 +100,16 @@ class ServiceRegistry::Impl {
   Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
-  Registration promised(const InstanceSpec& spec) const SEAWALL_REQUIRES(mutex);
+  Registration promised(std::uint32_t service, const InstanceSpec& spec) const SEAWALL_REQUIRES(mutex);
+  // Fences whoever else of the service has this host and port.
+  void take_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
-  RegisteredInstance* addressed(std::string_view id, std::uint64_t generation, RegistryAnswer& answer)
+  // Null and kUnknown or kAmbiguous when the name does not tell.
+  RegisteredInstance* resolve(std::string_view name, std::uint64_t generation, RegistryAnswer& answer) const
       SEAWALL_REQUIRES(mutex);
+  RegisteredInstance* addressed(std::string_view name, std::uint64_t generation, RegistryAnswer& answer)
+      SEAWALL_REQUIRES(mutex);
+  LeaseState lease_at(const RegisteredInstance& instance, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   RegisteredInstance* first_expired(std::optional<std::uint32_t> of_service) const SEAWALL_REQUIRES(mutex);
   // Its service would go with it.
   bool is_last_of_service(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
@@ -112,7 +135,7 @@ class ServiceRegistry::Impl {
   RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);
   std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
   std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
-  ByName<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);
+  ManyByName<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);
   ByName<std::uint32_t> service_index_ SEAWALL_GUARDED_BY(mutex);
   std::vector<RegisteredService> services_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_services_ SEAWALL_GUARDED_BY(mutex);
@@ -129,14 +152,16 @@ detail::ServiceDirectory make_directory(const detail::KeyedAllocation& memory, c
 // What is wrong with the fields of a registration, if anything (service_registry_names.cc).
 Result<void> check_service_name(std::string_view name);
 Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
+Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadata_bytes);
+algorithm::LeaseRule lease_rule(const ServiceRegistryOptions& options);
 
 template <class Change>
-RegistryAnswer ServiceRegistry::Impl::change(std::string_view id, std::uint64_t generation, std::int64_t now,
+RegistryAnswer ServiceRegistry::Impl::change(std::string_view name, std::uint64_t generation, std::int64_t now,
                                              Change&& change) {
   RegistryAnswer answer{};
-  RegisteredInstance* instance = addressed(id, generation, answer);
+  RegisteredInstance* instance = addressed(name, generation, answer);
   if (instance == nullptr) return answer;
-  const HealthStatus before = instance->status(!instance->expired);
+  const HealthStatus before = instance->status();
   change(*instance);
   publish_if_changed(*instance, before, now);
   return answer;

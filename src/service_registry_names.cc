@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Parsing: options and registrations are checked here, once, and trusted behind.
 #include <algorithm>
+#include <bit>
+#include <cstdio>
 
+#include "seawall/trace/id_generator.h"
 #include "service_registry_impl.h"
 #include "utf8.h"
 
@@ -38,6 +41,11 @@ Result<void> check_range(std::string_view what, std::int64_t value, std::int64_t
   return {};
 }
 
+Result<void> check_zone(std::string_view zone) {
+  if (zone.empty()) return {};
+  return check_name("zone", zone);
+}
+
 Result<void> check_metadata(const Metadata& metadata, std::int32_t most) {
   std::size_t bytes = 0;
   std::vector<std::string_view> names;
@@ -59,18 +67,50 @@ Result<void> check_metadata(const Metadata& metadata, std::int32_t most) {
 
 }  // namespace
 
-Result<void> check_service_name(std::string_view name) { return check_name("service", name); }
+Result<void> check_service_name(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return check_name("service", name);
+  if (auto r = check_name("namespace", name.substr(0, slash)); !r) return r;
+  if (auto r = check_name("service", name.substr(slash + 1)); !r) return r;
+  return check_range("length of namespace and service", static_cast<std::int64_t>(name.size()), 1, kMaxName);
+}
 
 Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes) {
   if (auto r = check_name("id", spec.id); !r) return r;
   if (auto r = check_text("host", spec.host, kMaxHost, "-._:%[]"); !r) return r;
   if (auto r = check_range("port", spec.port, 1, 65535); !r) return r;
   if (auto r = check_range("weight", spec.weight, 0, kMaxWeight); !r) return r;
-  if (!spec.zone.empty()) {
-    if (auto r = check_name("zone", spec.zone); !r) return r;
-  }
+  if (auto r = check_zone(spec.zone); !r) return r;
   if (auto r = check_range("state", static_cast<std::int32_t>(spec.state), 0, 2); !r) return r;
   return check_metadata(spec.metadata, max_metadata_bytes);
+}
+
+Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadata_bytes) {
+  if (update.weight) {
+    if (auto r = check_range("weight", *update.weight, 0, kMaxWeight); !r) return r;
+  }
+  if (update.zone) {
+    if (auto r = check_zone(*update.zone); !r) return r;
+  }
+  if (!update.metadata) return {};
+  return check_metadata(*update.metadata, max_metadata_bytes);
+}
+
+std::string make_instance_id(std::string_view host, std::int64_t pid, std::uint64_t random) {
+  char tail[48];
+  const int size = std::snprintf(tail, sizeof tail, "-%lld-%016llx", static_cast<long long>(pid),
+                                 static_cast<unsigned long long>(random));
+  std::string id(host.substr(0, static_cast<std::size_t>(kMaxName - size)));
+  for (char& c : id) {
+    if (!alphanumeric(c) && std::string_view("-._").find(c) == std::string_view::npos) c = '-';
+  }
+  if (id.empty()) id = "instance";
+  return id.append(tail);
+}
+
+std::string make_instance_id(std::string_view host, std::int64_t pid) {
+  const SpanId drawn = IdGenerator::this_thread().span_id();
+  return make_instance_id(host, pid, std::bit_cast<std::uint64_t>(drawn));
 }
 
 Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryOptions& options) {
@@ -84,6 +124,9 @@ Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryO
   const Bound bounds[] = {
       {"lease in ns", lease, 2, kMaxDuration},
       {"heartbeat_interval in ns", interval, 1, lease - 1},
+      {"heartbeat_jitter_percent", options.heartbeat_jitter_percent, 0, 50},
+      {"suspect_after in ns", options.suspect_after == Duration(0) ? lease : options.suspect_after.count(), interval,
+       lease},
       {"tick_tolerance in ns", options.tick_tolerance.count(), 1, lease - interval},
       {"expired_retention in ns", options.expired_retention.count(), 0, kMaxDuration},
       {"max_services", options.max_services, 1, 4096},

@@ -28,6 +28,7 @@ seawall::ServiceRegistryConfig registry_config() {
   options.first_generation =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
+  options.heartbeat_jitter_percent = 0;  // the services vary each pause themselves, around what the contract promises
   return checked(seawall::ServiceRegistryConfig::make(options), "registry");
 }
 

@@ -20,11 +20,16 @@ int status_of(seawall::Code code) {
   switch (code) {
     case seawall::Code::kInvalidArgument:
       return 400;
-    case seawall::Code::kAlreadyExists:
-      return 409;
     default:
       return 503;  // kFull: a bound is reached
   }
+}
+
+// The path has an id; `?service=` says whose, for those whose ids are unique in their service only.
+std::string instance_name(const Exchange& exchange) {
+  std::string name;
+  if (const auto service = exchange.request.parameter("service")) name.append(*service).append("/");
+  return name.append(exchange.segments.at(0));
 }
 
 http::Response answer_for(const Exchange& exchange, seawall::RegistryAnswer answer, const std::string& done) {
@@ -34,6 +39,8 @@ http::Response answer_for(const Exchange& exchange, seawall::RegistryAnswer answ
       return reply(exchange, 200, {{"success", true}, {"id", id}, {"message", done}});
     case seawall::RegistryAnswer::kFenced:
       return refuse(exchange, 409, "fenced: a newer generation of this instance is registered", {{"id", id}});
+    case seawall::RegistryAnswer::kAmbiguous:
+      return refuse(exchange, Fault{"service", "several services have an instance of this id: say which, ?service="});
     default:
       return refuse(exchange, 404, "no such instance: register again", {{"id", id}});
   }
@@ -61,6 +68,7 @@ http::Response register_route(App& app, const Exchange& exchange) {
                 {"id", registration.id},
                 {"generation", registration.generation},
                 {"heartbeat_interval_ms", milliseconds(registration.heartbeat_interval)},
+                {"first_heartbeat_ms", milliseconds(registration.first_heartbeat)},
                 {"lease_ms", milliseconds(registration.lease)}});
 }
 
@@ -68,7 +76,7 @@ http::Response heartbeat_route(App& app, const Exchange& exchange) {
   const auto parsed = parse_heartbeat(exchange.request.body);
   if (const auto* fault = std::get_if<Fault>(&parsed)) return refuse(exchange, *fault);
   const auto& heartbeat = std::get<Heartbeat>(parsed);
-  const auto answer = app.registry.heartbeat_at(exchange.segments.at(0), heartbeat.generation, exchange.start,
+  const auto answer = app.registry.heartbeat_at(instance_name(exchange), heartbeat.generation, exchange.start,
                                                 self_state(heartbeat.state));
   return answer_for(exchange, answer, "heartbeat noted");
 }
@@ -83,6 +91,6 @@ http::Response deregister_route(App& app, const Exchange& exchange) {
     }
     generation = static_cast<std::uint64_t>(*number);
   }
-  const auto answer = app.registry.deregister_at(exchange.segments.at(0), generation, exchange.start);
+  const auto answer = app.registry.deregister_at(instance_name(exchange), generation, exchange.start);
   return answer_for(exchange, answer, "instance removed");
 }

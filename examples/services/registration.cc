@@ -54,7 +54,7 @@ http::Task<> Registrar::leave(http::Loop& loop) {
   if (generation_ < 0) co_return;
   co_await beat(loop, "draining");
   const std::string generation = "?generation=" + std::to_string(generation_);
-  co_await send(loop, "DELETE", target_ + generation, "");
+  co_await send(loop, "DELETE", target_ + generation + "&service=" + identity_.service, "");
 }
 
 http::Task<Registrar::Reply> Registrar::join(http::Loop& loop) {
@@ -82,7 +82,7 @@ http::Task<Registrar::Reply> Registrar::join(http::Loop& loop) {
 
 http::Task<Registrar::Reply> Registrar::beat(http::Loop& loop, const char* state) {
   const json body = {{"generation", generation_}, {"state", state}};
-  const auto result = co_await send(loop, "PUT", target_ + "/heartbeat", body.dump());
+  const auto result = co_await send(loop, "PUT", target_ + "/heartbeat?service=" + identity_.service, body.dump());
   if (result.status != http::CallStatus::kAnswered) co_return Reply::kNoAnswer;
   switch (result.response.status) {
     case 200:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // tests/vectors/service_registry.txt, which the Python tests run too, and the pure functions under it.
+#include <array>
 #include <limits>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ seawall::ServiceRegistryConfig config(const Fields& given) {
   };
   o.lease = duration("lease_ns", o.lease);
   o.heartbeat_interval = duration("heartbeat_interval_ns", o.heartbeat_interval);
+  o.suspect_after = duration("suspect_after_ns", o.suspect_after);
+  o.one_per_endpoint = int_field(given, "one_per_endpoint", 0) != 0;
   o.tick_tolerance = duration("tick_tolerance_ns", o.tick_tolerance);
   o.expired_retention = duration("expired_retention_ns", o.expired_retention);
   o.max_services = int32_field(given, "max_services", o.max_services);
@@ -38,14 +41,11 @@ seawall::ServiceRegistryConfig config(const Fields& given) {
 }
 
 std::string text(RegistryAnswer answer) {
-  return answer == RegistryAnswer::kOk ? "ok" : answer == RegistryAnswer::kUnknown ? "unknown" : "fenced";
+  constexpr const char* kNames[] = {"ok", "unknown", "fenced", "ambiguous"};
+  return kNames[static_cast<std::size_t>(answer)];
 }
 
-std::string text(seawall::Code code) {
-  return code == seawall::Code::kFull            ? "full"
-         : code == seawall::Code::kAlreadyExists ? "already_exists"
-                                                 : "invalid_argument";
-}
+std::string text(seawall::Code code) { return code == seawall::Code::kFull ? "full" : "invalid_argument"; }
 
 seawall::SelfState self_state(std::string_view name) {
   return name == "starting"   ? seawall::SelfState::kStarting
@@ -57,6 +57,13 @@ seawall::AdminState admin_state(std::string_view name) {
   return name == "disabled"   ? seawall::AdminState::kDisabled
          : name == "draining" ? seawall::AdminState::kDraining
                               : seawall::AdminState::kEnabled;
+}
+
+seawall::Health health(std::string_view name) {
+  return name == "failing"   ? seawall::Health::kFailing
+         : name == "warning" ? seawall::Health::kWarning
+         : name == "unknown" ? seawall::Health::kUnknown
+                             : seawall::Health::kPassing;
 }
 
 class Player {
@@ -80,9 +87,9 @@ class Player {
       return {{"answer", text(registry_.set_admin_at(id, generation, admin_state(to), now))}};
     }
     if (step.verb == "set_health") {
-      const auto health = to == "failing" ? seawall::Health::kFailing : seawall::Health::kPassing;
-      return {{"answer", text(registry_.set_health_at(id, generation, health, now))}};
+      return {{"answer", text(registry_.set_health_at(id, generation, health(to), now))}};
     }
+    if (step.verb == "update") return update(id, generation, step.arguments, now);
     if (step.verb == "tick") return {{"ended", std::to_string(registry_.tick_at(now))}};
     if (step.verb == "pickable") return {{"ids", pickable(text_field(step.arguments, "service"), now)}};
     if (step.verb == "find") return find(id, now);
@@ -90,6 +97,14 @@ class Player {
   }
 
  private:
+  Fields update(const std::string& id, std::uint64_t generation, const Fields& given, seawall::TimePoint now) {
+    seawall::InstanceUpdate change;
+    if (given.contains("weight")) change.weight = int32_field(given, "weight", 0);
+    if (given.contains("zone")) change.zone = text_field(given, "zone");
+    const auto done = registry_.update_at(id, generation, change, now);
+    return {{"answer", done ? text(done.value()) : text(done.error().code)}};
+  }
+
   Fields add(const Fields& given, seawall::TimePoint now) {
     seawall::InstanceSpec spec{.id = text_field(given, "id"),
                                .host = text_field(given, "host", "127.0.0.1"),
@@ -122,6 +137,9 @@ class Player {
     if (!info) return {{"state", "unknown"}};
     return {{"state", std::string(info->status.state())},
             {"healthy", info->status.healthy() ? "1" : "0"},
+            {"weight", std::to_string(info->weight)},
+            {"zone", info->zone},
+            {"generation", std::to_string(info->generation)},
             {"lease_left_ms", std::to_string(info->lease_left.count() / 1'000'000)}};
   }
 
@@ -166,20 +184,52 @@ TEST_CASE("every combination of inputs is healthy only when all are") {
   using namespace seawall;
   for (const auto admin : {AdminState::kEnabled, AdminState::kDraining, AdminState::kDisabled}) {
     for (const auto self : {SelfState::kStarting, SelfState::kServing, SelfState::kDraining}) {
-      for (const auto health : {Health::kPassing, Health::kFailing}) {
-        for (const bool live : {true, false}) {
+      for (const auto health : {Health::kPassing, Health::kFailing, Health::kWarning, Health::kUnknown}) {
+        for (const auto lease : {LeaseState::kLive, LeaseState::kSuspect, LeaseState::kExpired}) {
           for (const std::uint32_t weight : {0u, 1u}) {
-            const HealthStatus status = algorithm::join_health(admin, self, health, live, weight);
-            const bool all =
-                admin == AdminState::kEnabled && self == SelfState::kServing && health == Health::kPassing && live;
+            const HealthStatus status = algorithm::join_health(admin, self, health, lease, weight);
+            const bool all = admin == AdminState::kEnabled && self == SelfState::kServing &&
+                             health != Health::kFailing && lease != LeaseState::kExpired;
+            const bool doubt = health == Health::kWarning || lease == LeaseState::kSuspect;
             CHECK(status.healthy() == all);
             CHECK(status.pickable() == (all && weight > 0));
-            CHECK((status.state() == "healthy") == all);
+            CHECK((status.rank() == 0) == !doubt);
+            CHECK((status.state() == "healthy") == (all && !doubt));
           }
         }
       }
     }
   }
+}
+
+TEST_CASE("those in doubt are listed when fewer than half are beyond it") {
+  using seawall::algorithm::worst_rank_listed;
+  using Two = std::array<std::uint32_t, 2>;
+  STATIC_REQUIRE(worst_rank_listed(Two{0, 0}) == 0);
+  STATIC_REQUIRE(worst_rank_listed(Two{1, 1}) == 0);
+  STATIC_REQUIRE(worst_rank_listed(Two{1, 2}) == 1);
+  STATIC_REQUIRE(worst_rank_listed(Two{0, 1}) == 1);
+  STATIC_REQUIRE(worst_rank_listed(Two{10, 10}) == 0);
+  STATIC_REQUIRE(worst_rank_listed(Two{9, 10}) == 1);
+  STATIC_REQUIRE(worst_rank_listed(std::array<std::uint32_t, 3>{1, 1, 3}) == 2);
+  STATIC_REQUIRE(worst_rank_listed(std::array<std::uint32_t, 3>{1, 1, 2}) == 1);
+  STATIC_REQUIRE(worst_rank_listed(Two{4'000'000'000u, 4'000'000'000u}) == 0);
+}
+
+TEST_CASE("spread stays within its share, reaches both ends and covers what lies between") {
+  using seawall::algorithm::spread;
+  STATIC_REQUIRE(spread(1000'000, 20, 0) < 801'000);
+  STATIC_REQUIRE(spread(1000'000, 20, 2048) > 1'199'000);
+  STATIC_REQUIRE(spread(1000'000, 20, 1024) == 1000'000);
+  STATIC_REQUIRE(spread(1000'000, 0, 77) == 1000'000);
+  STATIC_REQUIRE(spread(kMax / 2, 50, 2048) > 0);
+  std::set<std::int64_t> seen;
+  for (std::uint64_t hash = 0; hash < 2049; ++hash) {
+    const std::int64_t given = spread(1'000'000'000, 20, hash);
+    CHECK((given >= 800'000'000 && given <= 1'200'000'000));
+    seen.insert(given);
+  }
+  CHECK(seen.size() == 2049);
 }
 
 TEST_CASE("over 65535 rounds the stride takes each entry as often as it weighs") {

@@ -76,8 +76,43 @@ static void a_request(void) {
   given = instance("trading", "trading-1", 8001);
   CHECK(seawall_registry_register(registry, &given, SEAWALL_NOW, NULL, NULL) == SEAWALL_OK);
   given = instance("social", "trading-1", 8001);
-  CHECK(seawall_registry_register(registry, &given, SEAWALL_NOW, NULL, NULL) == SEAWALL_E_ALREADY_EXISTS);
+  CHECK(seawall_registry_register(registry, &given, SEAWALL_NOW, &newer, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_drain(registry, "trading-1", kText, 0, SEAWALL_NOW) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_drain(registry, "social/trading-1", kText, 0, SEAWALL_NOW) == SEAWALL_OK);
+  CHECK(seawall_registry_heartbeat(registry, "trading-1", kText, newer.generation, SEAWALL_SELF_UNCHANGED,
+                                   SEAWALL_NOW) == SEAWALL_OK);
   seawall_service_free(service);
+  seawall_registry_free(registry);
+}
+
+static void updates(void) {
+  seawall_registry* registry = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_registry_new_from_json("{\"heartbeat_jitter_percent\": 0}", kText, 0, &registry, NULL) == SEAWALL_OK);
+  seawall_instance given = instance("s", "a", 1);
+  seawall_registration mine;
+  CHECK(seawall_registry_register(registry, &given, 0, &mine, NULL) == SEAWALL_OK);
+  CHECK(mine.heartbeat_interval_ns == SECOND);
+  CHECK(mine.first_heartbeat_ns >= SECOND / 2 && mine.first_heartbeat_ns <= SECOND);
+
+  seawall_instance_update update;
+  CHECK(seawall_instance_update_init(&update) == SEAWALL_OK);
+  update.zone = "z";
+  update.zone_size = 1;
+  CHECK(seawall_registry_update(registry, "s/a", kText, mine.generation, &update, 0, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_update(registry, "s/a", kText, mine.generation + 1, &update, 0, NULL) ==
+        SEAWALL_E_NOT_FOUND);
+  char text[512];
+  CHECK(seawall_registry_to_json(registry, 0, text, sizeof text, NULL) == SEAWALL_OK);
+  CHECK(strstr(text, "\"weight\":1,\"zone\":\"z\"") != NULL);
+  update.weight = 1001;
+  CHECK(seawall_registry_update(registry, "a", kText, 0, &update, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "weight must be") == error.message);
+
+  char id[64], other[64];
+  CHECK(seawall_instance_id("host name", kText, 7, id, sizeof id, NULL) == SEAWALL_OK);
+  CHECK(seawall_instance_id("host name", kText, 7, other, sizeof other, NULL) == SEAWALL_OK);
+  CHECK(strncmp(id, "host-name-7-", 12) == 0 && strlen(id) == 28 && strcmp(id, other) != 0);
   seawall_registry_free(registry);
 }
 
@@ -127,6 +162,7 @@ static void refusals(void) {
     CHECK(seawall_registry_set_admin(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_set_health(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_deregister(r, "a", 1, 1, 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_registry_update(r, "a", 1, 1, NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_tick(r, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_to_json(r, 0, NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_service(r, "s", 1, &out, NULL) == SEAWALL_E_WRONG_HANDLE);
@@ -156,6 +192,9 @@ static void refusals(void) {
   CHECK(seawall_service_done(service, ~(uint64_t)0, 0, SEAWALL_UNKNOWN_DURATION, 0) == SEAWALL_REPORT_LATE);
   CHECK(seawall_registry_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_instance_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_update(registry, "a", 1, 1, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_instance_id(NULL, 1, 1, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_instance_id("h", 1, 1, NULL, 0, NULL) == SEAWALL_E_BUFFER_TOO_SMALL);
   seawall_registry_free(NULL);
   seawall_service_free(NULL);
   seawall_service_free(first);
@@ -165,6 +204,7 @@ static void refusals(void) {
 
 int main(void) {
   a_request();
+  updates();
   options();
   refusals();
   return check_result();

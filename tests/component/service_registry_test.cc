@@ -58,7 +58,8 @@ TEST_CASE("a registered instance is picked with its whole address") {
   const std::string host = std::string(200, 'h') + ".example";
   const auto mine = registry.register_instance_at("trading", {.id = "trading-1", .host = host, .port = 65535}, at(0s));
   REQUIRE(mine.ok());
-  CHECK(mine.value().heartbeat_interval == 1s);
+  CHECK(mine.value().heartbeat_interval >= 800ms);
+  CHECK(mine.value().heartbeat_interval <= 1200ms);
   CHECK(mine.value().lease == 3s);
   seawall::PickText text;
   const auto pick = service.pick_at(at(0s), text);
@@ -80,7 +81,8 @@ TEST_CASE("a lease ends exactly one lease after the last heartbeat") {
   registry.tick_at(at(3s));
   CHECK(picked(service, at(4s - 1ns)) == "a");
   CHECK(picked(service, at(4s)).empty());  // before any tick has noticed
-  CHECK(state(registry, "a", at(4s - 1ns)) == "healthy");
+  CHECK(state(registry, "a", at(3s - 1ns)) == "healthy");
+  CHECK(state(registry, "a", at(4s - 1ns)) == "suspect");
   CHECK(state(registry, "a", at(4s)) == "expired");
   CHECK(registry.tick_at(at(4s - 1ns)) == 0);
   CHECK(registry.tick_at(at(4s)) == 1);
@@ -147,16 +149,6 @@ TEST_CASE("registering the same id again replaces the process and fences the old
   CHECK(registry.deregister_at("a", ServiceRegistry::kAnyGeneration, at(1s)) == RegistryAnswer::kUnknown);
   CHECK_FALSE(service.pick_at(at(1s)));
   CHECK(registry.register_instance_at("s", spec("a"), at(1s)).value().generation > now.generation);
-}
-
-TEST_CASE("an id belongs to one service") {
-  ServiceRegistry registry({}, at(0s));
-  REQUIRE(registry.register_instance_at("s", spec("a"), at(0s)));
-  const auto other = registry.register_instance_at("t", spec("a"), at(0s));
-  REQUIRE_FALSE(other);
-  CHECK(other.error().code == Code::kAlreadyExists);
-  CHECK(other.error().message.view() == "id a belongs to an instance of service s");
-  CHECK(registry.stats().services == 1);
 }
 
 TEST_CASE("a heartbeat takes back neither draining nor failing nor disabled") {

@@ -46,12 +46,14 @@ class Oracle {
   std::uint64_t next = 1;
 
   // The generation, or 0 when it is refused.
-  std::uint64_t add(const std::string& service, const std::string& id, int weight, SelfState self, std::int64_t now) {
+  std::uint64_t add(const std::string& id, int weight, SelfState self, std::int64_t now) {
     const auto old = known.find(id);
-    if (old != known.end() && old->second.service != service) return 0;
     if (old == known.end() && known.size() == kMaxInstances && !evict()) return 0;
-    Known fresh{
-        .service = service, .generation = next++, .end = std::max(now, last_) + kLease, .self = self, .weight = weight};
+    Known fresh{.service = id.substr(0, 1),
+                .generation = next++,
+                .end = std::max(now, last_) + kLease,
+                .self = self,
+                .weight = weight};
     if (old != known.end() && old->second.admin == AdminState::kDisabled) fresh.admin = AdminState::kDisabled;
     known[id] = fresh;
     return fresh.generation;
@@ -94,7 +96,7 @@ class Oracle {
   std::set<std::string> pickable(const std::string& service, std::int64_t now) const {
     std::set<std::string> ids;
     for (const auto& [id, k] : known) {
-      if (k.service == service && k.pickable_but_for_time() && live(k, now)) ids.insert(id);
+      if (k.service == service && k.pickable_but_for_time() && live(k, now)) ids.insert(id.substr(2));
     }
     return ids;
   }
@@ -120,7 +122,8 @@ class Oracle {
   bool ambiguous = false;
 };
 
-std::string name(std::int64_t i) { return {'i', static_cast<char>('0' + i)}; }
+constexpr std::int64_t kNames = 8;
+std::string name(std::int64_t i) { return {i % 2 == 0 ? 's' : 't', '/', 'i', static_cast<char>('0' + i / 2)}; }
 
 std::set<std::string> all_picks(const seawall::Service& service, seawall::TimePoint now) {
   std::set<std::string> ids;
@@ -147,7 +150,7 @@ class Run {
 
  private:
   std::int64_t below(std::int64_t n) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n)); }
-  std::string id() { return name(below(7)); }
+  std::string id() { return name(below(kNames)); }
   SelfState self() { return static_cast<SelfState>(below(3)); }
 
   // Mostly forward, sometimes far forward (a pause), sometimes back.
@@ -174,12 +177,11 @@ class Run {
     switch (below(8)) {
       case 0:
       case 1: {
-        const std::string service(1, below(2) == 0 ? 's' : 't');
         const int weight = static_cast<int>(below(3));
         const SelfState said = self();
         const auto got = registry_.register_instance_at(
-            service, {.id = who, .host = "h", .port = 1, .weight = weight, .state = said}, at);
-        const std::uint64_t given = oracle_.add(service, who, weight, said, now);
+            who.substr(0, 1), {.id = who.substr(2), .host = "h", .port = 1, .weight = weight, .state = said}, at);
+        const std::uint64_t given = oracle_.add(who, weight, said, now);
         if (!oracle_.ambiguous) CHECK((got ? got.value().generation : 0) == given);
         break;
       }
@@ -218,7 +220,7 @@ class Run {
 
   void compare() {
     const seawall::TimePoint at = seawall::time_from_ns(now_);
-    for (int i = 0; i < 7; ++i) {
+    for (std::int64_t i = 0; i < kNames; ++i) {
       const std::string who = name(i);
       const auto info = registry_.find_at(who, at);
       const auto found = oracle_.known.find(who);
@@ -239,6 +241,7 @@ class Run {
   seawall::ServiceRegistry registry_{
       seawall::ServiceRegistryConfig::make({.heartbeat_interval = 10ns,
                                             .lease = seawall::Duration(kLease),
+                                            .suspect_after = seawall::Duration(kLease),
                                             .expired_retention = seawall::Duration(kRetention),
                                             .tick_tolerance = seawall::Duration(kTolerance),
                                             .max_instances = kMaxInstances})

@@ -155,6 +155,8 @@ SEAWALL_ADMIN_DISABLED = 2
 SEAWALL_HEALTH_PASSING = 0
 SEAWALL_HEALTH_FAILING = 1
 SEAWALL_UNKNOWN_DURATION = -1
+SEAWALL_HEALTH_WARNING = 2
+SEAWALL_HEALTH_UNKNOWN = 3
 SEAWALL_SPAN_INTERNAL = 1
 SEAWALL_SPAN_SERVER = 2
 SEAWALL_SPAN_CLIENT = 3
@@ -648,6 +650,9 @@ class seawall_registry_options(ctypes.Structure):
         ("tick_tolerance_ns", ctypes.c_int64),
         ("first_generation", ctypes.c_int64),
         ("ticket_deadline_ns", ctypes.c_int64),
+        ("suspect_after_ns", ctypes.c_int64),
+        ("heartbeat_jitter_percent", ctypes.c_int32),
+        ("one_per_endpoint", ctypes.c_int32),
     ]
 
 
@@ -686,6 +691,18 @@ class seawall_registration(ctypes.Structure):
         ("reserved", ctypes.c_uint32),
         ("heartbeat_interval_ns", ctypes.c_int64),
         ("lease_ns", ctypes.c_int64),
+        ("first_heartbeat_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_instance_update(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("weight", ctypes.c_int32),
+        ("zone", ctypes.c_char_p),
+        ("zone_size", ctypes.c_size_t),
+        ("metadata", ctypes.POINTER(seawall_metadata)),
+        ("metadata_count", ctypes.c_size_t),
     ]
 
 
@@ -953,6 +970,8 @@ FUNCTIONS = {
     "seawall_sampler_sample": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_trace_context), ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options)]),
     "seawall_instance_init": (ctypes.c_int32, [ctypes.POINTER(seawall_instance)]),
+    "seawall_instance_update_init": (ctypes.c_int32, [ctypes.POINTER(seawall_instance_update)]),
+    "seawall_instance_id": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_new": (ctypes.c_int32, [ctypes.POINTER(seawall_registry_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_registry_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_registry_free": (None, [ctypes.c_void_p]),
@@ -961,6 +980,7 @@ FUNCTIONS = {
     "seawall_registry_drain": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
     "seawall_registry_set_admin": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_registry_set_health": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_registry_update": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.POINTER(seawall_instance_update), ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_registry_deregister": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
     "seawall_registry_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_registry_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),

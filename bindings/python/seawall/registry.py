@@ -3,12 +3,15 @@
 
     registry = ServiceRegistry()
     mine = registry.register("trading", "trading-1", "127.0.0.1", 8001)
-    registry.heartbeat(mine.id, mine.generation)      # every mine.heartbeat_interval seconds
+    registry.heartbeat(mine.name, mine.generation)    # every mine.heartbeat_interval seconds
     registry.tick()                                   # every second
 
     trading = registry.service("trading")             # once
     with trading.call() as pick:                      # at each request; pick is None when nobody is healthy
         connect(pick.host, pick.port)
+
+A service of another namespace than the default one is "namespace/service". An instance's name is its id with its service
+in front, "trading/trading-1"; an id alone will do in the default namespace when no other service has an instance of it.
 
 Everything may be used from any thread. `now_ns` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
 without it the clock is read.
@@ -19,6 +22,8 @@ import ctypes
 import dataclasses
 import enum
 import json
+import os
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -27,7 +32,7 @@ from . import _ffi
 from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
 
-__all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry"]
+__all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry", "instance_id"]
 
 
 class SelfState(enum.IntEnum):
@@ -51,6 +56,8 @@ class Health(enum.IntEnum):
 
     PASSING = _ffi.SEAWALL_HEALTH_PASSING
     FAILING = _ffi.SEAWALL_HEALTH_FAILING
+    WARNING = _ffi.SEAWALL_HEALTH_WARNING  # behind the others
+    UNKNOWN = _ffi.SEAWALL_HEALTH_UNKNOWN  # before the first probe; in nobody's way
 
 
 class Answer(enum.IntEnum):
@@ -59,6 +66,7 @@ class Answer(enum.IntEnum):
     OK = _ffi.SEAWALL_OK
     UNKNOWN = _ffi.SEAWALL_E_NOT_FOUND  # register again, with the whole record
     FENCED = _ffi.SEAWALL_E_FENCED  # a newer generation took over: stop
+    AMBIGUOUS = _ffi.SEAWALL_E_INVALID_ARGUMENT  # an id alone that several services have: write the service in front
 
     def __bool__(self) -> bool:
         return self is Answer.OK
@@ -69,9 +77,11 @@ class Registration:
     """What a registered instance needs to know; times in seconds."""
 
     id: str
+    name: str
     generation: int
     slot: int
     heartbeat_interval: float
+    first_heartbeat: float
     lease: float
 
 
@@ -95,8 +105,26 @@ def _generation(number: int) -> int:
     return number if 0 <= number < 2**64 else 2**64 - 1  # never given; ctypes would cut it to one that was
 
 
+def _int32(name: str, number: int) -> int:
+    if not -(2**31) <= number < 2**31:
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {number}")
+    return number
+
+
+def _pairs(metadata: Mapping[str, str]) -> Any:
+    pairs = [(_bytes(name), _bytes(value)) for name, value in metadata.items()]
+    return (_ffi.seawall_metadata * len(pairs))(*((n, len(n), v, len(v)) for n, v in pairs))
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")  # a lone surrogate is for the library to refuse
+
+
+def instance_id(host: Optional[str] = None, pid: Optional[int] = None) -> str:
+    """An id that no other process start has: "host-pid-random". The defaults are this machine's and this process's."""
+    text, out = _bytes(socket.gethostname() if host is None else host), ctypes.create_string_buffer(64)
+    check(lib.seawall_instance_id(text, len(text), os.getpid() if pid is None else pid, out, len(out), None))
+    return out.value.decode()
 
 
 class _RegistryHandle(Handle):
@@ -159,6 +187,9 @@ class ServiceRegistry:
         lease: Optional[float] = None,
         expired_retention: Optional[float] = None,
         tick_tolerance: Optional[float] = None,
+        suspect_after: Optional[float] = None,
+        heartbeat_jitter_percent: Optional[int] = None,
+        one_per_endpoint: bool = False,
         max_services: Optional[int] = None,
         max_instances: Optional[int] = None,
         max_instances_per_service: Optional[int] = None,
@@ -174,6 +205,7 @@ class ServiceRegistry:
             "expired_retention_ns": expired_retention,
             "tick_tolerance_ns": tick_tolerance,
             "ticket_deadline_ns": ticket_deadline,
+            "suspect_after_ns": suspect_after,
         }
         options = {name: _ns(seconds) for name, seconds in durations.items() if seconds is not None}
         counts = {
@@ -183,6 +215,8 @@ class ServiceRegistry:
             "max_metadata_bytes": max_metadata_bytes,
             "max_in_flight": max_in_flight,
             "first_generation": first_generation,
+            "heartbeat_jitter_percent": heartbeat_jitter_percent,
+            "one_per_endpoint": int(one_per_endpoint),
         }
         options.update((name, count) for name, count in counts.items() if count is not None)
         out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
@@ -210,17 +244,13 @@ class ServiceRegistry:
             setattr(given, name, data)
             setattr(given, name + "_size", len(data))
             keep.append(data)
-        pairs = [(_bytes(name), _bytes(value)) for name, value in (metadata or {}).items()]
-        array = (_ffi.seawall_metadata * len(pairs))(*((n, len(n), v, len(v)) for n, v in pairs))
-        given.metadata, given.metadata_count = array, len(pairs)
-        for name, number in (("port", port), ("weight", weight)):
-            if not -(2**31) <= number < 2**31:
-                raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {number}")
-            setattr(given, name, number)
+        given.metadata, given.metadata_count = _pairs(metadata or {}), len(metadata or {})
+        given.port, given.weight = _int32("port", port), _int32("weight", weight)
         given.state = SelfState(state)
         out, error = _ffi.seawall_registration(), new_error()
         check(lib.seawall_registry_register(self._handle, given, now_ns, out, error), error)
-        return Registration(id, out.generation, out.slot, out.heartbeat_interval_ns / 1e9, out.lease_ns / 1e9)
+        times = (out.heartbeat_interval_ns / 1e9, out.first_heartbeat_ns / 1e9, out.lease_ns / 1e9)
+        return Registration(id, f"{service}/{id}", out.generation, out.slot, *times)
 
     def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now_ns: int = NOW) -> Answer:
         """Renews the lease and nothing else, except the instance's own state when it is given."""
@@ -241,6 +271,33 @@ class ServiceRegistry:
         text = _bytes(id)
         return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now_ns))
 
+    def update(
+        self,
+        id: str,
+        generation: int = 0,
+        *,
+        weight: Optional[int] = None,
+        zone: Optional[str] = None,
+        metadata: Optional[Mapping[str, str]] = None,
+        now_ns: int = NOW,
+    ) -> Answer:
+        """Changes what is given of a live instance; its generation, calls in flight and counts stay."""
+        given, text = _ffi.seawall_instance_update(), _bytes(id)
+        lib.seawall_instance_update_init(given)
+        if weight is not None:
+            if weight < 0:
+                raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"weight is out of range: {weight}")
+            given.weight = _int32("weight", weight)
+        data = None if zone is None else _bytes(zone)
+        given.zone, given.zone_size = data, len(data or b"")
+        if metadata is not None:
+            given.metadata, given.metadata_count = _pairs(metadata), len(metadata)
+        error = new_error()
+        code = lib.seawall_registry_update(self._handle, text, len(text), _generation(generation), given, now_ns, error)
+        if error.code != 0:
+            check(code, error)
+        return self._answer(code)
+
     def deregister(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """Removes the instance at once."""
         text = _bytes(id)
@@ -260,9 +317,12 @@ class ServiceRegistry:
 
     def find(self, id: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:
         """The listing's entry of one instance."""
-        every = (i for service in self.services(now_ns=now_ns).values() for i in service["instances"])
-        return next((instance for instance in every if instance["id"] == id), None)
+        service, _, alone = id.rpartition("/")
+        services = self.services(now_ns=now_ns)
+        among = [services.get(service)] if service else [s for name, s in services.items() if "/" not in name]
+        found = [i for s in among if s for i in s["instances"] if i["id"] == alone]
+        return found[0] if len(found) == 1 else None
 
     @staticmethod
     def _answer(code: int) -> Answer:
-        return Answer(code) if code in (Answer.OK, Answer.UNKNOWN, Answer.FENCED) else Answer(check(code))
+        return Answer(code) if code in tuple(Answer) else Answer(check(code))

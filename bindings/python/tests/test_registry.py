@@ -8,13 +8,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import seawall
 from seawall import ServiceRegistry, _ffi
-from seawall.registry import AdminState, Answer, Health, Outcome, SelfState
+from seawall.registry import AdminState, Answer, Health, Outcome, SelfState, instance_id
 from tests import vectors
 
 SECOND = 1_000_000_000
 CODES = {
     _ffi.SEAWALL_E_FULL: "full",
-    _ffi.SEAWALL_E_ALREADY_EXISTS: "already_exists",
     _ffi.SEAWALL_E_INVALID_ARGUMENT: "invalid_argument",
 }
 
@@ -55,6 +54,12 @@ class Player:
                 answer = r.set_admin(a["id"], AdminState[a["to"].upper()], generation, now_ns=now)
             case "set_health":
                 answer = r.set_health(a["id"], Health[a["to"].upper()], generation, now_ns=now)
+            case "update":
+                weight = int(a["weight"]) if "weight" in a else None
+                try:
+                    answer = r.update(a["id"], generation, weight=weight, zone=a.get("zone"), now_ns=now)
+                except seawall.SeawallError as error:
+                    return {"answer": CODES[error.code]}
             case "tick":
                 return {"ended": r.tick(now_ns=now)}
             case "pickable":
@@ -115,7 +120,35 @@ class Registry(unittest.TestCase):
 
     def test_defaults_are_those_of_the_contract(self):
         mine = ServiceRegistry().register("s", "a", "h", 1)
-        self.assertEqual((mine.heartbeat_interval, mine.lease), (1.0, 3.0))
+        self.assertEqual(mine.lease, 3.0)
+        self.assertTrue(0.8 <= mine.heartbeat_interval <= 1.2)
+        self.assertTrue(0.4 <= mine.first_heartbeat <= 1.2)
+        self.assertEqual(ServiceRegistry(heartbeat_jitter_percent=0).register("s", "a", "h", 1).heartbeat_interval, 1.0)
+
+    def test_an_update_keeps_the_generation_and_what_it_does_not_name(self):
+        registry = ServiceRegistry()
+        mine = registry.register("prod/s", "a", "h", 1, zone="z", metadata={"k": "v"})
+        self.assertEqual(mine.name, "prod/s/a")
+        self.assertTrue(registry.update(mine.name, mine.generation, weight=7))
+        found = registry.find(mine.name)
+        self.assertEqual((found["weight"], found["zone"], found["metadata"]), (7, "z", {"k": "v"}))
+        self.assertTrue(registry.update(mine.name, zone="", metadata={}))
+        found = registry.find(mine.name)
+        self.assertEqual((found["weight"], found["zone"], found["metadata"]), (7, "", {}))
+        self.assertEqual(found["generation"], mine.generation)
+        self.assertIs(registry.update("nobody", weight=1), Answer.UNKNOWN)
+        for wrong in ({"weight": -1}, {"weight": 1001}, {"weight": 2**40}, {"zone": "a b"}, {"metadata": {"": ""}}):
+            with self.assertRaises(seawall.SeawallError):
+                registry.update(mine.name, **wrong)
+
+    def test_instance_ids_are_unique_at_each_start_and_fit(self):
+        ids = {instance_id() for _ in range(100)}
+        self.assertEqual(len(ids), 100)
+        self.assertRegex(instance_id("a b\n" * 30, 2**40), r"\A[ab-]{30,}-1099511627776-[0-9a-f]{16}\Z")
+        registry = ServiceRegistry()
+        for id in ids | {instance_id("h" * 300), instance_id("")}:
+            self.assertLessEqual(len(id), 63)
+            registry.register("s", id, "h", 1)
 
     def test_errors_name_the_culprit(self):
         with self.assertRaisesRegex(seawall.SeawallError, "lease"):
@@ -161,7 +194,7 @@ class Leases(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0
-        self.registry = ServiceRegistry(now_ns=0)
+        self.registry = ServiceRegistry(now_ns=0, suspect_after=3)
         self.ends = {}
         self.generations = {}
 

@@ -5,12 +5,16 @@
 //   AdminState   the operator's word         drain, set_admin
 //   SelfState    the instance's own word     its registration and heartbeats; moves forward only
 //   Health       the prober's word           set_health
-//   lease        time                        heartbeats renew it, tick ends it
+//   LeaseState   time                        heartbeats renew it, tick ends it
 //
-// No input overwrites another, so a heartbeat cannot make a draining or failing instance healthy.
+// No input overwrites another, so a heartbeat cannot make a draining or failing instance healthy. Most reasons keep
+// an instance from traffic; a doubt (suspect, warning) only puts it behind those that are beyond doubt: `rank`, and
+// worst_rank_listed for how far down a service goes.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -18,9 +22,12 @@ namespace seawall {
 
 enum class AdminState : std::int32_t { kEnabled = 0, kDraining = 1, kDisabled = 2 };
 enum class SelfState : std::int32_t { kStarting = 0, kServing = 1, kDraining = 2 };
-enum class Health : std::int32_t { kPassing = 0, kFailing = 1 };
+// kUnknown, before the first probe, stands in nobody's way: who must not get traffic yet registers as starting.
+enum class Health : std::int32_t { kPassing = 0, kFailing = 1, kWarning = 2, kUnknown = 3 };
+// kSuspect: a heartbeat is overdue, yet the lease runs.
+enum class LeaseState : std::int32_t { kLive = 0, kSuspect = 1, kExpired = 2 };
 
-// Why an instance gets no traffic: bits of HealthStatus::reasons. They only grow at the end.
+// Why an instance gets no traffic, or not the first: bits of HealthStatus::reasons. They only grow at the end.
 enum HealthReason : std::uint32_t {
   kReasonLeaseExpired = 1u << 0,
   kReasonDisabled = 1u << 1,
@@ -29,20 +36,28 @@ enum HealthReason : std::uint32_t {
   kReasonFailing = 1u << 4,
   kReasonStarting = 1u << 5,
   kReasonZeroWeight = 1u << 6,  // healthy, yet takes no picks
+  kReasonSuspect = 1u << 7,     // a doubt: picked when too few are beyond doubt
+  kReasonWarning = 1u << 8,     // a doubt, by the prober
 };
+inline constexpr std::uint32_t kDoubts = kReasonSuspect | kReasonWarning;
 
 struct HealthStatus {
   std::uint32_t reasons = 0;
 
-  constexpr bool healthy() const noexcept { return (reasons & ~std::uint32_t{kReasonZeroWeight}) == 0; }
-  constexpr bool pickable() const noexcept { return reasons == 0; }
-  // The strongest reason in a word: "healthy", "expired", "disabled", "draining", "unhealthy" or "starting".
+  constexpr bool healthy() const noexcept { return (reasons & ~(kDoubts | kReasonZeroWeight)) == 0; }
+  constexpr bool pickable() const noexcept { return (reasons & ~kDoubts) == 0; }
+  // Of those that may be picked: 0 is beyond doubt.
+  constexpr std::uint32_t rank() const noexcept { return (reasons & kDoubts) != 0 ? 1 : 0; }
+  // The strongest reason in a word: "expired", "disabled", "draining", "unhealthy", "starting", "suspect", "warning";
+  // or "healthy".
   constexpr std::string_view state() const noexcept {
     if ((reasons & kReasonLeaseExpired) != 0) return "expired";
     if ((reasons & kReasonDisabled) != 0) return "disabled";
     if ((reasons & (kReasonDraining | kReasonSelfDraining)) != 0) return "draining";
     if ((reasons & kReasonFailing) != 0) return "unhealthy";
     if ((reasons & kReasonStarting) != 0) return "starting";
+    if ((reasons & kReasonSuspect) != 0) return "suspect";
+    if ((reasons & kReasonWarning) != 0) return "warning";
     return "healthy";
   }
   friend constexpr bool operator==(const HealthStatus&, const HealthStatus&) = default;
@@ -50,17 +65,35 @@ struct HealthStatus {
 
 namespace algorithm {
 
-constexpr HealthStatus join_health(AdminState admin, SelfState self, Health health, bool lease_live,
+constexpr HealthStatus join_health(AdminState admin, SelfState self, Health health, LeaseState lease,
                                    std::uint32_t weight) noexcept {
   std::uint32_t reasons = 0;
-  if (!lease_live) reasons |= kReasonLeaseExpired;
+  if (lease == LeaseState::kExpired) reasons |= kReasonLeaseExpired;
+  if (lease == LeaseState::kSuspect) reasons |= kReasonSuspect;
   if (admin == AdminState::kDisabled) reasons |= kReasonDisabled;
   if (admin == AdminState::kDraining) reasons |= kReasonDraining;
   if (self == SelfState::kDraining) reasons |= kReasonSelfDraining;
   if (health == Health::kFailing) reasons |= kReasonFailing;
+  if (health == Health::kWarning) reasons |= kReasonWarning;
   if (self == SelfState::kStarting) reasons |= kReasonStarting;
   if (weight == 0) reasons |= kReasonZeroWeight;
   return {reasons};
+}
+
+// The worst rank that a service's list goes down to. `pickable` counts its instances by rank. Those of a better rank
+// are listed alone only while they are at least half of all: fewer would drown in the others' traffic, and a doubt
+// about most of a service is a doubt about whoever doubts.
+template <std::size_t kRanks>
+constexpr std::uint32_t worst_rank_listed(const std::array<std::uint32_t, kRanks>& pickable) noexcept {
+  std::uint64_t all = 0;
+  for (const std::uint32_t count : pickable) all += count;
+  std::uint64_t listed = 0;
+  std::uint32_t rank = 0;
+  for (; rank + 1 < kRanks; ++rank) {
+    listed += pickable[rank];
+    if (2 * listed >= all) break;
+  }
+  return rank;
 }
 
 // starting -> serving -> draining: a heartbeat that was overtaken on its way takes nothing back.

@@ -2,9 +2,10 @@
 //
 // ServiceRegistry: which instances of which services exist, and which of them may get traffic now.
 //
-// An instance registers under an id that is unique in the whole registry and receives a generation, then sends a
-// heartbeat each heartbeat_interval. One lease after its last heartbeat it gets no picks; it stays listed as "expired"
-// for expired_retention and is then removed, by tick() and by nothing else. An id that registers again gets a higher
+// An instance registers under an id that is unique in its service and receives a generation, then sends a heartbeat
+// each heartbeat_interval (runtime/service_instance.h has the names). suspect_after its last heartbeat it is suspect
+// and stands behind the others; one lease after it, it gets no picks; it stays listed as "expired" for
+// expired_retention and is then removed, by tick() and by nothing else. An id that registers again gets a higher
 // generation and replaces the old process at once; what the old one still says is fenced. A heartbeat renews the lease
 // and no more: it never revives what was removed (the answer is kUnknown: register again) and never makes an unhealthy
 // or draining instance healthy. algorithm/instance_health.h has the inputs of health, service.h the choosing.
@@ -17,7 +18,7 @@
 //
 //   auto registry = seawall::ServiceRegistry(seawall::ServiceRegistryConfig());
 //   auto mine = registry.register_instance("trading", {.id = "trading-1", .host = "127.0.0.1", .port = 8001}).value();
-//   registry.heartbeat(mine.id, mine.generation);   // every mine.heartbeat_interval
+//   registry.heartbeat(mine.name, mine.generation);   // every mine.heartbeat_interval
 //   registry.tick();                                // every second
 //   auto pick = registry.service("trading").value().pick();
 #pragma once
@@ -28,11 +29,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "seawall/algorithm/instance_health.h"
 #include "seawall/result.h"
+#include "seawall/runtime/service_instance.h"
 #include "seawall/service.h"
 #include "seawall/time.h"
 
@@ -41,8 +41,16 @@ namespace seawall {
 struct ServiceRegistryOptions {
   Duration heartbeat_interval = std::chrono::seconds(1);
   Duration lease = std::chrono::seconds(3);
+  // From the last heartbeat; `lease` turns it off. 0: two thirds of the lease, or later where heartbeats are rarer.
+  Duration suspect_after{0};
   Duration expired_retention = std::chrono::seconds(30);
   Duration tick_tolerance = std::chrono::seconds(1);  // at most lease - heartbeat_interval
+  // By how much, up or down, the interval promised to an instance differs from heartbeat_interval; 0 to 50. Where that
+  // would leave too little of the lease, it is shorter.
+  std::int32_t heartbeat_jitter_percent = 20;
+  // An instance that registers fences any other of its service that has the same host and port: a process that was
+  // killed and started anew under another id leaves no corpse.
+  bool one_per_endpoint = false;
   std::int32_t max_services = 64;
   std::int32_t max_instances = 1024;
   std::int32_t max_instances_per_service = 256;
@@ -66,61 +74,9 @@ class ServiceRegistryConfig {
   ServiceRegistryOptions options_;
 };
 
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
-// Names (service, id, zone): letters, digits and - . _ ~ : @, at most 63. Host: letters, digits and - . _ : % [ ], at
-// most 255. Metadata is UTF-8.
-struct InstanceSpec {
-  std::string id;
-  std::string host;
-  std::int32_t port = 0;
-  std::int32_t weight = 1;  // 0 to 1000; 0 gets no picks
-  std::string zone = {};
-  Metadata metadata = {};
-  SelfState state = SelfState::kServing;
-  friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
-};
-
-struct Registration {
-  std::string id;
-  std::uint64_t generation = 0;
-  std::uint32_t slot = 0;
-  Duration heartbeat_interval{0};
-  Duration lease{0};
-};
-
-enum class RegistryAnswer : std::int32_t {
-  kOk = 0,
-  kUnknown = 1,  // no such instance, or a generation never given: register again, with the whole record
-  kFenced = 2,   // a newer generation took over: stop
-};
-
-struct InstanceInfo {
-  std::string service, id, host;
-  std::int32_t port = 0, weight = 0;
-  std::string zone;
-  Metadata metadata;
-  HealthStatus status;
-  AdminState admin = AdminState::kEnabled;
-  SelfState self = SelfState::kServing;
-  Health health = Health::kPassing;
-  Duration lease_left{0};  // 0 when expired
-  Duration unchanged{0};   // since `status` last became another
-  std::uint64_t generation = 0;
-  std::uint32_t slot = 0;
-  std::int64_t in_flight = 0;
-  std::int64_t failures = 0;  // of this generation, as reported to Service::done
-};
-
-struct ServiceInfo {
-  std::string name;
-  bool healthy() const noexcept;                 // has a healthy instance
-  const InstanceInfo* address() const noexcept;  // the first healthy instance, else the first, else null
-  std::vector<InstanceInfo> instances;           // in order of slot
-};
-
 struct RegistryStats {
   std::int64_t services = 0, instances = 0;
+  std::int64_t suspects = 0;  // instances with a heartbeat overdue, as of the last tick
   std::int64_t registrations = 0, heartbeats = 0, expirations = 0, removals = 0;
   std::int64_t fenced = 0, unknown = 0;  // answers given
   std::int64_t refused_full = 0;         // registrations refused at a bound
@@ -129,6 +85,7 @@ struct RegistryStats {
   std::int64_t tickets_late = 0;         // given back when they were over: twice, or after their instance or the reaper
   std::int64_t tickets_reaped = 0;       // never given back
   std::int64_t tickets_untracked = 0;    // picks beyond max_in_flight
+  std::int64_t endpoints_taken = 0;      // instances fenced because another one registered their host and port
 };
 
 class ServiceRegistry {
@@ -140,44 +97,52 @@ class ServiceRegistry {
   ServiceRegistry(const ServiceRegistry&) = delete;
   ServiceRegistry& operator=(const ServiceRegistry&) = delete;
 
-  // A known id of the same service is replaced, in its slot; it keeps AdminState::kDisabled and nothing else. Errors:
-  // kInvalidArgument naming the field; kAlreadyExists when another service has the id; kFull naming the bound (when
-  // instances are short, the one that expired first makes room).
+  // `service` is "service" or "namespace/service". A known id is replaced, in its slot; it keeps AdminState::kDisabled
+  // and nothing else. Errors: kInvalidArgument naming the field; kFull naming the bound (when instances are short, the
+  // one that expired first makes room).
   Result<Registration> register_instance_at(std::string_view service, const InstanceSpec& spec, TimePoint now);
   Result<Registration> register_instance(std::string_view service, const InstanceSpec& spec) {
     return register_instance_at(service, spec, Clock::now());
   }
 
+  // Here and below, `name` is an instance's name, with its service or without.
+  //
   // Renews the lease, also one that has ended while the instance was still listed. `state` is the instance's own word;
   // it moves forward only (starting, serving, draining).
-  RegistryAnswer heartbeat_at(std::string_view id, std::uint64_t generation, TimePoint now,
+  RegistryAnswer heartbeat_at(std::string_view name, std::uint64_t generation, TimePoint now,
                               std::optional<SelfState> state = std::nullopt);
-  RegistryAnswer heartbeat(std::string_view id, std::uint64_t generation,
+  RegistryAnswer heartbeat(std::string_view name, std::uint64_t generation,
                            std::optional<SelfState> state = std::nullopt) {
-    return heartbeat_at(id, generation, Clock::now(), state);
+    return heartbeat_at(name, generation, Clock::now(), state);
   }
 
   // The operator's word. drain is set_admin(kDraining): no new picks, calls in flight go on. kAnyGeneration addresses
   // whoever has the id now.
-  RegistryAnswer set_admin_at(std::string_view id, std::uint64_t generation, AdminState state, TimePoint now);
-  RegistryAnswer drain_at(std::string_view id, std::uint64_t generation, TimePoint now) {
-    return set_admin_at(id, generation, AdminState::kDraining, now);
+  RegistryAnswer set_admin_at(std::string_view name, std::uint64_t generation, AdminState state, TimePoint now);
+  RegistryAnswer drain_at(std::string_view name, std::uint64_t generation, TimePoint now) {
+    return set_admin_at(name, generation, AdminState::kDraining, now);
   }
-  RegistryAnswer drain(std::string_view id, std::uint64_t generation = kAnyGeneration) {
-    return drain_at(id, generation, Clock::now());
+  RegistryAnswer drain(std::string_view name, std::uint64_t generation = kAnyGeneration) {
+    return drain_at(name, generation, Clock::now());
   }
-  RegistryAnswer set_admin(std::string_view id, std::uint64_t generation, AdminState state) {
-    return set_admin_at(id, generation, state, Clock::now());
+  RegistryAnswer set_admin(std::string_view name, std::uint64_t generation, AdminState state) {
+    return set_admin_at(name, generation, state, Clock::now());
   }
   // The prober's word.
-  RegistryAnswer set_health_at(std::string_view id, std::uint64_t generation, Health health, TimePoint now);
-  RegistryAnswer set_health(std::string_view id, std::uint64_t generation, Health health) {
-    return set_health_at(id, generation, health, Clock::now());
+  RegistryAnswer set_health_at(std::string_view name, std::uint64_t generation, Health health, TimePoint now);
+  RegistryAnswer set_health(std::string_view name, std::uint64_t generation, Health health) {
+    return set_health_at(name, generation, health, Clock::now());
+  }
+  // What changes of an instance while it lives. Errors: as register_instance_at.
+  Result<RegistryAnswer> update_at(std::string_view name, std::uint64_t generation, const InstanceUpdate& update,
+                                   TimePoint now);
+  Result<RegistryAnswer> update(std::string_view name, std::uint64_t generation, const InstanceUpdate& update) {
+    return update_at(name, generation, update, Clock::now());
   }
   // Removes the instance at once.
-  RegistryAnswer deregister_at(std::string_view id, std::uint64_t generation, TimePoint now);
-  RegistryAnswer deregister(std::string_view id, std::uint64_t generation = kAnyGeneration) {
-    return deregister_at(id, generation, Clock::now());
+  RegistryAnswer deregister_at(std::string_view name, std::uint64_t generation, TimePoint now);
+  RegistryAnswer deregister(std::string_view name, std::uint64_t generation = kAnyGeneration) {
+    return deregister_at(name, generation, Clock::now());
   }
 
   // Ends leases and removes what has long expired. Returns how many leases ended. A `now` before the last tick counts
@@ -196,7 +161,8 @@ class ServiceRegistry {
   ReportResult done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess,
                     Duration took = Service::kUnknown) noexcept;
 
-  std::optional<InstanceInfo> find_at(std::string_view id, TimePoint now) const;
+  // Nothing for an ambiguous name, too.
+  std::optional<InstanceInfo> find_at(std::string_view name, TimePoint now) const;
   std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name
   // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing.
   std::string to_json_at(TimePoint now) const;
