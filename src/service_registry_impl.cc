@@ -116,7 +116,7 @@ Registration ServiceRegistry::Impl::replace(RegisteredInstance& instance, const 
 Registration ServiceRegistry::Impl::promised(std::uint32_t service, const InstanceSpec& spec) const {
   Registration mine;
   mine.id = spec.id;
-  mine.name.append(services_[service].name).append("/").append(spec.id);
+  mine.name = instance_name(services_[service].name, spec.id);
   mine.lease = options_.lease;
   return mine;
 }

@@ -96,6 +96,10 @@ Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadat
   return check_metadata(*update.metadata, max_metadata_bytes);
 }
 
+std::string instance_name(std::string_view service, std::string_view id) {
+  return std::string(service).append("/").append(id);
+}
+
 std::string make_instance_id(std::string_view host, std::int64_t pid, std::uint64_t random) {
   char tail[48];
   const int size = std::snprintf(tail, sizeof tail, "-%lld-%016llx", static_cast<long long>(pid),

@@ -20,6 +20,7 @@ struct Source {
 // An instance that the sources want.
 struct Held {
   InstanceSpec spec;
+  std::string name = {};         // in the registry
   std::uint64_t generation = 0;  // 0: not registered, and then one of:
   bool refused = false;          // by the registry
   bool yielded = false;          // to an instance that registered itself
@@ -192,7 +193,7 @@ class SourceFollower::Impl {
   auto leave(Followed& service, std::map<std::string, Held, std::less<>>::iterator at)
       -> std::map<std::string, Held, std::less<>>::iterator {
     if (at->second.generation != 0) {
-      registry_.deregister_at(at->first, at->second.generation, time_from_ns(now_));
+      registry_.deregister_at(at->second.name, at->second.generation, time_from_ns(now_));
       ++stats_.removals;
       ++changes_;
     }
@@ -214,7 +215,7 @@ class SourceFollower::Impl {
   void put(const std::string& name, Held& held) {
     const bool known = held.generation != 0;
     held.refused = false;
-    held.yielded = !known && registry_.find_at(held.spec.id, time_from_ns(now_)).has_value();
+    held.yielded = !known && registry_.find_at(instance_name(name, held.spec.id), time_from_ns(now_)).has_value();
     if (held.yielded) return;
     const auto mine = registry_.register_instance_at(name, held.spec, time_from_ns(now_));
     if (!mine) {
@@ -222,6 +223,7 @@ class SourceFollower::Impl {
       return;
     }
     held.generation = mine.value().generation;
+    held.name = mine.value().name;
     beat_interval_ = mine.value().heartbeat_interval.count();
     ++(known ? stats_.updates : stats_.adds);
     ++changes_;
@@ -230,7 +232,7 @@ class SourceFollower::Impl {
   // What was registered before is not what the source wants any more.
   void refuse(Held& held, const Error& error) {
     if (held.generation != 0) {
-      registry_.deregister_at(held.spec.id, held.generation, time_from_ns(now_));
+      registry_.deregister_at(held.name, held.generation, time_from_ns(now_));
       ++stats_.removals;
       ++changes_;
     }
@@ -250,10 +252,11 @@ class SourceFollower::Impl {
 
   void beat_one(const std::string& name, Held& held) {
     if (held.generation == 0) return put(name, held);
-    switch (registry_.heartbeat_at(held.spec.id, held.generation, time_from_ns(now_), held.spec.state)) {
+    switch (registry_.heartbeat_at(held.name, held.generation, time_from_ns(now_), held.spec.state)) {
       case RegistryAnswer::kOk:
         return;
       case RegistryAnswer::kUnknown:
+      case RegistryAnswer::kAmbiguous:  // not with the service in the name
         held.generation = 0;
         return put(name, held);
       case RegistryAnswer::kFenced:

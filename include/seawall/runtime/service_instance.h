@@ -86,6 +86,9 @@ struct ServiceInfo {
   std::vector<InstanceInfo> instances;           // in order of slot
 };
 
+// "service/id", where the service may have its namespace in front.
+std::string instance_name(std::string_view service, std::string_view id);
+
 // An id that no other process start has: "host-pid-random" in at most 63 bytes, with a host name cut to fit and cleaned
 // of what an id may not hold. The second draws the random part from IdGenerator.
 std::string make_instance_id(std::string_view host, std::int64_t pid, std::uint64_t random);
