@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "seawall/result.h"
-#include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_instance.h"
 #include "seawall/time.h"
 
 namespace seawall {
