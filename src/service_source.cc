@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "seawall/algorithm/mix.h"
+#include "seawall/runtime/service_registry.h"
 
 namespace seawall {
 namespace {

@@ -29,6 +29,8 @@
 
 namespace seawall {
 
+class ServiceRegistry;
+
 enum class SourceStatus : std::int32_t {
   kList = 0,       // `instances` is all there is
   kUnchanged = 1,  // as in the last list

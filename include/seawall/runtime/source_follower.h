@@ -33,6 +33,7 @@
 
 #include "seawall/algorithm/source_hold.h"
 #include "seawall/result.h"
+#include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/service_source.h"
 #include "seawall/time.h"
 
