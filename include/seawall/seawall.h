@@ -10,6 +10,7 @@
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/metrics_windows.h"
+#include "seawall/runtime/pipeline.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/service_source.h"
 #include "seawall/runtime/source_follower.h"
