@@ -243,7 +243,8 @@ TEST_CASE("no instance, or none whose breaker admits: refused, and charged nobod
     const auto pick = w.registry.service("trading").value().pick_at(at(0s), std::array{1 - slot});
     REQUIRE(pick);
     auto& breaker = w.instance_breakers.of(*pick);
-    for (int i = 0; i < 3; ++i) breaker.try_acquire_at(at(0s)).report_at(Outcome::kFailure, at(Duration(slot) * 1s));
+    for (int i = 0; i < 3; ++i)
+      breaker.try_acquire_at(at(0s)).report_at(Outcome::kFailure, at(std::chrono::seconds(slot)));
     w.registry.done(pick->ticket);
   }
   const auto broken = w.admit(w.ann, 2s);
@@ -430,8 +431,9 @@ TEST_CASE("what cannot be composed is named") {
 TEST_CASE("tickets of nobody's making change nothing") {
   const auto pipeline = Pipeline::make({}, {}, at(0s)).value();
   const auto call = pipeline->admit_at({}, at(0s));
-  for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{5000}, ~std::uint64_t{0},
-                                 call.ticket.id + (1ull << 32), call.ticket.id + 1, call.ticket.id ^ (1ull << 63)}) {
+  for (const std::uint64_t id :
+       {std::uint64_t{0}, std::uint64_t{5000}, ~std::uint64_t{0}, call.ticket.id + (std::uint64_t{1} << 32),
+        call.ticket.id + 1, call.ticket.id ^ (std::uint64_t{1} << 63)}) {
     Admission forged = call;
     forged.ticket.id = id;
     CHECK_FALSE(pipeline->complete_at(forged, Outcome::kSuccess, at(0s)));

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// A request allocates nothing, whatever becomes of it. Not under the sanitizers, which keep their own operator new.
+#if !defined(__has_feature)
+#define __has_feature(x) 0
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
+    !__has_feature(thread_sanitizer)
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <new>
+
+#include "seawall/runtime/pipeline.h"
+#include "seawall/runtime/service_registry.h"
+#include "support/catch.h"
+
+using namespace std::chrono_literals;
+using namespace seawall;
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  if (void* made = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)) return made;
+  throw std::bad_alloc();
+}
+
+constexpr TimePoint at(Duration t) { return time_from_ns(t.count()); }
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled: nothing is allocated") {
+  using Users = KeyedRateLimiter<TokenBucket>;
+  const Quota quota = Quota::make(3, 60s).value();
+  ServiceRegistry registry(ServiceRegistryConfig(), at(0s));
+  for (const char* id : {"a", "b"}) {
+    (void)registry.register_instance_at("trading", {.id = id, .host = "127.0.0.1", .port = 8001}, at(0s)).value();
+  }
+  MetricsRegistry metrics;
+  auto users = Users::make({.quota = quota, .memory_bytes = 64 * 1024}, at(0s)).value();
+  CircuitBreaker breaker({}, at(0s));
+  InstanceBreakers instance_breakers(1024, {}, at(0s));
+  const auto pipeline = Pipeline::make({.limits = {{"user", quota, users}},
+                                        .breaker = &breaker,
+                                        .service = registry.service("trading").value(),
+                                        .instance_breakers = &instance_breakers,
+                                        .trace = true},
+                                       {.metrics = PipelineMetrics::make(metrics, "trading").value()}, at(0s))
+                            .value();
+  const std::array ann{LimiterKey("ann")}, bob{LimiterKey("bob")};
+  const PipelineRequest request{.keys = ann};
+  const std::array<std::uint32_t, 2> all{0, 1};
+  PickText text;
+  std::array<LimitLabel, 4> labels;
+  Duration wait{0};
+
+  const std::size_t before = allocations;
+  auto call = pipeline->admit_at(request, at(0s));
+  bool ok = pipeline->describe(call, text) && pipeline->another_at(call, Outcome::kFailure, at(0s), wait) &&
+            pipeline->complete_at(call, Outcome::kFailure, at(0s), 500);
+  auto cancelled = pipeline->admit_at(request, at(0s));
+  ok &= pipeline->cancel_at(cancelled, request, at(0s));
+  ok &= bool(pipeline->charge_at(request, at(0s))) && bool(pipeline->charge_at(request, at(0s)));
+  ok &= pipeline->admit_at(request, at(0s)).gate == Gate::kLimits;
+  ok &= pipeline->admit_at({}, at(0s)).gate == Gate::kRequest;
+  breaker.force_open_at(at(0s));
+  ok &= pipeline->admit_at({.keys = bob}, at(0s)).gate == Gate::kBreaker;
+  breaker.reset_at(at(0s));
+  ok &= pipeline->admit_at({.keys = bob, .exclude = all}, at(0s)).gate == Gate::kInstance;
+  ok &= pipeline->labels(labels) == 1;
+  const std::size_t after = allocations;
+  CHECK(ok);
+  CHECK(after == before);
+  CHECK(Pipeline::make({}).value() != nullptr);
+  CHECK(allocations > after);  // the hook does count
+}
+
+#endif
