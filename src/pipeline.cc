@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pipeline_plan.h"
+#include "seawall/runtime/metrics_registry.h"
 
 namespace seawall {
 namespace {

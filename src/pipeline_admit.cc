@@ -5,6 +5,8 @@
 #include <array>
 
 #include "pipeline_plan.h"
+#include "seawall/algorithm/pipeline_order.h"
+#include "seawall/detail/saturating.h"
 
 namespace seawall {
 namespace {
@@ -81,13 +83,15 @@ class AtInstance {
   Admission& call_;
 };
 
+constexpr LimiterKey kNoKey(0);
+
 // A limit of the plan, with the request's key for it.
 struct LimitOf {
   const PipelinePlan& plan;
   const PipelineRequest& request;
   LimiterRef::OfKey operator()(std::size_t i) const noexcept {
     const PipelinePlan::Limit& limit = plan.limits[i];
-    return limit.limiter.of_key(limit.limiter.is_keyed() ? request.keys[limit.key] : LimiterKey(0));
+    return limit.limiter.of_key(limit.limiter.is_keyed() ? request.keys[limit.key] : kNoKey);
   }
 };
 

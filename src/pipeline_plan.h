@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "seawall/algorithm/elapsed.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/ticket_slots.h"
 #include "seawall/runtime/pipeline.h"

@@ -3,29 +3,41 @@
 // LimiterRef: any limiter, by reference; and LimitList: a LimitSet whose members are known only at run time.
 //
 // Use them where limits come from a configuration; where they are known when the program is written, a LimitSet says
-// the same with types. A reference is two words and a branch to the limiter that it means, no virtual call. The
-// default one limits nothing. The limiter must outlive it. Threads as the limiters.
+// the same with types (and the verbs are inline). A reference is two words and a branch to the limiter that it means,
+// no virtual call. The default one limits nothing. The limiter must outlive it. Threads as the limiters.
 //
 //   seawall::LimiterRef any(users);                                     // a KeyedRateLimiter<SlidingWindow>
 //   const seawall::Decision d = any.of_key("ann").try_acquire_at(now);  // a key is ignored by limits without keys
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <span>
 
 #include "seawall/decision.h"
-#include "seawall/fixed_window.h"
-#include "seawall/keyed_rate_limiter.h"
-#include "seawall/leased_token_bucket.h"
-#include "seawall/limit_set.h"
 #include "seawall/limiter_key.h"
-#include "seawall/sliding_window.h"
 #include "seawall/time.h"
-#include "seawall/token_bucket.h"
 
 namespace seawall {
+
+// The limiters, only named here: who makes a reference to one has its header.
+template <class Cell>
+class BasicTokenBucket;
+template <class Cell>
+class BasicFixedWindow;
+template <class Cell>
+class BasicSlidingWindow;
+template <class Cell, class Here, std::size_t kCells>
+class BasicLeasedTokenBucket;
+struct LeaseCellOfCpu;
+template <class Limiter>
+class KeyedRateLimiter;
+using TokenBucket = BasicTokenBucket<std::atomic<std::uint64_t>>;
+using FixedWindow = BasicFixedWindow<std::atomic<std::uint64_t>>;
+using SlidingWindow = BasicSlidingWindow<std::atomic<std::uint64_t>>;
+using LeasedTokenBucket = BasicLeasedTokenBucket<std::atomic<std::uint64_t>, LeaseCellOfCpu, 16>;
 
 class LimiterRef {
  public:
@@ -44,8 +56,8 @@ class LimiterRef {
   explicit operator bool() const noexcept { return kind_ != Kind::kNone; }
   bool is_keyed() const noexcept { return kind_ >= Kind::kKeyedBucket; }
 
-  // The limit as one to ask: that of the key, where there are keys.
-  OfKey of_key(LimiterKey key) const noexcept;
+  // The limit as one to ask now: that of the key, which is not copied, where there are keys.
+  OfKey of_key(const LimiterKey& key) const noexcept;
 
  private:
   enum class Kind : std::uint8_t { kNone, kBucket, kLeased, kFixedWindow, kSlidingWindow, kKeyedBucket, kKeyedWindow };
@@ -57,49 +69,22 @@ class LimiterRef {
 // The verbs of decision.h that a LimitSet needs.
 class LimiterRef::OfKey {
  public:
-  OfKey(LimiterRef limiter, LimiterKey key) noexcept : limiter_(limiter), key_(key) {}
+  OfKey(LimiterRef limiter, const LimiterKey& key) noexcept : limiter_(limiter), key_(key) {}
 
-  Decision try_acquire_at(TimePoint now, std::int64_t n = 1) const noexcept {
-    return visit(Decision{.allowed = true}, [&](auto&& limit) { return limit.try_acquire_at(now, n); });
-  }
-  Decision peek_at(TimePoint now, std::int64_t n = 1) const noexcept {
-    return visit(Decision{.allowed = true}, [&](auto&& limit) { return limit.peek_at(now, n); });
-  }
-  std::int64_t refund_at(Charge charge, TimePoint now) const noexcept {
-    return visit(std::int64_t{0}, [&](auto&& limit) { return limit.refund_at(charge, now); });
-  }
+  Decision try_acquire_at(TimePoint now, std::int64_t n = 1) const noexcept;
+  Decision peek_at(TimePoint now, std::int64_t n = 1) const noexcept;
+  std::int64_t refund_at(Charge charge, TimePoint now) const noexcept;
 
  private:
-  template <class Limiter>
-  Limiter& as() const noexcept {
-    return *static_cast<Limiter*>(limiter_.at_);
-  }
+  // ask(limiter) or ask(limiter, key) of what is referred to; of_none when that is nothing.
   template <class Answer, class Ask>
-  Answer visit(Answer of_none, Ask&& ask) const noexcept {
-    switch (limiter_.kind_) {
-      case Kind::kBucket:
-        return ask(as<TokenBucket>());
-      case Kind::kLeased:
-        return ask(as<LeasedTokenBucket>());
-      case Kind::kFixedWindow:
-        return ask(as<FixedWindow>());
-      case Kind::kSlidingWindow:
-        return ask(as<SlidingWindow>());
-      case Kind::kKeyedBucket:
-        return ask(seawall::of_key(as<KeyedRateLimiter<TokenBucket>>(), key_));
-      case Kind::kKeyedWindow:
-        return ask(seawall::of_key(as<KeyedRateLimiter<SlidingWindow>>(), key_));
-      case Kind::kNone:
-        break;
-    }
-    return of_none;
-  }
+  Answer visit(Answer of_none, Ask&& ask) const noexcept;
 
   LimiterRef limiter_;
-  LimiterKey key_;
+  const LimiterKey& key_;
 };
 
-inline LimiterRef::OfKey LimiterRef::of_key(LimiterKey key) const noexcept { return {*this, key}; }
+inline LimiterRef::OfKey LimiterRef::of_key(const LimiterKey& key) const noexcept { return {*this, key}; }
 
 // The limits at(0) to at(size - 1), the narrowest first; at(i) is anything with the verbs above. Decisions go to the
 // caller's array, of `size` or more.

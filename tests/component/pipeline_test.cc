@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
 

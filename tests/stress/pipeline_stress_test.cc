@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/pipeline.h"
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"

@@ -50,12 +50,13 @@
 #include "seawall/outcome.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
-#include "seawall/runtime/metrics_registry.h"
 #include "seawall/service.h"
 #include "seawall/time.h"
 #include "seawall/trace_context.h"
 
 namespace seawall {
+
+class MetricsRegistry;
 
 inline constexpr std::size_t kMostPipelineLimits = 4;
 
