@@ -31,6 +31,10 @@ class Excluded {
   std::array<std::uint32_t, Pipeline::kMostExcluded> room_;
 };
 
+Duration since(std::int64_t then_ns, TimePoint now) noexcept {
+  return Duration(std::max<std::int64_t>(0, detail::saturating_sub(to_ns(now), then_ns)));
+}
+
 // What the breaker and the registry hold for a call at its instance.
 class AtInstance {
  public:
@@ -49,16 +53,16 @@ class AtInstance {
         return true;
       }
       wait = std::min(wait, ticket.retry_after());
-      drop();
+      drop(now);
       if (!excluded.add(picked->slot)) break;
     }
     return false;
   }
 
   // The call was not made there.
-  void drop() noexcept {
+  void drop(TimePoint now) noexcept {
     if (!call_.has_instance) return;
-    plan_.service->done(call_.instance.ticket, Outcome::kIgnored);
+    plan_.service->done_at(call_.instance.ticket, Outcome::kIgnored, now);
     if (call_.ticket.instance_breaker != 0) breaker_of(plan_, call_).cancel(call_.ticket.instance_breaker);
     forget();
   }
@@ -69,7 +73,8 @@ class AtInstance {
 
   static void report(const PipelinePlan& plan, const Admission& call, Outcome outcome, TimePoint now) noexcept {
     if (!call.has_instance || !plan.service) return;
-    plan.service->done(call.instance.ticket, outcome);
+    const Duration took = since(call.ticket.attempt_at_ns, now);
+    plan.service->done_at(call.instance.ticket, outcome, now, took);
     if (call.ticket.instance_breaker == 0 || plan.instance_breakers == nullptr) return;
     breaker_of(plan, call).report_at(call.ticket.instance_breaker, outcome, now);
   }
@@ -111,7 +116,7 @@ class Passage {
     call_.gate = algorithm::pass(*this);
     answer();
     if (call_.gate != Gate::kNone) return false;
-    call_.ticket.admitted_at_ns = to_ns(now_);
+    call_.ticket.admitted_at_ns = call_.ticket.attempt_at_ns = to_ns(now_);
     if (plan_.trace) trace();
     return true;
   }
@@ -162,7 +167,7 @@ class Passage {
     if (wait != Decision::kNever) wait_ = wait;
     return false;
   }
-  void drop_instance() noexcept { AtInstance(plan_, call_).drop(); }
+  void drop_instance() noexcept { AtInstance(plan_, call_).drop(now_); }
   bool take_breaker() noexcept {
     if (plan_.breaker == nullptr) return true;
     Ticket ticket = plan_.breaker->try_acquire_at(now_);
@@ -210,10 +215,6 @@ class Passage {
   Duration wait_{0};  // of the gate that refuses, behind the limits
 };
 
-Duration since_admission(const Admission& call, TimePoint now) noexcept {
-  return Duration(std::max<std::int64_t>(0, detail::saturating_sub(to_ns(now), call.ticket.admitted_at_ns)));
-}
-
 }  // namespace
 
 Admission Pipeline::admit_at(const PipelineRequest& request, TimePoint now) noexcept {
@@ -257,6 +258,7 @@ bool Pipeline::another_at(Admission& call, Outcome outcome, TimePoint now, Durat
     AtInstance::report(plan, call, outcome, now);
     AtInstance next(plan, call);
     next.forget();
+    call.ticket.attempt_at_ns = to_ns(now);
     found = excluded.add(call.instance.slot) && next.take(now, excluded, wait);
   }
   call.ticket.id = state_->leave_with_ticket(held, now);
@@ -273,7 +275,7 @@ bool Pipeline::complete_at(const Admission& call, Outcome outcome, TimePoint now
   state_->slots.leave(held);
   const PipelineMetrics& metrics = state_->metrics;
   metrics.calls[std::min<std::size_t>(static_cast<std::size_t>(outcome), 2)].add();
-  metrics.duration.observe(since_admission(call, now));
+  metrics.duration.observe(since(call.ticket.admitted_at_ns, now));
   if (status > 0) metrics.responses[status >= 100 && status < 600 ? static_cast<std::size_t>(status / 100) : 0].add();
   return true;
 }
@@ -282,7 +284,7 @@ bool Pipeline::cancel_at(Admission& call, const PipelineRequest& request, TimePo
   Held held;
   if (!state_->enter_again(call.ticket, held)) return false;
   const PipelinePlan& plan = state_->plan(held);
-  if (plan.service) AtInstance(plan, call).drop();
+  if (plan.service) AtInstance(plan, call).drop(now);
   if (plan.breaker != nullptr) plan.breaker->cancel(call.ticket.breaker);
   Passage(plan, request, now, call).refund();
   state_->slots.leave(held);

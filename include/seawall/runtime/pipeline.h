@@ -108,7 +108,7 @@ struct PipelineRequest {
 struct PipelineTicket {
   std::uint64_t id = 0;  // 0: none
   std::uint64_t breaker = 0, instance_breaker = 0;
-  std::int64_t admitted_at_ns = 0;
+  std::int64_t admitted_at_ns = 0, attempt_at_ns = 0;
 };
 
 // How a limit is told: see rate_limit_header.h.
