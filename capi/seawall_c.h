@@ -1659,6 +1659,72 @@ enum { SEAWALL_UNKNOWN_DURATION = -1 };
 SEAWALL_API int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome,
                                          int64_t took_ns, int64_t now_ns) SEAWALL_NOEXCEPT;
 
+/* ---- sources of instances -------------------------------------------------------------------------------------- */
+
+/* A follower keeps in a registry what sources list: instances that do not register themselves. A source here is JSON
+ * text that the host reads from wherever it wants:
+ *
+ *   {"trading": [{"host": "10.0.0.1", "port": 8001},
+ *                {"id": "trading-2", "host": "10.0.0.2", "port": 8001, "weight": 2, "zone": "b",
+ *                 "state": "draining", "metadata": {"version": "3"}}]}
+ *
+ * What is new is registered at once. What is listed no more goes after removal_grace; what is missing from an empty
+ * list, or from one that lost more than max_shrink_percent, after removal_ceiling. A source that fails takes nothing.
+ * Sources are joined by id; the record of the one with the highest priority counts. The follower sends its instances'
+ * heartbeats. */
+typedef struct seawall_follower seawall_follower;
+
+/* 0 means the default, which stands behind each field. */
+typedef struct seawall_follower_options {
+  uint32_t struct_size;
+  int32_t max_shrink_percent; /* 50 */
+  int32_t min_protected;      /* 4: of lists that were never longer only the empty one is doubted */
+  int32_t not_found_repeats;  /* 3 */
+  int32_t max_instances;      /* 16384, listed by all sources together */
+  int32_t max_services;       /* 4096, counted once for each source that lists it */
+  int64_t removal_grace_ns;   /* 10 s */
+  int64_t removal_ceiling_ns; /* 10 min; at least removal_grace_ns */
+} seawall_follower_options;
+
+enum { SEAWALL_SOURCE_STATIC = 0, SEAWALL_SOURCE_DISK = 1, SEAWALL_SOURCE_DNS = 2, SEAWALL_SOURCE_REGISTRY = 3 };
+
+/* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_follower_options_init(seawall_follower_options* options) SEAWALL_NOEXCEPT;
+
+/* *out is the caller's, to be freed before the registry; NULL on failure. options NULL: the defaults. Threads: any.
+ * Errors: WRONG_HANDLE, INVALID_ARGUMENT naming the field, NO_MEMORY. */
+SEAWALL_API int32_t seawall_follower_new(seawall_registry* registry, const seawall_follower_options* options,
+                                         seawall_follower** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* Its instances stay registered until their leases end. Threads: exclusive, as for all functions on a seawall_follower.
+ */
+SEAWALL_API void seawall_follower_free(seawall_follower* follower) SEAWALL_NOEXCEPT;
+
+/* Adds a source without a list yet and answers its number, from 0. name is for listings. fallback 1: counts only for
+ * services of which no other source has anybody. Errors: INVALID_ARGUMENT, NO_MEMORY. */
+SEAWALL_API int32_t seawall_follower_add_source(seawall_follower* follower, const char* name, size_t name_size,
+                                                int32_t priority, int32_t fallback,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+/* The text of a source, all of it; it takes effect with the next tick. age_ns: how old it is already. After an error
+ * the last good text counts, as stale. Errors: NOT_FOUND (source); INVALID_ARGUMENT naming path and value. */
+SEAWALL_API int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const char* json,
+                                          size_t json_size, int64_t age_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The host could not read the text of a source; why is for listings. Errors: NOT_FOUND (source), INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_follower_fail(seawall_follower* follower, int32_t source, const char* why,
+                                          size_t why_size) SEAWALL_NOEXCEPT;
+/* Applies what is new and what is due, and sends heartbeats; call it each heartbeat interval of the registry. Answers
+ * how many instances it registered, changed or removed. Takes the registry's mutex for short times. Errors: NO_MEMORY.
+ */
+SEAWALL_API int32_t seawall_follower_tick(seawall_follower* follower, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* {"stats": {"instances", "refused", "adds", ...}, "sources": [{"source", "service", "stale", "doubted", "age_ms",
+ * "listed", "leaving", "failures", "reason", ...}]}. Errors: BUFFER_TOO_SMALL, NO_MEMORY. */
+SEAWALL_API int32_t seawall_follower_to_json(const seawall_follower* follower, int64_t now_ns, char* buffer,
+                                             size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+
+/* What a registry holds as text for seawall_follower_load: kept on disk, it is a source for a start without network.
+ * Expired and disabled instances are left out. Threads: any; short mutex. Errors: BUFFER_TOO_SMALL, NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_to_source(const seawall_registry* registry, int64_t now_ns, char* buffer,
+                                               size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
+
 /* ---- spans ----------------------------------------------------------------------------------------------------- */
 
 /* What a process did for a request, when, and how it went. A tracer keeps the latest spans and, apart from them, those

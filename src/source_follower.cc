@@ -74,6 +74,7 @@ class SourceFollower::Impl {
               options.min_protected} {}
 
   void add(ServiceSource& source, SourceRole role) {
+    order_.reserve(sources_.size() + 1);  // nothing throws once the source is kept
     sources_.push_back({&source, std::move(role)});
     order_.resize(sources_.size());
     for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;

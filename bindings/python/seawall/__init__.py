@@ -2,6 +2,7 @@
 """Seawall: circuit breakers, rate limiters, metrics, trace context and a service registry, over libseawall.so."""
 
 from . import circuit_breaker
+from . import follower
 from . import limit_set
 from . import metrics
 from . import metrics_publisher
@@ -13,6 +14,7 @@ from . import span
 from . import trace
 from ._library import SeawallError, version
 from .circuit_breaker import CircuitBreaker, CircuitOpenError
+from .follower import SourceFollower
 from .keyed_circuit_breaker import KeyedCircuitBreaker
 from .keyed_rate_limiter import KeyedRateLimiter, KeyedStats
 from .limit_set import LimitSet, LimitStatus, SetDecision
@@ -58,12 +60,14 @@ __all__ = [
     "SetDecision",
     "Settlement",
     "SlidingWindow",
+    "SourceFollower",
     "Span",
     "TokenBucket",
     "TraceContext",
     "TraceState",
     "Tracer",
     "circuit_breaker",
+    "follower",
     "limit_set",
     "metrics",
     "metrics_publisher",

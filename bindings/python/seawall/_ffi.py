@@ -157,6 +157,10 @@ SEAWALL_HEALTH_FAILING = 1
 SEAWALL_HEALTH_WARNING = 2
 SEAWALL_HEALTH_UNKNOWN = 3
 SEAWALL_UNKNOWN_DURATION = -1
+SEAWALL_SOURCE_STATIC = 0
+SEAWALL_SOURCE_DISK = 1
+SEAWALL_SOURCE_DNS = 2
+SEAWALL_SOURCE_REGISTRY = 3
 SEAWALL_SPAN_INTERNAL = 1
 SEAWALL_SPAN_SERVER = 2
 SEAWALL_SPAN_CLIENT = 3
@@ -719,6 +723,19 @@ class seawall_pick(ctypes.Structure):
     ]
 
 
+class seawall_follower_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("max_shrink_percent", ctypes.c_int32),
+        ("min_protected", ctypes.c_int32),
+        ("not_found_repeats", ctypes.c_int32),
+        ("max_instances", ctypes.c_int32),
+        ("max_services", ctypes.c_int32),
+        ("removal_grace_ns", ctypes.c_int64),
+        ("removal_ceiling_ns", ctypes.c_int64),
+    ]
+
+
 class seawall_span(ctypes.Structure):
     _fields_ = [
         ("opaque", ctypes.c_uint64 * 160),
@@ -988,6 +1005,15 @@ FUNCTIONS = {
     "seawall_service_free": (None, [ctypes.c_void_p]),
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
+    "seawall_follower_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_follower_options)]),
+    "seawall_follower_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_follower_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_follower_free": (None, [ctypes.c_void_p]),
+    "seawall_follower_add_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(seawall_error)]),
+    "seawall_follower_load": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_follower_fail": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_follower_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
+    "seawall_follower_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_registry_to_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_tracer_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options)]),
     "seawall_tracer_new": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_tracer_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

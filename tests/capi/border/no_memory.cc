@@ -215,6 +215,26 @@ std::int32_t registry_with_instances(seawall_registry** out, seawall_error* erro
   return code;
 }
 
+// The same from text, through a follower.
+std::int32_t registry_that_follows(seawall_registry** out, seawall_error* error) {
+  seawall_follower* follower = nullptr;
+  std::int32_t code = seawall_registry_new(nullptr, 0, out, error);
+  if (code >= 0) code = seawall_follower_new(*out, nullptr, &follower, error);
+  if (code >= 0) {
+    code = seawall_follower_add_source(follower, "a-source-with-a-name-of-some-length", SEAWALL_TEXT, 0, 0, error);
+  }
+  constexpr const char* kText =
+      R"({"a-service-with-a-name-of-some-length": [{"host": "a.host.with.a.name.of.some.length", "port": 1},
+          {"host": "h", "port": 2, "metadata": {"a-name-of-some-length-for-an-entry": "v"}}]})";
+  if (code >= 0) code = seawall_follower_load(follower, 0, kText, SEAWALL_TEXT, 0, error);
+  if (code >= 0) code = seawall_follower_tick(follower, 0);
+  seawall_follower_free(follower);
+  if (code >= 0) return SEAWALL_OK;
+  seawall_registry_free(*out);
+  *out = nullptr;
+  return code;
+}
+
 }  // namespace
 
 int main() {
@@ -304,6 +324,7 @@ int main() {
           },
           seawall_sampler_free),
       creation<seawall_registry>("registry with instances", registry_with_instances, seawall_registry_free),
+      creation<seawall_registry>("registry that follows a source", registry_that_follows, seawall_registry_free),
       creation<seawall_registry>(
           "seawall_registry_new",
           [](auto** out, auto* error) { return seawall_registry_new(nullptr, SEAWALL_NOW, out, error); },
