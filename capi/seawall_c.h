@@ -1693,8 +1693,8 @@ SEAWALL_API int32_t seawall_follower_options_init(seawall_follower_options* opti
 
 /* *out is the caller's, to be freed before the registry; NULL on failure. options NULL: the defaults. Threads: any.
  * Errors: WRONG_HANDLE, INVALID_ARGUMENT naming the field, NO_MEMORY. */
-SEAWALL_API int32_t seawall_follower_new(seawall_registry* registry, const seawall_follower_options* options,
-                                         seawall_follower** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_registry_follower(seawall_registry* registry, const seawall_follower_options* options,
+                                              seawall_follower** out, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Its instances stay registered until their leases end. Threads: exclusive, as for all functions on a seawall_follower.
  */
 SEAWALL_API void seawall_follower_free(seawall_follower* follower) SEAWALL_NOEXCEPT;

@@ -64,8 +64,8 @@ int32_t seawall_follower_options_init(seawall_follower_options* options) noexcep
   return seawall::capi::init_options(options);
 }
 
-int32_t seawall_follower_new(seawall_registry* registry, const seawall_follower_options* options,
-                             seawall_follower** out, seawall_error* error) noexcept {
+int32_t seawall_registry_follower(seawall_registry* registry, const seawall_follower_options* options,
+                                  seawall_follower** out, seawall_error* error) noexcept {
   if (out != nullptr) *out = nullptr;
   if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   if (out == nullptr) return invalid(error, "out is NULL");

@@ -22,7 +22,7 @@ static void a_file(void) {
   seawall_follower_options options;
   CHECK(seawall_follower_options_init(&options) == SEAWALL_OK);
   options.removal_grace_ns = 2 * SECOND;
-  CHECK(seawall_follower_new(registry, &options, &follower, &error) == SEAWALL_OK);
+  CHECK(seawall_registry_follower(registry, &options, &follower, &error) == SEAWALL_OK);
   const int32_t file = seawall_follower_add_source(follower, "services.json", kText, SEAWALL_SOURCE_STATIC, 0, &error);
   CHECK(file == 0);
   CHECK(load(follower, file, "{\"trading\": [{\"host\": \"h\", \"port\": 1}, {\"host\": \"h\", \"port\": 2}]}",
@@ -58,9 +58,9 @@ static void a_file(void) {
   CHECK(seawall_follower_add_source(follower, "x", 1, 0, 2, &error) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_follower_free(follower);
   options.removal_ceiling_ns = 1;
-  CHECK(seawall_follower_new(registry, &options, &follower, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_follower(registry, &options, &follower, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strstr(error.message, "removal_ceiling in ns must be from") != NULL && follower == NULL);
-  CHECK(seawall_follower_new(NULL, NULL, &follower, &error) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_registry_follower(NULL, NULL, &follower, &error) == SEAWALL_E_WRONG_HANDLE);
   seawall_service_free(service);
   seawall_registry_free(registry);
 }

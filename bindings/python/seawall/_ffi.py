@@ -1006,7 +1006,7 @@ FUNCTIONS = {
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
     "seawall_follower_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_follower_options)]),
-    "seawall_follower_new": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_follower_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_follower": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_follower_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_follower_free": (None, [ctypes.c_void_p]),
     "seawall_follower_add_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(seawall_error)]),
     "seawall_follower_load": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_error)]),

@@ -128,7 +128,7 @@ class SourceFollower:
                 raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {count}")
             setattr(options, name, count or 0)
         out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_follower_new(registry._handle, options, ctypes.byref(out), error), error)
+        check(lib.seawall_registry_follower(registry._handle, options, ctypes.byref(out), error), error)
         self._handle = _FollowerHandle(out.value)
         self._registry = registry  # a follower must not outlive its registry
 

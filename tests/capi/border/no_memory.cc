@@ -219,7 +219,7 @@ std::int32_t registry_with_instances(seawall_registry** out, seawall_error* erro
 std::int32_t registry_that_follows(seawall_registry** out, seawall_error* error) {
   seawall_follower* follower = nullptr;
   std::int32_t code = seawall_registry_new(nullptr, 0, out, error);
-  if (code >= 0) code = seawall_follower_new(*out, nullptr, &follower, error);
+  if (code >= 0) code = seawall_registry_follower(*out, nullptr, &follower, error);
   if (code >= 0) {
     code = seawall_follower_add_source(follower, "a-source-with-a-name-of-some-length", SEAWALL_TEXT, 0, 0, error);
   }
