@@ -1,14 +1,19 @@
-# find_package(seawall [COMPONENTS headers cpp c]): seawall::headers, seawall::seawall and seawall::c.
-# Only `cpp` needs other packages. Without COMPONENTS: all that is installed and whose needs are there.
+# find_package(seawall [COMPONENTS headers cpp c dns]): seawall::headers, seawall::seawall, seawall::c and seawall::dns.
+# Only `cpp` (threads) and `dns` (c-ares) need other packages. Without COMPONENTS: all that is installed and whose needs
+# are there.
 include(CMakeFindDependencyMacro)
 
 set(_seawall_wanted ${seawall_FIND_COMPONENTS})
 if(NOT _seawall_wanted)
-  set(_seawall_wanted headers cpp c)
+  set(_seawall_wanted headers cpp c dns)
   foreach(_seawall_part IN LISTS _seawall_wanted)
     set(seawall_FIND_REQUIRED_${_seawall_part} FALSE)
   endforeach()
   set(seawall_FIND_REQUIRED_headers TRUE)
+endif()
+if("dns" IN_LIST _seawall_wanted AND NOT "cpp" IN_LIST _seawall_wanted)
+  list(PREPEND _seawall_wanted cpp)
+  set(seawall_FIND_REQUIRED_cpp ${seawall_FIND_REQUIRED_dns})
 endif()
 if("cpp" IN_LIST _seawall_wanted)
   list(PREPEND _seawall_wanted headers)
@@ -28,6 +33,12 @@ foreach(_seawall_part IN LISTS _seawall_wanted)
     endif()
     if(NOT TARGET Threads::Threads)
       set(seawall_cpp_FOUND FALSE)
+    endif()
+  elseif(_seawall_part STREQUAL "dns")
+    find_library(SEAWALL_CARES_LIBRARY cares)
+    mark_as_advanced(SEAWALL_CARES_LIBRARY)
+    if(NOT SEAWALL_CARES_LIBRARY OR NOT TARGET seawall::seawall)
+      set(seawall_dns_FOUND FALSE)
     endif()
   endif()
   if(seawall_${_seawall_part}_FOUND)
