@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "seawall/detail/saturating.h"
+#include "seawall/runtime/service_registry.h"
 #include "source_feed.h"
 #include "source_follower_json.h"
 

@@ -31,7 +31,7 @@ static void a_file(void) {
   CHECK(seawall_follower_tick(follower, 0) == 2);
   CHECK(seawall_service_pick(service, NULL, 0, 0, &pick) == 1);
   CHECK(strncmp(pick.id, "trading@h:", 10) == 0);
-  CHECK(seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 0) == SEAWALL_OK);
+  CHECK(seawall_service_done(service, pick.ticket, SEAWALL_OUTCOME_SUCCESS, SEAWALL_UNKNOWN_DURATION, 0) == SEAWALL_OK);
 
   CHECK(load(follower, file, "{\"trading\": [{\"host\": \"h\", \"port\": 0}]}", &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strcmp(error.message, "trading[0]: port must be from 1 to 65535, not 0") == 0);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "seawall/runtime/service_file.h"
+#include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/source_follower.h"
 #include "support/catch.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
 
 using namespace std::chrono_literals;

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/source_follower.h"
 #include "support/catch.h"
 
