@@ -74,7 +74,8 @@ std::vector<SourceAnswer> RegistrySource::poll_at(TimePoint now) {
 }
 
 std::string instance_id_of(std::string_view service, std::string_view host, std::int32_t port) {
-  std::string id = fmt::format("{}@{}:{}", service, host, port);
+  const std::string_view plain = service.substr(service.rfind('/') + 1);  // without its namespace
+  std::string id = fmt::format("{}@{}:{}", plain, host, port);
   if (id.size() > kLongestId) {
     const std::uint64_t hash = hash_of(id);
     id.resize(kLongestId - 17);

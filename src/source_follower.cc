@@ -203,12 +203,14 @@ class SourceFollower::Impl {
   }
 
   void enter(const std::string& name, Held& held, const InstanceSpec& spec) {
-    InstanceSpec same_state = held.spec;
-    same_state.state = spec.state;
-    const bool only_state = held.generation != 0 && spec.state > held.spec.state && same_state == spec;
+    const bool same_process = held.generation != 0 && spec.host == held.spec.host && spec.port == held.spec.port &&
+                              spec.state >= held.spec.state;
     held.spec = spec;
-    if (!only_state) return put(name, held);
-    beat_one(name, held);
+    if (!same_process) return put(name, held);
+    const auto updated =
+        registry_.update_at(held.name, held.generation, {spec.weight, spec.zone, spec.metadata}, time_from_ns(now_));
+    if (!updated) return refuse(held, updated.error());
+    beat_one(name, held);  // its state, or that it is gone
     ++stats_.updates;
     ++changes_;
   }

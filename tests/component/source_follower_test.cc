@@ -343,17 +343,39 @@ TEST_CASE("what the registry refuses is counted, explained and tried again") {
   CHECK(follower.stats().refused == 0);
 }
 
-TEST_CASE("a changed record takes effect; draining keeps the generation") {
+TEST_CASE("a changed record takes effect; only another address or a step back is a new generation") {
   Followed f;
   f.says(list({"a"}));
   f.says(list({"a"}, 9999));
   const auto moved = *f.registry.find_at("a", at(0s));
   CHECK(moved.port == 9999);
   CHECK(f.follower.stats().updates == 1);
-  auto draining = list({"a"}, 9999);
-  draining.instances[0].state = seawall::SelfState::kDraining;
-  CHECK(f.says(draining).empty());
+  auto changed = list({"a"}, 9999);
+  changed.instances[0].weight = 7;
+  changed.instances[0].zone = "z";
+  changed.instances[0].metadata = {{"k", "v"}};
+  f.says(changed);
+  CHECK(f.registry.find_at("a", at(0s))->weight == 7);
+  CHECK(f.registry.find_at("a", at(0s))->zone == "z");
+  CHECK(f.registry.find_at("a", at(0s))->metadata == changed.instances[0].metadata);
+  changed.instances[0].state = seawall::SelfState::kDraining;
+  CHECK(f.says(changed).empty());
   CHECK(f.registry.find_at("a", at(0s))->generation == moved.generation);
+  changed.instances[0].state = seawall::SelfState::kServing;
+  CHECK(f.says(changed) == Ids{"a"});
+  CHECK(f.registry.find_at("a", at(0s))->generation > moved.generation);
+  CHECK(f.follower.stats().updates == 4);
+}
+
+TEST_CASE("a service may be of a namespace") {
+  Followed f;
+  auto answer = list({});
+  answer.service = "blue/s";
+  const auto id = seawall::instance_id_of("blue/s", "10.0.0.1", 80);
+  CHECK(id == "s@10.0.0.1:80");
+  answer.instances.push_back({.id = id, .host = "10.0.0.1", .port = 80});
+  CHECK(f.says(answer) == Ids{id});
+  CHECK(f.registry.find_at(seawall::instance_name("blue/s", id), at(0s)));
 }
 
 TEST_CASE("all is bounded: instances and services beyond are left out and counted") {

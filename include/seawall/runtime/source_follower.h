@@ -12,8 +12,7 @@
 // only for services for which no other source has anybody: a snapshot on disk, a list for emergencies. An instance that
 // registered itself under the same id is left alone until it is gone.
 //
-// Threads: one at a time, with its sources. Known limit: a new weight, zone or metadata is a new registration, so it
-// fences tickets in flight as a restart does; the slot stays.
+// Threads: one at a time, with its sources.
 //
 //   seawall::FileSource file;                                  // runtime/service_file.h
 //   seawall::SourceFollower follower(registry);
