@@ -352,7 +352,7 @@ TEST_CASE("a changed record takes effect; only another address or a step back is
   CHECK(f.follower.stats().updates == 1);
   auto changed = list({"a"}, 9999);
   changed.instances[0].weight = 7;
-  changed.instances[0].zone = "z";
+  changed.instances[0].zone = std::string("z");
   changed.instances[0].metadata = {{"k", "v"}};
   f.says(changed);
   CHECK(f.registry.find_at("a", at(0s))->weight == 7);
@@ -369,8 +369,7 @@ TEST_CASE("a changed record takes effect; only another address or a step back is
 
 TEST_CASE("a service may be of a namespace") {
   Followed f;
-  auto answer = list({});
-  answer.service = "blue/s";
+  SourceAnswer answer{.service = "blue/s"};
   const auto id = seawall::instance_id_of("blue/s", "10.0.0.1", 80);
   CHECK(id == "s@10.0.0.1:80");
   answer.instances.push_back({.id = id, .host = "10.0.0.1", .port = 80});
