@@ -1,20 +1,22 @@
-# find_package(seawall [COMPONENTS headers cpp c dns]): seawall::headers, seawall::seawall, seawall::c and seawall::dns.
-# Only `cpp` (threads) and `dns` (c-ares) need other packages. Without COMPONENTS: all that is installed and whose needs
-# are there.
+# find_package(seawall [COMPONENTS headers cpp c dns redis]): seawall::headers, seawall::seawall, seawall::c, seawall::dns
+# and seawall::redis. Only `cpp` (threads), `dns` (c-ares) and `redis` (hiredis) need other packages. Without COMPONENTS:
+# all that is installed and whose needs are there.
 include(CMakeFindDependencyMacro)
 
 set(_seawall_wanted ${seawall_FIND_COMPONENTS})
 if(NOT _seawall_wanted)
-  set(_seawall_wanted headers cpp c dns)
+  set(_seawall_wanted headers cpp c dns redis)
   foreach(_seawall_part IN LISTS _seawall_wanted)
     set(seawall_FIND_REQUIRED_${_seawall_part} FALSE)
   endforeach()
   set(seawall_FIND_REQUIRED_headers TRUE)
 endif()
-if("dns" IN_LIST _seawall_wanted AND NOT "cpp" IN_LIST _seawall_wanted)
-  list(PREPEND _seawall_wanted cpp)
-  set(seawall_FIND_REQUIRED_cpp ${seawall_FIND_REQUIRED_dns})
-endif()
+foreach(_seawall_part IN ITEMS dns redis)
+  if(_seawall_part IN_LIST _seawall_wanted AND NOT "cpp" IN_LIST _seawall_wanted)
+    list(PREPEND _seawall_wanted cpp)
+    set(seawall_FIND_REQUIRED_cpp ${seawall_FIND_REQUIRED_${_seawall_part}})
+  endif()
+endforeach()
 if("cpp" IN_LIST _seawall_wanted)
   list(PREPEND _seawall_wanted headers)
   list(REMOVE_DUPLICATES _seawall_wanted)
@@ -39,6 +41,12 @@ foreach(_seawall_part IN LISTS _seawall_wanted)
     mark_as_advanced(SEAWALL_CARES_LIBRARY)
     if(NOT SEAWALL_CARES_LIBRARY OR NOT TARGET seawall::seawall)
       set(seawall_dns_FOUND FALSE)
+    endif()
+  elseif(_seawall_part STREQUAL "redis")
+    find_library(SEAWALL_HIREDIS_LIBRARY hiredis)
+    mark_as_advanced(SEAWALL_HIREDIS_LIBRARY)
+    if(NOT SEAWALL_HIREDIS_LIBRARY OR NOT TARGET Threads::Threads)
+      set(seawall_redis_FOUND FALSE)
     endif()
   endif()
   if(seawall_${_seawall_part}_FOUND)

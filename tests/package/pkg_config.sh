@@ -14,8 +14,10 @@ test "$(pkg-config --modversion seawall)" = "$(pkg-config --modversion seawall-c
 # shellcheck disable=SC2046
 "$cxx" -std=c++20 "$consumers/cpp/main.cc" -o "$out/cpp" $(pkg-config --cflags --libs seawall-cpp)
 "$out/cpp"
-if pkg-config --exists seawall-dns; then
-  # shellcheck disable=SC2046
-  "$cxx" -std=c++20 "$consumers/dns/main.cc" -o "$out/dns" $(pkg-config --cflags --libs seawall-dns)
-  "$out/dns"
-fi
+for part in dns redis; do
+  if pkg-config --exists seawall-$part; then
+    # shellcheck disable=SC2046
+    "$cxx" -std=c++20 "$consumers/$part/main.cc" -o "$out/$part" $(pkg-config --cflags --libs seawall-$part)
+    "$out/$part"
+  fi
+done

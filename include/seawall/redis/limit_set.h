@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// LimitSet: several limits in Redis (of a user, a service, of all) as one decision in one call: all are charged, or
+// none.
+//
+// As seawall::LimitSet, but nothing is charged and given back: the script looks at all of them before it charges one.
+// Always exact; a cached refusal of any of them is repeated here. When the store is away, each limiter's policy is
+// asked, and all must allow. In a cluster all limiters need the same `tag`. Threads and waiting as RateLimiter.
+//
+//   auto limits = seawall::redis::LimitSet::make({users, service}).value();
+//   const auto answer = limits.try_acquire({user_id, "trading"});
+//   if (!answer.allowed) return too_many_requests(answer.refused_by(), answer.retry_after);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "seawall/redis/rate_limiter.h"
+#include "seawall/result.h"
+
+namespace seawall::redis {
+
+struct SetAnswer {
+  bool allowed = false;
+  Duration retry_after{0};      // 0 when allowed; else the longest of those who refused, or kNever
+  std::vector<Answer> answers;  // in the order of the set
+
+  // The refusing limit with the longest wait, the first of equals; answers.size() when allowed.
+  std::size_t refused_by() const noexcept;
+};
+
+class LimitSet {
+ public:
+  static constexpr std::size_t kMost = 8;
+
+  // Errors: kInvalidArgument: none or more than kMost limiters, of different stores, or of different tags in a cluster.
+  static Result<LimitSet> make(std::vector<RateLimiter> limiters);
+
+  // A key for each limiter, in the order of make(); fewer are refused with never().
+  SetAnswer try_acquire(std::span<const std::string_view> keys, std::int64_t n = 1);
+  SetAnswer try_acquire(std::initializer_list<std::string_view> keys, std::int64_t n = 1) {
+    return try_acquire(std::span<const std::string_view>(keys.begin(), keys.size()), n);
+  }
+  using Done = std::function<void(const SetAnswer&)>;
+  void try_acquire_async(std::span<const std::string_view> keys, std::int64_t n, Done done);
+
+ private:
+  explicit LimitSet(std::vector<RateLimiter> limiters) : limiters_(std::move(limiters)) {}
+  std::vector<RateLimiter> limiters_;
+};
+
+}  // namespace seawall::redis

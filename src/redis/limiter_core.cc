@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+#include "redis/limiter_core.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace seawall::redis {
+
+namespace {
+
+constexpr Duration kDeniedFor = std::chrono::seconds(1);  // what WhenAway::kDeny says
+constexpr std::size_t kLongestKey = 200;
+
+// Relaxed: totals, each by itself.
+void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
+
+// `least` and as many of `more` on top as there are: all, a half, a quarter, ..., none.
+std::vector<std::int64_t> rungs_of(std::int64_t least, std::int64_t more, std::int64_t limit) {
+  std::vector<std::int64_t> rungs;
+  for (; more > 0; more /= 2) {
+    if (least + more <= limit) rungs.push_back(least + more);
+  }
+  if (least > 0) rungs.push_back(least);
+  return rungs;
+}
+
+// Long keys by their head and 128 bits of a hash that is the same in all processes.
+std::string shortened(std::string_view key) {
+  std::string text(key.substr(0, kLongestKey - 33));
+  text.append("#");
+  for (const detail::SipKey half : {detail::SipKey{0x5ea, 0x11}, detail::SipKey{0x3a11, 0x22}}) {
+    const std::uint64_t hash = detail::siphash<2, 4>(half, key);
+    for (int shift = 60; shift >= 0; shift -= 4) text.push_back("0123456789abcdef"[hash >> shift & 15]);
+  }
+  return text;
+}
+
+}  // namespace
+
+RequestPtr make_call(std::string_view verb, std::span<const std::string> keys) {
+  auto request = std::make_shared<Request>();
+  request->words.add(static_cast<std::int64_t>(keys.size()));
+  for (const std::string& key : keys) request->words.add(key);
+  request->words.add(verb);
+  request->slot = hash_slot(keys.front());
+  return request;
+}
+
+TimePoint submit(StoreLoop& store, const RequestPtr& request, TimePoint now) {
+  if (store.submit(request)) return request->deadline;
+  std::exchange(request->done, nullptr)({Fault::kAway, {}});
+  return now;
+}
+
+std::optional<KeyAnswer> key_answer(const CallResult& result, std::size_t i) {
+  const std::size_t at = 3 + 4 * i;
+  if (result.numbers.size() < at + 4) return std::nullopt;
+  const std::span<const std::int64_t, 4> numbers(result.numbers.data() + at, 4);
+  return KeyAnswer{result.numbers[0] > 0, result.numbers[1], result.numbers[2], numbers};
+}
+
+LimiterCore::LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOptions& options, const LimitRule& rule,
+                         std::int64_t batch, Share share, detail::SipKey seed)
+    : store_(std::move(store)),
+      options_(options),
+      rule_(rule),
+      seed_(seed),
+      cells_(options.memory_bytes, batch, options.lease_time, Clock::now()),
+      share_(std::move(share)) {}
+
+std::string LimiterCore::full_key(std::string_view key) const {
+  std::string full =
+      options_.tag.empty() ? "seawall:{" + options_.name : "seawall:{" + options_.tag + "}:" + options_.name;
+  full.append(":");
+  key.size() > kLongestKey ? full.append(shortened(key)) : full.append(key);
+  if (options_.tag.empty()) full.append("}");
+  return full;
+}
+
+Answer LimiterCore::refusal(Duration wait, DecidedBy by, Fault fault) const {
+  Answer answer{Decision{.allowed = false, .limit = rule_.limit(), .retry_after = wait, .reset_after = wait}};
+  if (wait == Decision::kNever) answer.reset_after = Duration(0);
+  answer.by = by;
+  answer.fault = fault;
+  return answer;
+}
+
+LimiterCore::Local LimiterCore::decide_here(std::string_view key, TimePoint now, std::int64_t n) {
+  if (n > rule_.limit()) return {refusal(Decision::kNever, DecidedBy::kDenialCache)};
+  const CellAnswer cell = cells_.take(hash(key), now, n);
+  const std::int64_t room = cells_.batch() - cell.left;
+  switch (cell.says) {
+    case CellAnswer::Says::kTaken: {
+      if (cell.ask) [[unlikely]]
+        ask_ahead(key, now, room);
+      Answer answer{Decision{.allowed = true, .limit = rule_.limit(), .remaining = cell.left, .charge = {1, n}}};
+      answer.by = DecidedBy::kLease;
+      return {answer};
+    }
+    case CellAnswer::Says::kDenied:
+      return {refusal(cell.wait, DecidedBy::kDenialCache)};
+    case CellAnswer::Says::kAskAhead:
+      return {std::nullopt, room};
+    case CellAnswer::Says::kAsk:
+      break;
+  }
+  return {};
+}
+
+RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const {
+  const std::string full = full_key(key);
+  RequestPtr request = make_call(verb, std::span(&full, 1));
+  rule_.add_head(request->words, static_cast<std::int64_t>(rungs.size()));
+  for (const std::int64_t permits : rungs) rule_.add_rung(request->words, permits);
+  return request;
+}
+
+TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Done done) {
+  std::vector<std::int64_t> rungs = rungs_of(n, room, rule_.limit());
+  const RequestPtr request = call("take", key, rungs);
+  request->done = [self = shared_from_this(), text = std::string(key), now, n, room, rungs = std::move(rungs),
+                   done = std::move(done)](const CallResult& result) {
+    const auto answer = key_answer(result, 0);
+    if (room > 0) {
+      const std::int64_t taken = answer && answer->taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : n;
+      if (taken > n) add(self->leases_);
+      self->cells_.bring(self->hash(text), Clock::now(), taken - n);
+    }
+    if (answer) return done(self->decided(text, now, *answer, n));
+    done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
+  };
+  return submit(store(), request, now);
+}
+
+// The caller has his permits already.
+void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t room) {
+  std::vector<std::int64_t> rungs = rungs_of(0, room, rule_.limit());
+  const RequestPtr request = call("take", key, rungs);
+  request->done = [self = shared_from_this(), hash = hash(key), rungs = std::move(rungs)](const CallResult& result) {
+    const bool taken = result.fault == Fault::kNone && !result.numbers.empty() && result.numbers[0] > 0;
+    if (taken) add(self->leases_);
+    self->cells_.bring(hash, Clock::now(), taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : 0);
+  };
+  submit(store(), request, now);
+}
+
+TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_t n, Done done) {
+  const std::int64_t permits = std::clamp<std::int64_t>(n, 1, rule_.limit());
+  const RequestPtr request = call("peek", key, std::span(&permits, 1));
+  request->done = [self = shared_from_this(), n, done = std::move(done)](const CallResult& result) {
+    const auto told = key_answer(result, 0);
+    if (!told) return done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
+    Answer answer{self->rule_.decision(*told, std::clamp<std::int64_t>(n, 1, self->rule_.limit()))};
+    if (n <= 0) {
+      answer.allowed = true;
+      answer.retry_after = Duration(0);
+    } else if (n > self->rule_.limit()) {
+      answer.allowed = false;
+      answer.retry_after = Decision::kNever;
+    }
+    done(answer);
+  };
+  return submit(store(), request, now);
+}
+
+TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const StoreCharge& charge,
+                                std::function<void(std::int64_t)> done) {
+  const std::string full = full_key(key);
+  const RequestPtr request = make_call("give", std::span(&full, 1));
+  rule_.add_head(request->words, 1);
+  rule_.add_charge(request->words, charge);
+  request->done = [self = shared_from_this(), hash = hash(key), done = std::move(done)](const CallResult& result) {
+    const auto answer = key_answer(result, 0);
+    if (answer) self->cells_.forget_denial(hash);
+    done(answer ? self->rule_.given_back(*answer) : 0);
+  };
+  return submit(store(), request, now);
+}
+
+std::int64_t LimiterCore::give_back_here(std::string_view key, TimePoint now, const Answer& answer) {
+  if (answer.by == DecidedBy::kLease) return cells_.put_back(hash(key), now, answer.charge.permits);
+  if (answer.by != DecidedBy::kPolicy) return 0;
+  return std::visit(
+      [&](auto& share) -> std::int64_t {
+        if constexpr (requires { share.refund_at(key, answer.charge, now); }) {
+          return share.refund_at(key, answer.charge, now);
+        } else {
+          return 0;
+        }
+      },
+      share_);
+}
+
+Answer LimiterCore::decided(std::string_view key, TimePoint asked, const KeyAnswer& told, std::int64_t n) {
+  Answer answer{rule_.decision(told, n)};
+  answer.stored = rule_.charge(told, n);
+  if (answer.allowed || options_.denial_cache == Duration(0)) return answer;
+  // From when it was asked: the server decided later, so this ends no later than what it said.
+  const Duration known = std::min(answer.retry_after, options_.denial_cache);
+  cells_.deny(hash(key), asked, asked + known, n);
+  return answer;
+}
+
+Answer LimiterCore::settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& given) {
+  const Answer answer = given.fault == Fault::kNone ? given : policy(key, now, n, given.fault);
+  if (given.fault == Fault::kForeign) add(foreign_);
+  add(decisions_[static_cast<std::size_t>(answer.by)]);
+  return answer;
+}
+
+Answer LimiterCore::policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault) {
+  Answer answer = refusal(kDeniedFor, DecidedBy::kPolicy, fault);
+  if (options_.when_away == WhenAway::kAllow) {
+    answer.allowed = true;
+    answer.retry_after = answer.reset_after = Duration(0);
+  }
+  std::visit(
+      [&](auto& share) {
+        if constexpr (requires { share.try_acquire_at(key, now, n); }) {
+          static_cast<Decision&>(answer) = share.try_acquire_at(key, now, n);
+        }
+      },
+      share_);
+  return answer;
+}
+
+RateLimiterStats LimiterCore::stats() const {
+  const auto by = [&](DecidedBy who) {
+    return decisions_[static_cast<std::size_t>(who)].load(std::memory_order_relaxed);  // relaxed: as add()
+  };
+  return {.by_store = by(DecidedBy::kStore),
+          .by_lease = by(DecidedBy::kLease),
+          .by_denial_cache = by(DecidedBy::kDenialCache),
+          .by_policy = by(DecidedBy::kPolicy),
+          .foreign = foreign_.load(std::memory_order_relaxed),
+          .leases = leases_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace seawall::redis

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What stands behind a RateLimiter: what is decided here, what is asked of the store, and what its answer means.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "redis/limit_rule.h"
+#include "redis/local_cells.h"
+#include "redis/request.h"
+#include "redis/store_core.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/redis/rate_limiter.h"
+
+namespace seawall::redis {
+
+class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
+ public:
+  using Share = std::variant<std::monostate, KeyedRateLimiter<TokenBucket>, KeyedRateLimiter<SlidingWindow>>;
+  // An answer with a fault is none: the policy decides.
+  using Done = std::function<void(const Answer&)>;
+
+  LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOptions& options, const LimitRule& rule,
+              std::int64_t batch, Share share, detail::SipKey seed);
+
+  // What can be decided without the store. No answer: ask, and for `room` permits of a lease as well.
+  struct Local {
+    std::optional<Answer> answer;
+    std::int64_t room = 0;
+  };
+  Local decide_here(std::string_view key, TimePoint now, std::int64_t n);
+  Duration denied(std::string_view key, TimePoint now, std::int64_t n) noexcept {
+    return cells_.denied(hash(key), now, n);
+  }
+
+  // Asks the store, `done` is called once: here, or on the store's thread until the instant that is answered.
+  TimePoint ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Done done);
+  TimePoint ask_peek(std::string_view key, TimePoint now, std::int64_t n, Done done);
+  TimePoint ask_back(std::string_view key, TimePoint now, const StoreCharge& charge,
+                     std::function<void(std::int64_t)> done);
+  std::int64_t give_back_here(std::string_view key, TimePoint now, const Answer& answer);
+
+  // The answer itself, or the policy's where it has a fault; counted.
+  Answer settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& answer);
+  // What the store's answer for one key means; a refusal is remembered from `asked` on.
+  Answer decided(std::string_view key, TimePoint asked, const KeyAnswer& answer, std::int64_t n);
+  Answer timed_out() const { return refusal(Duration(0), DecidedBy::kPolicy, Fault::kTimeout); }
+  Answer refusal(Duration wait, DecidedBy by, Fault fault = Fault::kNone) const;
+
+  std::string full_key(std::string_view key) const;
+  const LimitRule& rule() const noexcept { return rule_; }
+  StoreLoop& store() noexcept { return store_->loop(); }
+  const RateLimiterOptions& options() const noexcept { return options_; }
+  RateLimiterStats stats() const;
+
+ private:
+  std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
+  Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
+  void ask_ahead(std::string_view key, TimePoint now, std::int64_t room);
+  RequestPtr call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const;
+
+  const std::shared_ptr<StoreCore> store_;
+  const RateLimiterOptions options_;
+  const LimitRule rule_;
+  const detail::SipKey seed_;
+  LocalCells cells_;
+  Share share_;
+  std::array<std::atomic<std::uint64_t>, 4> decisions_{};  // by DecidedBy
+  std::atomic<std::uint64_t> foreign_{0};
+  std::atomic<std::uint64_t> leases_{0};
+};
+
+// A call about these keys; the arguments of each follow.
+RequestPtr make_call(std::string_view verb, std::span<const std::string> keys);
+// Hands it to the store, or calls done at once. Answers until when done is called.
+TimePoint submit(StoreLoop& store, const RequestPtr& request, TimePoint now);
+// The answer about key i; null numbers when the script said less.
+std::optional<KeyAnswer> key_answer(const CallResult& result, std::size_t i);
+
+}  // namespace seawall::redis

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "redis/node.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace seawall::redis {
+
+namespace {
+
+constexpr Duration kPingAfter = std::chrono::seconds(1);          // of quiet, to learn early that a connection is dead
+constexpr Duration kResolverLook = std::chrono::milliseconds(5);  // between looks at a name that is being resolved
+
+Words words_of(std::initializer_list<std::string_view> list) {
+  Words words;
+  for (const std::string_view word : list) words.add(word);
+  return words;
+}
+
+}  // namespace
+
+Node::Node(std::vector<Endpoint> endpoints, const StoreOptions& options, const CircuitBreakerConfig& breaker,
+           const std::string& script, NodeOwner& owner)
+    : breaker_(breaker),
+      endpoints_(std::move(endpoints)),
+      options_(options),
+      script_(script),
+      owner_(owner),
+      random_(std::random_device()()) {}
+
+void Node::send(const RequestPtr& request, bool asking, TimePoint now) {
+  if (state_ != State::kUp) {
+    waiting_.push_back(request);
+  } else if (in_flight_.size() >= 2 * std::size_t{options_.most_pending}) {
+    owner_.lost(request);
+  } else {
+    write_request(request, asking, now);
+  }
+}
+
+void Node::write_request(const RequestPtr& request, bool asking, TimePoint now) {
+  if (request->finished()) return;
+  if (asking) command(Purpose::kIgnored, words_of({"ASKING"}), now);
+  Words words = request->whole ? words_of({"EVAL", script_}) : words_of({"EVALSHA", sha_});
+  words.add(request->words);
+  append_command(out_, words);
+  in_flight_.push_back({Purpose::kRequest, request, now});
+}
+
+void Node::ask_slots(TimePoint now) { command(Purpose::kSlots, words_of({"CLUSTER", "SLOTS"}), now); }
+
+void Node::command(Purpose purpose, const Words& words, TimePoint now) {
+  append_command(out_, words);
+  in_flight_.push_back({purpose, nullptr, now});
+}
+
+short Node::events() const noexcept {
+  const bool output = state_ == State::kConnecting || written_ < out_.size();
+  return static_cast<short>(POLLIN | (output ? POLLOUT : 0));
+}
+
+void Node::ready(short events, TimePoint now) {
+  if (events == 0) return;
+  if (state_ == State::kConnecting) {
+    if ((events & (POLLOUT | POLLERR | POLLHUP)) == 0) return;
+    if (socket_.error() != 0) return close(now);
+    return greet(now);
+  }
+  if ((events & (POLLIN | POLLERR | POLLHUP)) != 0) read(now);
+  if (socket_.fd() >= 0 && (events & POLLOUT) != 0) flush(now);
+}
+
+void Node::flush(TimePoint now) {
+  if (socket_.fd() < 0 || state_ == State::kConnecting || written_ == out_.size()) return;
+  const auto n = socket_.write(std::string_view(out_).substr(written_));
+  if (!n) return close(now);
+  written_ += *n;
+  if (*n != 0) owner_.wrote();
+  if (written_ < out_.size()) return;
+  out_.clear();
+  written_ = 0;
+}
+
+void Node::tick(TimePoint now) {
+  while (!waiting_.empty() && waiting_.front()->finished()) waiting_.pop_front();
+  switch (state_) {
+    case State::kDown:
+      if (now >= retry_at_) connect(now);
+      return;
+    case State::kResolving:
+      if (resolving_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        connect_to(resolving_.get(), now);
+      }
+      return;
+    case State::kConnecting:
+    case State::kGreeting:
+      if (now >= due_) close(now, /*silent=*/true);
+      return;
+    case State::kUp:
+      if (!in_flight_.empty() && now >= in_flight_.front().at + options_.silence) return close(now, /*silent=*/true);
+      if (in_flight_.empty() && now >= heard_ + kPingAfter) command(Purpose::kIgnored, words_of({"PING"}), now);
+  }
+}
+
+TimePoint Node::next(TimePoint now) const {
+  switch (state_) {
+    case State::kDown:
+      return retry_at_;
+    case State::kResolving:
+      return now + kResolverLook;
+    case State::kConnecting:
+    case State::kGreeting:
+      return due_;
+    case State::kUp:
+      break;
+  }
+  return in_flight_.empty() ? heard_ + kPingAfter : in_flight_.front().at + options_.silence;
+}
+
+void Node::connect(TimePoint now) {
+  const Addresses numeric = addresses_of(endpoint(), /*names=*/false);
+  if (!numeric.empty()) return connect_to(numeric, now);
+  state_ = State::kResolving;
+  resolving_ = std::async(std::launch::async, [to = endpoint()] { return addresses_of(to, /*names=*/true); });
+}
+
+// The failures choose among the addresses, so that one that is dead does not hide the others.
+void Node::connect_to(const Addresses& addresses, TimePoint now) {
+  state_ = State::kConnecting;
+  due_ = now + options_.silence;
+  reader_ = ReplyReader();
+  const auto turn = static_cast<std::size_t>(failures_) / endpoints_.size();
+  if (addresses.empty() || !socket_.connect(addresses[turn % addresses.size()])) close(now);
+}
+
+void Node::greet(TimePoint now) {
+  state_ = State::kGreeting;
+  due_ = now + options_.silence;
+  if (!options_.password.empty()) {
+    const bool named = !options_.user.empty();
+    command(Purpose::kGreeting,
+            named ? words_of({"AUTH", options_.user, options_.password}) : words_of({"AUTH", options_.password}), now);
+  }
+  if (options_.database != 0) {
+    command(Purpose::kGreeting, words_of({"SELECT", std::to_string(options_.database)}), now);
+  }
+  if (!options_.cluster) command(Purpose::kRole, words_of({"ROLE"}), now);
+  command(Purpose::kScript, words_of({"SCRIPT", "LOAD", script_}), now);
+  flush(now);
+}
+
+void Node::read(TimePoint now) {
+  std::array<char, 16384> buffer;
+  for (;;) {
+    const auto n = socket_.read(buffer.data(), buffer.size());
+    if (!n) return close(now);
+    if (*n == 0) return;
+    heard_ = now;
+    reader_.feed(buffer.data(), *n);
+    for (;;) {
+      const ReplyPtr reply = reader_.next();
+      if (!reply && !reader_.broken()) break;
+      if (!reply || in_flight_.empty() || !take(*reply, now)) return close(now);
+      if (socket_.fd() < 0) return;  // closed by what the reply said
+    }
+    if (*n < buffer.size()) return;
+  }
+}
+
+// False: this server is of no use.
+bool Node::take(const redisReply& reply, TimePoint now) {
+  const Sent sent = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  switch (sent.purpose) {
+    case Purpose::kRequest:
+      if (!sent.request->finished()) owner_.answered(*this, sent.request, reply);
+      return true;
+    case Purpose::kGreeting:
+      return !is_error(reply);
+    case Purpose::kRole:
+      // No permission to ask is no reason to turn back.
+      return is_error(reply) || (is_array(reply, 1) && text_of(*reply.element[0]) == "master");
+    case Purpose::kScript:
+      if (is_error(reply) || text_of(reply).empty()) return false;
+      sha_ = text_of(reply);
+      came_up(now);
+      return true;
+    case Purpose::kSlots:
+      owner_.learnt_slots(*this, reply);
+      return true;
+    case Purpose::kIgnored:
+      return true;
+  }
+  return false;
+}
+
+void Node::came_up(TimePoint now) {
+  state_ = State::kUp;
+  heard_ = now;
+  failures_ = 0;
+  owner_.connected(*this);
+  for (const RequestPtr& request : std::exchange(waiting_, {})) write_request(request, /*asking=*/false, now);
+  flush(now);
+}
+
+void Node::close(TimePoint now, bool silent) {
+  const bool was_up = state_ == State::kUp;
+  socket_.close();
+  out_.clear();
+  written_ = 0;
+  state_ = State::kDown;
+  at_ = (at_ + 1) % endpoints_.size();
+  // min, 2 min, 4 min ... max, less up to half of it by chance; another server of the set is tried soon.
+  const int doublings = std::min(failures_ / static_cast<int>(endpoints_.size()), 20);
+  const Duration pause = std::min(options_.reconnect_max, options_.reconnect_min * (std::int64_t{1} << doublings));
+  retry_at_ = now + pause - Duration(static_cast<std::int64_t>(random_() % 1024) * (pause.count() / 2048));
+  ++failures_;
+  owner_.disconnected(was_up, silent);
+  for (const Sent& sent : std::exchange(in_flight_, {})) {
+    if (sent.request) owner_.lost(sent.request);
+  }
+}
+
+}  // namespace seawall::redis

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// A server of the store, or a set of servers of which one is master: its connection, and what waits for it. All but the
+// breaker belongs to the store's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "redis/reply.h"
+#include "redis/request.h"
+#include "redis/socket.h"
+#include "seawall/circuit_breaker.h"
+#include "seawall/redis/store.h"
+#include "seawall/time.h"
+
+namespace seawall::redis {
+
+class Node;
+
+// Who owns the nodes.
+class NodeOwner {
+ public:
+  virtual void answered(Node& node, const RequestPtr& request, const redisReply& reply) = 0;
+  virtual void lost(const RequestPtr& request) = 0;  // the connection broke while it was under way
+  virtual void learnt_slots(Node& node, const redisReply& reply) = 0;
+  virtual void connected(Node& node) = 0;
+  virtual void disconnected(bool was_up, bool silent) = 0;
+  virtual void wrote() = 0;
+
+ protected:
+  ~NodeOwner() = default;
+};
+
+class Node {
+ public:
+  Node(std::vector<Endpoint> endpoints, const StoreOptions& options, const CircuitBreakerConfig& breaker,
+       const std::string& script, NodeOwner& owner);
+
+  CircuitBreaker& breaker() noexcept { return breaker_; }
+
+  const Endpoint& endpoint() const noexcept { return endpoints_[at_]; }
+  bool up() const noexcept { return state_ == State::kUp; }
+
+  // Sends it now, or when there is a connection. With `asking`, as a cluster wants it for a slot that is moving.
+  void send(const RequestPtr& request, bool asking, TimePoint now);
+  void ask_slots(TimePoint now);
+
+  // The loop: what to poll for; what came; what is due, and when something is next.
+  int fd() const noexcept { return socket_.fd(); }
+  short events() const noexcept;
+  void ready(short events, TimePoint now);
+  void flush(TimePoint now);
+  void tick(TimePoint now);
+  TimePoint next(TimePoint now) const;
+
+  void close(TimePoint now, bool silent = false);
+
+ private:
+  enum class State { kDown, kResolving, kConnecting, kGreeting, kUp };
+  enum class Purpose { kRequest, kGreeting, kRole, kScript, kSlots, kIgnored };
+  struct Sent {
+    Purpose purpose;
+    RequestPtr request;
+    TimePoint at;
+  };
+
+  void connect(TimePoint now);
+  void connect_to(const Addresses& addresses, TimePoint now);
+  void greet(TimePoint now);
+  void command(Purpose purpose, const Words& words, TimePoint now);
+  void write_request(const RequestPtr& request, bool asking, TimePoint now);
+  void read(TimePoint now);
+  bool take(const redisReply& reply, TimePoint now);
+  void came_up(TimePoint now);
+
+  // Any thread.
+  CircuitBreaker breaker_;
+
+  // The store's thread.
+  std::vector<Endpoint> endpoints_;
+  const StoreOptions& options_;
+  const std::string& script_;
+  NodeOwner& owner_;
+  State state_ = State::kDown;
+  std::size_t at_ = 0;    // of endpoints_, the one in use
+  TimePoint retry_at_{};  // kDown: connect then
+  TimePoint due_{};       // kResolving to kGreeting: give up then
+  TimePoint heard_{};     // kUp: the last answer
+  int failures_ = 0;      // since it was up
+  std::future<Addresses> resolving_;
+  Socket socket_;
+  ReplyReader reader_;
+  std::string out_;
+  std::size_t written_ = 0;  // of out_
+  std::string sha_;
+  std::deque<Sent> in_flight_;
+  std::deque<RequestPtr> waiting_;
+  std::minstd_rand random_;
+};
+
+}  // namespace seawall::redis

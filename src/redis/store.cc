@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/redis/store.h"
+
+#include <string>
+#include <system_error>
+
+#include "redis/limit_script.h"
+#include "redis/store_core.h"
+
+namespace seawall::redis {
+
+namespace {
+
+Result<void> check(const StoreOptions& options) {
+  constexpr auto kSecond = std::int64_t{1'000'000'000};
+  const auto count = static_cast<std::int64_t>(options.endpoints.size());
+  if (count < 1 || count > 16) return out_of_range("the number of endpoints", count, 1, 16);
+  for (const Endpoint& endpoint : options.endpoints) {
+    if (endpoint.host.empty() || endpoint.port == 0) {
+      return Error{Code::kInvalidArgument, "an endpoint needs a host and a port"};
+    }
+  }
+  if (options.cluster && options.database != 0) {
+    return Error{Code::kInvalidArgument, "a Redis Cluster has only database 0"};
+  }
+  if (options.database < 0) return out_of_range("database", options.database, 0, INT32_MAX);
+  if (options.password.empty() && !options.user.empty()) {
+    return Error{Code::kInvalidArgument, "a user needs a password"};
+  }
+  struct Time {
+    const char* name;
+    Duration given, low, high;
+  };
+  for (const Time& t :
+       {Time{"deadline in ns", options.deadline, Duration(100'000), Duration(60 * kSecond)},
+        Time{"silence in ns", options.silence, options.deadline, Duration(600 * kSecond)},
+        Time{"reconnect_min in ns", options.reconnect_min, Duration(1'000'000), Duration(60 * kSecond)},
+        Time{"reconnect_max in ns", options.reconnect_max, options.reconnect_min, Duration(600 * kSecond)}}) {
+    if (t.given < t.low || t.given > t.high)
+      return out_of_range(t.name, t.given.count(), t.low.count(), t.high.count());
+  }
+  if (options.most_pending < 1 || options.most_pending > 1'000'000) {
+    return out_of_range("most_pending", options.most_pending, 1, 1'000'000);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Store> Store::open(const StoreOptions& options) {
+  if (const auto fits = check(options); !fits) return fits.error();
+  const auto breaker = CircuitBreakerConfig::make(options.breaker);
+  if (!breaker) return breaker.error();
+  const auto loop =
+      std::make_shared<StoreLoop>(options, breaker.value(), std::string(kServerClock).append(kLimitDecision));
+  try {
+    return Store(std::make_shared<StoreCore>(loop, std::thread([loop] { loop->run(); })));
+  } catch (const std::system_error&) {
+    return Error{Code::kInternal, "the system refuses a thread for the store"};
+  }
+}
+
+StoreStats Store::stats() const { return core_->loop().stats(); }
+
+}  // namespace seawall::redis

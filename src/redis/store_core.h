@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// What stands behind a Store: the thread, the nodes, who owns which slot, and the requests under way.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "redis/hash_slot.h"
+#include "redis/node.h"
+#include "redis/request.h"
+#include "redis/socket.h"
+#include "seawall/detail/mutex.h"
+#include "seawall/redis/store.h"
+
+namespace seawall::redis {
+
+class StoreLoop final : private NodeOwner {
+ public:
+  static constexpr std::size_t kMostNodes = 64;
+
+  StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, std::string script);
+
+  // Any thread. False, and nothing is called: not sent, as Fault::kAway. Else request->done is called by the loop's
+  // thread, at the deadline (told in request->deadline) or before.
+  bool submit(const RequestPtr& request);
+  void stop();
+  StoreStats stats() const;
+  const StoreOptions& options() const noexcept { return options_; }
+
+  // The store's thread.
+  void run();
+
+ private:
+  // NodeOwner
+  void answered(Node& node, const RequestPtr& request, const redisReply& reply) override;
+  void lost(const RequestPtr& request) override;
+  void learnt_slots(Node& node, const redisReply& reply) override;
+  void connected(Node& node) override;
+  void disconnected(bool was_up, bool silent) override;
+  void wrote() override;
+
+  bool not_sent();
+  void turn();
+  void wait(TimePoint now);
+  void expire(TimePoint now);
+  TimePoint slots_due() const;
+  void refresh_slots(TimePoint now);
+  void redirect(Node& from, const RequestPtr& request, std::string_view error);
+  void failed(Node& node, const RequestPtr& request, std::string_view error);
+  void finish(const RequestPtr& request, Outcome outcome, const CallResult& result);
+  std::size_t node_at(const Endpoint& endpoint);
+  std::size_t add_node(std::vector<Endpoint> endpoints);
+
+  const StoreOptions options_;
+  const CircuitBreakerConfig breaker_config_;
+  const std::string script_;
+  Waker waker_;
+
+  // Any thread. A node is made before its number is published, and never goes.
+  std::array<std::unique_ptr<Node>, kMostNodes> nodes_;
+  std::array<std::atomic<std::uint8_t>, kHashSlots> owner_{};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint32_t> pending_{0};
+  detail::Mutex mutex_;
+  std::vector<RequestPtr> submitted_ SEAWALL_GUARDED_BY(mutex_);
+  bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;
+
+  struct Counters {
+    std::atomic<std::uint32_t> nodes_up{0};
+    std::atomic<std::uint64_t> requests{0}, answered{0}, timeouts{0}, not_sent{0}, connects{0}, disconnects{0},
+        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0};
+  } counters_;
+
+  // The store's thread.
+  std::size_t node_count_ = 0;
+  TimePoint now_{};
+  std::deque<RequestPtr> by_deadline_;
+  bool want_slots_ = false;
+  TimePoint slots_asked_{};
+  std::size_t slots_turn_ = 0;
+};
+
+// Owns the thread; the last reference may go on the thread itself.
+class StoreCore {
+ public:
+  StoreCore(std::shared_ptr<StoreLoop> loop, std::thread thread) : loop_(std::move(loop)), thread_(std::move(thread)) {}
+  ~StoreCore();
+  StoreCore(const StoreCore&) = delete;
+  StoreCore& operator=(const StoreCore&) = delete;
+
+  StoreLoop& loop() noexcept { return *loop_; }
+  const StoreOptions& options() const noexcept { return loop_->options(); }
+
+ private:
+  std::shared_ptr<StoreLoop> loop_;
+  std::thread thread_;
+};
+
+}  // namespace seawall::redis

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// One store and its limiters against a real redis-server.
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "redis/hash_slot.h"
+#include "seawall/redis/limit_set.h"
+#include "seawall/redis/rate_limiter.h"
+#include "support/catch.h"
+#include "support/redis_server.h"
+
+using namespace seawall;
+using namespace seawall::redis;
+using namespace std::chrono_literals;
+using seawall::testing::eventually;
+using seawall::testing::RedisServer;
+
+namespace {
+
+// Long enough that a busy machine misses no deadline where the test is not about deadlines.
+Store open(const RedisServer& server) {
+  return Store::open({.endpoints = {server.endpoint()}, .deadline = 2s, .silence = 5s}).value();
+}
+// Refills too slowly for a test to see it.
+Quota slow(std::int64_t permits) { return Quota::make(permits, 24h).value(); }
+RateLimiter limiter(const Store& store, const RateLimiterOptions& options) {
+  auto made = RateLimiter::make(store, options);
+  INFO((made ? "" : std::string(made.error().message.view())));
+  REQUIRE(made.ok());
+  return made.value();
+}
+
+}  // namespace
+
+TEST_CASE("exact: the store decides each request, for all processes") {
+  RedisServer server;
+  const Store one = open(server);
+  const Store two = open(server);
+  for (const Algorithm algorithm : {Algorithm::kTokenBucket, Algorithm::kSlidingWindow}) {
+    const std::string name = algorithm == Algorithm::kTokenBucket ? "bucket" : "window";
+    RateLimiterOptions options{.name = name, .quota = slow(5), .algorithm = algorithm};
+    RateLimiter here = limiter(one, options);
+    RateLimiter there = limiter(two, options);
+    const Answer first = here.try_acquire("ann", 2);
+    CHECK(first.allowed);
+    CHECK(first.by == DecidedBy::kStore);
+    CHECK(first.limit == 5);
+    CHECK(first.remaining == 3);
+    CHECK(there.try_acquire("ann", 3).remaining == 0);
+    CHECK(there.try_acquire("bob").remaining == 4);
+    const Answer refused = here.try_acquire("ann");
+    CHECK_FALSE(refused.allowed);
+    CHECK(refused.by == DecidedBy::kStore);
+    CHECK(refused.retry_after > 1h);
+    CHECK(refused.retry_after <= 26h);
+    CHECK(here.peek("ann", 5).retry_after > refused.retry_after - 1s);
+    CHECK(here.try_acquire("ann", 6).never());
+    CHECK(here.try_acquire("bob", 0).allowed);
+    CHECK(here.peek("bob").remaining == 4);
+  }
+}
+
+TEST_CASE("a refusal is repeated without asking, until a refund") {
+  RedisServer server;
+  const Store store = open(server);
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(4), .denial_cache = 1h});
+  const Answer taken = users.try_acquire("ann", 4);
+  CHECK(users.try_acquire("ann", 2).by == DecidedBy::kStore);
+  const auto asked = store.stats().requests;
+  for (int i = 0; i < 100; ++i) {
+    const Answer answer = users.try_acquire("ann", 2 + i % 2);
+    CHECK_FALSE(answer.allowed);
+    CHECK(answer.by == DecidedBy::kDenialCache);
+    CHECK(answer.retry_after > 0s);
+  }
+  CHECK(store.stats().requests == asked);
+  CHECK(users.try_acquire("ann", 1).by == DecidedBy::kStore);  // fewer than were refused: nobody knows
+  CHECK(users.refund("ann", taken) >= 3);                      // a part of one has been refilled since
+  CHECK(users.try_acquire("ann", 2).allowed);
+  CHECK(users.stats().by_denial_cache == 100);
+}
+
+TEST_CASE("leased: permits are spent here, and never more than the limit by all") {
+  RedisServer server;
+  const Store one = open(server);
+  const Store two = open(server);
+  for (const Algorithm algorithm : {Algorithm::kTokenBucket, Algorithm::kSlidingWindow}) {
+    const RateLimiterOptions options{.name = algorithm == Algorithm::kTokenBucket ? "bucket" : "window",
+                                     .quota = slow(1000),
+                                     .algorithm = algorithm,
+                                     .mode = Mode::kLeased,
+                                     .gateways = 2,
+                                     .batch = 100,
+                                     .denial_cache = 0s};
+    RateLimiter here = limiter(one, options);
+    RateLimiter there = limiter(two, options);
+    int admitted = 0;
+    for (int i = 0; i < 1200; ++i) admitted += (i % 3 == 0 ? there : here).try_acquire("all").allowed ? 1 : 0;
+    CHECK(admitted <= 1000);
+    CHECK(admitted >= 600);  // what the leases do not hold
+    const RateLimiterStats stats = here.stats();
+    CHECK(stats.by_lease >= 300);
+    CHECK(stats.by_policy == 0);
+    // Permits of a lease go back to it.
+    RateLimiter third = limiter(one, {.name = "third", .quota = slow(1000), .mode = Mode::kLeased, .batch = 10});
+    CHECK(third.try_acquire("x").by == DecidedBy::kStore);
+    const Answer lent = third.try_acquire("x", 3);
+    CHECK(lent.by == DecidedBy::kLease);
+    CHECK(third.refund("x", lent) == 3);
+  }
+}
+
+TEST_CASE("a set charges all of its limits or none, in one call") {
+  RedisServer server;
+  const Store store = open(server);
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(3)});
+  RateLimiter services =
+      limiter(store, {.name = "service", .quota = slow(4), .algorithm = Algorithm::kSlidingWindow, .denial_cache = 0s});
+  LimitSet limits = LimitSet::make({users, services}).value();
+  for (int i = 0; i < 3; ++i) {
+    const SetAnswer answer = limits.try_acquire({"ann", "trading"});
+    CHECK(answer.allowed);
+    CHECK(answer.answers[0].remaining == 2 - i);
+    CHECK(answer.answers[1].remaining == 3 - i);
+  }
+  const SetAnswer refused = limits.try_acquire({"ann", "trading"});
+  CHECK_FALSE(refused.allowed);
+  CHECK(refused.refused_by() == 0);
+  CHECK(refused.retry_after > 0s);
+  CHECK(refused.answers[1].allowed);
+  CHECK(services.peek("trading").remaining == 1);
+  const SetAnswer last = limits.try_acquire({"bob", "trading"});
+  CHECK(last.allowed);
+  CHECK(limits.try_acquire({"bob", "trading"}).refused_by() == 1);
+  CHECK(users.peek("bob").remaining == 2);
+  users.refund("bob", last.answers[0]);
+  CHECK(users.peek("bob").remaining == 3);
+  CHECK(services.refund("trading", last.answers[1]) == 1);
+  CHECK(limits.try_acquire({"bob"}).retry_after == Decision::kNever);
+}
+
+TEST_CASE("foreign values are an error and the policy's, whatever they are") {
+  RedisServer server;
+  const Store store = open(server);
+  const std::string bucket = "seawall:{b:x}";
+  const std::string window = "seawall:{w:x}";
+  RateLimiter b = limiter(store, {.name = "b", .quota = slow(5), .when_away = WhenAway::kDeny});
+  RateLimiter w = limiter(
+      store, {.name = "w", .quota = slow(5), .algorithm = Algorithm::kSlidingWindow, .when_away = WhenAway::kAllow});
+  const std::vector<std::vector<std::string>> hostile{
+      {"SET", "KEY", "hello"},
+      {"SET", "KEY", ""},
+      {"SET", "KEY", std::string(100000, '9')},
+      {"SET", "KEY", "b1 1 5000 5000"},
+      {"SET", "KEY", "b1 -1 0 5000"},
+      {"SET", "KEY", "w1 86400000000 12 1 5"},
+      {"SET", "KEY", "w1 86400000000 99 1 0 0"},
+      {"SET", "KEY", "w1 86400000000 12 1" + std::string(13, ' ') + "99999999999999999999"},
+      {"HSET", "KEY", "a", "b"},
+      {"LPUSH", "KEY", "a"},
+  };
+  for (std::vector<std::string> command : hostile) {
+    for (const auto& [key, name] : {std::pair(bucket, &b), std::pair(window, &w)}) {
+      command[1] = key;
+      server({"DEL", key});
+      REQUIRE(server(command).front() != '-');
+      const std::string before = server({"TYPE", key});
+      const Answer answer = name->try_acquire("x");
+      CHECK(answer.by == DecidedBy::kPolicy);
+      CHECK(answer.fault == Fault::kForeign);
+      CHECK(answer.allowed == (name == &w));
+      CHECK(server({"TYPE", key}) == before);
+      server({"DEL", key});
+      CHECK(name->try_acquire("x").by == DecidedBy::kStore);
+    }
+  }
+  CHECK(b.stats().foreign == hostile.size());
+  // Numbers beyond all bounds, in our form: no error, and no longer refusal than two bursts' time.
+  server({"SET", bucket, "b1 99999999999999999999999999 0 5000"});
+  const Answer answer = b.try_acquire("x");
+  CHECK_FALSE(answer.allowed);
+  CHECK(answer.by == DecidedBy::kStore);
+  CHECK(answer.retry_after < 25h);
+}
+
+TEST_CASE("what callers ask at the same time goes in one write") {
+  RedisServer server;
+  const Store store = open(server);
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(100000)});
+  REQUIRE(users.try_acquire("warm").allowed);
+  const StoreStats before = store.stats();
+  server.stop();  // so that answers wait until all have asked
+  std::atomic<int> allowed{0};
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 2000; ++i) {
+    users.try_acquire_async("key" + std::to_string(i % 50), 1, [&](const Answer& answer) {
+      allowed += answer.allowed && answer.by == DecidedBy::kStore ? 1 : 0;
+      ++answered;
+    });
+  }
+  server.resume();
+  REQUIRE(eventually([&] { return answered == 2000; }));
+  CHECK(allowed == 2000);
+  const StoreStats after = store.stats();
+  CHECK(after.requests - before.requests == 2000);
+  CHECK(after.batches - before.batches < 1000);
+  CHECK(after.connects == 1);
+}
+
+TEST_CASE("keys of any form stay apart and have a bound") {
+  RedisServer server;
+  const Store store = open(server);
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(1), .denial_cache = 0s});
+  const std::string zero("a\0b", 3);
+  const std::string long_one(100000, 'x');
+  for (const std::string& key : {std::string(), std::string("}"), std::string("{a}"), std::string("a\r\nb"), zero,
+                                 std::string("a"), long_one, long_one + "y"}) {
+    CHECK(users.try_acquire(key).allowed);
+    CHECK_FALSE(users.try_acquire(key).allowed);
+  }
+  CHECK(server({"KEYS", "*"}).size() < 2000);
+  CHECK(server({"DBSIZE"}) == "8");
+  // The server forgets a key when it is idle, and no sooner.
+  RateLimiter quick = limiter(store, {.name = "quick", .quota = Quota::make(10, 1s).value()});
+  CHECK(quick.try_acquire("a", 5).allowed);
+  const int left = std::stoi(server({"PTTL", "seawall:{quick:a}"}));
+  CHECK(left <= 501);
+  CHECK(left > 0);
+}
+
+TEST_CASE("options are checked") {
+  const auto code = [](const auto& result) { return result ? Code::kInternal : result.error().code; };
+  CHECK(code(Store::open({})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{"", 1}}})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{}}, .deadline = 0s})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{}}, .deadline = 1s, .silence = 1ms})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{}}, .cluster = true, .database = 1})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{}}, .most_pending = 0})) == Code::kInvalidArgument);
+  CHECK(code(Store::open({.endpoints = {{}}, .breaker = {.failure_threshold = 0}})) == Code::kInvalidArgument);
+  const Store away = Store::open({.endpoints = {{"127.0.0.1", 1}}}).value();
+  const auto refused = [&](const RateLimiterOptions& options) {
+    return code(RateLimiter::make(away, options)) == Code::kInvalidArgument;
+  };
+  CHECK(refused({.name = "", .quota = slow(1)}));
+  CHECK(refused({.name = "a b", .quota = slow(1)}));
+  CHECK(refused({.name = "a", .quota = slow(1), .tag = "{x}"}));
+  CHECK(refused({.name = "a", .quota = slow(1), .gateways = 0}));
+  CHECK(refused({.name = "a", .quota = slow(10), .mode = Mode::kLeased, .gateways = 10}));
+  CHECK(refused({.name = "a", .quota = slow(100), .mode = Mode::kLeased, .gateways = 10, .batch = 10}));
+  CHECK(refused({.name = "a", .quota = Quota::make(5, 1min, 2).value(), .algorithm = Algorithm::kSlidingWindow}));
+  CHECK(
+      refused({.name = "a", .quota = Quota::make(5, Duration(1001)).value(), .algorithm = Algorithm::kSlidingWindow}));
+  CHECK(refused({.name = "a", .quota = Quota::make(5, 1us).value(), .algorithm = Algorithm::kSlidingWindow}));
+  CHECK(refused({.name = "a", .quota = slow(1), .memory_bytes = 1}));
+  CHECK(LimitSet::make({}).error().code == Code::kInvalidArgument);
+  const Store cluster = Store::open({.endpoints = {{"127.0.0.1", 1}}, .cluster = true}).value();
+  const RateLimiter one = limiter(cluster, {.name = "one", .quota = slow(1)});
+  const RateLimiter two = limiter(cluster, {.name = "two", .quota = slow(1)});
+  CHECK(LimitSet::make({one, two}).error().code == Code::kInvalidArgument);
+  CHECK(LimitSet::make({one, limiter(away, {.name = "x", .quota = slow(1)})}).error().code == Code::kInvalidArgument);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// The tables that C++, C and Python run, on the script in a real redis-server, with the instants of the tables where
+// the script would ask for the server's time.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "redis/limit_rule.h"
+#include "redis/limit_script.h"
+#include "support/catch.h"
+#include "support/redis_server.h"
+#include "support/vectors.h"
+
+using namespace seawall;
+using namespace seawall::redis;
+using seawall::testing::Fields;
+using seawall::testing::int_field;
+using seawall::testing::mismatches;
+using seawall::testing::RedisClient;
+using seawall::testing::RedisServer;
+using seawall::testing::text_field;
+using seawall::testing::VectorCase;
+using seawall::testing::VectorStep;
+
+namespace {
+
+constexpr const char* kGivenTime = "local now, ns = tonumber(ARGV[#ARGV - 1]), tonumber(ARGV[#ARGV])\n";
+
+// $4\r\ntake\r\n... as words.
+std::vector<std::string> listed(const Words& words) {
+  std::vector<std::string> list;
+  for (std::size_t at = 0; at < words.text.size();) {
+    const std::size_t size = std::stoul(words.text.substr(at + 1));
+    at = words.text.find('\n', at) + 1;
+    list.push_back(words.text.substr(at, size));
+    at += size + 2;
+  }
+  return list;
+}
+
+std::vector<std::int64_t> numbers(const std::string& reply) {
+  REQUIRE(reply.front() == '[');
+  std::vector<std::int64_t> list;
+  for (std::size_t at = 1; at < reply.size(); at = reply.find_first_of(",]", at) + 1)
+    list.push_back(std::stoll(reply.substr(at)));
+  return list;
+}
+
+// One key, as the tables' limiter.
+class Limit {
+ public:
+  Limit(RedisClient& client, Algorithm algorithm, const Quota& quota)
+      : client_(client), rule_(LimitRule::make(algorithm, quota).value()) {
+    client_({"DEL", "limit"});
+  }
+
+  Decision ask(std::string_view verb, std::int64_t now, std::int64_t n, StoreCharge& charge) {
+    const std::int64_t asked = std::clamp<std::int64_t>(n, 1, rule_.limit());
+    const bool none = n != asked;
+    Words words = head(none ? "peek" : verb);
+    rule_.add_rung(words, asked);
+    const auto said = call(words, now);
+    const KeyAnswer answer = told(said);
+    Decision decision = rule_.decision(answer, asked);
+    if (verb == "take" && !none) charge = rule_.charge(answer, asked);
+    if (none) decision.allowed = n <= 0;
+    if (none) decision.retry_after = n <= 0 ? Duration(0) : Decision::kNever;
+    if (now < 0 && decision.reset_after > Duration(0)) decision.reset_after += Duration(-now);
+    if (now < 0 && !decision.allowed && !decision.never()) decision.retry_after += Duration(-now);
+    return decision;
+  }
+  std::int64_t refund(std::int64_t now, const StoreCharge& charge) {
+    if (charge.permits <= 0) return 0;
+    Words words = head("give");
+    rule_.add_charge(words, charge);
+    const auto said = call(words, now);
+    return rule_.given_back(told(said));
+  }
+
+ private:
+  Words head(std::string_view verb) const {
+    Words words;
+    words.add(verb);
+    rule_.add_head(words, 1);
+    return words;
+  }
+  std::vector<std::int64_t> call(Words words, std::int64_t now) {
+    now = std::max<std::int64_t>(now, 0);
+    words.add(now / 1000);
+    words.add(now % 1000);
+    std::vector<std::string> command{"EVAL", std::string(kGivenTime) + kLimitDecision, "1", "limit"};
+    for (std::string& word : listed(words)) command.push_back(word);
+    return numbers(client_(command));
+  }
+  static KeyAnswer told(const std::vector<std::int64_t>& said) {
+    return {said[0] > 0, said[1], said[2], std::span<const std::int64_t, 4>(said.data() + 3, 4)};
+  }
+
+  RedisClient& client_;
+  LimitRule rule_;
+};
+
+Fields shown(const Decision& d) {
+  Fields f{{"allowed", d.allowed ? "1" : "0"},
+           {"never", d.never() ? "1" : "0"},
+           {"limit", std::to_string(d.limit)},
+           {"remaining", std::to_string(d.remaining)},
+           {"reset_after_ns", std::to_string(d.reset_after.count())}};
+  if (!d.never()) f["retry_after_ns"] = std::to_string(d.retry_after.count());
+  return f;
+}
+
+void run(RedisClient& client, Algorithm algorithm, const VectorCase& given) {
+  const std::int64_t permits = int_field(given.options, "permits");
+  const Duration period(int_field(given.options, "period_ns"));
+  Limit limit(client, algorithm, Quota::make(permits, period, int_field(given.options, "burst", permits)).value());
+  std::map<std::string, StoreCharge> charges;
+  for (const VectorStep& step : given.steps) {
+    const std::int64_t n = int_field(step.arguments, "n", 1);
+    if (step.verb == "refund") {
+      const auto back = limit.refund(step.now_ns, charges.at(text_field(step.arguments, "step")));
+      CHECK(mismatches(step, Fields{{"refunded", std::to_string(back)}}) == "");
+      continue;
+    }
+    StoreCharge charge;
+    const Decision decision = limit.ask(step.verb == "peek" ? "peek" : "take", step.now_ns, n, charge);
+    CHECK(mismatches(step, shown(decision)) == "");
+    if (const auto name = text_field(step.arguments, "name"); !name.empty()) charges[name] = charge;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the script decides as the vectors say") {
+  RedisServer server;
+  RedisClient client(server.port());
+  for (const VectorCase& given : seawall::testing::load_vectors("token_bucket.txt")) {
+    INFO(given.name);
+    run(client, Algorithm::kTokenBucket, given);
+  }
+  for (const VectorCase& given : seawall::testing::load_vectors("sliding_window.txt")) {
+    INFO(given.name);
+    run(client, Algorithm::kSlidingWindow, given);
+  }
+}

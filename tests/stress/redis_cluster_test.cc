@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// The slot router against a Redis Cluster of three real nodes, and a fourth as replica.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "redis/hash_slot.h"
+#include "seawall/redis/limit_set.h"
+#include "seawall/redis/rate_limiter.h"
+#include "support/catch.h"
+#include "support/redis_server.h"
+
+using namespace seawall;
+using namespace seawall::redis;
+using namespace std::chrono_literals;
+using seawall::testing::eventually;
+using seawall::testing::RedisServer;
+
+namespace {
+
+Quota slow(std::int64_t permits) { return Quota::make(permits, 24h).value(); }
+
+class Cluster {
+ public:
+  static constexpr int kMasters = 3;
+
+  Cluster() {
+    for (int i = 0; i < kMasters; ++i) nodes_.push_back(std::make_unique<RedisServer>(cluster_node()));
+    for (int i = 0; i < kMasters; ++i) {
+      node(i)({"CLUSTER", "ADDSLOTSRANGE", std::to_string(first(i)), std::to_string(first(i + 1) - 1)});
+      node(i)({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
+    }
+    for (int i = 1; i < kMasters; ++i) meet(i);
+    REQUIRE(eventually([this] {
+      return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& each) {
+        const std::string info = (*each)({"CLUSTER", "INFO"});
+        return info.find("cluster_state:ok") != std::string::npos && info.find("cluster_size:3") != std::string::npos;
+      });
+    }));
+  }
+
+  RedisServer& node(int i) { return *nodes_[static_cast<std::size_t>(i)]; }
+  std::string id(int i) { return node(i)({"CLUSTER", "MYID"}); }
+  static int owner(std::string_view key) {
+    const int slot = hash_slot(key);
+    return slot < first(1) ? 0 : slot < first(2) ? 1 : 2;
+  }
+
+  int add_replica_of(int master) {
+    nodes_.push_back(std::make_unique<RedisServer>(cluster_node()));
+    const int replica = static_cast<int>(nodes_.size()) - 1;
+    meet(replica);
+    const std::string id_of_master = id(master);
+    const std::string id_of_replica = id(replica);
+    REQUIRE(eventually([&] { return node(replica)({"CLUSTER", "REPLICATE", id_of_master}) == "OK"; }));
+    // Else its takeover is nothing to them.
+    REQUIRE(eventually([&] {
+      return std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& each) {
+        return (*each)({"CLUSTER", "REPLICAS", id_of_master}).find(id_of_replica) != std::string::npos;
+      });
+    }));
+    return replica;
+  }
+
+ private:
+  static seawall::testing::RedisOptions cluster_node() { return {.cluster = true}; }
+  static int first(int node) { return kHashSlots * node / kMasters; }
+  void meet(int i) { node(i)({"CLUSTER", "MEET", "127.0.0.1", std::to_string(node(0).port())}); }
+
+  std::vector<std::unique_ptr<RedisServer>> nodes_;
+};
+
+StoreOptions options_for(RedisServer& seed, Duration deadline) {
+  return {.endpoints = {seed.endpoint()},
+          .cluster = true,
+          .deadline = deadline,
+          .silence = deadline,
+          .reconnect_max = 100ms,
+          .breaker = {.open_duration = 50ms}};
+}
+
+std::string key_of(const std::string& user) { return std::string("seawall:{user:").append(user).append("}"); }
+
+// A user whose key lies on this node.
+std::string user_on(int node) {
+  for (int i = 0;; ++i) {
+    const std::string user = std::string("u").append(std::to_string(i));
+    if (Cluster::owner(key_of(user)) == node) return user;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("slots are those of the cluster specification") {
+  CHECK(hash_slot("123456789") == 0x31c3);
+  CHECK(hash_slot("foo{bar}baz") == hash_slot("bar"));
+  CHECK(hash_slot("foo{}{bar}") == crc16("foo{}{bar}") % kHashSlots);
+  CHECK(hash_slot("foo{{bar}}zap") == hash_slot("{bar"));
+  CHECK(hash_slot("foo{bar}{zap}") == hash_slot("bar"));
+  CHECK(hash_slot("foo{bar") == crc16("foo{bar") % kHashSlots);
+}
+
+TEST_CASE("a cluster of three: every key finds its node, MOVED and ASK are followed, a replica takes over") {
+  Cluster cluster;
+  const Store store = Store::open(options_for(cluster.node(0), 3s)).value();
+  RateLimiter users =
+      RateLimiter::make(store, {.name = "user", .quota = slow(100), .when_away = WhenAway::kDeny, .denial_cache = 0s})
+          .value();
+
+  for (int node = 0; node < 3; ++node) {
+    const Answer answer = users.try_acquire(user_on(node));
+    CHECK(answer.by == DecidedBy::kStore);
+    CHECK(answer.remaining == 99);
+    CHECK(cluster.node(node)({"DBSIZE"}) == "1");
+  }
+  // The slots are learnt, and then nothing is redirected.
+  REQUIRE(eventually([&] {
+    const auto before = store.stats().moved;
+    for (int i = 0; i < 30; ++i) users.try_acquire(std::to_string(i));
+    return store.stats().moved == before;
+  }));
+  const auto moved = store.stats().moved;
+  for (int i = 0; i < 300; ++i) CHECK(users.try_acquire(std::to_string(i)).by == DecidedBy::kStore);
+  CHECK(store.stats().moved == moved);
+
+  // A set needs its keys in one slot.
+  RateLimiter tagged = RateLimiter::make(store, {.name = "tagged", .quota = slow(5), .tag = "t"}).value();
+  RateLimiter service = RateLimiter::make(store, {.name = "service", .quota = slow(5), .tag = "t"}).value();
+  LimitSet set = LimitSet::make({tagged, service}).value();
+  const SetAnswer both = set.try_acquire({"ann", "trading"});
+  CHECK(both.allowed);
+  CHECK(both.answers[1].by == DecidedBy::kStore);
+
+  // ASK: the slot of a key moves from its node to the next; the key is there already.
+  const std::string user = user_on(0);
+  const std::string key = key_of(user);
+  const std::string slot = std::to_string(hash_slot(key));
+  CHECK(cluster.node(1)({"CLUSTER", "SETSLOT", slot, "IMPORTING", cluster.id(0)}) == "OK");
+  CHECK(cluster.node(0)({"CLUSTER", "SETSLOT", slot, "MIGRATING", cluster.id(1)}) == "OK");
+  CHECK(cluster.node(0)({"MIGRATE", "127.0.0.1", std::to_string(cluster.node(1).port()), key, "0", "5000"}) == "OK");
+  const auto asked = store.stats().asked;
+  Answer answer = users.try_acquire(user);
+  CHECK(answer.by == DecidedBy::kStore);
+  CHECK(answer.remaining == 98);
+  CHECK(store.stats().asked > asked);
+  // MOVED: now it is the next node's for good.
+  for (int node = 0; node < 3; ++node) cluster.node(node)({"CLUSTER", "SETSLOT", slot, "NODE", cluster.id(1)});
+  answer = users.try_acquire(user);
+  CHECK(answer.by == DecidedBy::kStore);
+  CHECK(answer.remaining == 97);
+}
+
+TEST_CASE("a cluster's replica takes over, and the other nodes' keys do not notice") {
+  Cluster cluster;
+  const int replica = cluster.add_replica_of(2);
+  const Store store = Store::open(options_for(cluster.node(0), 50ms)).value();
+  RateLimiter users =
+      RateLimiter::make(store, {.name = "user", .quota = slow(100), .when_away = WhenAway::kDeny, .denial_cache = 0s})
+          .value();
+  const std::string here = user_on(0);
+  const std::string there = user_on(2);
+  const auto decided = [&](const std::string& user) {
+    return eventually([&] { return users.try_acquire(user, 0).by == DecidedBy::kStore; });
+  };
+  REQUIRE(decided(here));
+  REQUIRE(decided(there));
+  REQUIRE(users.try_acquire(there, 40).by == DecidedBy::kStore);
+  // Replicated, so nothing is forgotten.
+  REQUIRE(eventually([&] { return cluster.node(replica)({"DBSIZE"}) == "1"; }));
+  cluster.node(2).kill();
+  int others = 0;
+  for (int i = 0; i < 20; ++i) {
+    CHECK(users.try_acquire(there).by == DecidedBy::kPolicy);
+    others += users.try_acquire(here, 0).by == DecidedBy::kStore ? 1 : 0;
+  }
+  CHECK(others >= 5);  // a busy machine misses some of 50 ms
+  REQUIRE(eventually([&] { return cluster.node(replica)({"CLUSTER", "FAILOVER", "TAKEOVER"}) == "OK"; }));
+  CHECK(decided(there));
+  std::printf("cluster failover: %lld of 100 left after 40 were taken\n",
+              static_cast<long long>(users.peek(there).remaining));
+}

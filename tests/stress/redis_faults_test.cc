@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+// What a store goes through, with a real server: no call waits beyond its deadline, no more is admitted than stated,
+// and all is as before when the server is back, without anything being made anew.
+//
+// How late a call may return is judged with a margin for a busy machine: what matters is that no wait of seconds (the
+// silence of a stopped server, a connect that hangs) reaches a caller.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "seawall/redis/limit_set.h"
+#include "seawall/redis/rate_limiter.h"
+#include "support/catch.h"
+#include "support/redis_server.h"
+#include "support/silent_port.h"
+
+using namespace seawall;
+using namespace seawall::redis;
+using namespace std::chrono_literals;
+using seawall::testing::eventually;
+using seawall::testing::RedisServer;
+
+namespace {
+
+constexpr Duration kDeadline = 20ms;
+constexpr Duration kMargin = 1s;
+
+StoreOptions options_for(std::vector<Endpoint> endpoints) {
+  return {.endpoints = std::move(endpoints),
+          .deadline = kDeadline,
+          .silence = 100ms,
+          .reconnect_max = 100ms,
+          .breaker = {.open_duration = 50ms}};
+}
+Quota slow(std::int64_t permits) { return Quota::make(permits, 24h).value(); }
+
+// Asks for one permit and notes the longest wait.
+struct Caller {
+  RateLimiter limiter;
+  Duration longest{0};
+  std::int64_t admitted = 0;
+
+  Answer ask(const std::string& key = "x") {
+    const TimePoint before = Clock::now();
+    const Answer answer = limiter.try_acquire(key);
+    longest = std::max(longest, Clock::now() - before);
+    admitted += answer.allowed ? 1 : 0;
+    return answer;
+  }
+  bool store_decides(const std::string& key = "x") {
+    return eventually([&] { return ask(key).by == DecidedBy::kStore; });
+  }
+};
+Caller caller(const Store& store, RateLimiterOptions options) {
+  options.denial_cache = 0s;
+  return {RateLimiter::make(store, options).value()};
+}
+
+}  // namespace
+
+TEST_CASE("kill -9 and restart: the local share decides meanwhile, and nothing waits") {
+  RedisServer server;
+  const Store store = Store::open(options_for({server.endpoint()})).value();
+  Caller users = caller(store, {.name = "user", .quota = slow(100), .gateways = 4});
+  REQUIRE(users.store_decides());
+  server.kill();
+  std::int64_t share = 0;
+  for (int i = 0; i < 200; ++i) {
+    const Answer answer = users.ask();
+    CHECK(answer.by == DecidedBy::kPolicy);
+    CHECK((answer.fault == Fault::kAway || answer.fault == Fault::kTimeout));
+    share += answer.allowed ? 1 : 0;
+  }
+  CHECK(share == 25);
+  CHECK(users.longest < kDeadline + kMargin);
+  // Callers stop waiting altogether: the breaker is open.
+  CHECK(store.stats().not_sent > 100);
+  server.start();
+  CHECK(users.store_decides());
+  CHECK(store.stats().up);
+}
+
+TEST_CASE("a server that was never there") {
+  const Store store = Store::open(options_for({{"127.0.0.1", 1}})).value();
+  Caller allow = caller(store, {.name = "a", .quota = slow(1), .when_away = WhenAway::kAllow});
+  Caller deny = caller(store, {.name = "d", .quota = slow(1), .when_away = WhenAway::kDeny});
+  for (int i = 0; i < 50; ++i) {
+    CHECK(allow.ask().allowed);
+    const Answer refused = deny.ask();
+    CHECK_FALSE(refused.allowed);
+    CHECK(refused.retry_after == 1s);
+    CHECK(refused.by == DecidedBy::kPolicy);
+  }
+  CHECK(allow.longest < kDeadline + kMargin);
+  CHECK_FALSE(store.stats().up);
+}
+
+// The issue says 30 s. What a stop of any length shows after the silence (100 ms here) is the same: the connection is
+// closed, new ones are opened and never greeted. So this one takes 1.5 s.
+TEST_CASE("SIGSTOP: the connection is found silent and left; on SIGCONT all is back") {
+  RedisServer server;
+  const Store store = Store::open(options_for({server.endpoint()})).value();
+  Caller users = caller(store, {.name = "user", .quota = slow(100000), .when_away = WhenAway::kDeny});
+  REQUIRE(users.store_decides());
+  const auto before = users.admitted;
+  server.stop();
+  const TimePoint end = Clock::now() + 1500ms;
+  while (Clock::now() < end) {
+    CHECK(users.ask().by == DecidedBy::kPolicy);
+    seawall::testing::short_sleep();
+  }
+  CHECK(users.admitted == before);
+  CHECK(users.longest < kDeadline + kMargin);
+  CHECK(store.stats().silences >= 2);
+  server.resume();
+  CHECK(users.store_decides());
+  // What was sent to the stopped server is charged when it goes on, whoever still waits: never the other way round.
+  const std::int64_t charged = 100000 - users.limiter.peek("x").remaining;
+  CHECK(charged >= users.admitted);
+  std::printf("SIGSTOP: admitted %lld, charged %lld\n", static_cast<long long>(users.admitted),
+              static_cast<long long>(charged));
+}
+
+TEST_CASE("a blackholed connection: a port that takes everything and says nothing") {
+  seawall::testing::SilentPort silent;
+  const Store store = Store::open(options_for({{"127.0.0.1", silent.port()}})).value();
+  Caller users = caller(store, {.name = "user", .quota = slow(10)});
+  const TimePoint end = Clock::now() + 700ms;
+  while (Clock::now() < end) {
+    CHECK(users.ask().by == DecidedBy::kPolicy);
+    seawall::testing::short_sleep();
+  }
+  CHECK(users.longest < kDeadline + kMargin);
+  CHECK(users.admitted == 10);
+  CHECK(store.stats().silences >= 2);
+}
+
+TEST_CASE("FLUSHALL and SCRIPT FLUSH: the limit begins anew, the script comes back by itself") {
+  RedisServer server;
+  StoreOptions patient = options_for({server.endpoint()});
+  patient.deadline = patient.silence = 2s;
+  const Store store = Store::open(patient).value();
+  Caller users = caller(store, {.name = "user", .quota = slow(3)});
+  for (int i = 0; i < 5; ++i) CHECK(users.ask().by == DecidedBy::kStore);
+  CHECK(users.admitted == 3);
+  CHECK(server({"FLUSHALL"}) == "OK");
+  for (int i = 0; i < 5; ++i) CHECK(users.ask().by == DecidedBy::kStore);
+  CHECK(users.admitted == 6);  // one burst for each FLUSHALL, no more
+  for (int i = 0; i < 3; ++i) {
+    CHECK(server({"SCRIPT", "FLUSH"}) == "OK");
+    CHECK(users.ask("other").by == DecidedBy::kStore);
+    CHECK(users.ask("other").by == DecidedBy::kStore);
+  }
+  CHECK(store.stats().reloads == 3);
+  CHECK(store.stats().connects == 1);
+}
+
+TEST_CASE("failover: the replica that becomes master is found, the deposed one is left") {
+  RedisServer master;
+  RedisServer replica({.replica_of = master.port()});
+  REQUIRE(eventually([&] { return master({"INFO", "replication"}).find("state=online") != std::string::npos; }));
+  const Store store = Store::open(options_for({replica.endpoint(), master.endpoint()})).value();
+  Caller users = caller(store, {.name = "user", .quota = slow(1000), .when_away = WhenAway::kDeny});
+  REQUIRE(users.store_decides());
+  for (int i = 0; i < 100; ++i) users.ask();
+  const auto before = users.admitted;
+  master.kill();
+  CHECK(replica({"REPLICAOF", "NO", "ONE"}) == "OK");
+  CHECK(users.store_decides());
+  // What the replica had not heard of yet is admitted again: at most what was admitted before.
+  const std::int64_t charged = 1000 - users.limiter.peek("x").remaining;
+  const std::int64_t overshoot = users.admitted - charged;
+  CHECK(overshoot <= before);
+  std::printf("failover: %lld admitted, %lld of them forgotten\n", static_cast<long long>(users.admitted),
+              static_cast<long long>(std::max<std::int64_t>(overshoot, 0)));
+  // The master comes back and becomes the replica's replica, and then master again: READONLY makes the store turn.
+  master.start();
+  CHECK(master({"REPLICAOF", "127.0.0.1", std::to_string(replica.port())}) == "OK");
+  REQUIRE(eventually([&] { return replica({"INFO", "replication"}).find("state=online") != std::string::npos; }));
+  CHECK(master({"REPLICAOF", "NO", "ONE"}) == "OK");
+  CHECK(replica({"REPLICAOF", "127.0.0.1", std::to_string(master.port())}) == "OK");
+  CHECK(users.store_decides());
+  CHECK(users.longest < kDeadline + kMargin);
+}
+
+TEST_CASE("20 gateways at once: never above the bound of the mode, printed") {
+  RedisServer server;
+  constexpr int kGateways = 20;
+  struct Case {
+    const char* name;
+    Algorithm algorithm;
+    Mode mode;
+  };
+  for (const Case& given : {Case{"exact bucket", Algorithm::kTokenBucket, Mode::kExact},
+                            Case{"exact window", Algorithm::kSlidingWindow, Mode::kExact},
+                            Case{"leased bucket", Algorithm::kTokenBucket, Mode::kLeased},
+                            Case{"leased window", Algorithm::kSlidingWindow, Mode::kLeased}}) {
+    std::string name(given.name);
+    std::replace(name.begin(), name.end(), ' ', '-');
+    std::vector<Store> stores;
+    std::vector<Caller> gateways;
+    for (int i = 0; i < kGateways; ++i) {
+      StoreOptions patient = options_for({server.endpoint()});
+      patient.deadline = patient.silence = 5s;
+      stores.push_back(Store::open(patient).value());
+      gateways.push_back(caller(stores.back(), {.name = name,
+                                                .quota = slow(2000),
+                                                .algorithm = given.algorithm,
+                                                .mode = given.mode,
+                                                .when_away = WhenAway::kDeny,
+                                                .gateways = kGateways,
+                                                .batch = given.mode == Mode::kLeased ? 20 : 0}));
+    }
+    std::vector<std::thread> threads;
+    for (Caller& gateway : gateways) {
+      threads.emplace_back([&gateway] {
+        for (int i = 0; i < 200; ++i) gateway.ask("all");
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::int64_t admitted = 0;
+    for (const Caller& gateway : gateways) admitted += gateway.admitted;
+    CHECK(admitted <= 2000);
+    if (given.mode == Mode::kExact) CHECK(admitted == 2000);
+    std::printf("%s: %lld of 4000 admitted, limit 2000, overshoot %lld\n", given.name, static_cast<long long>(admitted),
+                static_cast<long long>(std::max<std::int64_t>(0, admitted - 2000)));
+  }
+}
+
+TEST_CASE("a burst across an outage: no more than the bound of the local share, printed") {
+  RedisServer server;
+  constexpr int kGateways = 20;
+  std::vector<Store> stores;
+  std::vector<Caller> gateways;
+  for (int i = 0; i < kGateways; ++i) {
+    stores.push_back(Store::open(options_for({server.endpoint()})).value());
+    gateways.push_back(caller(stores.back(), {.name = "user", .quota = slow(100), .gateways = kGateways}));
+    REQUIRE(gateways.back().store_decides());
+  }
+  const auto everybody = [&] {
+    for (int round = 0; round < 20; ++round) {
+      for (Caller& gateway : gateways) gateway.ask();
+    }
+  };
+  everybody();
+  server.kill();
+  everybody();
+  server.start();  // empty: as after FLUSHALL, another burst
+  for (Caller& gateway : gateways) CHECK(gateway.store_decides());
+  everybody();
+  std::int64_t admitted = 0;
+  Duration longest{0};
+  for (const Caller& gateway : gateways) {
+    admitted += gateway.admitted;
+    longest = std::max(longest, gateway.longest);
+  }
+  CHECK(admitted <= 3 * 100);  // the store's burst, the shares', and the burst of the store that forgot
+  CHECK(longest < kDeadline + kMargin);
+  std::printf("outage: %lld admitted, bound 300 (limit 100, its local shares, and a store that forgot)\n",
+              static_cast<long long>(admitted));
+}
