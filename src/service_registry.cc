@@ -64,8 +64,9 @@ const InstanceInfo* ServiceInfo::address() const noexcept {
 }
 
 ServiceRegistry::ServiceRegistry(const ServiceRegistryConfig& config, TimePoint epoch)
-    : config_(config), impl_(std::make_unique<Impl>(config.options(), to_ns(epoch))) {}
+    : config_(config), impl_(std::make_unique<Impl>(config.options(), to_ns(epoch))), reader_(impl_->directory) {}
 ServiceRegistry::~ServiceRegistry() = default;
+ServiceRegistry::ServiceRegistry(ServiceRegistry&&) noexcept = default;
 
 Result<Registration> ServiceRegistry::register_instance_at(std::string_view service, const InstanceSpec& spec,
                                                            TimePoint now) {
@@ -119,27 +120,6 @@ Result<Service> ServiceRegistry::service(std::string_view name) {
   return Service(impl_->directory, index.value());
 }
 
-// The mutex is held while choosing: a service without a handle may be replaced by another one in its place.
-std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint now,
-                                             std::span<const std::uint32_t> exclude) {
-  const detail::MutexLock lock(impl_->mutex);
-  const std::uint32_t* index = impl_->find_service(service);
-  if (index == nullptr) return std::nullopt;
-  return Service(impl_->directory, *index).pick_at(now, exclude);
-}
-
-std::optional<Pick> ServiceRegistry::pick_at(std::string_view service, TimePoint now, PickText& text,
-                                             std::span<const std::uint32_t> exclude) {
-  const detail::MutexLock lock(impl_->mutex);
-  const std::uint32_t* index = impl_->find_service(service);
-  if (index == nullptr) return std::nullopt;
-  return Service(impl_->directory, *index).pick_at(now, text, exclude);
-}
-
-ReportResult ServiceRegistry::done(std::uint64_t ticket, Outcome outcome, Duration took) noexcept {
-  return Service(impl_->directory, 0).done(ticket, outcome, took);
-}
-
 std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view name, TimePoint now) const {
   const detail::MutexLock lock(impl_->mutex);
   return impl_->find(name, to_ns(now));
@@ -157,11 +137,6 @@ std::string ServiceRegistry::to_json_at(TimePoint now) const {
     append_service(out, service);
   }
   return out += '}';
-}
-
-std::uint64_t ServiceRegistry::version() const {
-  const detail::MutexLock lock(impl_->mutex);
-  return impl_->version;
 }
 
 RegistryStats ServiceRegistry::stats() const {

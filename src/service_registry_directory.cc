@@ -51,7 +51,6 @@ void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
 }
 
 void ServiceRegistry::Impl::publish(std::uint32_t service) {
-  ++version;
   std::array<std::uint32_t, 2> pickable{};  // by rank
   for (const RegisteredInstance* instance : services_[service].instances) {
     if (instance->status().pickable()) ++pickable[instance->status().rank()];
@@ -76,6 +75,7 @@ void ServiceRegistry::Impl::publish(std::uint32_t service) {
   }
   detail::show(words[0], count);
   detail::show(head, next);
+  directory.changed();
 }
 
 std::vector<std::int32_t> ServiceRegistry::Impl::flights_by_record() const {

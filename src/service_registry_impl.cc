@@ -81,7 +81,7 @@ std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) 
 
 bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instance) const {
   const RegisteredService& service = services_[instance.service];
-  return !service.pinned && service.instances.size() == 1;
+  return service.instances.size() == 1 && !directory.names().pinned(instance.service);
 }
 
 // Here and in replace, all that can throw comes before the first change.
@@ -249,17 +249,17 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
   std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
   service_index_.emplace(std::move(key), index);
   free_services_.pop_back();
-  ++version;
+  directory.begin_service(index, name);
   return index;
 }
 
 void ServiceRegistry::Impl::release_if_idle(std::uint32_t service) {
   RegisteredService& entry = services_[service];
-  if (entry.pinned || !entry.instances.empty()) return;
+  if (!entry.instances.empty() || !directory.names().release(service)) return;
   service_index_.erase(service_index_.find(entry.name));
   entry.name.clear();
   free_services_.push_back(service);
-  ++version;
+  directory.changed();
 }
 
 const std::uint32_t* ServiceRegistry::Impl::find_service(std::string_view name) const {
@@ -269,7 +269,7 @@ const std::uint32_t* ServiceRegistry::Impl::find_service(std::string_view name) 
 
 Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
   auto index = service_for(name);
-  if (index) services_[index.value()].pinned = true;
+  if (index) directory.names().pin(directory.names().find(directory.names().key(name)));
   return index;
 }
 

@@ -40,7 +40,6 @@ struct RegisteredInstance {
 
 struct RegisteredService {
   std::string name;
-  bool pinned = false;  // somebody holds a handle
   std::vector<RegisteredInstance*> instances;
 };
 
@@ -90,7 +89,6 @@ class ServiceRegistry::Impl {
   mutable detail::Mutex mutex;
   const detail::KeyedAllocation memory;
   detail::ServiceDirectory directory;
-  std::uint64_t version SEAWALL_GUARDED_BY(mutex) = 0;
 
  private:
   // Checks the bounds and, when nothing else can fail, evicts what expired first for what is to come.

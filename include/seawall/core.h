@@ -38,6 +38,7 @@
 #include "seawall/rate_limit_header.h"
 #include "seawall/result.h"
 #include "seawall/service.h"
+#include "seawall/service_reader.h"
 #include "seawall/sliding_window.h"
 #include "seawall/state_set.h"
 #include "seawall/ticket.h"

@@ -104,6 +104,7 @@ class Service {
   std::uint32_t size() const noexcept;
 
  private:
+  friend class ServiceReader;
   friend class ServiceRegistry;
   using Directory = detail::ServiceDirectory;
 

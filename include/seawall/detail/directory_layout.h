@@ -12,10 +12,13 @@
 
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/instance_record.h"
+#include "seawall/detail/service_names.h"
 #include "seawall/detail/siphash.h"
 #include "seawall/result.h"
 
 namespace seawall::detail {
+
+using ServiceNames = BasicServiceNames<Word>;
 
 struct DirectorySizes {
   std::uint32_t services = 0;
@@ -37,6 +40,8 @@ struct DirectoryHeader {
   std::uint64_t epoch = 0;  // random, so that a directory made anew is told from this one
   SipKey seed{};
   alignas(kCacheLine) Word believed_until{0};
+  Word version{0};       // grows with every change, after the change can be seen
+  Word incarnations{0};  // of services, given so far
   // What readers count: how often something happened that should not, so rare that one word each serves all.
   alignas(kCacheLine) Word tickets_late{0};
   Word tickets_untracked{0};
@@ -54,7 +59,9 @@ class DirectoryLayout {
 
   // Sizes within the bounds above.
   constexpr explicit DirectoryLayout(const DirectorySizes& sizes) noexcept
-      : heads(place(sizeof(DirectoryHeader))),
+      : names(place(sizeof(DirectoryHeader))),
+        name_table(place(names + sizeof(ServiceNames::Name) * sizes.services)),
+        heads(place(name_table + sizeof(Word) * ServiceNames::table_words(sizes.services))),
         lists(place(heads + sizeof(Word) * sizes.services)),
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
         cursors(place(records + sizeof(InstanceRecord) * sizes.records)),
@@ -116,7 +123,7 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t heads, lists, records, cursors, flights, hints, bytes;
+  std::size_t names, name_table, heads, lists, records, cursors, flights, hints, bytes;
 };
 
 }  // namespace seawall::detail

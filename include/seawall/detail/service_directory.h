@@ -3,7 +3,8 @@
 // ServiceDirectory: what readers of the registry see, in 64-bit words in one block of memory (directory_layout.h). One
 // writer at a time (the registry, under its lock), any number of readers, in any process, who never wait for it.
 //
-//   service   head: version. kBuffers lists; version v stands in list v % kBuffers: a count, then entries
+//   service   name (service_names.h). head: version. kBuffers lists; version v stands in list v % kBuffers: a
+//             count, then entries
 //   entry     generation:32 | weight:16 | record:16                (the generation's low half)
 //   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | failures | id | host
 //   cursor    pass:32 | entry:32, where a thread's next round robin choice begins
@@ -23,6 +24,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string_view>
 
 #include "seawall/algorithm/mix.h"
 #include "seawall/detail/directory_layout.h"
@@ -47,22 +49,39 @@ class ServiceDirectory {
                                           SipKey seed) {
     if (auto r = DirectoryLayout::check_sizes(sizes); !r) return r.error();
     if (auto r = DirectoryLayout::check_place(memory, bytes(sizes)); !r) return r.error();
-    ServiceDirectory made(memory.data(), sizes);
+    ServiceDirectory made(memory.data(), sizes, seed);
     made.construct(epoch, seed);
     return made;
   }
   static Result<ServiceDirectory> attach(std::span<std::byte> memory) {
     const auto sizes = DirectoryLayout::read(memory);
     if (!sizes) return sizes.error();
-    return ServiceDirectory(memory.data(), sizes.value());
+    const SipKey seed = reinterpret_cast<const DirectoryHeader*>(memory.data())->seed;
+    return ServiceDirectory(memory.data(), sizes.value(), seed);
   }
 
+  const ServiceNames& names() const noexcept { return names_; }
+  Word& version() const noexcept { return header_->version; }
   Word& head(std::uint32_t service) const noexcept { return heads_[service]; }
   Word* list(std::uint32_t service, std::uint64_t version) const noexcept {
     return &lists_[(std::size_t{service} * kBuffers + version % kBuffers) * sizes_.list_words];
   }
   // What was read from the list of `version` is whole as long as the head has not come this far.
   static constexpr std::uint64_t stale_from(std::uint64_t version) noexcept { return version + kBuffers - 1; }
+  // For the writer: a service in a place that was free. Its versions go on from those of the registry, so that a name
+  // that comes back, wherever, comes back with a higher one.
+  void begin_service(std::uint32_t service, std::string_view name) const noexcept {
+    const std::uint64_t version = std::max(seen(head(service)), seen(header_->version)) + 1;
+    show(list(service, version)[0], 0);
+    show(head(service), version);
+    const std::uint64_t incarnation = seen(header_->incarnations) + 1;
+    show(header_->incarnations, incarnation);
+    names_.assign(service, name, incarnation);
+    changed();
+  }
+  // For the writer: after each change.
+  void changed() const noexcept { show(header_->version, seen(header_->version) + 1); }
+
   // A count as a list of entries may have.
   std::uint32_t list_size(std::uint64_t counted) const noexcept {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, sizes_.list_words - 1));
@@ -104,9 +123,11 @@ class ServiceDirectory {
   }
 
  private:
-  ServiceDirectory(std::byte* memory, const DirectorySizes& sizes) noexcept : sizes_(sizes) {
+  ServiceDirectory(std::byte* memory, const DirectorySizes& sizes, SipKey seed) noexcept : sizes_(sizes) {
     const DirectoryLayout at(sizes);
     header_ = reinterpret_cast<DirectoryHeader*>(memory);
+    names_ = ServiceNames(reinterpret_cast<ServiceNames::Name*>(memory + at.names),
+                          reinterpret_cast<Word*>(memory + at.name_table), sizes.services, seed);
     heads_ = reinterpret_cast<Word*>(memory + at.heads);
     lists_ = reinterpret_cast<Word*>(memory + at.lists);
     records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
@@ -120,6 +141,7 @@ class ServiceDirectory {
     header_->sizes = sizes_;
     header_->epoch = epoch;
     header_->seed = seed;
+    names_.construct();
     std::uninitialized_value_construct_n(heads_, sizes_.services);
     std::uninitialized_value_construct_n(lists_, std::size_t{sizes_.services} * kBuffers * sizes_.list_words);
     std::uninitialized_value_construct_n(records_, sizes_.records);
@@ -133,6 +155,7 @@ class ServiceDirectory {
 
   DirectorySizes sizes_;
   DirectoryHeader* header_;
+  ServiceNames names_;
   Word* heads_;
   Word* lists_;
   InstanceRecord* records_;

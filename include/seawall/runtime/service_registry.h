@@ -13,8 +13,8 @@
 // The host calls tick(now) at least every tick_tolerance. While the host was paused no heartbeat could be heard, so a
 // late tick extends the leases instead of ending all of them at once.
 //
-// Threads: any; each function takes one mutex for a short time, none blocks on anything else. Choosing through a
-// Service handle takes none. Known limits: one machine, one process; weights up to 1000.
+// Threads: any; each function takes one mutex for a short time, none blocks on anything else. Choosing, by a Service
+// handle or by name, takes none. Known limits: one machine, one process; weights up to 1000.
 //
 //   auto registry = seawall::ServiceRegistry(seawall::ServiceRegistryConfig());
 //   auto mine = registry.register_instance("trading", {.id = "trading-1", .host = "127.0.0.1", .port = 8001}).value();
@@ -34,6 +34,7 @@
 #include "seawall/result.h"
 #include "seawall/runtime/service_instance.h"
 #include "seawall/service.h"
+#include "seawall/service_reader.h"
 #include "seawall/time.h"
 
 namespace seawall {
@@ -94,6 +95,7 @@ class ServiceRegistry {
 
   explicit ServiceRegistry(const ServiceRegistryConfig& config = {}, TimePoint epoch = Clock::now());
   ~ServiceRegistry();
+  ServiceRegistry(ServiceRegistry&&) noexcept;
   ServiceRegistry(const ServiceRegistry&) = delete;
   ServiceRegistry& operator=(const ServiceRegistry&) = delete;
 
@@ -153,26 +155,35 @@ class ServiceRegistry {
   // The handle of a service, which may have no instance yet; a service with a handle is kept for the registry's life,
   // others go with their last instance. Errors: kInvalidArgument (name), kFull (max_services).
   Result<Service> service(std::string_view name);
-  // Service::pick_at for callers that have only the name: takes the mutex and looks it up.
-  std::optional<Pick> pick_at(std::string_view service, TimePoint now, std::span<const std::uint32_t> exclude = {});
+  // What needs no lock: picks by name, for callers that have no handle. Valid while the registry lives.
+  const ServiceReader& reader() const noexcept { return reader_; }
+  std::optional<Pick> pick_at(std::string_view service, TimePoint now,
+                              std::span<const std::uint32_t> exclude = {}) const noexcept {
+    return reader_.pick_at(service, now, exclude);
+  }
   std::optional<Pick> pick_at(std::string_view service, TimePoint now, PickText& text,
-                              std::span<const std::uint32_t> exclude = {});
+                              std::span<const std::uint32_t> exclude = {}) const noexcept {
+    return reader_.pick_at(service, now, text, exclude);
+  }
   // Ends a pick of any service.
   ReportResult done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess,
-                    Duration took = Service::kUnknown) noexcept;
+                    Duration took = Service::kUnknown) const noexcept {
+    return reader_.done(ticket, outcome, took);
+  }
 
   // Nothing for an ambiguous name, too.
   std::optional<InstanceInfo> find_at(std::string_view name, TimePoint now) const;
   std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name
   // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing.
   std::string to_json_at(TimePoint now) const;
-  std::uint64_t version() const;  // grows with every change that a reader can see; heartbeats change nothing
+  std::uint64_t version() const noexcept { return reader_.version(); }
   RegistryStats stats() const;
 
  private:
   class Impl;
   ServiceRegistryConfig config_;
   std::unique_ptr<Impl> impl_;
+  ServiceReader reader_;
 };
 
 }  // namespace seawall
