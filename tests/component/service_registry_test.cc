@@ -55,7 +55,8 @@ TEST_CASE("a registered instance is picked with its whole address") {
   ServiceRegistry registry({}, at(0s));
   const auto service = registry.service("trading").value();
   CHECK_FALSE(service.pick_at(at(0s)));
-  const std::string host = std::string(200, 'h') + ".example";
+  std::string host(200, 'h');
+  host.append(".example");
   const auto mine = registry.register_instance_at("trading", {.id = "trading-1", .host = host, .port = 65535}, at(0s));
   REQUIRE(mine.ok());
   CHECK(mine.value().heartbeat_interval >= 800ms);
