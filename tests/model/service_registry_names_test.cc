@@ -24,7 +24,7 @@ constexpr seawall::detail::SipKey kSeed{11, 12};
 template <class Word, std::uint32_t kServices>
 struct Table {
   std::array<seawall::detail::BasicServiceName<Word>, kServices> names{};
-  std::array<Word, BasicServiceNames<Word>::table_words(kServices)> words{};
+  std::array<Word, seawall::detail::service_table_words(kServices)> words{};
   BasicServiceNames<Word> view() { return {names.data(), words.data(), kServices, kSeed}; }
 };
 using Plain = std::atomic<std::uint64_t>;

@@ -12,13 +12,13 @@
 
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/instance_record.h"
-#include "seawall/detail/service_names.h"
+#include "seawall/detail/service_name.h"
 #include "seawall/detail/siphash.h"
 #include "seawall/result.h"
 
 namespace seawall::detail {
 
-using ServiceNames = BasicServiceNames<Word>;
+using ServiceName = BasicServiceName<Word>;
 
 struct DirectorySizes {
   std::uint32_t services = 0;
@@ -60,8 +60,8 @@ class DirectoryLayout {
   // Sizes within the bounds above.
   constexpr explicit DirectoryLayout(const DirectorySizes& sizes) noexcept
       : names(place(sizeof(DirectoryHeader))),
-        name_table(place(names + sizeof(ServiceNames::Name) * sizes.services)),
-        heads(place(name_table + sizeof(Word) * ServiceNames::table_words(sizes.services))),
+        name_table(place(names + sizeof(ServiceName) * sizes.services)),
+        heads(place(name_table + sizeof(Word) * service_table_words(sizes.services))),
         lists(place(heads + sizeof(Word) * sizes.services)),
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
         cursors(place(records + sizeof(InstanceRecord) * sizes.records)),

@@ -29,10 +29,13 @@
 #include "seawall/algorithm/mix.h"
 #include "seawall/detail/directory_layout.h"
 #include "seawall/detail/instance_record.h"
+#include "seawall/detail/service_names.h"
 #include "seawall/detail/thread_stripe.h"
 #include "seawall/detail/update.h"
 
 namespace seawall::detail {
+
+using ServiceNames = BasicServiceNames<Word>;
 
 // A view: copied freely, valid while the memory is.
 class ServiceDirectory {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <string_view>
 
+#include "seawall/detail/service_name.h"
 #include "seawall/detail/siphash.h"
 #include "seawall/detail/update.h"
 
@@ -28,7 +29,7 @@ namespace seawall::detail {
 // A name in words, the last filled up with zero bytes (which no name holds), and its hash.
 class ServiceNameKey {
  public:
-  static constexpr std::size_t kWords = 16;
+  static constexpr std::size_t kWords = kServiceNameWords;
   static constexpr std::size_t kMostBytes = kWords * 8 - 1;
 
   ServiceNameKey(SipKey key, std::string_view name) noexcept {
@@ -76,27 +77,15 @@ struct FoundService {
   explicit operator bool() const noexcept { return stamp != 0; }
 };
 
-template <class Word>
-struct alignas(64) BasicServiceName {
-  Word stamp{0};
-  std::array<Word, ServiceNameKey::kWords> text{};
-};
-
 // A view of the two arrays.
 template <class Word>
 class BasicServiceNames {
  public:
   using Name = BasicServiceName<Word>;
 
-  static constexpr std::uint32_t table_words(std::uint32_t services) noexcept {
-    std::uint32_t words = 8;
-    while (words < 4 * services) words *= 2;
-    return words;
-  }
-
   BasicServiceNames() = default;
   BasicServiceNames(Name* names, Word* table, std::uint32_t services, SipKey key) noexcept
-      : names_(names), table_(table), services_(services), mask_(table_words(services) - 1), key_(key) {}
+      : names_(names), table_(table), services_(services), mask_(service_table_words(services) - 1), key_(key) {}
 
   void construct() noexcept {
     std::uninitialized_value_construct_n(names_, services_);
