@@ -50,6 +50,19 @@ void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
       [this](std::uint64_t) { ++stats_.tickets_reaped; });
 }
 
+// Its versions go on from those of the registry, so that a name that comes back, wherever, has a higher one then.
+// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
+void ServiceRegistry::Impl::begin_service(std::uint32_t service, std::string_view name) {
+  detail::DirectoryHeader& header = directory.header();
+  const std::uint64_t version = std::max(detail::seen(directory.head(service)), detail::seen(header.version)) + 1;
+  detail::show(directory.list(service, version)[0], 0);
+  detail::show(directory.head(service), version);
+  const std::uint64_t incarnation = detail::seen(header.incarnations) + 1;
+  detail::show(header.incarnations, incarnation);
+  names().assign(service, name, incarnation);
+  directory.changed();
+}
+
 void ServiceRegistry::Impl::publish(std::uint32_t service) {
   std::array<std::uint32_t, 2> pickable{};  // by rank
   for (const RegisteredInstance* instance : services_[service].instances) {

@@ -81,7 +81,7 @@ std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) 
 
 bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instance) const {
   const RegisteredService& service = services_[instance.service];
-  return service.instances.size() == 1 && !directory.names().pinned(instance.service);
+  return service.instances.size() == 1 && !names().pinned(instance.service);
 }
 
 // Here and in replace, all that can throw comes before the first change.
@@ -249,13 +249,13 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
   std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
   service_index_.emplace(std::move(key), index);
   free_services_.pop_back();
-  directory.begin_service(index, name);
+  begin_service(index, name);
   return index;
 }
 
 void ServiceRegistry::Impl::release_if_idle(std::uint32_t service) {
   RegisteredService& entry = services_[service];
-  if (!entry.instances.empty() || !directory.names().release(service)) return;
+  if (!entry.instances.empty() || !names().release(service)) return;
   service_index_.erase(service_index_.find(entry.name));
   entry.name.clear();
   free_services_.push_back(service);
@@ -269,7 +269,7 @@ const std::uint32_t* ServiceRegistry::Impl::find_service(std::string_view name) 
 
 Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
   auto index = service_for(name);
-  if (index) directory.names().pin(directory.names().find(directory.names().key(name)));
+  if (index) names().pin(names().find(names().key(name)));
   return index;
 }
 

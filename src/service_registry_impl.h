@@ -13,6 +13,7 @@
 #include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/service_directory.h"
+#include "seawall/detail/service_names.h"
 #include "seawall/runtime/service_registry.h"
 
 namespace seawall {
@@ -120,6 +121,9 @@ class ServiceRegistry::Impl {
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
+  detail::ServiceNames names() const { return directory.names<detail::ServiceNames>(); }
+  // Shows a service in a place that was free.
+  void begin_service(std::uint32_t service, std::string_view name) SEAWALL_REQUIRES(mutex);
   InstanceInfo info(const RegisteredInstance& instance, std::int64_t in_flight, std::int64_t now) const
       SEAWALL_REQUIRES(mutex);
   // Each reads the whole table of flights.

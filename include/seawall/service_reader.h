@@ -24,6 +24,7 @@
 #include <string_view>
 
 #include "seawall/detail/service_directory.h"
+#include "seawall/detail/service_names.h"
 #include "seawall/outcome.h"
 #include "seawall/result.h"
 #include "seawall/service.h"
@@ -77,7 +78,7 @@ class ServiceReader {
   explicit ServiceReader(const detail::ServiceDirectory& directory)
       : directory_(std::make_unique<detail::ServiceDirectory>(directory)) {}
 
-  const detail::ServiceNames& names() const noexcept { return directory_->names(); }
+  detail::ServiceNames names() const noexcept { return directory_->names<detail::ServiceNames>(); }
 
   template <class Choose>
   std::optional<Pick> choose(std::string_view name, Choose&& choose) const noexcept {

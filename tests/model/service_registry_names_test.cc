@@ -25,7 +25,9 @@ template <class Word, std::uint32_t kServices>
 struct Table {
   std::array<seawall::detail::BasicServiceName<Word>, kServices> names{};
   std::array<Word, seawall::detail::service_table_words(kServices)> words{};
-  BasicServiceNames<Word> view() { return {names.data(), words.data(), kServices, kSeed}; }
+  BasicServiceNames<Word> view() {
+    return {names.data(), words.data(), kServices, static_cast<std::uint32_t>(words.size()), kSeed};
+  }
 };
 using Plain = std::atomic<std::uint64_t>;
 

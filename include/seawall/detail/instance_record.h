@@ -10,7 +10,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "seawall/detail/cache_line.h"
 
 namespace seawall::detail {
 
@@ -40,7 +39,7 @@ struct TextWords {
   }
 };
 
-struct alignas(kCacheLine) InstanceRecord {
+struct alignas(64) InstanceRecord {
   Word stamp{0};
   Word lease_end{0};
   Word address{0};

@@ -24,18 +24,14 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <string_view>
 
 #include "seawall/algorithm/mix.h"
 #include "seawall/detail/directory_layout.h"
 #include "seawall/detail/instance_record.h"
-#include "seawall/detail/service_names.h"
 #include "seawall/detail/thread_stripe.h"
 #include "seawall/detail/update.h"
 
 namespace seawall::detail {
-
-using ServiceNames = BasicServiceNames<Word>;
 
 // A view: copied freely, valid while the memory is.
 class ServiceDirectory {
@@ -52,18 +48,21 @@ class ServiceDirectory {
                                           SipKey seed) {
     if (auto r = DirectoryLayout::check_sizes(sizes); !r) return r.error();
     if (auto r = DirectoryLayout::check_place(memory, bytes(sizes)); !r) return r.error();
-    ServiceDirectory made(memory.data(), sizes, seed);
+    ServiceDirectory made(memory.data(), sizes);
     made.construct(epoch, seed);
     return made;
   }
   static Result<ServiceDirectory> attach(std::span<std::byte> memory) {
     const auto sizes = DirectoryLayout::read(memory);
     if (!sizes) return sizes.error();
-    const SipKey seed = reinterpret_cast<const DirectoryHeader*>(memory.data())->seed;
-    return ServiceDirectory(memory.data(), sizes.value(), seed);
+    return ServiceDirectory(memory.data(), sizes.value());
   }
 
-  const ServiceNames& names() const noexcept { return names_; }
+  // Service names, or whatever takes their words.
+  template <class Names>
+  Names names() const noexcept {
+    return {names_, name_table_, sizes_.services, name_table_words_, header_->seed};
+  }
   Word& version() const noexcept { return header_->version; }
   Word& head(std::uint32_t service) const noexcept { return heads_[service]; }
   Word* list(std::uint32_t service, std::uint64_t version) const noexcept {
@@ -71,17 +70,6 @@ class ServiceDirectory {
   }
   // What was read from the list of `version` is whole as long as the head has not come this far.
   static constexpr std::uint64_t stale_from(std::uint64_t version) noexcept { return version + kBuffers - 1; }
-  // For the writer: a service in a place that was free. Its versions go on from those of the registry, so that a name
-  // that comes back, wherever, comes back with a higher one.
-  void begin_service(std::uint32_t service, std::string_view name) const noexcept {
-    const std::uint64_t version = std::max(seen(head(service)), seen(header_->version)) + 1;
-    show(list(service, version)[0], 0);
-    show(head(service), version);
-    const std::uint64_t incarnation = seen(header_->incarnations) + 1;
-    show(header_->incarnations, incarnation);
-    names_.assign(service, name, incarnation);
-    changed();
-  }
   // For the writer: after each change.
   void changed() const noexcept { show(header_->version, seen(header_->version) + 1); }
 
@@ -126,11 +114,12 @@ class ServiceDirectory {
   }
 
  private:
-  ServiceDirectory(std::byte* memory, const DirectorySizes& sizes, SipKey seed) noexcept : sizes_(sizes) {
+  ServiceDirectory(std::byte* memory, const DirectorySizes& sizes) noexcept : sizes_(sizes) {
     const DirectoryLayout at(sizes);
     header_ = reinterpret_cast<DirectoryHeader*>(memory);
-    names_ = ServiceNames(reinterpret_cast<ServiceNames::Name*>(memory + at.names),
-                          reinterpret_cast<Word*>(memory + at.name_table), sizes.services, seed);
+    names_ = reinterpret_cast<ServiceName*>(memory + at.names);
+    name_table_ = reinterpret_cast<Word*>(memory + at.name_table);
+    name_table_words_ = service_table_words(sizes.services);
     heads_ = reinterpret_cast<Word*>(memory + at.heads);
     lists_ = reinterpret_cast<Word*>(memory + at.lists);
     records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
@@ -144,7 +133,8 @@ class ServiceDirectory {
     header_->sizes = sizes_;
     header_->epoch = epoch;
     header_->seed = seed;
-    names_.construct();
+    std::uninitialized_value_construct_n(names_, sizes_.services);
+    std::uninitialized_value_construct_n(name_table_, name_table_words_);
     std::uninitialized_value_construct_n(heads_, sizes_.services);
     std::uninitialized_value_construct_n(lists_, std::size_t{sizes_.services} * kBuffers * sizes_.list_words);
     std::uninitialized_value_construct_n(records_, sizes_.records);
@@ -158,7 +148,9 @@ class ServiceDirectory {
 
   DirectorySizes sizes_;
   DirectoryHeader* header_;
-  ServiceNames names_;
+  ServiceName* names_;
+  Word* name_table_;
+  std::uint32_t name_table_words_;
   Word* heads_;
   Word* lists_;
   InstanceRecord* records_;

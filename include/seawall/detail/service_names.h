@@ -14,10 +14,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
 #include "seawall/detail/service_name.h"
@@ -83,14 +83,9 @@ class BasicServiceNames {
  public:
   using Name = BasicServiceName<Word>;
 
-  BasicServiceNames() = default;
-  BasicServiceNames(Name* names, Word* table, std::uint32_t services, SipKey key) noexcept
-      : names_(names), table_(table), services_(services), mask_(service_table_words(services) - 1), key_(key) {}
-
-  void construct() noexcept {
-    std::uninitialized_value_construct_n(names_, services_);
-    std::uninitialized_value_construct_n(table_, mask_ + 1);
-  }
+  // `words` is service_table_words(services).
+  BasicServiceNames(Name* names, Word* table, std::uint32_t services, std::uint32_t words, SipKey key) noexcept
+      : names_(names), table_(table), services_(services), mask_(words - 1), key_(key) {}
 
   ServiceNameKey key(std::string_view name) const noexcept { return {key_, name}; }
 
@@ -208,11 +203,13 @@ class BasicServiceNames {
     }
   }
 
-  Name* names_ = nullptr;
-  Word* table_ = nullptr;
-  std::uint32_t services_ = 0;
-  std::uint32_t mask_ = 0;
+  Name* names_;
+  Word* table_;
+  std::uint32_t services_;
+  std::uint32_t mask_;
   SipKey key_;
 };
+
+using ServiceNames = BasicServiceNames<std::atomic<std::uint64_t>>;
 
 }  // namespace seawall::detail
