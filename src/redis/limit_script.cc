@@ -21,10 +21,12 @@ local function bucket(k, text)
     t, r, u = tonumber(t), tonumber(r), tonumber(u)
     if not t or r >= u then return nil end
     if u ~= unit then t, r = t + 1, 0 end
-    -- Two bursts ahead: the server's clock was set back. The bucket is empty then, and refills from now on.
+    -- Two bursts ahead: the server's clock was set back. The bucket is empty then, and refills from now on; so this is
+    -- written though the request be refused.
     if t > now + 2 * tolerance + 2 then
       t, r = now + tolerance, now_rest + rest
       if r >= unit then t, r = t + 1, r - unit end
+      key.mended = true
     end
     if t > tat or (t == tat and r > tat_rest) then tat, tat_rest = t, r end
   end
@@ -53,6 +55,7 @@ local function bucket(k, text)
   end
   function key.look()
     local d, r = key.ahead(0, 0)
+    if key.mended and verb ~= 'peek' then keep(d, r) end
     return d, r, 0, 0
   end
   -- The least of the cost, of what of it is not refilled yet, and of all that is not.
@@ -95,6 +98,7 @@ local function window(k, text)
     if n ~= s + 1 then return nil end
     if p ~= period or s ~= subs or newest > index + 2 * (subs + 1) then
       counts[0], total = sum, sum
+      key.mended = true
     else
       if newest > index then index = newest end
       for i = index - newest, subs do
@@ -125,6 +129,7 @@ local function window(k, text)
     return total, 0, idle(), index
   end
   function key.look()
+    if key.mended and verb ~= 'peek' then keep() end
     local room, sum, i = limit - ARGV[key.first + key.rungs - 1], total, 0
     while sum > room and i <= subs do
       sum, i = sum - counts[subs - i], i + 1

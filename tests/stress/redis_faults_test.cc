@@ -187,6 +187,43 @@ TEST_CASE("failover: the replica that becomes master is found, the deposed one i
   CHECK(users.longest < kDeadline + kMargin);
 }
 
+TEST_CASE("the server's clock steps: never more than a burst forward, nobody locked out backward") {
+  RedisServer server({.stepped_clock = true});
+  server.step_clock(1'000'000'000);
+  REQUIRE(server({"TIME"}).substr(0, 2) != "[1");  // the clock can be set: 2,000,000,000 is in 2033
+  constexpr std::int64_t kDay = 86400;
+  StoreOptions patient = options_for({server.endpoint()});
+  patient.deadline = patient.silence = 2s;
+  const Store store = Store::open(patient).value();
+  const Quota quota = Quota::make(60, 1min).value();
+  for (const Algorithm algorithm : {Algorithm::kTokenBucket, Algorithm::kSlidingWindow}) {
+    const bool bucket = algorithm == Algorithm::kTokenBucket;
+    server.step_clock(0);
+    Caller users = caller(store, {.name = bucket ? "bucket" : "window", .quota = quota, .algorithm = algorithm});
+    const auto ask_all = [&] {
+      const auto before = users.admitted;
+      for (int i = 0; i < 100; ++i) CHECK(users.ask().by == DecidedBy::kStore);
+      return users.admitted - before;
+    };
+    const std::int64_t first = ask_all();
+    CHECK(first >= 60);
+    CHECK(first <= 70);  // a bucket refills one a second
+    server.step_clock(kDay);
+    const std::int64_t forward = ask_all();
+    CHECK(forward <= 70);
+    server.step_clock(-365 * kDay);  // a year back
+    CHECK(ask_all() <= 10);
+    const Answer refused = users.limiter.peek("x", 60);
+    CHECK_FALSE(refused.allowed);
+    CHECK(refused.retry_after <= 2min + 10s);
+    server.step_clock(-365 * kDay + 150);
+    CHECK(ask_all() >= 60);
+    std::printf("clock steps, %s: %lld of 60, a day on %lld, a year back 0 to 10, then %lld in all\n",
+                bucket ? "bucket" : "window", static_cast<long long>(first), static_cast<long long>(forward),
+                static_cast<long long>(users.admitted));
+  }
+}
+
 TEST_CASE("20 gateways at once: never above the bound of the mode, printed") {
   RedisServer server;
   constexpr int kGateways = 20;

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -100,7 +101,13 @@ RedisServer::~RedisServer() {
   std::filesystem::remove_all(folder_);
 }
 
+void RedisServer::step_clock(std::int64_t seconds) {
+  std::ofstream file(std::string(folder_).append("/clock"), std::ios::binary | std::ios::in | std::ios::out);
+  file.write(reinterpret_cast<const char*>(&seconds), sizeof(seconds));
+}
+
 void RedisServer::start() {
+  if (options_.stepped_clock) std::ofstream(std::string(folder_).append("/clock")) << std::string(8, '\0');
   std::vector<std::string> words{"redis-server",
                                  "--port",
                                  std::to_string(port_),
@@ -139,6 +146,10 @@ void RedisServer::start() {
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
+    if (options_.stepped_clock) {
+      setenv("LD_PRELOAD", SEAWALL_STEPPED_CLOCK, 1);
+      setenv("STEPPED_CLOCK", std::string(folder_).append("/clock").c_str(), 1);
+    }
     execvp(arguments[0], arguments.data());
     _exit(127);
   }

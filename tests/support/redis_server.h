@@ -32,6 +32,7 @@ class RedisClient {
 struct RedisOptions {
   bool cluster = false;
   std::uint16_t replica_of = 0;
+  bool stepped_clock = false;        // step_clock() works
   std::vector<std::string> extra{};  // options of redis-server
 };
 
@@ -50,6 +51,8 @@ class RedisServer {
   void start();   // again, on the same port; returns when it answers
   void stop();    // SIGSTOP
   void resume();  // SIGCONT
+  // Seconds by which the server's clock differs from the machine's, from now on; needs stepped_clock.
+  void step_clock(std::int64_t seconds);
 
  private:
   bool answers() const;
