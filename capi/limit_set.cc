@@ -2,17 +2,15 @@
 #include "seawall/limit_set.h"
 
 #include <array>
-#include <cstring>
 #include <utility>
-#include <variant>
 
 #include "limiter_handles.h"
 #include "limiters.h"
 
 using namespace seawall::capi;
-using seawall::Charge;
 using seawall::Decision;
 using seawall::LimiterKey;
+using seawall::LimiterRef;
 using seawall::LimitSet;
 using seawall::TimePoint;
 
@@ -20,47 +18,10 @@ namespace {
 
 constexpr std::size_t kMost = SEAWALL_LIMIT_SET_MOST;
 
-// A place of the set that is not used: admits everything, is charged nothing.
-struct Unlimited {
-  static Decision try_acquire_at(TimePoint, std::int64_t) noexcept { return {.allowed = true}; }
-  static Decision peek_at(TimePoint, std::int64_t) noexcept { return {.allowed = true}; }
-  static std::int64_t refund_at(Charge, TimePoint) noexcept { return 0; }
-};
-
-using KeyedBuckets = seawall::KeyedRateLimiter<seawall::TokenBucket>;
-using KeyedWindows = seawall::KeyedRateLimiter<seawall::SlidingWindow>;
-using Member = std::variant<Unlimited*, seawall::TokenBucket*, seawall::LeasedTokenBucket*, seawall::FixedWindow*,
-                            seawall::SlidingWindow*, KeyedBuckets*, KeyedWindows*>;
-
-Unlimited unlimited;
-
-template <class Limiter>
-Limiter& limit_of(Limiter* limiter, LimiterKey) noexcept {
-  return *limiter;
-}
-template <class Limiter>
-auto limit_of(seawall::KeyedRateLimiter<Limiter>* limiter, LimiterKey key) noexcept {
-  return seawall::of_key(*limiter, key);
-}
-
-// A member, with its key for one call. std::visit cannot throw here: no alternative can leave a variant valueless.
+// A member, with its key for one call. A place that is not used limits nothing.
 struct Limit {
-  Member member = &unlimited;
+  LimiterRef limiter;
   LimiterKey key = 0;
-
-  template <class Ask>
-  auto visit(Ask&& ask) noexcept {
-    return std::visit([&](auto* limiter) { return ask(limit_of(limiter, key)); }, member);
-  }
-  Decision try_acquire_at(TimePoint now, std::int64_t n) noexcept {
-    return visit([&](auto&& limit) { return limit.try_acquire_at(now, n); });
-  }
-  Decision peek_at(TimePoint now, std::int64_t n) noexcept {
-    return visit([&](auto&& limit) { return limit.peek_at(now, n); });
-  }
-  std::int64_t refund_at(Charge charge, TimePoint now) noexcept {
-    return visit([&](auto&& limit) { return limit.refund_at(charge, now); });
-  }
 };
 
 using Limits = std::array<Limit, kMost>;
@@ -70,43 +31,16 @@ using Answer = seawall::SetDecision<kMost>;
 template <class Verb>
 auto with_set(Limits& limits, Verb&& verb) noexcept {
   return [&]<std::size_t... I>(std::index_sequence<I...>) noexcept {
-    LimitSet set(limits[I]...);
+    LimitSet set(limits[I].limiter.of_key(limits[I].key)...);
     return verb(set);
   }
   (std::make_index_sequence<kMost>());
 }
 
-bool borrow(seawall_keyed_limiter* keyed, Member& member) noexcept {
-  std::visit([&](auto& table) { member = &table; }, *keyed->rep);
-  return true;
-}
-template <class H>
-bool borrow(H* handle, Member& member) noexcept {
-  member = handle->rep.get();
-  return true;
-}
-
-// Whether the handle is one of an H; then the member is what it holds.
-template <class H>
-bool borrow_as(const void* handle, Member& member) noexcept {
-  H* typed = static_cast<H*>(const_cast<void*>(handle));  // the array is const so that one of any handles converts
-  return valid(typed) && borrow(typed, member);
-}
-
-bool borrow_any(const void* handle, Member& member) noexcept {
-  return borrow_as<seawall_token_bucket>(handle, member) || borrow_as<seawall_leased_token_bucket>(handle, member) ||
-         borrow_as<seawall_fixed_window>(handle, member) || borrow_as<seawall_sliding_window>(handle, member) ||
-         borrow_as<seawall_keyed_limiter>(handle, member);
-}
-
-bool is_keyed(const Member& member) noexcept {
-  return std::holds_alternative<KeyedBuckets*>(member) || std::holds_alternative<KeyedWindows*>(member);
-}
-
 }  // namespace
 
 struct seawall_limit_set : Handle<0x53574C06> {
-  std::array<Member, kMost> members;
+  std::array<LimiterRef, kMost> members;
   std::size_t size = 0;
 };
 
@@ -117,8 +51,8 @@ bool bind(const seawall_limit_set& set, const seawall_limit_key* keys, size_t ke
   if (keys == nullptr && key_count > 0) return false;
   size_t used = 0;
   for (std::size_t i = 0; i < set.size; ++i) {
-    limits[i].member = set.members[i];
-    if (!is_keyed(set.members[i])) continue;
+    limits[i].limiter = set.members[i];
+    if (!set.members[i].is_keyed()) continue;
     if (used == key_count) return false;
     limits[i].key = seawall::capi::key_of(keys[used++]);
   }
@@ -176,7 +110,8 @@ int32_t seawall_limit_set_new(const void* const* limiters, size_t count, seawall
   return guarded(error, [&]() -> int32_t {
     auto set = std::make_unique<seawall_limit_set>();
     for (; set->size < count; ++set->size) {
-      if (borrow_any(limiters[set->size], set->members[set->size])) continue;
+      set->members[set->size] = limiter_of(limiters[set->size]);
+      if (set->members[set->size]) continue;
       seawall::Message why("no live limiter at place ");
       return wrong_handle(error, why.append(static_cast<std::int64_t>(set->size)).view());
     }

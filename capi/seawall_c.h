@@ -1854,6 +1854,150 @@ SEAWALL_API int32_t seawall_tracer_finish(seawall_tracer* tracer, int32_t http_s
 /* Fills *stats, whose struct_size the caller has set. Threads: exclusive with take and finish. */
 SEAWALL_API int32_t seawall_tracer_get_stats(seawall_tracer* tracer, seawall_tracer_stats* stats) SEAWALL_NOEXCEPT;
 
+/* ---- Pipeline ------------------------------------------------------------------------------------------------------
+ *
+ * Limits, breaker, choice of an instance, trace and metrics of one route as one question and one report: seawall_admit
+ * before the call, seawall_complete after it. All gates are looked at before one of them takes anything, in the order
+ * of SEAWALL_GATE_*, so a refusal charges nobody; what is lost to another caller in between is given back. */
+typedef struct seawall_pipeline seawall_pipeline;
+#define SEAWALL_PIPELINE_MOST_LIMITS 4
+#define SEAWALL_PIPELINE_MOST_KEYS 16
+
+/* Which gate a request did not pass. */
+enum {
+  SEAWALL_GATE_NONE = 0,
+  SEAWALL_GATE_IN_FLIGHT = 1, /* as many calls are out as there may be */
+  SEAWALL_GATE_LIMITS = 2,
+  SEAWALL_GATE_BREAKER = 3,
+  SEAWALL_GATE_INSTANCE = 4, /* no healthy instance, or the breakers of all of them refuse */
+  SEAWALL_GATE_REQUEST = 5   /* has no key for a limit with keys */
+};
+
+/* A limit of a pipeline. Its limiter is borrowed: still the caller's, to be freed after the pipeline. */
+typedef struct seawall_pipeline_limit {
+  const char* name; /* 1 to 31 printable ASCII characters */
+  size_t name_size;
+  const void* limiter; /* a handle of any of the five types of limiters */
+  int64_t quota;       /* what is told to clients: permits in each window; the limiter decides */
+  int64_t window_ns;
+  int32_t key; /* which of the request's keys a keyed limiter is asked for */
+  int32_t reserved;
+} seawall_pipeline_limit;
+
+/* What a pipeline is made of; NULL and 0: it has no such gate. All handles are borrowed: still the caller's, to be
+ * freed after the pipeline. */
+typedef struct seawall_pipeline_options {
+  uint32_t struct_size;
+  int32_t max_in_flight;                /* 0: 4096; rounded up to 16 times a power of two. A bound of memory */
+  int64_t lease_ns;                     /* 0: 10 minutes. A ticket that is never given back frees its place then */
+  const seawall_pipeline_limit* limits; /* the narrowest first */
+  size_t limit_count;                   /* at most SEAWALL_PIPELINE_MOST_LIMITS */
+  seawall_circuit_breaker* breaker;     /* of the service: hears how requests end */
+  const seawall_service* service;
+  const seawall_circuit_breaker_options* instance_breaker; /* one for each instance, made by the pipeline */
+  int32_t max_instances;    /* of the registry, for the instances' breakers; 0: 1024. 3.5 KB each */
+  int32_t trace;            /* not 0: an admission brings a traceparent */
+  seawall_metrics* metrics; /* not NULL: the pipeline counts in seawall_pipeline_*{pipeline="name"} */
+  const char* name;         /* for the metrics */
+  size_t name_size;
+} seawall_pipeline_options;
+SEAWALL_API int32_t seawall_pipeline_options_init(seawall_pipeline_options* options) SEAWALL_NOEXCEPT;
+
+/* One request. The texts are not kept. */
+typedef struct seawall_request {
+  uint32_t struct_size;
+  uint32_t key_count;
+  const seawall_limit_key* keys; /* see seawall_pipeline_limit.key; at most SEAWALL_PIPELINE_MOST_KEYS */
+  int64_t permits;               /* 0: 1 */
+  const uint32_t* exclude;       /* slots of instances that are not wanted */
+  size_t exclude_count;
+  const char* traceparent; /* as it came, or NULL */
+  size_t traceparent_size;
+} seawall_request;
+#define SEAWALL_REQUEST_INIT \
+  { (uint32_t)sizeof(seawall_request), 0, NULL, 0, NULL, 0, NULL, 0 }
+
+/* What a call that is out holds: plain numbers, to be copied freely and given back once. */
+typedef struct seawall_ticket {
+  uint64_t id; /* 0: none */
+  uint64_t numbers[15];
+} seawall_ticket;
+
+/* Filled by seawall_admit; the caller owns it and sets struct_size once. */
+typedef struct seawall_admission {
+  uint32_t struct_size;
+  int32_t answer;           /* as returned */
+  int32_t gate;             /* SEAWALL_GATE_*: which refused */
+  int32_t nearest;          /* the limit that refused for longest, else that is nearest to refusing; -1: no limits */
+  int64_t retry_after_ns;   /* 0 when allowed; SEAWALL_NEVER when never, or while the breaker is forced open */
+  int64_t limit, remaining; /* of the nearest limit */
+  int64_t reset_after_ns;
+  char limit_name[32];
+  uint64_t generation; /* of the instance; as in seawall_pick */
+  uint32_t slot;
+  int32_t port;
+  int32_t has_instance;
+  int32_t trace_continued; /* 1: the caller's trace goes on, pass his tracestate on too */
+  char traceparent[56];    /* for the call that goes out, with a zero at its end */
+  seawall_ticket ticket;
+} seawall_admission;
+
+typedef struct seawall_pipeline_stats {
+  uint32_t struct_size;
+  uint32_t compositions; /* that calls may still use: 1, and more after seawall_pipeline_replace */
+  uint64_t max_in_flight, in_flight;
+  uint64_t repeated;    /* reports of tickets that were given back before, or never given out */
+  uint64_t turned_away; /* requests refused by SEAWALL_GATE_IN_FLIGHT */
+  uint64_t lost;        /* tickets never given back whose place went to another after their lease */
+} seawall_pipeline_stats;
+
+/* A new pipeline in *out, owned by the caller. Errors: INVALID_ARGUMENT naming the part, WRONG_HANDLE, ALREADY_EXISTS
+ * (a metric of that name with another definition), FULL (metrics), NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_pipeline_new(const seawall_pipeline_options* options, int64_t now_ns,
+                                         seawall_pipeline** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* NULL is a no-op. Exclusive; no call may be out. */
+SEAWALL_API void seawall_pipeline_free(seawall_pipeline* pipeline) SEAWALL_NOEXCEPT;
+/* From here on another composition; calls that are out end on theirs, so what it borrows must outlive them.
+ * max_in_flight, lease_ns, metrics and name stay. Errors: as seawall_pipeline_new; FULL while lost calls hold 15 older
+ * compositions. Threads: any. Takes a mutex for a short time. */
+SEAWALL_API int32_t seawall_pipeline_replace(seawall_pipeline* pipeline, const seawall_pipeline_options* options,
+                                             int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* May this request go out, and where to? Answers SEAWALL_ALLOWED, SEAWALL_DENIED or SEAWALL_NEVER_ALLOWED (no wait
+ * helps) and fills *admission. `request` may be NULL: nothing of all. Lock-free, no allocation. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_admit(seawall_pipeline* pipeline, const seawall_request* request, int64_t now_ns,
+                                  seawall_admission* admission) SEAWALL_NOEXCEPT;
+/* Only the limits, for a request that is answered without a call: the charge stays, there is nothing to complete. */
+SEAWALL_API int32_t seawall_pipeline_charge(seawall_pipeline* pipeline, const seawall_request* request, int64_t now_ns,
+                                            seawall_admission* admission) SEAWALL_NOEXCEPT;
+/* The end of the request: SEAWALL_OUTCOME_*, and the status of HTTP, 0 for none, which is only counted. Answers
+ * SEAWALL_REPORT_RECORDED; SEAWALL_REPORT_INVALID_TOKEN, and nothing is changed, when the ticket was given back before
+ * or is none. Lock-free. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. */
+SEAWALL_API int32_t seawall_complete(seawall_pipeline* pipeline, const seawall_ticket* ticket, int32_t outcome,
+                                     int32_t status, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Instead: the call was never made. The limits get back what was charged to the keys of `request`, nothing counts. */
+SEAWALL_API int32_t seawall_pipeline_cancel(seawall_pipeline* pipeline, const seawall_ticket* ticket,
+                                            const seawall_request* request, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* The call went to its instance and ended so, and the request goes on: picks another instance, the one before and
+ * `exclude` left out. Answers SEAWALL_ALLOWED; SEAWALL_DENIED when there is none: the request is still to be completed,
+ * retry_after_ns is the shortest wait of the instances' breakers, SEAWALL_NEVER if none refused. */
+SEAWALL_API int32_t seawall_pipeline_another(seawall_pipeline* pipeline, seawall_admission* admission, int32_t outcome,
+                                             const uint32_t* exclude, size_t exclude_count,
+                                             int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Id and host of the instance of a call that is out, each as text out. Errors: WRONG_HANDLE, INVALID_ARGUMENT,
+ * NOT_FOUND (the call has ended, has none, or it was replaced), BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_pipeline_instance(seawall_pipeline* pipeline, const seawall_ticket* ticket, char* id,
+                                              size_t id_capacity, size_t* id_needed, char* host, size_t host_capacity,
+                                              size_t* host_needed) SEAWALL_NOEXCEPT;
+/* The names of the limits, joined by commas. Errors: WRONG_HANDLE, BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_pipeline_limit_names(seawall_pipeline* pipeline, char* buffer, size_t capacity,
+                                                 size_t* needed) SEAWALL_NOEXCEPT;
+/* Fills *stats, whose struct_size the caller has set. Walks all places: for a scrape. Takes a mutex for a short time.
+ */
+SEAWALL_API int32_t seawall_pipeline_get_stats(seawall_pipeline* pipeline, int64_t now_ns,
+                                               seawall_pipeline_stats* stats) SEAWALL_NOEXCEPT;
+
 #ifdef __cplusplus
 }
 #endif

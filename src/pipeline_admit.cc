@@ -35,7 +35,7 @@ Duration since(std::int64_t then_ns, TimePoint now) noexcept {
   return Duration(std::max<std::int64_t>(0, detail::saturating_sub(to_ns(now), then_ns)));
 }
 
-// What the breaker and the registry hold for a call at its instance.
+// What the registry and the instance's breaker hold for a call.
 class AtInstance {
  public:
   AtInstance(const PipelinePlan& plan, Admission& call) noexcept : plan_(plan), call_(call) {}
@@ -46,8 +46,9 @@ class AtInstance {
     while (const auto picked = plan_.service->pick_at(now, excluded.slots())) {
       call_.instance = *picked;
       call_.has_instance = true;
-      if (plan_.instance_breakers == nullptr || picked->slot >= plan_.instance_breakers->size()) return true;
-      Ticket ticket = breaker_of(plan_, call_).try_acquire_at(now);
+      CircuitBreaker* breaker = breaker_of(plan_, call_);
+      if (breaker == nullptr) return true;
+      Ticket ticket = breaker->try_acquire_at(now);
       if (ticket) [[likely]] {
         call_.ticket.instance_breaker = ticket.detach();
         return true;
@@ -63,7 +64,9 @@ class AtInstance {
   void drop(TimePoint now) noexcept {
     if (!call_.has_instance) return;
     plan_.service->done_at(call_.instance.ticket, Outcome::kIgnored, now);
-    if (call_.ticket.instance_breaker != 0) breaker_of(plan_, call_).cancel(call_.ticket.instance_breaker);
+    if (call_.ticket.instance_breaker != 0) {
+      if (CircuitBreaker* breaker = breaker_of(plan_, call_)) breaker->cancel(call_.ticket.instance_breaker);
+    }
     forget();
   }
   void forget() noexcept {
@@ -73,15 +76,18 @@ class AtInstance {
 
   static void report(const PipelinePlan& plan, const Admission& call, Outcome outcome, TimePoint now) noexcept {
     if (!call.has_instance || !plan.service) return;
-    const Duration took = since(call.ticket.attempt_at_ns, now);
-    plan.service->done_at(call.instance.ticket, outcome, now, took);
-    if (call.ticket.instance_breaker == 0 || plan.instance_breakers == nullptr) return;
-    breaker_of(plan, call).report_at(call.ticket.instance_breaker, outcome, now);
+    plan.service->done_at(call.instance.ticket, outcome, now, since(call.ticket.attempt_at_ns, now));
+    if (call.ticket.instance_breaker == 0) return;
+    if (CircuitBreaker* breaker = breaker_of(plan, call)) {
+      breaker->report_at(call.ticket.instance_breaker, outcome, now);
+    }
   }
 
  private:
-  static CircuitBreaker& breaker_of(const PipelinePlan& plan, const Admission& call) noexcept {
-    return plan.instance_breakers->of(call.instance);
+  // Of the call's instance. The slot is checked: C callers could have written anything there.
+  static CircuitBreaker* breaker_of(const PipelinePlan& plan, const Admission& call) noexcept {
+    const bool known = plan.instance_breakers != nullptr && call.instance.slot < plan.instance_breakers->size();
+    return known ? &plan.instance_breakers->of(call.instance) : nullptr;
   }
 
   const PipelinePlan& plan_;
