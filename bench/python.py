@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What Seawall costs from Python: its typed wrappers, and the bare calls through ctypes below them.
 
-Prints lines of JSON; `bench/peers/peers.py --only python` puts them in one table with pybreaker, limits, prometheus_client
+Prints lines of JSON, of all parts or of those named as arguments; `bench/peers/peers.py --only python` puts them in one table with pybreaker, limits, prometheus_client
 and OpenTelemetry. Needs libseawall.so: `make bench` builds one. The last rows are the yardsticks: a function that does
 nothing, called as all others are, and a ctypes call that does nothing.
 """
@@ -110,6 +110,47 @@ def limiters() -> None:
                       lambda: acquire(bare, _ffi.SEAWALL_NOW, 1, where))
 
 
+def pipelines() -> None:
+    """Two limits by user, the breaker of the service, a pick of 16, the caller's trace, metrics; admitted and completed."""
+    registry = seawall.ServiceRegistry(heartbeat_interval=3600.0, lease=86_400.0)
+    for i in range(16):
+        registry.register("trading", f"trading-{i}", "10.0.0.1", 8001)
+    keyed = [seawall.KeyedRateLimiter(seawall.TokenBucket, 100_000_000, 60.0) for _ in range(2)]
+    pipeline = seawall.Pipeline(
+        limits=[seawall.Limit(name, limiter, 100_000_000, 60.0) for name, limiter in zip(("user", "orders"), keyed)],
+        breaker=seawall.CircuitBreaker(),
+        service=registry.service("trading"),
+        trace=True,
+        metrics=seawall.MetricsRegistry(),
+        name="trading",
+    )
+    users = itertools.cycle([f"user-{i:06}" for i in range(10_000)])
+    names = itertools.cycle([f"user-{i:06}".encode() for i in range(10_000)])
+    success = seawall.circuit_breaker.Outcome.SUCCESS
+
+    def whole() -> None:
+        pipeline.admit(next(users), traceparent=HEADER).complete(success, 200)
+
+    def block() -> None:
+        with pipeline.admit(next(users), traceparent=HEADER):
+            nothing()
+
+    measure.operation(PEER, "pipeline.ctypes", "admit and complete, 10,000 users", whole)
+    measure.operation(PEER, "python.pipeline_with", "with admit: a function that does nothing", block)
+
+    admission = _ffi.seawall_admission(struct_size=ctypes.sizeof(_ffi.seawall_admission))
+    admit, complete, header = lib.seawall_pipeline_admit_key, lib.seawall_complete, HEADER.encode()
+    where, ticket, now = ctypes.byref(admission), ctypes.byref(admission.ticket), _ffi.SEAWALL_NOW
+    handle_ = pipeline._handle
+
+    def calls() -> None:
+        name = next(names)
+        admit(handle_, name, len(name), 0, header, len(header), now, where)
+        complete(handle_, ticket, 0, 200, now)
+
+    measure.operation(BARE, "pipeline.ctypes", "admit and complete, struct used again", calls)
+
+
 def metrics() -> None:
     registry = seawall.MetricsRegistry()
     calls = registry.counter("calls_total", "Calls.").labels()
@@ -137,6 +178,9 @@ def yardsticks() -> None:
     measure.operation("yardstick", "python.call", "a ctypes call that does nothing", lib.seawall_abi_version)
 
 
+PARTS = (breakers, limiters, pipelines, metrics, traces, yardsticks)
+
 if __name__ == "__main__":
-    for part in (breakers, limiters, metrics, traces, yardsticks):
-        part()
+    for part in PARTS:
+        if len(sys.argv) == 1 or part.__name__ in sys.argv[1:]:
+            part()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs seawall_bench and prints, for each operation and number of threads, its time, how it compares with an atomic
+"""Runs seawall_bench, and of python.py what has a target, and prints, for each operation and number of threads, its time, how it compares with an atomic
 addition, a clock read and an uncontended mutex that were measured in the same run, and what it must reach (targets.py).
 
 Writes build/bench/results.json: [{"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"}], one row for each
@@ -69,6 +69,16 @@ def samples(report: dict) -> tuple[dict, dict, list[str]]:
         if "bytes" in run:
             weights[name, threads] = run["bytes"]
     return found, weights, sorted(set(other))
+
+
+def samples_from_python() -> dict:
+    """{(id, threads): [ns of each repetition]} of what has a target and is called from Python."""
+    here = pathlib.Path(__file__).resolve().parent
+    command = ["/usr/bin/python3", "-B", str(here / "python.py"), "pipelines"]
+    print("python.py ...", flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(row["id"], row["threads"]): row["ns"] for row in lines if row["id"] in TARGETS and row["peer"] == "Seawall"}
 
 
 def rows(found: dict, weights: dict) -> list[dict]:
@@ -155,6 +165,8 @@ def main() -> None:
 
     report = measure(options.program, options)
     found, weights, other = samples(report)
+    if re.search(options.filter, "pipeline.ctypes"):
+        found |= samples_from_python()
     table = rows(found, weights)
     context = report["context"]
     print(f"{context['num_cpus']} CPUs at {context['mhz_per_cpu']} MHz, load {context.get('load_avg')}\n")

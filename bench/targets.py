@@ -50,6 +50,8 @@ TARGETS = {
     "histogram.fixed": Target(2.5, "FA", 2.5),
     "counter.by_labels": Target(2, "CLK", 2),
     "scrape.10k_counters": Target(2_000_000, "ns"),
+    "pipeline.cpp": Target(8, "CLK"),
+    "pipeline.ctypes": Target(2000, "ns"),
     "trace.parse": Target(0.8, "CLK"),
     "trace.format": Target(0.3, "CLK"),
     "tracestate.parse32": Target(1000, "ns"),

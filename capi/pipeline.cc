@@ -26,7 +26,7 @@ using seawall::TimePoint;
 
 static_assert(SEAWALL_PIPELINE_MOST_LIMITS == seawall::kMostPipelineLimits);
 static_assert(SEAWALL_GATE_REQUEST == static_cast<int>(Gate::kRequest));
-static_assert(sizeof(seawall_ticket) == 128 && sizeof(seawall_admission) == 320);
+static_assert(sizeof(seawall_ticket) == 128 && sizeof(seawall_admission) == 288);
 
 struct seawall_pipeline : Handle<0x50697065> {  // "Pipe"
   explicit seawall_pipeline(std::unique_ptr<seawall::Pipeline> made) : rep(std::move(made)) {}
@@ -254,6 +254,18 @@ int32_t seawall_admit(seawall_pipeline* pipeline, const seawall_request* request
                       seawall_admission* admission) noexcept {
   return ask_for(pipeline, request, now_ns, admission,
                  [](auto& any, const auto& asked, TimePoint now) noexcept { return any.admit_at(asked, now); });
+}
+
+int32_t seawall_pipeline_admit_key(seawall_pipeline* pipeline, const char* key, size_t key_size, uint64_t id,
+                                   const char* traceparent, size_t traceparent_size, int64_t now_ns,
+                                   seawall_admission* admission) noexcept {
+  if (!valid(pipeline)) return SEAWALL_E_WRONG_HANDLE;
+  if (admission == nullptr || !usable(admission) || !readable(traceparent, traceparent_size)) {
+    return SEAWALL_E_INVALID_ARGUMENT;
+  }
+  const std::array keys{key_of({key, key_size, id})};
+  const seawall::PipelineRequest request{.keys = keys, .traceparent = text_in(traceparent, traceparent_size)};
+  return write_admission(pipeline->rep->admit_at(request, instant(now_ns)), *admission);
 }
 
 int32_t seawall_pipeline_charge(seawall_pipeline* pipeline, const seawall_request* request, int64_t now_ns,

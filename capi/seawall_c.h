@@ -1968,6 +1968,11 @@ SEAWALL_API int32_t seawall_pipeline_replace(seawall_pipeline* pipeline, const s
  * INVALID_ARGUMENT. Threads: any. */
 SEAWALL_API int32_t seawall_admit(seawall_pipeline* pipeline, const seawall_request* request, int64_t now_ns,
                                   seawall_admission* admission) SEAWALL_NOEXCEPT;
+/* The same for a request with one key and nothing else but a traceparent: fewer steps for bindings. `key`: a text, or
+ * with NULL the number id. */
+SEAWALL_API int32_t seawall_pipeline_admit_key(seawall_pipeline* pipeline, const char* key, size_t key_size,
+                                               uint64_t id, const char* traceparent, size_t traceparent_size,
+                                               int64_t now_ns, seawall_admission* admission) SEAWALL_NOEXCEPT;
 /* Only the limits, for a request that is answered without a call: the charge stays, there is nothing to complete. */
 SEAWALL_API int32_t seawall_pipeline_charge(seawall_pipeline* pipeline, const seawall_request* request, int64_t now_ns,
                                             seawall_admission* admission) SEAWALL_NOEXCEPT;

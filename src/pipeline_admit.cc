@@ -300,7 +300,7 @@ bool Pipeline::cancel_at(Admission& call, const PipelineRequest& request, TimePo
 
 bool Pipeline::describe(const Admission& call, PickText& text) noexcept {
   Held held;
-  if (!state_->enter_again(call.ticket, held)) return false;
+  if (!state_->slots.enter_again(call.ticket.id, held)) return false;
   const PipelinePlan& plan = state_->plan(held);
   const bool known = plan.service && call.has_instance && plan.service->describe(call.instance, text);
   state_->slots.leave_as_before(held);

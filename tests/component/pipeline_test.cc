@@ -153,7 +153,7 @@ TEST_CASE("an admission has all that the call needs, and is completed once") {
   CHECK(w.left(w.ann) == 2);
   const auto stats = w.pipeline->stats_at(at(2s));
   CHECK(stats.in_flight == 0);
-  CHECK(stats.repeated == 4);
+  CHECK(stats.repeated == 3);
   CHECK(stats.compositions == 1);
 
   const std::string page = w.metrics.to_prometheus();

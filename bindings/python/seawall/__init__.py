@@ -7,6 +7,7 @@ from . import limit_set
 from . import metrics
 from . import metrics_publisher
 from . import metrics_windows
+from . import pipeline
 from . import propagation
 from . import rate_limiter
 from . import registry
@@ -21,6 +22,7 @@ from .limit_set import LimitSet, LimitStatus, SetDecision
 from .metrics import MetricsRegistry
 from .metrics_publisher import MetricsPublisher
 from .metrics_windows import MetricsWindows
+from .pipeline import Admission, Limit, Pipeline, Refused
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
     Decision,
@@ -37,6 +39,7 @@ from .span import Span, Tracer
 from .trace import TraceContext, TraceState
 
 __all__ = [
+    "Admission",
     "Baggage",
     "CircuitBreaker",
     "CircuitOpenError",
@@ -46,13 +49,16 @@ __all__ = [
     "KeyedRateLimiter",
     "KeyedStats",
     "LeasedTokenBucket",
+    "Limit",
     "LimitChange",
     "LimitSet",
     "LimitStatus",
     "MetricsPublisher",
     "MetricsRegistry",
     "MetricsWindows",
+    "Pipeline",
     "Propagator",
+    "Refused",
     "Reservation",
     "Sampler",
     "SeawallError",
@@ -72,6 +78,7 @@ __all__ = [
     "metrics",
     "metrics_publisher",
     "metrics_windows",
+    "pipeline",
     "propagation",
     "rate_limiter",
     "registry",

@@ -18,6 +18,8 @@ SEAWALL_LIMIT_SET_MOST = 8
 SEAWALL_TRACEPARENT_SIZE = 55
 SEAWALL_CORRELATION_ID_MAX_SIZE = 128
 SEAWALL_ANY_GENERATION = 0
+SEAWALL_PIPELINE_MOST_LIMITS = 4
+SEAWALL_PIPELINE_MOST_KEYS = 16
 SEAWALL_OK = 0
 SEAWALL_E_INVALID_ARGUMENT = -1
 SEAWALL_E_WRONG_HANDLE = -2
@@ -177,6 +179,12 @@ SEAWALL_SPANS_OTLP_JSON = 0
 SEAWALL_SPANS_JSON_LINES = 1
 SEAWALL_TAKE_NOTHING = 0
 SEAWALL_TAKE_BODY = 1
+SEAWALL_GATE_NONE = 0
+SEAWALL_GATE_IN_FLIGHT = 1
+SEAWALL_GATE_LIMITS = 2
+SEAWALL_GATE_BREAKER = 3
+SEAWALL_GATE_INSTANCE = 4
+SEAWALL_GATE_REQUEST = 5
 
 
 class seawall_error(ctypes.Structure):
@@ -781,6 +789,89 @@ class seawall_tracer_stats(ctypes.Structure):
     ]
 
 
+class seawall_pipeline_limit(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("name_size", ctypes.c_size_t),
+        ("limiter", ctypes.c_void_p),
+        ("quota", ctypes.c_int64),
+        ("window_ns", ctypes.c_int64),
+        ("key", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
+class seawall_pipeline_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("max_in_flight", ctypes.c_int32),
+        ("lease_ns", ctypes.c_int64),
+        ("limits", ctypes.POINTER(seawall_pipeline_limit)),
+        ("limit_count", ctypes.c_size_t),
+        ("breaker", ctypes.c_void_p),
+        ("service", ctypes.c_void_p),
+        ("instance_breaker", ctypes.POINTER(seawall_circuit_breaker_options)),
+        ("max_instances", ctypes.c_int32),
+        ("trace", ctypes.c_int32),
+        ("metrics", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("name_size", ctypes.c_size_t),
+    ]
+
+
+class seawall_request(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("key_count", ctypes.c_uint32),
+        ("keys", ctypes.POINTER(seawall_limit_key)),
+        ("permits", ctypes.c_int64),
+        ("exclude", ctypes.POINTER(ctypes.c_uint32)),
+        ("exclude_count", ctypes.c_size_t),
+        ("traceparent", ctypes.c_char_p),
+        ("traceparent_size", ctypes.c_size_t),
+    ]
+
+
+class seawall_ticket(ctypes.Structure):
+    _fields_ = [
+        ("id", ctypes.c_uint64),
+        ("numbers", ctypes.c_uint64 * 15),
+    ]
+
+
+class seawall_admission(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("answer", ctypes.c_int32),
+        ("gate", ctypes.c_int32),
+        ("nearest", ctypes.c_int32),
+        ("retry_after_ns", ctypes.c_int64),
+        ("limit", ctypes.c_int64),
+        ("remaining", ctypes.c_int64),
+        ("reset_after_ns", ctypes.c_int64),
+        ("limit_name", ctypes.c_char * 32),
+        ("generation", ctypes.c_uint64),
+        ("slot", ctypes.c_uint32),
+        ("port", ctypes.c_int32),
+        ("has_instance", ctypes.c_int32),
+        ("trace_continued", ctypes.c_int32),
+        ("traceparent", ctypes.c_char * 56),
+        ("ticket", seawall_ticket),
+    ]
+
+
+class seawall_pipeline_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("compositions", ctypes.c_uint32),
+        ("max_in_flight", ctypes.c_uint64),
+        ("in_flight", ctypes.c_uint64),
+        ("repeated", ctypes.c_uint64),
+        ("turned_away", ctypes.c_uint64),
+        ("lost", ctypes.c_uint64),
+    ]
+
+
 # name: (result, arguments). Opaque handles are c_void_p.
 FUNCTIONS = {
     "seawall_version": (ctypes.c_char_p, []),
@@ -1031,6 +1122,19 @@ FUNCTIONS = {
     "seawall_tracer_take": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(seawall_text)]),
     "seawall_tracer_finish": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
     "seawall_tracer_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_tracer_stats)]),
+    "seawall_pipeline_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_pipeline_options)]),
+    "seawall_pipeline_new": (ctypes.c_int32, [ctypes.POINTER(seawall_pipeline_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_pipeline_free": (None, [ctypes.c_void_p]),
+    "seawall_pipeline_replace": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_pipeline_options), ctypes.c_int64, ctypes.POINTER(seawall_error)]),
+    "seawall_admit": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_request), ctypes.c_int64, ctypes.POINTER(seawall_admission)]),
+    "seawall_pipeline_admit_key": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_admission)]),
+    "seawall_pipeline_charge": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_request), ctypes.c_int64, ctypes.POINTER(seawall_admission)]),
+    "seawall_complete": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_ticket), ctypes.c_int32, ctypes.c_int32, ctypes.c_int64]),
+    "seawall_pipeline_cancel": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_ticket), ctypes.POINTER(seawall_request), ctypes.c_int64]),
+    "seawall_pipeline_another": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_admission), ctypes.c_int32, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_pipeline_instance": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_ticket), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_pipeline_limit_names": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_pipeline_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_pipeline_stats)]),
 }
 
 

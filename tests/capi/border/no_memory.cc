@@ -193,6 +193,22 @@ std::int32_t set_of_one(seawall_limit_set** out, seawall_error* error) {
   return seawall_limit_set_new(&limiter, 1, out, error);
 }
 
+// A pipeline of a limiter that the caller has, replaced once.
+std::int32_t pipeline_of_one(seawall_pipeline** out, seawall_error* error) {
+  const seawall_pipeline_limit limit = {"a-limit-with-a-name-of-31-bytes", SEAWALL_TEXT, borrowed, 10, 1'000, 0, 0};
+  seawall_pipeline_options options;
+  seawall_pipeline_options_init(&options);
+  options.limits = &limit;
+  options.limit_count = 1;
+  std::int32_t code = seawall_pipeline_new(&options, 0, out, error);
+  if (code != SEAWALL_OK) return code;
+  code = seawall_pipeline_replace(*out, &options, 0, error);
+  if (code == SEAWALL_OK) return code;
+  seawall_pipeline_free(*out);
+  *out = nullptr;
+  return code;
+}
+
 // A registry with two instances of one service.
 std::int32_t registry_with_instances(seawall_registry** out, seawall_error* error) {
   std::int32_t code = seawall_registry_new(nullptr, 0, out, error);
@@ -254,6 +270,9 @@ int main() {
                                                          error);
           },
           seawall_circuit_breaker_free),
+      creation<seawall_pipeline>(
+          "seawall_pipeline_new", [](auto** out, auto* error) { return pipeline_of_one(out, error); },
+          seawall_pipeline_free),
       creation<seawall_token_bucket>(
           "seawall_token_bucket_new_from_json",
           [](auto** out, auto* error) {

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""Limits, breaker, choice of an instance, trace and metrics of one route as one question and one report.
+
+    pipeline = Pipeline(limits=[Limit("user", users, 200, 60.0), Limit("service", service, 1000, 60.0)],
+                        breaker=breaker, service=registry.service("trading"), trace=True)
+    with pipeline.admit("ann") as call:        # raises Refused; its end is reported, once
+        send(call.port, headers={"traceparent": call.traceparent})
+
+All gates are looked at before one takes anything, so a refusal charges nobody. Durations are seconds. May be used from any
+thread.
+"""
+
+import ctypes
+import enum
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Optional, TypeVar, Union
+
+from . import _ffi
+from ._library import NOW, check, lib, new_error, read_text
+from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome, breaker_options
+from .keyed_rate_limiter import Key
+from .limit_set import _keys
+from .metrics import MetricsRegistry
+from .rate_limiter import _handle_type, _Limiter
+from .registry import Service
+
+__all__ = ["Admission", "Gate", "Limit", "Pipeline", "PipelineStats", "Refused"]
+
+_Handle = _handle_type("pipeline")
+_SIZE = ctypes.sizeof(_ffi.seawall_admission)
+_ALLOWED = _ffi.SEAWALL_ALLOWED
+_RECORDED = _ffi.SEAWALL_REPORT_RECORDED
+_SUCCESS = int(Outcome.SUCCESS)
+_OUTCOMES = frozenset(Outcome)
+_admit_key, _admit, _complete = lib.seawall_pipeline_admit_key, lib.seawall_admit, lib.seawall_complete
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Gate(enum.IntEnum):
+    """Which gate a request did not pass."""
+
+    NONE = _ffi.SEAWALL_GATE_NONE
+    IN_FLIGHT = _ffi.SEAWALL_GATE_IN_FLIGHT
+    LIMITS = _ffi.SEAWALL_GATE_LIMITS
+    BREAKER = _ffi.SEAWALL_GATE_BREAKER
+    INSTANCE = _ffi.SEAWALL_GATE_INSTANCE
+    REQUEST = _ffi.SEAWALL_GATE_REQUEST
+
+
+class Limit(NamedTuple):
+    """A limiter as a gate. Quota and period are told to clients; the limiter decides."""
+
+    name: str  # 1 to 31 printable ASCII characters
+    limiter: _Limiter
+    quota: int
+    period: float
+    key: int = 0  # which of the keys of admit() a keyed limiter is asked for
+
+
+class PipelineStats(NamedTuple):
+    compositions: int  # that calls may still use: 1, and more after replace()
+    max_in_flight: int
+    in_flight: int
+    repeated: int  # reports of calls that were given back before
+    turned_away: int  # refused because max_in_flight calls were out
+    lost: int  # calls never given back whose place went to another after their lease
+
+
+class Refused(Exception):
+    """The pipeline did not admit the call. `retry_after` is the time to wait in seconds, math.inf when no wait helps."""
+
+    def __init__(self, gate: Gate, retry_after: float, limit: str = ""):
+        super().__init__(gate, retry_after, limit)
+        self.gate, self.retry_after, self.limit = gate, retry_after, limit
+
+    def __str__(self) -> str:
+        return f"refused by {self.limit or self.gate.name.lower()}, retry after {self.retry_after:.3f} s"
+
+
+class Admission(_ffi.seawall_admission):
+    """The answer: true when admitted, and then to be given back once by complete() or cancel(). One that is dropped
+    frees its place when its lease ends. It is the struct that the library fills.
+
+    As context manager it raises Refused, and reports how the block ended."""
+
+    __slots__ = ("_keys", "_pipeline", "_permits")
+
+    limit: int  # of the limit that refused for longest, else that is nearest to refusing; 0 without limits
+    remaining: int
+    port: int  # of the instance, as slot and generation; 0 without one
+    slot: int
+    generation: int
+
+    def __bool__(self) -> bool:
+        return self.answer == _ALLOWED
+
+    @property
+    def refused_by(self) -> Gate:
+        return Gate(self.gate)
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds; infinite when no wait helps."""
+        ns = super().retry_after_ns
+        return float("inf") if ns == _ffi.SEAWALL_NEVER else ns / 1e9
+
+    @property
+    def limit_name(self) -> str:
+        """Of the limit that `limit` and `remaining` are of."""
+        return super().limit_name.decode()
+
+    @property
+    def traceparent(self) -> str:
+        """For the call that goes out; empty when refused or without trace."""
+        return super().traceparent.decode()
+
+    @property
+    def traced(self) -> bool:
+        """The caller's trace goes on: pass his tracestate on, too."""
+        return bool(self.trace_continued)
+
+    @property
+    def instance(self) -> Optional[tuple[str, str, int]]:
+        """Id, host and port; None when there is none, or the call has ended."""
+        if not self.has_instance:
+            return None
+        id_, host, size = ctypes.create_string_buffer(64), ctypes.create_string_buffer(256), ctypes.c_size_t()
+        found = lib.seawall_pipeline_instance(self._pipeline._handle, self.ticket, id_, 64, size, host, 256, size)
+        return (id_.value.decode(), host.value.decode(), self.port) if found == _ffi.SEAWALL_OK else None
+
+    def complete(self, outcome: Outcome = Outcome.SUCCESS, status: int = 0, *, now_ns: int = NOW) -> bool:
+        """The end of the request, once; `status` is of HTTP and only counted. False: it was given back before."""
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"no Outcome: {outcome!r}")
+        return _complete(self._pipeline._handle, self.ticket, outcome, status, now_ns) == _RECORDED
+
+    def cancel(self, *, now_ns: int = NOW) -> bool:
+        """Instead: the call was never made. The limits get their permits back, nothing counts."""
+        request = self._pipeline._request(self._keys, self._permits, None, ())
+        return lib.seawall_pipeline_cancel(self._pipeline._handle, self.ticket, request, now_ns) == _RECORDED
+
+    def another(self, outcome: Outcome, exclude: Sequence[int] = (), *, now_ns: int = NOW) -> bool:
+        """The call went to its instance and ended so, and the request goes on: another instance, the one before and
+        `exclude` left out. False: there is none; the request is still to be completed."""
+        slots = (ctypes.c_uint32 * len(exclude))(*exclude)
+        verb = lib.seawall_pipeline_another
+        found = verb(self._pipeline._handle, self, Outcome(outcome), slots, len(exclude), now_ns)
+        self.answer = _ALLOWED  # the admission stands
+        return check(found) == _ALLOWED
+
+    def raise_if_refused(self) -> "Admission":
+        if self.answer != _ALLOWED:
+            raise Refused(self.refused_by, self.retry_after, self.limit_name if self.gate == Gate.LIMITS else "")
+        return self
+
+    __enter__ = raise_if_refused
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        """A call that was completed or cancelled in the block stays so."""
+        outcome = _SUCCESS if error is None else self._pipeline.outcome_of(error)
+        _complete(self._pipeline._handle, self.ticket, outcome, 0, NOW)
+
+    async def __aenter__(self) -> "Admission":
+        """`async with` is as `with`: nothing here waits."""
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"<Admission {'admitted' if self else 'refused by ' + self.refused_by.name}>"
+
+
+class Pipeline(Guard):
+    """See the module. `failures` are the exceptions that count against the service, unless they are `ignored`."""
+
+    def __init__(
+        self,
+        *,
+        limits: Sequence[Limit] = (),
+        breaker: Optional[CircuitBreaker] = None,
+        service: Optional[Service] = None,
+        instance_breaker: Optional[dict] = None,
+        trace: bool = False,
+        metrics: Optional[MetricsRegistry] = None,
+        name: str = "",
+        max_in_flight: int = 4096,
+        lease: float = 600.0,
+        failures: Exceptions = Exception,
+        ignored: Exceptions = (),
+        now_ns: int = NOW,
+    ):
+        """`instance_breaker`: the options of CircuitBreaker for one breaker for each instance. `metrics` and `name`: the
+        pipeline counts in seawall_pipeline_*{pipeline=name}. At most 4 limits, the narrowest first."""
+        self._failures, self._ignored = failures, ignored
+        parts = _Parts(limits, breaker, service, instance_breaker, trace)
+        parts.options.max_in_flight = max_in_flight
+        parts.options.lease_ns = round(lease * 1e9)
+        if metrics is not None:
+            parts.options.metrics = metrics._handle
+            parts.options.name = text = name.encode()
+            parts.options.name_size = len(text)
+        handle, error = ctypes.c_void_p(), new_error()
+        check(lib.seawall_pipeline_new(parts.options, now_ns, ctypes.byref(handle), error), error)
+        self._handle = _Handle(handle.value)
+        self._kept = [parts, metrics]  # what the library borrows
+
+    def replace(
+        self,
+        *,
+        limits: Sequence[Limit] = (),
+        breaker: Optional[CircuitBreaker] = None,
+        service: Optional[Service] = None,
+        instance_breaker: Optional[dict] = None,
+        trace: bool = False,
+        now_ns: int = NOW,
+    ) -> None:
+        """From here on another composition; calls that are out end on theirs."""
+        parts, error = _Parts(limits, breaker, service, instance_breaker, trace), new_error()
+        self._kept.append(parts)
+        check(lib.seawall_pipeline_replace(self._handle, parts.options, now_ns, error), error)
+        if self.stats(now_ns=now_ns).compositions == 1:
+            del self._kept[2:-1]
+
+    @staticmethod
+    def _request(
+        keys: Sequence[Key], permits: int, traceparent: Optional[str], exclude: Sequence[int]
+    ) -> _ffi.seawall_request:
+        request = _ffi.seawall_request(ctypes.sizeof(_ffi.seawall_request), len(keys))
+        request.keys = _keys(keys)
+        request.permits = permits
+        request.exclude = (ctypes.c_uint32 * len(exclude))(*exclude)
+        request.exclude_count = len(exclude)
+        if traceparent is not None:
+            request.traceparent = text = traceparent.encode()
+            request.traceparent_size = len(text)
+        return request
+
+    def admit(
+        self,
+        *keys: Key,
+        permits: int = 1,
+        traceparent: Optional[str] = None,
+        exclude: Sequence[int] = (),
+        now_ns: int = NOW,
+    ) -> Admission:
+        """May this request go out, and where to? `keys` for the keyed limits, see Limit.key."""
+        call = Admission(_SIZE)
+        call._pipeline, call._keys, call._permits = self, keys, permits
+        if len(keys) == 1 and permits == 1 and not exclude:
+            key = keys[0]
+            trace = None if traceparent is None else traceparent.encode()
+            size = 0 if trace is None else len(trace)
+            if type(key) is str:
+                text = key.encode()
+                check(_admit_key(self._handle, text, len(text), 0, trace, size, now_ns, call))
+                return call
+            if type(key) is int and 0 <= key < 1 << 64:
+                check(_admit_key(self._handle, None, 0, key, trace, size, now_ns, call))
+                return call
+        if permits < 1:
+            raise ValueError(f"permits must be 1 or more, not {permits}")
+        check(_admit(self._handle, self._request(keys, permits, traceparent, exclude), now_ns, call))
+        return call
+
+    def charge(self, *keys: Key, permits: int = 1, now_ns: int = NOW) -> Admission:
+        """Only the limits, for a request that is answered without a call: there is nothing to complete."""
+        call = Admission(_SIZE)
+        call._pipeline, call._keys, call._permits = self, keys, permits
+        check(lib.seawall_pipeline_charge(self._handle, self._request(keys, permits, None, ()), now_ns, call))
+        return call
+
+    def guard(self, key: Union[Callable[..., Key], None] = None) -> Callable[[Function], Function]:
+        """A decorator: every call of the function is one request, admitted for key(*args, **kwargs). Raises Refused."""
+
+        def decorate(function: Function) -> Function:
+            if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+                raise TypeError("a call of a generator function runs nothing yet: use `with pipeline.admit()` inside it")
+
+            def admitted(args: Any, kwargs: Any) -> Admission:
+                return self.admit() if key is None else self.admit(key(*args, **kwargs))
+
+            if inspect.iscoroutinefunction(function):
+
+                @functools.wraps(function)
+                async def guarded_coroutine(*args: Any, **kwargs: Any) -> Any:
+                    with admitted(args, kwargs):
+                        return await function(*args, **kwargs)
+
+                return guarded_coroutine  # type: ignore[return-value]
+
+            @functools.wraps(function)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                with admitted(args, kwargs):
+                    return function(*args, **kwargs)
+
+            return guarded  # type: ignore[return-value]
+
+        return decorate
+
+    @property
+    def limit_names(self) -> list[str]:
+        """Of the present composition, in its order."""
+        names = read_text(lambda *out: lib.seawall_pipeline_limit_names(self._handle, *out))
+        return names.split(",") if names else []
+
+    def stats(self, *, now_ns: int = NOW) -> PipelineStats:
+        seen = _ffi.seawall_pipeline_stats(struct_size=ctypes.sizeof(_ffi.seawall_pipeline_stats))
+        check(lib.seawall_pipeline_get_stats(self._handle, now_ns, seen))
+        return PipelineStats(*(getattr(seen, name) for name in PipelineStats._fields))
+
+
+class _Parts:
+    """The options struct, with all that it points to."""
+
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        breaker: Optional[CircuitBreaker],
+        service: Optional[Service],
+        instance_breaker: Optional[dict],
+        trace: bool,
+    ):
+        self.borrowed = (tuple(limits), breaker, service)
+        self.options = options = _ffi.seawall_pipeline_options()
+        check(lib.seawall_pipeline_options_init(options))
+        self.limits = (_ffi.seawall_pipeline_limit * len(limits))()
+        self.names = [limit.name.encode() for limit in limits]
+        for place, limit, name in zip(self.limits, limits, self.names):
+            place.name, place.name_size, place.limiter = name, len(name), limit.limiter._handle
+            place.quota, place.window_ns, place.key = limit.quota, round(limit.period * 1e9), limit.key
+        options.limits, options.limit_count = self.limits, len(limits)
+        options.breaker = breaker._handle if breaker is not None else None
+        options.service = service._handle if service is not None else None
+        options.trace = int(trace)
+        if instance_breaker is not None:
+            self.instance = _ffi.seawall_circuit_breaker_options()
+            check(lib.seawall_circuit_breaker_options_init(self.instance))
+            for name, value in breaker_options(**instance_breaker).items():
+                setattr(self.instance, name, value)
+            options.instance_breaker = ctypes.pointer(self.instance)
