@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs seawall_bench, and of python.py what has a target, and prints, for each operation and number of threads, its time, how it compares with an atomic
-addition, a clock read and an uncontended mutex that were measured in the same run, and what it must reach (targets.py).
+"""Runs seawall_bench, and of python.py what has a target. Prints for each operation and number of threads its time, how
+it compares with an atomic addition, a clock read and an uncontended mutex that were measured in the same run, and what it
+must reach (targets.py).
 
 Writes build/bench/results.json: [{"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"}], one row for each
 (id, threads), with "bytes" where a key or series was weighed. README.md beside this file says how to read the numbers.
