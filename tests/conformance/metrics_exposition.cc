@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// metrics_exposition prometheus|openmetrics|json [LOCALE]: prints a registry with nasty names, label values and
+// metrics_exposition prometheus|openmetrics|json|otlp [LOCALE]: prints a registry with nasty names, label values and
 // numbers.
 #include <cmath>
 #include <cstdio>
@@ -43,10 +43,23 @@ void fill(seawall::MetricsRegistry& r) {
       .value()
       .get()
       .observe(2e6);
+  r.state_set("door_state", "State of the door.", {"open", "shut \"fast\""}, {"room"}).value().with({"hall"}).set(1);
+  r.info("build_info", "What runs.", {"version"}).value().with({"1.0 \"beta\""});
+  const seawall::Exemplar exemplar{0x0af7651916cd43dd, 0x8448eb211c80319c, 0xb7ad6b7169203331, 0, 1'700'000'030'125};
+  r.counter("traced_total", "With a trace.", {}, {.exemplars = true}).value().get().add(3, exemplar);
+  const auto waits = r.histogram("wait_seconds", "Waits.", {"kind"}, {.exponential = seawall::ExponentialOptions{}},
+                                 /*exemplars=*/true)
+                         .value();
+  for (const double value : {0.0, 1e-9, 0.25, 0.3, 1.0, 100.0, 128.0, 1e6, HUGE_VAL, std::nan("")}) {
+    waits.with({"all"}).observe(value, exemplar);
+  }
+  waits.with({"one"}).observe(0.3);
+  waits.with({"none"});
 }
 
 seawall::Exposition format(std::string_view name) {
   if (name == "json") return seawall::Exposition::kJson;
+  if (name == "otlp") return seawall::Exposition::kOtlpJson;
   return name == "openmetrics" ? seawall::Exposition::kOpenMetrics : seawall::Exposition::kPrometheus;
 }
 
@@ -66,6 +79,9 @@ int main(int argc, char** argv) {
   }
   seawall::MetricsRegistry registry;
   fill(registry);
-  const std::string text = registry.render(format(argc > 1 ? argv[1] : ""));
+  const std::string text = registry.render({.format = format(argc > 1 ? argv[1] : ""),
+                                            .start_unix_ns = 1'700'000'000'000'000'000,
+                                            .now_unix_ns = 1'700'000'060'000'000'000,
+                                            .service = "shop \"1\""});
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : 1;
 }
