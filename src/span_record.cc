@@ -28,6 +28,11 @@ std::string_view value_bytes(const AttributeValue& value) noexcept {
   return bytes_of(*std::get_if<bool>(&value));
 }
 
+// More than it can say stays the most it can say: a count that begins anew would hide what was left out.
+void count(std::uint16_t& dropped) noexcept {
+  if (dropped != UINT16_MAX) ++dropped;
+}
+
 }  // namespace
 
 void SpanRecord::set_status(SpanStatus now, std::string_view text) noexcept {
@@ -46,7 +51,7 @@ void SpanRecord::set(std::string_view key, const AttributeValue& value) noexcept
     std::memcpy(&body_[e.next - bytes.size()], bytes.data(), bytes.size());
     return;
   }
-  if (!append(key, value, false)) ++dropped_attributes;
+  if (!append(key, value, false)) count(dropped_attributes);
 }
 
 void SpanRecord::add_event(std::string_view name, TimePoint at, std::span<const Attribute> attributes) noexcept {
@@ -56,7 +61,7 @@ void SpanRecord::add_event(std::string_view name, TimePoint at, std::span<const 
   for (const Attribute& attribute : attributes) fits = fits && append(attribute.key, attribute.value, true);
   if (fits) return;
   body_size_ = before;
-  ++dropped_events;
+  count(dropped_events);
 }
 
 AttributeValue SpanRecord::decode(Tag tag, std::string_view bytes) noexcept {
@@ -111,7 +116,7 @@ void SpanRecord::set_text(Tag tag, std::string_view text) noexcept {
   for (Element e = element(0); e.is; e = element(e.next)) {
     if (e.tag == tag) body_[e.at] = static_cast<char>(Tag::kRemoved);
   }
-  if (!text.empty() && !append(tag, {}, Message::head(text, kMaxText))) ++dropped_attributes;
+  if (!text.empty() && !append(tag, {}, Message::head(text, kMaxText))) count(dropped_attributes);
 }
 
 std::string_view SpanRecord::text(Tag tag) const noexcept {

@@ -202,6 +202,19 @@ TEST_CASE("what does not fit is left out whole and counted") {
   CHECK(events(record) == before);
 }
 
+TEST_CASE("what is left out is counted up to the most that the count can say") {
+  SpanRecord record;
+  const std::string long_text(250, 'x');
+  for (int i = 0; i < 4; ++i) record.set("filler" + std::to_string(i), std::string_view(long_text));
+  const std::array<Attribute, 1> much = {Attribute{"k", std::string_view(long_text)}};
+  for (int i = 0; i < 70'000; ++i) {
+    record.set("one more", std::string_view(long_text));
+    record.add_event("event", at(0ms), much);
+  }
+  CHECK(record.dropped_attributes == 65'535);
+  CHECK(record.dropped_events == 65'535);
+}
+
 TEST_CASE("texts are cut at a character, and bad keys are dropped") {
   SpanRecord record;
   std::string text(SpanRecord::kMaxText - 1, 'x');

@@ -61,8 +61,8 @@ class SpanRecord {
   std::uint8_t flags = 0;  // of the trace context
   SpanKind kind = SpanKind::kInternal;
   SpanStatus status = SpanStatus::kUnset;
-  bool kept = false;  // of a trace that was kept because it failed, was slow or was marked
-  std::uint16_t dropped_attributes = 0;
+  bool kept = false;                     // of a trace that was kept because it failed, was slow or was marked
+  std::uint16_t dropped_attributes = 0;  // left out, for want of room or for their keys; at 65,535 it stays
   std::uint16_t dropped_events = 0;
 
   void set_name(std::string_view name) noexcept { set_text(Tag::kName, name); }
