@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 
 #include "seawall/runtime/exposition.h"
@@ -30,29 +31,47 @@ bool same_word(std::string_view a, std::string_view b) {
 struct Range {
   std::string_view type;
   double q = 1;
-  bool other_version = false;  // of OpenMetrics: a later one than we write
+  std::string_view version{};
+  bool other_names = false;  // asks for names that we do not write
 };
+
+std::string_view unquoted(std::string_view value) {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
 
 Range parse_range(std::string_view text) {
   Range range{.type = next_part(text, ';')};
   while (!text.empty()) {
-    const std::string_view parameter = next_part(text, ';');
-    if (parameter.starts_with("q=")) {
-      const std::string_view q = parameter.substr(2);
-      if (std::from_chars(q.data(), q.data() + q.size(), range.q).ec != std::errc()) range.q = 0;
-    } else if (parameter.starts_with("version=")) {
-      const std::string_view version = parameter.substr(8);
-      range.other_version = version != "1.0.0" && version != "0.0.1";
+    std::string_view value = next_part(text, ';');
+    const std::string_view name = next_part(value, '=');
+    value = unquoted(trimmed(value));
+    if (same_word(name, "q")) {
+      if (std::from_chars(value.data(), value.data() + value.size(), range.q).ec != std::errc()) range.q = 0;
+    } else if (same_word(name, "version")) {
+      range.version = value;
+    } else if (same_word(name, "escaping")) {
+      // Of names that are not [a-zA-Z_:][a-zA-Z0-9_:]*, of which we have none, so that allow-utf-8, underscores and
+      // values change nothing. Only dots also changes the underscores of others: they would have to be doubled.
+      range.other_names = value == "dots";
     }
   }
   return range;
 }
 
+// Whether the version is one of these, or not said.
+bool is_version(const Range& range, std::initializer_list<std::string_view> known) {
+  return range.version.empty() || std::find(known.begin(), known.end(), range.version) != known.end();
+}
+
 std::optional<Exposition> format_of(const Range& range) {
+  if (range.other_names) return std::nullopt;
   if (same_word(range.type, "application/openmetrics-text")) {
-    return range.other_version ? std::nullopt : std::optional(Exposition::kOpenMetrics);
+    return is_version(range, {"1.0.0", "0.0.1"}) ? std::optional(Exposition::kOpenMetrics) : std::nullopt;
   }
   if (same_word(range.type, "application/json")) return Exposition::kJson;
+  // 1.0.0 is 0.0.4 with quoted names, which we do not need.
+  if (same_word(range.type, "text/plain") && !is_version(range, {"0.0.4", "1.0.0"})) return std::nullopt;
   for (const std::string_view plain : {"text/plain", "text/*", "*/*"}) {
     if (same_word(range.type, plain)) return Exposition::kPrometheus;
   }

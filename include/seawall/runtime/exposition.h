@@ -34,7 +34,9 @@ enum class Exposition : std::int32_t {
 std::string_view content_type(Exposition format) noexcept;
 
 // What a scraper that sent this Accept header should get: OpenMetrics or JSON when it names them before (with a higher
-// q than, or the same and left of) plain text, else Prometheus text. An empty header means anything.
+// q than, or the same and left of) plain text, else Prometheus text. An empty header means anything. Versions that we
+// do not write are passed over. So is escaping=dots, which would change our names; the other schemes of Prometheus 3
+// (allow-utf-8, underscores, values) leave names like ours as they are.
 Exposition negotiate(std::string_view accept) noexcept;
 
 struct ExpositionOptions {
