@@ -78,7 +78,7 @@ App::App(Options given)
     watched(publisher.watch(name, upstreams[i]->breaker));
     watched(publisher.watch(name, upstreams[i]->limit));
   }
-  watched(publisher.watch("user", user_limit));
+  watched(publisher.watch_keyed("user", [this](seawall::TimePoint now) { return user_stats(now); }));
   watched(publisher.watch("services", registry));
 }
 
@@ -89,17 +89,21 @@ Upstream* App::find(std::string_view name) {
   return nullptr;
 }
 
+seawall::KeyedStats App::user_stats(seawall::TimePoint now) {
+  requests_counted_.store(metrics.proxied.value());
+  users_counted_at_.store(seawall::to_ns(now));
+  const seawall::KeyedStats stats = user_limit.stats_at(now);
+  users_.store(stats.keys_active);
+  return stats;
+}
+
 std::size_t App::active_users(seawall::TimePoint now) {
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t at = seawall::to_ns(now);
-  const std::uint64_t requests = metrics.proxied.value();
   std::int64_t counted_at = users_counted_at_.load();
-  const bool outdated = counted_at < at - kSecond || requests != requests_counted_.load();
+  const bool outdated = counted_at < at - kSecond || metrics.proxied.value() != requests_counted_.load();
   // The table is walked by whoever moves the time on; others take the number that is there.
-  if (outdated && users_counted_at_.compare_exchange_strong(counted_at, at)) {
-    requests_counted_.store(requests);
-    users_.store(user_limit.stats_at(now).keys_active);
-  }
+  if (outdated && users_counted_at_.compare_exchange_strong(counted_at, at)) user_stats(now);
   return users_.load();
 }
 

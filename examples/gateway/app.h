@@ -55,11 +55,12 @@ struct App {
 
   Upstream* find(std::string_view name);
   // Users (and addresses) with a request in the last period. The walk over all of them takes about a millisecond: it is
-  // left out when nobody came since the last one, for a second.
+  // left out when nobody came since the last one (a scrape walks, too), for a second.
   std::size_t active_users(seawall::TimePoint now);
   // Ends leases every 200 ms and takes a sample for the dashboard every second, for ever.
   http::Task<> keep_house(http::Loop& loop);
   Sample sample(seawall::TimePoint now);
+  seawall::KeyedStats user_stats(seawall::TimePoint now);  // that walk
 
   const Options options;
   const seawall::TimePoint started = seawall::Clock::now();
