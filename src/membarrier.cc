@@ -4,13 +4,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <system_error>
+
+#include "seawall/detail/counter.h"
 
 namespace seawall::detail {
 
+// "0-3" or "0,2-5": the last number counts. Not sysconf, which counts those that are there and guesses where it cannot.
 std::uint32_t possible_cpus() noexcept {
-  constexpr long kMost = 4096;
-  return static_cast<std::uint32_t>(std::clamp(sysconf(_SC_NPROCESSORS_CONF), 1L, kMost));
+  constexpr std::uint32_t kMost = 8192;
+  std::array<char, 256> buffer{};
+  const std::string_view list = first_line("/sys/devices/system/cpu/possible", buffer);
+  const std::size_t last = list.find_last_of(",-") + 1;  // npos + 1 is 0
+  std::uint32_t highest = 0;
+  const auto [end, code] = std::from_chars(list.data() + last, list.data() + list.size(), highest);
+  const bool whole = code == std::errc() && end == list.data() + list.size() && list.size() < buffer.size();
+  return whole && highest < kMost ? highest + 1 : 0;
 }
 
 #if defined(__linux__) && defined(SYS_membarrier)

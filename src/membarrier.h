@@ -8,7 +8,7 @@
 
 namespace seawall::detail {
 
-// At least 1. A CPU with a higher number is possible and then has no cell of its own.
+// The kernel gives no CPU a number that is not below this one. 0: not known.
 std::uint32_t possible_cpus() noexcept;
 
 // Asks the kernel for restart_all(); again after a fork. False: it cannot.

@@ -28,16 +28,17 @@ std::uint32_t entry_of(std::uint32_t series, std::uint64_t hash) noexcept {
 std::uint32_t series_of(std::uint32_t entry) noexcept { return (entry & ((1u << kIndexBits) - 1)) - 1; }
 
 std::uint32_t generation_after(std::uint32_t last, MetricType type) noexcept {
-  return ((last >> kTypeBits) + 1) << kTypeBits | (static_cast<std::uint32_t>(type) + 1);
+  const std::uint32_t next = ((last >> kTypeBits) + 1) << kTypeBits | (static_cast<std::uint32_t>(type) + 1);
+  return next & ~kNoSequences;
 }
 
 Recording* set_up(Recording& recording, bool use_rseq) noexcept {
   const std::uint32_t cpus = possible_cpus();
-  if (use_rseq && rseq_registered() && can_restart_all()) {
+  if (use_rseq && cpus != 0 && rseq_registered() && can_restart_all()) {
     recording.cpus = cpus;
     recording.blocks = cpus + 1;
   } else {
-    recording.blocks = std::min(std::bit_ceil(cpus), Recording::kStripes);
+    recording.blocks = cpus == 0 ? Recording::kStripes : std::min(std::bit_ceil(cpus), Recording::kStripes);
   }
   return &recording;
 }
@@ -85,7 +86,7 @@ SeriesRef MetricsState::ref(std::uint32_t index, std::uint32_t generation) const
   return {.first = series.cells.load(std::memory_order_acquire),
           .head = &series,
           .recording = const_cast<Recording*>(&recording_),
-          .generation = generation,
+          .generation = recording_.cpus != 0 ? generation : generation | kNoSequences,
           .index = index};
 }
 

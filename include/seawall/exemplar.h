@@ -79,7 +79,7 @@ struct alignas(64) ExemplarSlot {
 inline void keep_exemplar(const SeriesRef& series, std::size_t bucket, const Exemplar& exemplar) noexcept {
   const Entered entered(*series.recording);  // so the slots stay this series' own while they are written
   // Sequentially consistent: see Entered.
-  if (series.head->generation.load(std::memory_order_seq_cst) != series.generation) return;
+  if (series.head->generation.load(std::memory_order_seq_cst) != series.own()) return;
   // Acquire: the slots are made before they are found.
   if (ExemplarSlot* slots = series.head->exemplars.load(std::memory_order_acquire)) slots[bucket].put(exemplar);
 }

@@ -77,9 +77,7 @@ class Histogram {
   friend detail::HandleAccess;
 
   bool record(double value, std::size_t bucket) const noexcept {
-    if (!detail::add_to(series_, 1 + bucket, 1)) return false;
-    const std::uint64_t steps = config_->steps(value);
-    return steps == 0 || detail::add_to(series_, 0, steps);
+    return detail::add_to_both(series_, 1 + bucket, config_->steps(value));
   }
 
   void read_into(HistogramSnapshot& out) const noexcept {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <string>
 
 #include "seawall/algorithm/bounds.h"
 #include "seawall/histogram.h"
@@ -61,6 +64,37 @@ TEST_CASE("a quantile of nothing, or outside 0 to 1, is no number") {
   CHECK(std::isnan(quantile(std::array<std::uint64_t, 3>{1, 0, 0}, -0.1)));
   CHECK(std::isnan(quantile(std::array<std::uint64_t, 3>{1, 0, 0}, 1.1)));
   CHECK(std::isnan(quantile(std::array<std::uint64_t, 3>{1, 0, 0}, kNan)));
+}
+
+TEST_CASE("the search without branches finds what the definition says, for every number of bounds") {
+  std::mt19937_64 random(11);
+  std::string wrong;
+  for (std::size_t size = 1; size <= Bounds::kMax; ++size) {
+    const auto bounds = Bounds::linear(0, 0.25, size).value();
+    const auto check = [&](double value) {
+      if (bounds.bucket_of(value) != bucket_of(bounds.values(), value)) {
+        wrong = std::to_string(value) + " of " + std::to_string(size);
+      }
+    };
+    for (const double value : {kNan, -kNan, kInf, -kInf, -0.0, -1.0, 5e-324, 1e300}) check(value);
+    for (int i = 0; i < 300; ++i) check(static_cast<double>(random() % 1000) / 100);  // on bounds and between
+    for (const double bound : bounds.values()) {
+      for (const double value : {bound, std::nextafter(bound, kInf), std::nextafter(bound, -kInf)}) check(value);
+    }
+  }
+  CHECK(wrong == "");
+}
+
+TEST_CASE("an observation adds whole steps to the sum, and what is no measurement nothing") {
+  const auto config = HistogramConfig::make({.steps_per_unit = 1000}).value();
+  CHECK(config.steps(0.0014) == 1);
+  CHECK(config.steps(0.0016) == 2);
+  CHECK(config.steps(12.345) == 12'345);
+  for (const double none : {0.0, -0.0, -1.0, kNan, -kNan, kInf, -kInf, 5e-324, 1e-10}) CHECK(config.steps(none) == 0);
+  for (const double large : {1e15, 1e300, std::numeric_limits<double>::max()}) {
+    CHECK(config.steps(large) == static_cast<std::uint64_t>(HistogramConfig::kMaxSteps));
+  }
+  static_assert(HistogramConfig().steps(1.5) == 1'500'000'000 && HistogramConfig().bucket_of(0.3) == 6);
 }
 
 TEST_CASE("the resolution of a sum follows the last bound, within a billion steps a unit") {

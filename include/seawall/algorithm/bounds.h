@@ -7,7 +7,7 @@
 //
 //   auto latency = seawall::Bounds::defaults();                                 // 5 ms to 10 s, in seconds
 //   auto sizes = seawall::Bounds::exponential(256, 4, 8).value();               // 256 B to 4 MiB, in bytes
-//   std::size_t bucket = seawall::bucket_of(latency.values(), 0.3);
+//   std::size_t bucket = latency.bucket_of(0.3);
 #pragma once
 
 #include <array>
@@ -15,13 +15,14 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include "seawall/result.h"
 
 namespace seawall {
 
 // Index of the bucket that holds `value`: that of the first bound not below it, bounds.size() for +Inf. NaN is not
-// less or equal to anything and so counts as +Inf. Linear: up to some 35 bounds this beats a binary search.
+// less or equal to anything and so counts as +Inf. This is the definition; Bounds has it without branches.
 constexpr std::size_t bucket_of(std::span<const double> bounds, double value) noexcept {
   std::size_t i = 0;
   while (i < bounds.size() && !(value <= bounds[i])) ++i;
@@ -63,12 +64,32 @@ class Bounds {
 
   constexpr std::span<const double> values() const noexcept { return {values_.data(), size_}; }
 
+  // Counts the bounds that are not below `value`, four at a time: linear, which up to some 35 bounds beats a binary
+  // search, and without a branch that depends on the value, which the processor could not foresee.
+  constexpr std::size_t bucket_of(double value) const noexcept {
+    if (std::is_constant_evaluated()) return seawall::bucket_of(values(), value);
+    using Two [[gnu::vector_size(16)]] = double;
+    using Counts [[gnu::vector_size(16)]] = std::int64_t;
+    const Two wanted = {value, value};
+    Counts even = {0, 0}, odd = {0, 0};  // down by 1 for each, as true is -1
+    std::size_t i = 0;
+    for (; i < size_; i += 4) {
+      const Two low = {values_[i], values_[i + 1]};
+      const Two high = {values_[i + 2], values_[i + 3]};
+      even += static_cast<Counts>(wanted <= low);
+      odd += static_cast<Counts>(wanted <= high);
+    }
+    even += odd;
+    const std::size_t found = i + static_cast<std::size_t>(even[0] + even[1]);
+    return found < size_ ? found : size_;  // NaN is not at most +Inf, the filler, either
+  }
+
   friend constexpr bool operator==(const Bounds& a, const Bounds& b) {
     return a.size_ == b.size_ && a.values_ == b.values_;
   }
 
  private:
-  Bounds() = default;
+  constexpr Bounds() noexcept { values_.fill(std::numeric_limits<double>::infinity()); }
 
   static constexpr Error bad(std::size_t position, const char* rule) {
     Message m("bound ");
@@ -83,7 +104,7 @@ class Bounds {
     return make(std::span(values).first(size));
   }
 
-  std::array<double, kMax> values_{};
+  alignas(16) std::array<double, (kMax + 3) / 4 * 4> values_;  // filled up with +Inf
   std::size_t size_ = 0;
 };
 

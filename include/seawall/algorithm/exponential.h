@@ -5,8 +5,8 @@
 // size (at most 2^(1/2^(schema+1)) - 1 around a bucket's middle: 4.4 % at schema 3).
 //
 // Bucket 0 is the zero bucket, up to and with 2^min_exponent. Bucket i above it ends, inclusive, at
-// 2^(min_exponent + i / 2^schema). The last one is +Inf, beyond 2^max_exponent. A value's bucket is found in its
-// exponent bits and one comparison, without a logarithm.
+// 2^(min_exponent + i / 2^schema). The last one is +Inf, beyond 2^max_exponent. A value's bucket is found in its bits
+// and one word of a table, without a logarithm and without a branch that depends on it.
 //
 //   auto buckets = seawall::ExponentialBuckets::make({.schema = 3, .min_exponent = -20, .max_exponent = 7}).value();
 //   std::size_t i = buckets.bucket_of(0.012);  // seconds
@@ -66,19 +66,27 @@ inline constexpr std::array<double, 33> kRoots = {1.0,
                                                   1.9571441241754002,
                                                   2.0};
 
-// For each 64th of an octave the number of roots below its start, and there is at most one in it: a value's root index
-// is this or one more.
-constexpr std::array<std::uint8_t, 64> root_guesses() {
-  std::array<std::uint8_t, 64> guesses{};
-  for (std::size_t slice = 0; slice < 64; ++slice) {
-    const double start = 1 + static_cast<double>(slice) / 64;
-    std::uint8_t below = 0;
-    while (below < 32 && kRoots[below] < start) ++below;
-    guesses[slice] = below;
+// An octave in 64 slices, in each of which there is at most one root of a schema. The word of a slice is (roots below
+// it) * 2^52 + (2^52 - 1 - mantissa of the root in it): a mantissa added to it carries into the count exactly when it
+// is above the root. Without a root in it nothing carries.
+inline constexpr int kMantissaBits = 52;
+using OctaveSlices = std::array<std::uint64_t, 64>;
+
+constexpr OctaveSlices slices_of(std::size_t every) {
+  constexpr std::uint64_t kAll = (std::uint64_t{1} << kMantissaBits) - 1;
+  OctaveSlices slices{};
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const double start = 1 + static_cast<double>(i) / 64;
+    std::size_t root = 0;
+    while (root < 32 && kRoots[root] < start) root += every;
+    const bool inside = root < 32 && kRoots[root] < start + 1.0 / 64;
+    const std::uint64_t mantissa = inside ? std::bit_cast<std::uint64_t>(kRoots[root]) & kAll : kAll;
+    slices[i] = (std::uint64_t{root / every} << kMantissaBits) + (kAll - mantissa);
   }
-  return guesses;
+  return slices;
 }
-inline constexpr auto kRootGuesses = root_guesses();
+inline constexpr std::array<OctaveSlices, 6> kSlices = {slices_of(32), slices_of(16), slices_of(8),
+                                                        slices_of(4),  slices_of(2),  slices_of(1)};
 
 }  // namespace detail
 
@@ -97,41 +105,36 @@ class ExponentialBuckets {
       return out_of_range("max_exponent", o.max_exponent, o.min_exponent + 1, highest);
     }
     ExponentialBuckets made;
-    made.shift_ = static_cast<std::uint8_t>(kMaxSchema - o.schema);
-    made.min_exponent_ = static_cast<std::int16_t>(o.min_exponent);
-    made.max_exponent_ = static_cast<std::int16_t>(o.max_exponent);
+    made.schema_ = static_cast<std::uint32_t>(o.schema);
+    made.low_ = std::bit_cast<std::uint64_t>(power_of_two(static_cast<int>(o.min_exponent)));
+    made.span_ = static_cast<std::uint64_t>(o.max_exponent - o.min_exponent) << detail::kMantissaBits;
     return made;
   }
 
-  constexpr int schema() const noexcept { return static_cast<int>(kMaxSchema) - shift_; }
-  constexpr int min_exponent() const noexcept { return min_exponent_; }
-  constexpr int max_exponent() const noexcept { return max_exponent_; }
-  constexpr std::size_t size() const noexcept {
-    return (static_cast<std::size_t>(max_exponent_ - min_exponent_) << schema()) + 2;
-  }
+  constexpr int schema() const noexcept { return static_cast<int>(schema_); }
+  constexpr int min_exponent() const noexcept { return static_cast<int>(low_ >> detail::kMantissaBits) - 1023; }
+  constexpr int max_exponent() const noexcept { return min_exponent() + static_cast<int>(octaves()); }
+  constexpr std::size_t size() const noexcept { return (static_cast<std::size_t>(octaves()) << schema_) + 2; }
 
   // Inclusive; +Inf for the last. As a native histogram counts them, bucket i from 1 on has the index
   // i + min_exponent * 2^schema there, and one less in OpenTelemetry.
   constexpr double upper_bound(std::size_t i) const noexcept {
     if (i + 1 >= size()) return std::numeric_limits<double>::infinity();
-    const std::size_t octave = i >> schema();
-    const double root = detail::kRoots[(i - (octave << schema())) << shift_];
-    return root * power_of_two(min_exponent_ + static_cast<int>(octave));
+    const std::size_t octave = i >> schema_;
+    const double root = detail::kRoots[(i - (octave << schema_)) << (kMaxSchema - schema())];
+    return root * power_of_two(min_exponent() + static_cast<int>(octave));
   }
 
-  // NaN counts as +Inf, what is not above 0 as 0.
+  // NaN counts as +Inf, what is not above 0 as 0. A double's bits are its octave and, below, its place in it, so their
+  // distance from those of the lowest bound is both.
   constexpr std::size_t bucket_of(double value) const noexcept {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    const auto exponent = static_cast<int>(bits >> 52) - 1023;  // a set sign makes it large
-    if (exponent >= max_exponent_) [[unlikely]]
+    const std::uint64_t above = std::bit_cast<std::uint64_t>(value) - low_;  // what is below, or has a sign, wraps
+    if (above > span_) [[unlikely]]
       return of_extreme(value);
-    if (exponent < min_exponent_) return 0;
-    const std::uint64_t mantissa = bits & ((std::uint64_t{1} << 52) - 1);
-    const auto fraction = std::bit_cast<double>(mantissa | std::uint64_t{1023} << 52);
-    const std::size_t guess = detail::kRootGuesses[mantissa >> 46];
-    const std::size_t root = guess + (fraction > detail::kRoots[guess] ? 1 : 0);
-    const std::size_t rounding = (std::size_t{1} << shift_) - 1;
-    return (static_cast<std::size_t>(exponent - min_exponent_) << schema()) + ((root + rounding) >> shift_);
+    const std::uint64_t mantissa = above & ((std::uint64_t{1} << detail::kMantissaBits) - 1);
+    const std::uint64_t slice = detail::kSlices[schema_][mantissa >> (detail::kMantissaBits - 6)];
+    return static_cast<std::size_t>((above >> detail::kMantissaBits << schema_) +
+                                    ((slice + mantissa) >> detail::kMantissaBits));
   }
 
   friend constexpr bool operator==(const ExponentialBuckets&, const ExponentialBuckets&) = default;
@@ -143,13 +146,13 @@ class ExponentialBuckets {
     return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
   }
   constexpr std::size_t of_extreme(double value) const noexcept {
-    if (value <= 0) return 0;
-    return value == power_of_two(max_exponent_) ? size() - 2 : size() - 1;
+    return value <= std::bit_cast<double>(low_) ? 0 : size() - 1;
   }
+  constexpr std::uint64_t octaves() const noexcept { return span_ >> detail::kMantissaBits; }
 
-  std::uint8_t shift_ = 0;
-  std::int16_t min_exponent_ = 0;
-  std::int16_t max_exponent_ = 1;
+  std::uint64_t low_ = std::bit_cast<std::uint64_t>(1.0);  // the bits of 2^min_exponent
+  std::uint64_t span_ = std::uint64_t{1} << detail::kMantissaBits;
+  std::uint32_t schema_ = 0;
 };
 
 }  // namespace seawall

@@ -49,7 +49,7 @@ class HistogramConfig {
       made.bounds_ = Bounds::defaults();  // two equal configurations must compare equal
       made.exponential_ = buckets.value();
     }
-    made.steps_per_unit_ = options.steps_per_unit != 0 ? options.steps_per_unit : made.fitting();
+    made.steps_ = static_cast<double>(options.steps_per_unit != 0 ? options.steps_per_unit : made.fitting());
     return made;
   }
 
@@ -66,20 +66,22 @@ class HistogramConfig {
     return bucket < bounds.size() ? bounds[bucket] : std::numeric_limits<double>::infinity();
   }
   constexpr std::size_t bucket_of(double value) const noexcept {
-    return exponential_ ? exponential_->bucket_of(value) : seawall::bucket_of(bounds_.values(), value);
+    return exponential_ ? exponential_->bucket_of(value) : bounds_.bucket_of(value);
   }
   // What `value` adds to the sum, in steps of 1 / steps_per_unit, rounded to the nearest.
   constexpr std::uint64_t steps(double value) const noexcept {
-    if (!(value > 0 && value <= std::numeric_limits<double>::max())) return 0;  // NaN compares false
-    const double scaled = value * static_cast<double>(steps_per_unit_);
-    if (scaled >= static_cast<double>(kMaxSteps)) return static_cast<std::uint64_t>(kMaxSteps);
-    // By way of int64: conversions to unsigned cost a branch. NOLINTNEXTLINE(bugprone-incorrect-roundings)
-    return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled + 0.5));
+    const double scaled = value * steps_;
+    if (scaled > 0 && scaled < static_cast<double>(kMaxSteps)) [[likely]] {  // NaN compares false
+      // By way of int64: conversions to unsigned cost a branch. NOLINTNEXTLINE(bugprone-incorrect-roundings)
+      return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled + 0.5));
+    }
+    const bool large = scaled > 0 && value <= std::numeric_limits<double>::max();
+    return large ? static_cast<std::uint64_t>(kMaxSteps) : 0;
   }
 
   constexpr const std::optional<ExponentialBuckets>& exponential() const noexcept { return exponential_; }
   constexpr const Bounds& bounds() const noexcept { return bounds_; }  // the defaults when exponential
-  constexpr std::int64_t steps_per_unit() const noexcept { return steps_per_unit_; }
+  constexpr std::int64_t steps_per_unit() const noexcept { return static_cast<std::int64_t>(steps_); }
 
   friend constexpr bool operator==(const HistogramConfig&, const HistogramConfig&) = default;
 
@@ -93,7 +95,7 @@ class HistogramConfig {
 
   Bounds bounds_ = Bounds::defaults();
   std::optional<ExponentialBuckets> exponential_;
-  std::int64_t steps_per_unit_ = kMaxStepsPerUnit;
+  double steps_ = static_cast<double>(kMaxStepsPerUnit);  // a whole number, ready to be multiplied by
 };
 
 // The value below which the share q (0 to 1) of all observations lies, interpolated inside its bucket as Prometheus'

@@ -9,8 +9,6 @@
 // one: sequences are restarted by the kernel; who is not in one counts itself in and out of `Stripe::active`.
 #pragma once
 
-#include <sched.h>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -18,6 +16,7 @@
 
 #include "seawall/detail/cache_line.h"
 #include "seawall/detail/rseq.h"
+#include "seawall/detail/stripe.h"
 
 namespace seawall::detail {
 
@@ -37,12 +36,11 @@ struct Recording {
 };
 
 // Atomic additions of this thread go here: any choice is right, that of the CPU is fast.
-inline std::uint32_t this_stripe() noexcept { return static_cast<std::uint32_t>(sched_getcpu()); }
+inline std::uint32_t this_stripe() noexcept { return static_cast<std::uint32_t>(stripe<Recording::kStripes>()); }
 
 class Entered {
  public:
-  explicit Entered(Recording& recording) noexcept
-      : active_(recording.stripes[this_stripe() % Recording::kStripes].active) {
+  explicit Entered(Recording& recording) noexcept : active_(recording.stripes[this_stripe()].active) {
     // Sequentially consistent, as is the load of the generation that follows: either the remover sees this entry, or
     // the generation seen here is the new one.
     active_.fetch_add(1, std::memory_order_seq_cst);
@@ -73,6 +71,10 @@ struct Nowhere {
 };
 inline constinit Nowhere nowhere;
 
+// In the generation of a handle where the registry has no sequences: none then takes the generation for the series'
+// own, and all that is recorded goes the atomic way, which looks once more.
+inline constexpr std::uint32_t kNoSequences = std::uint32_t{1} << 31;
+
 // A series as its handles see it.
 struct SeriesRef {
   Cell* first = &nowhere.cell;  // the cell of CPU 0; a histogram's further cells stand behind it
@@ -81,8 +83,10 @@ struct SeriesRef {
   std::uint32_t generation = 1;  // never that of `nowhere`
   std::uint32_t index = 0;       // in the registry
 
+  // Of the series, as its record has it.
+  std::uint32_t own() const noexcept { return generation & ~kNoSequences; }
   // Acquire: what the cells hold belongs to the generation they were given to.
-  bool is_alive() const noexcept { return head->generation.load(std::memory_order_acquire) == generation; }
+  bool is_alive() const noexcept { return head->generation.load(std::memory_order_acquire) == own(); }
   friend bool operator==(const SeriesRef& a, const SeriesRef& b) noexcept {
     return a.head == b.head && a.generation == b.generation;
   }
@@ -90,25 +94,36 @@ struct SeriesRef {
   void count_stale() const noexcept { recording->stale.fetch_add(1, std::memory_order_relaxed); }
 };
 
-[[gnu::noinline]] inline Put add_atomically(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
+inline Put add_atomically(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
   Recording& recording = *series.recording;
   const Entered entered(recording);
   // Sequentially consistent: see Entered.
-  if (series.head->generation.load(std::memory_order_seq_cst) != series.generation) return Put::kStale;
+  if (series.head->generation.load(std::memory_order_seq_cst) != series.own()) return Put::kStale;
   const std::size_t block = recording.cpus != 0 ? recording.cpus : this_stripe() & (recording.blocks - 1);
   // Relaxed: a total publishes no other memory, and additions to one cell are never lost whatever their order.
   series.first[block * kBlockCells + cell].fetch_add(n, std::memory_order_relaxed);
   return Put::kDone;
 }
 
-// Adds n to one of the cells; false, and counted, when the series is gone.
-inline bool add_to(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
-  Put put = rseq_add(series.first + cell, n, series.head->generation, series.generation, series.recording->cpus);
-  if (put == Put::kElsewhere) put = add_atomically(series, cell, n);
-  if (put == Put::kDone) [[likely]]
-    return true;
+// What no sequence did; false, and counted, when the series is gone.
+[[gnu::noinline]] inline bool add_elsewhere(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
+  if (add_atomically(series, cell, n) == Put::kDone) return true;
   series.count_stale();
   return false;
+}
+
+// Adds n to one of the cells; false, and counted, when the series is gone.
+inline bool add_to(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
+  const Put put = rseq_add(series.first + cell, n, series.head->generation, series.generation);
+  return put == Put::kDone || add_elsewhere(series, cell, n);
+}
+
+// Adds 1 to one of the cells, then n to the first one. False, and counted, when the series is gone before.
+inline bool add_to_both(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
+  const Put put = rseq_add_both(series.first + cell, series.first, n, series.head->generation, series.generation);
+  if (put == Put::kDone) [[likely]]
+    return true;
+  return (put == Put::kFirstDone || add_elsewhere(series, cell, 1)) && add_elsewhere(series, 0, n);
 }
 
 // The sum of a cell over all CPUs. Relaxed: nobody reads an older value of a cell than it has read before, so no sum
@@ -122,7 +137,7 @@ inline std::uint64_t sum_of(const Cell* first, std::uint32_t blocks) noexcept {
 inline Put exchange_atomically(const SeriesRef& series, std::uint64_t expected, std::uint64_t desired) noexcept {
   const Entered entered(*series.recording);
   // Sequentially consistent: see Entered.
-  if (series.head->generation.load(std::memory_order_seq_cst) != series.generation) return Put::kStale;
+  if (series.head->generation.load(std::memory_order_seq_cst) != series.own()) return Put::kStale;
   // Relaxed: the word is the whole state.
   return series.first->compare_exchange_strong(expected, desired, std::memory_order_relaxed) ? Put::kDone
                                                                                              : Put::kChanged;
@@ -136,9 +151,8 @@ void change_word(const SeriesRef& series, Next next) noexcept {
     const std::uint64_t seen = series.first->load(std::memory_order_relaxed);
     const std::uint64_t wanted = next(seen);
     if (wanted == seen && series.is_alive()) return;
-    Put put =
-        rseq_exchange(*series.first, seen, wanted, series.head->generation, series.generation, series.recording->cpus);
-    if (put == Put::kElsewhere) put = exchange_atomically(series, seen, wanted);
+    Put put = rseq_exchange(*series.first, seen, wanted, series.head->generation, series.generation);
+    if (put == Put::kElsewhere || put == Put::kStale) put = exchange_atomically(series, seen, wanted);
     if (put == Put::kChanged) continue;
     if (put == Put::kStale) series.count_stale();
     return;

@@ -5,7 +5,7 @@
 // the last one, a plain addition to a cell of this CPU, needs no lock prefix: nobody else adds to that cell meanwhile,
 // in any thread or process, since who adds to it runs on its CPU.
 //
-// Both sequences first compare a generation. Who changes it and then makes the kernel restart all sequences
+// All sequences first compare a generation. Who changes it and then makes the kernel restart all sequences
 // (membarrier, RSEQ) knows that nothing of the old generation is written any more.
 //
 // Missing (other machines, glibc before 2.35, ThreadSanitizer, a kernel or a valgrind without): kElsewhere, always.
@@ -35,6 +35,7 @@ enum class Put : std::uint32_t {
   kElsewhere = 1,  // not through a sequence: this thread has none, or this CPU no cell
   kStale = 2,      // the generation is another one
   kChanged = 3,    // the word no longer held what was expected
+  kFirstDone = 4,  // of two additions
 };
 
 // Cells of neighbouring CPUs are this far apart: one page, so that no CPU writes a line of another.
@@ -57,48 +58,60 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
 // The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
 // function's own group, so that the linker drops both or none. The words before the abort address are the signature
 // that the kernel asks for. The thread's pointer to the descriptor is cleared on every way out: a library may be
-// unloaded after. `scratch` is rax.
-#define SEAWALL_RSEQ_BEGIN              \
-  ".pushsection __rseq_cs, \"aw?\"\n\t" \
-  ".balign 32\n"                        \
-  "3:\n\t"                              \
-  ".long 0, 0\n\t"                      \
-  ".quad 1f, 2f - 1f, 4f\n\t"           \
-  ".popsection\n"                       \
-  "0:\n\t"                              \
-  "leaq 3b(%%rip), %%rax\n\t"           \
-  "movq %%rax, %%fs:8(%[area])\n"       \
-  "1:\n\t"                              \
-  "cmpl %[generation], %[alive]\n\t"    \
-  "jne 7f\n\t"                          \
-  "movl %%fs:4(%[area]), %%eax\n\t"     \
-  "cmpl %[cpus], %%eax\n\t"             \
-  "jae 6f\n\t"
-#define SEAWALL_RSEQ_END                     \
-  "2:\n\t"                                   \
-  "movq $0, %%fs:8(%[area])\n\t"             \
-  ".pushsection __rseq_failure, \"ax?\"\n\t" \
-  ".byte 0x0f, 0xb9, 0x3d\n\t"               \
-  ".long 0x53053053\n"                       \
-  "4:\n\t"                                   \
-  "jmp 0b\n"                                 \
-  "6:\n\t"                                   \
-  "movq $0, %%fs:8(%[area])\n\t"             \
-  "jmp %l[elsewhere]\n"                      \
-  "7:\n\t"                                   \
-  "movq $0, %%fs:8(%[area])\n\t"             \
-  "jmp %l[stale]\n\t"                        \
+// unloaded after. `scratch` is rax, which then holds the CPU; `n` tells the labels of two sequences in one statement
+// apart.
+#define SEAWALL_RSEQ_BEGIN(n)            \
+  ".pushsection __rseq_cs, \"aw?\"\n\t"  \
+  ".balign 32\n" n                       \
+  "3:\n\t"                               \
+  ".long 0, 0\n\t"                       \
+  ".quad " n "1f, " n "2f - " n "1f, " n \
+  "4f\n\t"                               \
+  ".popsection\n" n                      \
+  "0:\n\t"                               \
+  "leaq " n                              \
+  "3b(%%rip), %%rax\n\t"                 \
+  "movq %%rax, %%fs:8(%[area])\n" n      \
+  "1:\n\t"                               \
+  "cmpl %[generation], %[alive]\n\t"     \
+  "jne " n                               \
+  "7f\n\t"                               \
+  "movl %%fs:4(%[area]), %%eax\n\t"
+// Either: every CPU has a cell, and only a thread without an area is elsewhere. Or: `cpus` of them have.
+#define SEAWALL_RSEQ_ANY_CPU(n) \
+  "testl %%eax, %%eax\n\t"      \
+  "js " n "6f\n\t"
+#define SEAWALL_RSEQ_CPU_BELOW(n) \
+  "cmpl %[cpus], %%eax\n\t"       \
+  "jae " n "6f\n\t"
+// Behind the instruction that counts.
+#define SEAWALL_RSEQ_END(n) n "2:\n\t"
+#define SEAWALL_RSEQ_FAILURE(n, elsewhere, stale) \
+  ".pushsection __rseq_failure, \"ax?\"\n\t"      \
+  ".byte 0x0f, 0xb9, 0x3d\n\t"                    \
+  ".long 0x53053053\n" n                          \
+  "4:\n\t"                                        \
+  "jmp " n "0b\n" n                               \
+  "6:\n\t"                                        \
+  "movq $0, %%fs:8(%[area])\n\t"                  \
+  "jmp %l[" elsewhere "]\n" n                     \
+  "7:\n\t"                                        \
+  "movq $0, %%fs:8(%[area])\n\t"                  \
+  "jmp %l[" stale                                 \
+  "]\n\t"                                         \
   ".popsection\n\t"
+#define SEAWALL_RSEQ_LEAVE "movq $0, %%fs:8(%[area])\n\t"
 
-// Adds n to this CPU's cell, `first` being that of CPU 0.
+// Adds n to this CPU's cell, `first` being that of CPU 0; each of `cpus` has one.
 inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation,
                     std::uint32_t cpus) noexcept {
   static_assert(kCpuStride == std::size_t{1} << 12);
-  asm goto(SEAWALL_RSEQ_BEGIN
+  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_CPU_BELOW("1")
            "shlq $12, %%rax\n\t"
-           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END
+           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
+           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
            :
-           : [first] "r"(first), [n] "r"(n), [alive] "m"(alive), [generation] "r"(generation), [cpus] "r"(cpus),
+           : [first] "r"(first), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation), [cpus] "r"(cpus),
              [area] "r"(__rseq_offset)
            : "rax", "memory", "cc"
            : elsewhere, stale);
@@ -109,15 +122,59 @@ stale:
   return Put::kStale;
 }
 
+// The same where every CPU that the system can have has a cell.
+inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation) noexcept {
+  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
+           "shlq $12, %%rax\n\t"
+           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
+           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
+           :
+           : [first] "r"(first), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation),
+             [area] "r"(__rseq_offset)
+           : "rax", "memory", "cc"
+           : elsewhere, stale);
+  return Put::kDone;
+elsewhere:
+  return Put::kElsewhere;
+stale:
+  return Put::kStale;
+}
+
+// Adds 1 to a cell of this CPU's, then n to another one: two sequences, of which the second may be on another CPU, and
+// one way out. kFirstDone: only the first was added.
+inline Put rseq_add_both(Cell* one, Cell* other, std::uint64_t n, const Generation& alive,
+                         std::uint32_t generation) noexcept {
+  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
+           "shlq $12, %%rax\n\t"
+           "addq $1, (%[one], %%rax)\n" SEAWALL_RSEQ_END("1")
+           SEAWALL_RSEQ_BEGIN("2") SEAWALL_RSEQ_ANY_CPU("2")
+           "shlq $12, %%rax\n\t"
+           "addq %[n], (%[other], %%rax)\n" SEAWALL_RSEQ_END("2") SEAWALL_RSEQ_LEAVE
+           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale") SEAWALL_RSEQ_FAILURE("2", "half", "half")
+           :
+           : [one] "r"(one), [other] "r"(other), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation),
+             [area] "r"(__rseq_offset)
+           : "rax", "memory", "cc"
+           : elsewhere, stale, half);
+  return Put::kDone;
+elsewhere:
+  return Put::kElsewhere;
+stale:
+  return Put::kStale;
+half:
+  return Put::kFirstDone;
+}
+
 // Replaces `expected` in a word that all CPUs share.
 inline Put rseq_exchange(Cell& word, std::uint64_t expected, std::uint64_t desired, const Generation& alive,
-                         std::uint32_t generation, std::uint32_t cpus) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN
+                         std::uint32_t generation) noexcept {
+  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
            "movq %[expected], %%rax\n\t"
-           "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END "jne %l[changed]\n\t"
+           "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
+           "jne %l[changed]\n\t" SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
            :
            : [word] "m"(word), [expected] "r"(expected), [desired] "r"(desired), [alive] "m"(alive),
-             [generation] "r"(generation), [cpus] "r"(cpus), [area] "r"(__rseq_offset)
+             [generation] "r"(generation), [area] "r"(__rseq_offset)
            : "rax", "memory", "cc"
            : elsewhere, stale, changed);
   return Put::kDone;
@@ -130,7 +187,11 @@ changed:
 }
 
 #undef SEAWALL_RSEQ_BEGIN
+#undef SEAWALL_RSEQ_ANY_CPU
+#undef SEAWALL_RSEQ_CPU_BELOW
 #undef SEAWALL_RSEQ_END
+#undef SEAWALL_RSEQ_FAILURE
+#undef SEAWALL_RSEQ_LEAVE
 
 #else
 
@@ -139,8 +200,11 @@ inline bool rseq_registered() noexcept { return false; }
 inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t, std::uint32_t) noexcept {
   return Put::kElsewhere;
 }
-inline Put rseq_exchange(Cell&, std::uint64_t, std::uint64_t, const Generation&, std::uint32_t,
-                         std::uint32_t) noexcept {
+inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept { return Put::kElsewhere; }
+inline Put rseq_add_both(Cell*, Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept {
+  return Put::kElsewhere;
+}
+inline Put rseq_exchange(Cell&, std::uint64_t, std::uint64_t, const Generation&, std::uint32_t) noexcept {
   return Put::kElsewhere;
 }
 
