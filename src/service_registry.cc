@@ -50,6 +50,8 @@ void append_service(std::string& out, const ServiceInfo& service) {
   out += "]}";
 }
 
+Error another_writer() { return {Code::kFenced, "another writer took over the memory of this registry"}; }
+
 }  // namespace
 
 bool ServiceInfo::healthy() const noexcept {
@@ -63,8 +65,6 @@ const InstanceInfo* ServiceInfo::address() const noexcept {
   return instances.empty() ? nullptr : &instances.front();
 }
 
-ServiceRegistry::ServiceRegistry(const ServiceRegistryConfig& config, TimePoint epoch)
-    : config_(config), impl_(std::make_unique<Impl>(config.options(), to_ns(epoch))), reader_(impl_->directory) {}
 ServiceRegistry::~ServiceRegistry() = default;
 ServiceRegistry::ServiceRegistry(ServiceRegistry&&) noexcept = default;
 
@@ -73,13 +73,15 @@ Result<Registration> ServiceRegistry::register_instance_at(std::string_view serv
   if (auto checked = check_service_name(service); !checked) return checked.error();
   if (auto checked = check_instance(spec, config_.options().max_metadata_bytes); !checked) return checked.error();
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return another_writer();
   return impl_->add(service, spec, to_ns(now));
 }
 
 Result<RegistryAnswer> ServiceRegistry::update_at(std::string_view name, std::uint64_t generation,
-                                                  const InstanceUpdate& update, TimePoint) {
+                                                  const InstanceUpdate& update, TimePoint now) {
   if (auto checked = check_update(update, config_.options().max_metadata_bytes); !checked) return checked.error();
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return another_writer();
   return impl_->update(name, generation, update);
 }
 
@@ -87,34 +89,40 @@ RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view name, std::uint64_
                                              std::optional<SelfState> state) {
   if (generation == kAnyGeneration) return RegistryAnswer::kUnknown;  // no process was ever given it
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->heartbeat(name, generation, to_ns(now), state);
 }
 
 RegistryAnswer ServiceRegistry::set_admin_at(std::string_view name, std::uint64_t generation, AdminState state,
                                              TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
 }
 
 RegistryAnswer ServiceRegistry::set_health_at(std::string_view name, std::uint64_t generation, Health health,
                                               TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
 }
 
-RegistryAnswer ServiceRegistry::deregister_at(std::string_view name, std::uint64_t generation, TimePoint) {
+RegistryAnswer ServiceRegistry::deregister_at(std::string_view name, std::uint64_t generation, TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->remove(name, generation);
 }
 
 std::int64_t ServiceRegistry::tick_at(TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return 0;
   return impl_->tick(to_ns(now));
 }
 
 Result<Service> ServiceRegistry::service(std::string_view name) {
   if (auto checked = check_service_name(name); !checked) return checked.error();
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->written_by_me()) return another_writer();
   const auto index = impl_->pin(name);
   if (!index) return index.error();
   return Service(impl_->directory, index.value());

@@ -30,6 +30,7 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   detail::show(record.address, packed_address(instance));
   detail::show(record.lease_end, static_cast<std::uint64_t>(instance.lease_end));
   detail::show(record.failures, instance.generation << 32);  // a tally of this generation, at zero
+  write_details(instance);
   detail::show(record.stamp, instance.generation);
 }
 
@@ -66,6 +67,7 @@ void ServiceRegistry::Impl::begin_service(std::uint32_t service, std::string_vie
 void ServiceRegistry::Impl::publish(std::uint32_t service) {
   std::array<std::uint32_t, 2> pickable{};  // by rank
   for (const RegisteredInstance* instance : services_[service].instances) {
+    write_state(*instance);
     if (instance->status().pickable()) ++pickable[instance->status().rank()];
   }
   const std::uint32_t worst = algorithm::worst_rank_listed(pickable);

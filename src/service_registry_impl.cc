@@ -26,9 +26,10 @@ std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_
 
 }  // namespace
 
-ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch)
-    : memory(directory_memory(options)),
-      directory(make_directory(memory, options, epoch)),
+ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch, detail::KeyedAllocation own,
+                            const detail::ServiceDirectory& in)
+    : memory(std::move(own)),
+      directory(in),
       options_(options),
       rule_(lease_rule(options)),
       last_tick_(epoch),
@@ -39,7 +40,6 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       free_records_(descending(directory.record_count())) {
   instances_.reserve(free_slots_.size());
   service_index_.reserve(free_services_.size());
-  detail::show(directory.believed_until(), static_cast<std::uint64_t>(rule_.believed_until(epoch)));
 }
 
 Error ServiceRegistry::Impl::full(std::string_view bound, std::int64_t limit) {
@@ -159,6 +159,7 @@ void ServiceRegistry::Impl::take_endpoint(const RegisteredInstance& instance) no
 
 std::uint64_t ServiceRegistry::Impl::take_generation() {
   if (static_cast<std::uint32_t>(next_generation_) == 0) ++next_generation_;  // so that no ticket is 0
+  detail::show(directory.header().generations, next_generation_);             // before it is used
   return next_generation_++;
 }
 
@@ -208,6 +209,7 @@ RegistryAnswer ServiceRegistry::Impl::update(std::string_view name, std::uint64_
   if (update.weight) instance->spec.weight = *update.weight;
   if (update.zone) instance->spec.zone = *std::move(update.zone);
   if (update.metadata) instance->spec.metadata = *std::move(update.metadata);
+  write_details(*instance);
   publish(instance->service);
   return answer;
 }

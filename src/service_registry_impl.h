@@ -67,7 +67,20 @@ constexpr bool in_default_namespace(std::string_view service) noexcept { return 
 
 class ServiceRegistry::Impl {
  public:
-  Impl(const ServiceRegistryOptions& options, std::int64_t epoch);  // with memory of its own
+  // What the directory needs of memory, when `own` is not null.
+  Impl(const ServiceRegistryOptions& options, std::int64_t epoch, detail::KeyedAllocation own,
+       const detail::ServiceDirectory& directory);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void begin() SEAWALL_REQUIRES(mutex);  // in new memory
+  // False: somebody else has the lease. Before each verb; at once true when the memory is nobody else's.
+  bool writes(std::int64_t now) SEAWALL_REQUIRES(mutex);
+  bool written_by_me() const SEAWALL_REQUIRES(mutex);
+  bool take_lease(std::int64_t now, std::int64_t length, bool at_once) SEAWALL_REQUIRES(mutex);
+  // Reads what a former writer left, and shows all of it anew.
+  void adopt() SEAWALL_REQUIRES(mutex);
 
   Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
@@ -117,6 +130,12 @@ class ServiceRegistry::Impl {
   void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);
   void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
   void write_record(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void write_details(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void write_state(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void adopt_services() SEAWALL_REQUIRES(mutex);
+  void adopt_instances() SEAWALL_REQUIRES(mutex);
+  std::unique_ptr<RegisteredInstance> read_record(std::uint32_t record) const SEAWALL_REQUIRES(mutex);
+  void adopt_instance(std::unique_ptr<RegisteredInstance> found) SEAWALL_REQUIRES(mutex);
   void retire_record(std::uint32_t record) SEAWALL_REQUIRES(mutex);
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
@@ -134,6 +153,8 @@ class ServiceRegistry::Impl {
 
   const ServiceRegistryOptions options_;
   const algorithm::LeaseRule rule_;
+  std::uint32_t writer_ SEAWALL_GUARDED_BY(mutex) = 0;  // 0: nobody else can write
+  std::int64_t writer_lease_ SEAWALL_GUARDED_BY(mutex) = 0;
   RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);
   std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
   std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
@@ -145,11 +166,11 @@ class ServiceRegistry::Impl {
   std::vector<std::uint32_t> free_records_ SEAWALL_GUARDED_BY(mutex);
 };
 
-// Of the directory that a registry of these options writes (service_registry_memory.cc).
-detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options);
-detail::KeyedAllocation directory_memory(const ServiceRegistryOptions& options);
-detail::ServiceDirectory make_directory(const detail::KeyedAllocation& memory, const ServiceRegistryOptions& options,
-                                        std::int64_t epoch);
+// Of the directory that a registry of these options writes (service_registry_memory.cc); `shared`: with all that a
+// writer needs that takes over.
+detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options, bool shared);
+Result<detail::ServiceDirectory> make_directory(std::span<std::byte> memory, const detail::DirectorySizes& sizes,
+                                                std::int64_t epoch);
 
 // What is wrong with the fields of a registration, if anything (service_registry_names.cc).
 Result<void> check_service_name(std::string_view name);

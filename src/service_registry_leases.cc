@@ -42,6 +42,7 @@ std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
   const std::int64_t now = std::max(given, last_tick_);
   extend_leases(now);
   last_tick_ = now;
+  detail::show(directory.header().ticked_at, static_cast<std::uint64_t>(now));
   // After the leases: a reader that sees the new instant also sees how far they were extended.
   detail::show(directory.believed_until(), static_cast<std::uint64_t>(believed_until()));
   std::int64_t ended = 0;

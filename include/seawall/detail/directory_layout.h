@@ -22,9 +22,10 @@ using ServiceName = BasicServiceName<Word>;
 
 struct DirectorySizes {
   std::uint32_t services = 0;
-  std::uint32_t records = 0;     // one more than instances, so that one is replaced without a moment of absence
-  std::uint32_t list_words = 0;  // of one list
-  std::uint32_t flights = 0;     // cells of calls under way, in each stripe; a power of two
+  std::uint32_t records = 0;       // one more than instances, so that one is replaced without a moment of absence
+  std::uint32_t list_words = 0;    // of one list
+  std::uint32_t detail_words = 0;  // of one record (instance_details.h)
+  std::uint32_t flights = 0;       // cells of calls under way, in each stripe; a power of two
 
   friend constexpr bool operator==(const DirectorySizes&, const DirectorySizes&) = default;
 };
@@ -42,6 +43,9 @@ struct DirectoryHeader {
   alignas(kCacheLine) Word believed_until{0};
   Word version{0};       // grows with every change, after the change can be seen
   Word incarnations{0};  // of services, given so far
+  Word generations{0};   // of instances, given so far
+  Word ticked_at{0};
+  alignas(kCacheLine) Word writer{0};  // writer_lease.h
   // What readers count: how often something happened that should not, so rare that one word each serves all.
   alignas(kCacheLine) Word tickets_late{0};
   Word tickets_untracked{0};
@@ -54,6 +58,8 @@ class DirectoryLayout {
   static constexpr std::uint32_t kMaxServices = 4096;
   static constexpr std::uint32_t kMaxRecords = 65535;
   static constexpr std::uint32_t kMaxListWords = std::uint32_t{1} << 20;
+  static constexpr std::uint32_t kMinDetailWords = 11;
+  static constexpr std::uint32_t kMaxDetailWords = std::uint32_t{1} << 19;
   static constexpr std::uint32_t kMaxFlights = (1u << 20) / kStripes;
   static constexpr std::uint32_t kHintStride = 8;  // words: each stripe's hint has a line of its own
 
@@ -64,7 +70,8 @@ class DirectoryLayout {
         heads(place(name_table + sizeof(Word) * service_table_words(sizes.services))),
         lists(place(heads + sizeof(Word) * sizes.services)),
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
-        cursors(place(records + sizeof(InstanceRecord) * sizes.records)),
+        details(place(records + sizeof(InstanceRecord) * sizes.records)),
+        cursors(place(details + sizeof(Word) * sizes.detail_words * sizes.records)),
         flights(place(cursors + sizeof(Word) * kStripes * padded(sizes.services))),
         hints(place(flights + sizeof(Word) * kStripes * sizes.flights)),
         bytes(hints + sizeof(Word) * kStripes * kHintStride) {}
@@ -79,6 +86,9 @@ class DirectoryLayout {
     if (auto r = check("services of the directory", sizes.services, 1, kMaxServices); !r) return r;
     if (auto r = check("records of the directory", sizes.records, 1, kMaxRecords); !r) return r;
     if (auto r = check("list_words of the directory", sizes.list_words, 1, kMaxListWords); !r) return r;
+    if (auto r = check("detail_words of the directory", sizes.detail_words, kMinDetailWords, kMaxDetailWords); !r) {
+      return r;
+    }
     if (!std::has_single_bit(sizes.flights)) {
       return Error{Code::kInvalidArgument, "flights of the directory must be a power of two"};
     }
@@ -123,7 +133,7 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t names, name_table, heads, lists, records, cursors, flights, hints, bytes;
+  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, bytes;
 };
 
 }  // namespace seawall::detail

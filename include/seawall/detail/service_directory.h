@@ -27,6 +27,7 @@
 
 #include "seawall/algorithm/mix.h"
 #include "seawall/detail/directory_layout.h"
+#include "seawall/detail/instance_details.h"
 #include "seawall/detail/instance_record.h"
 #include "seawall/detail/thread_stripe.h"
 #include "seawall/detail/update.h"
@@ -80,6 +81,9 @@ class ServiceDirectory {
 
   // Whatever number a list may hold, the record is one of this directory.
   InstanceRecord& record(std::uint32_t index) const noexcept { return records_[index < sizes_.records ? index : 0]; }
+  InstanceDetails details(std::uint32_t record) const noexcept {
+    return {details_ + std::size_t{record < sizes_.records ? record : 0} * sizes_.detail_words};
+  }
   std::uint32_t record_count() const noexcept { return sizes_.records; }
   const DirectorySizes& sizes() const noexcept { return sizes_; }
   DirectoryHeader& header() const noexcept { return *header_; }
@@ -123,6 +127,7 @@ class ServiceDirectory {
     heads_ = reinterpret_cast<Word*>(memory + at.heads);
     lists_ = reinterpret_cast<Word*>(memory + at.lists);
     records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
+    details_ = reinterpret_cast<Word*>(memory + at.details);
     cursors_ = reinterpret_cast<Word*>(memory + at.cursors);
     flights_ = reinterpret_cast<Word*>(memory + at.flights);
     hints_ = reinterpret_cast<Word*>(memory + at.hints);
@@ -138,6 +143,8 @@ class ServiceDirectory {
     std::uninitialized_value_construct_n(heads_, sizes_.services);
     std::uninitialized_value_construct_n(lists_, std::size_t{sizes_.services} * kBuffers * sizes_.list_words);
     std::uninitialized_value_construct_n(records_, sizes_.records);
+    // The words behind the first are written before they are read; where they are many, most never are.
+    for (std::uint32_t i = 0; i < sizes_.records; ++i) new (details(i).words) Word(0);
     const std::size_t cursors = DirectoryLayout::padded(sizes_.services) * kStripes;
     std::uninitialized_value_construct_n(cursors_, cursors);
     for (std::size_t i = 0; i < cursors; ++i) show(cursors_[i], algorithm::mix64(seed.k0 + i));
@@ -154,6 +161,7 @@ class ServiceDirectory {
   Word* heads_;
   Word* lists_;
   InstanceRecord* records_;
+  Word* details_;
   Word* cursors_;
   Word* flights_;
   Word* hints_;

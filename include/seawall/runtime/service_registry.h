@@ -14,7 +14,7 @@
 // late tick extends the leases instead of ending all of them at once.
 //
 // Threads: any; each function takes one mutex for a short time, none blocks on anything else. Choosing, by a Service
-// handle or by name, takes none. Known limits: one machine, one process; weights up to 1000.
+// handle or by name, takes none. Known limits: one machine, one writer; weights up to 1000.
 //
 //   auto registry = seawall::ServiceRegistry(seawall::ServiceRegistryConfig());
 //   auto mine = registry.register_instance("trading", {.id = "trading-1", .host = "127.0.0.1", .port = 8001}).value();
@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,22 @@ class ServiceRegistry {
   static constexpr std::uint64_t kAnyGeneration = 0;
 
   explicit ServiceRegistry(const ServiceRegistryConfig& config = {}, TimePoint epoch = Clock::now());
+  // In memory of the caller, aligned to 64 bytes and of at least memory_for(config) bytes, that outlives the registry:
+  // processes that have it mapped attach a ServiceReader. This process is its writer; it keeps a lease of
+  // `writer_lease` in the memory, which each verb renews. Errors: kInvalidArgument, naming what is wrong.
+  static std::size_t memory_for(const ServiceRegistryConfig& config);
+  static Result<ServiceRegistry> make_in(std::span<std::byte> memory, const ServiceRegistryConfig& config,
+                                         TimePoint now = Clock::now(), Duration writer_lease = std::chrono::seconds(3));
+  // Goes on with the registry in this memory, after its writer: with its instances, versions and generations. What the
+  // writer left half done never happened, or is done. kIfEnded waits for nobody: it is refused with kFenced while the
+  // lease runs. kAtOnce is for a host that knows the writer dead. The former writer, should it live, finds itself
+  // fenced at its next verb: it changes nothing, answers kUnknown or kFenced, and writes() is false. `config` must be
+  // the one that the memory was made with, in all bounds.
+  enum class TakeOver : std::int32_t { kIfEnded = 0, kAtOnce = 1 };
+  static Result<ServiceRegistry> take_over(std::span<std::byte> memory, const ServiceRegistryConfig& config,
+                                           TakeOver when, TimePoint now = Clock::now(),
+                                           Duration writer_lease = std::chrono::seconds(3));
+  bool writes() const;
   ~ServiceRegistry();
   ServiceRegistry(ServiceRegistry&&) noexcept;
   ServiceRegistry(const ServiceRegistry&) = delete;
@@ -181,6 +198,7 @@ class ServiceRegistry {
 
  private:
   class Impl;
+  ServiceRegistry(const ServiceRegistryConfig& config, std::unique_ptr<Impl> impl);
   ServiceRegistryConfig config_;
   std::unique_ptr<Impl> impl_;
   ServiceReader reader_;
