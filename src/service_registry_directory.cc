@@ -45,10 +45,12 @@ void ServiceRegistry::Impl::retire_record(std::uint32_t record) {
 
 // NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
 void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
+  std::int64_t reaped = 0;
   const std::int64_t deadline = options_.ticket_deadline.count();
   directory.flights<detail::FlightTable>().end_all(
       [=](std::uint64_t cell) { return detail::Flight::age_ns(cell, now) > deadline; },
-      [this](std::uint64_t) { ++stats_.tickets_reaped; });
+      [&reaped](std::uint64_t) { ++reaped; });
+  stats_.tickets_reaped += reaped;
 }
 
 // Its versions go on from those of the registry, so that a name that comes back, wherever, has a higher one then.
