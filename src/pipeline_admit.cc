@@ -148,6 +148,11 @@ class Passage {
     new (&decisions_[0]) Decision(limits_.at(0).peek_at(now_, request_.permits));
     return decisions_[0].allowed;
   }
+  bool has_check() const noexcept { return bool(request_.check); }
+  bool request_is_good() noexcept {
+    wait_ = Decision::kNever;
+    return request_.check();
+  }
   bool breaker_would_admit() noexcept {
     if (plan_.breaker == nullptr || plan_.breaker->state() == BreakerState::kClosed) [[likely]]
       return true;

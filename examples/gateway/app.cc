@@ -52,17 +52,6 @@ seawall::TracerConfig tracer_config(const Options& options) {
 
 }  // namespace
 
-InstanceBreakers::InstanceBreakers(std::size_t slots, const seawall::CircuitBreakerConfig& config) {
-  for (std::size_t i = 0; i < slots; ++i) slots_.push_back(std::make_unique<Slot>(config));
-}
-
-seawall::CircuitBreaker& InstanceBreakers::of(std::uint32_t slot, std::uint64_t generation) {
-  Slot& found = *slots_.at(slot);
-  std::uint64_t seen = found.generation.load();
-  if (seen < generation && found.generation.compare_exchange_strong(seen, generation)) found.breaker.reset();
-  return found.breaker;
-}
-
 App::App(Options given)
     : options(std::move(given)),
       registry(registry_config()),
@@ -74,12 +63,20 @@ App::App(Options given)
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, checked(registry.service(name), "service"), seawall::SlidingWindow(limit),
-                                    seawall::CircuitBreaker(breaker_config(options))});
+                                    seawall::CircuitBreaker(breaker_config(options)), nullptr});
+    upstreams[i]->pipeline = checked(seawall::Pipeline::make(parts(*upstreams[i])), "pipeline");
     watched(publisher.watch(name, upstreams[i]->breaker));
     watched(publisher.watch(name, upstreams[i]->limit));
   }
   watched(publisher.watch_keyed("user", [this](seawall::TimePoint now) { return user_stats(now); }));
   watched(publisher.watch("services", registry));
+}
+
+seawall::PipelineParts App::parts(Upstream& upstream) {
+  return {.limits = {{"user", options.user_limit, user_limit}, {"service", options.service_limit, upstream.limit}},
+          .breaker = &upstream.breaker,
+          .service = upstream.instances,
+          .instance_breakers = &instance_breakers};
 }
 
 Upstream* App::find(std::string_view name) {

@@ -15,9 +15,11 @@
 #include "gateway/metrics.h"
 #include "gateway/options.h"
 #include "seawall/circuit_breaker.h"
+#include "seawall/instance_breakers.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_windows.h"
+#include "seawall/runtime/pipeline.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
@@ -31,23 +33,8 @@ struct Upstream {
   std::string name;
   seawall::Service instances;
   seawall::SlidingWindow limit;
-  seawall::CircuitBreaker breaker;  // of the service: sees the final outcome of each request
-};
-
-// One breaker for each instance, in the instance's slot of the registry. A new process in a slot starts afresh.
-class InstanceBreakers {
- public:
-  InstanceBreakers(std::size_t slots, const seawall::CircuitBreakerConfig& config);
-  seawall::CircuitBreaker& of(std::uint32_t slot, std::uint64_t generation);
-  seawall::CircuitBreaker& of(const seawall::Pick& pick) { return of(pick.slot, pick.generation); }
-
- private:
-  struct Slot {
-    explicit Slot(const seawall::CircuitBreakerConfig& config) : breaker(config) {}
-    std::atomic<std::uint64_t> generation{0};
-    seawall::CircuitBreaker breaker;
-  };
-  std::vector<std::unique_ptr<Slot>> slots_;
+  seawall::CircuitBreaker breaker;              // of the service: sees the final outcome of each request
+  std::unique_ptr<seawall::Pipeline> pipeline;  // all that a request passes
 };
 
 struct App {
@@ -67,7 +54,7 @@ struct App {
   seawall::ServiceRegistry registry;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
-  InstanceBreakers instance_breakers;
+  seawall::InstanceBreakers instance_breakers;
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
   seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above
@@ -79,6 +66,8 @@ struct App {
   seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
+  seawall::PipelineParts parts(Upstream& upstream);
+
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};
   std::atomic<std::uint64_t> requests_counted_{0};
   std::atomic<std::size_t> users_{0};

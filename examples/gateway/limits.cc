@@ -18,6 +18,14 @@ std::variant<std::string, Fault> user_key(const Exchange& exchange) {
   return *user;
 }
 
+std::vector<seawall::LimitStatus> Limits::of(const seawall::Admission& call) const {
+  std::vector<seawall::LimitStatus> told;
+  for (std::size_t i = 0; i < std::min(count_, call.decisions.size()); ++i) {
+    told.push_back({labels_[i].text(), labels_[i].quota, labels_[i].window, call.decisions[i]});
+  }
+  return told;
+}
+
 seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, const seawall::Decision& decision) {
   return {name, quota.permits(), quota.period(), decision};
 }

@@ -1,44 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// How a request passes the gateway: limits, breaker, choice of an instance, upstream call, report. This is the page to
-// read first.
+// How a request passes the gateway: limits, breaker and choice of an instance (a seawall::Pipeline), upstream call,
+// report. This is the page to read first.
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gateway/routes.h"
-#include "seawall/limit_set.h"
 #include "seawall/runtime/span_events.h"
 
 using http::CallStatus;
+using seawall::Gate;
 using seawall::Outcome;
 using seawall::TimePoint;
 
 namespace {
-
-// Who was asked, in the order of the limits.
-enum Limit : std::size_t { kUser, kService };
-
-// An instance to call, with the leave of its own breaker.
-struct Choice {
-  seawall::Pick pick;
-  seawall::PickText text;
-  seawall::Ticket ticket;
-};
-
-// Passes over instances whose breaker refuses; `wait` becomes the shortest time after which one of them may not.
-std::optional<Choice> choose(App& app, Upstream& upstream, std::vector<std::uint32_t>& excluded,
-                             seawall::Duration& wait, TimePoint now) {
-  seawall::PickText text;
-  while (auto pick = upstream.instances.pick_at(now, text, excluded)) {
-    auto ticket = app.instance_breakers.of(*pick).try_acquire_at(now);
-    if (ticket) return Choice{*pick, text, std::move(ticket)};
-    wait = std::min(wait, ticket.retry_after());
-    excluded.push_back(pick->slot);
-    upstream.instances.done(pick->ticket, Outcome::kIgnored);
-  }
-  return std::nullopt;
-}
 
 Outcome outcome_of(const http::CallResult& result) {
   // The client left, or we are short of files: says nothing about the upstream.
@@ -48,12 +24,12 @@ Outcome outcome_of(const http::CallResult& result) {
 }
 
 // The span of one attempt at a call.
-seawall::Span attempt_span(App& app, const Upstream& upstream, const Exchange& exchange, const Choice& choice,
-                           int attempt) {
+seawall::Span attempt_span(App& app, const Upstream& upstream, const Exchange& exchange, const seawall::PickText& text,
+                           std::uint16_t port, int attempt) {
   auto span = app.tracer.start(upstream.name, seawall::SpanKind::kClient, exchange.span);
-  span.set("server.address", choice.text.host.view());
-  span.set("server.port", choice.pick.port);
-  span.set("seawall.instance", choice.text.id.view());
+  span.set("server.address", text.host.view());
+  span.set("server.port", port);
+  span.set("seawall.instance", text.id.view());
   if (attempt > 0) {
     span.set("http.request.resend_count", attempt);
     seawall::add_retry_event_at(span, attempt + 1, seawall::Duration(0), span.record().start);
@@ -72,39 +48,35 @@ void end_attempt(seawall::Span& span, const http::CallResult& result, Outcome ou
 }
 
 // One call, or two when the first instance was sent nothing (connection refused): each counts for its instance.
-// Nothing when no instance could be chosen.
-http::Task<std::optional<http::CallResult>> call(App& app, Upstream& upstream, const UpstreamMetrics& metrics,
-                                                 const Exchange& exchange, http::Loop& loop, seawall::Duration& wait) {
+http::Task<http::CallResult> send(App& app, Upstream& upstream, const UpstreamMetrics& metrics,
+                                  const Exchange& exchange, http::Loop& loop, seawall::Admission& call) {
   const auto deadline = std::chrono::steady_clock::now() + app.options.upstream_timeout;
-  std::vector<std::uint32_t> excluded;
-  std::optional<http::CallResult> result;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    auto choice = choose(app, upstream, excluded, wait, seawall::Clock::now());
-    if (!choice) break;
-    if (attempt > 0) metrics.retries.add();
-    const http::Endpoint endpoint{std::string(choice->text.host.view()), choice->pick.port};
-    auto span = attempt_span(app, upstream, exchange, *choice, attempt);
+  http::CallResult result;
+  for (int attempt = 0;; ++attempt) {
+    seawall::PickText text;
+    upstream.pipeline->describe(call, text);
+    const http::Endpoint endpoint{std::string(text.host.view()), call.instance.port};
+    auto span = attempt_span(app, upstream, exchange, text, call.instance.port, attempt);
     const http::Request outgoing = exchange.outgoing(span);
     result = co_await loop.client.call(endpoint, outgoing, deadline, exchange.request.peer);
-    const Outcome outcome = outcome_of(*result);
-    end_attempt(span, *result, outcome);
-    choice->ticket.report(outcome);
-    upstream.instances.done(choice->pick.ticket, outcome);
-    if (result->status != CallStatus::kNotSent) break;
-    excluded.push_back(choice->pick.slot);
+    const Outcome outcome = outcome_of(result);
+    end_attempt(span, result, outcome);
+    if (result.status != CallStatus::kNotSent || attempt > 0) break;
+    seawall::Duration wait = seawall::Decision::kNever;
+    if (!upstream.pipeline->another_at(call, outcome, seawall::Clock::now(), wait)) break;
+    metrics.retries.add();
   }
   co_return result;
 }
 
-http::Response refuse_limited(const Exchange& exchange, const seawall::SetDecision<2>& limited,
-                              const Upstream& upstream) {
-  const bool users = limited.refused_by() == kUser;
-  auto response =
-      refuse(exchange, 429,
-             users ? "rate limit of the user exceeded" : "rate limit of the service " + upstream.name + " exceeded",
-             {{"limit", users ? "user" : "service"}});
-  add_retry_after(response, limited.retry_after);
-  return response;
+// The verdicts as events of the request's span.
+void note_verdicts(Exchange& exchange, const Upstream& upstream, const Limits& limits, const seawall::Admission& call) {
+  for (const seawall::LimitStatus& limit : limits.of(call)) {
+    seawall::add_limiter_event_at(exchange.span, limit.name, limit.decision, exchange.start);
+  }
+  if (call.gate == Gate::kLimits || call.gate == Gate::kRequest) return;
+  seawall::add_breaker_event_at(exchange.span, upstream.name, call.gate != Gate::kBreaker, upstream.breaker.state(),
+                                call.retry_after, exchange.start);
 }
 
 http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upstream, seawall::Duration wait,
@@ -112,9 +84,24 @@ http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upst
   auto response = refuse(exchange, 503, "the " + upstream.name + " service is temporarily unavailable",
                          {{"service", upstream.name},
                           {"circuit_breaker_state", seawall::to_string(upstream.breaker.snapshot_at(now).state)}});
-  if (wait == seawall::Decision::kNever) wait = std::chrono::seconds(1);  // an instance may register any moment
   // Breakers keep whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
   add_retry_after(response, std::min(wait, longest));
+  return response;
+}
+
+// A request that a gate refused: counted, and told how long to wait.
+http::Response refuse_at_gate(App& app, const Exchange& exchange, const Upstream& upstream,
+                              const seawall::Admission& call) {
+  if (call.gate != Gate::kLimits) {
+    (call.gate == Gate::kBreaker ? app.metrics.breaker_open : app.metrics.no_instance).add();
+    return refuse_unavailable(exchange, upstream, call.retry_after, app.options.open_duration, exchange.start);
+  }
+  const std::string limit(call.label.text());
+  const bool users = limit == "user";
+  (users ? app.metrics.user_limited : app.metrics.service_limited).add();
+  auto response = refuse(exchange, 429, "rate limit of the " + limit + (users ? "" : " " + upstream.name) + " exceeded",
+                         {{"limit", limit}});
+  add_retry_after(response, call.retry_after);
   return response;
 }
 
@@ -189,51 +176,37 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (const auto* fault = std::get_if<Fault>(&key)) co_return refuse(exchange, *fault);
   const std::string& user = std::get<std::string>(key);
 
-  // Limits.
-  seawall::LimitSet limits(seawall::of_key(app.user_limit, user), upstream.limit);
-  auto limited = limits.try_acquire_at(exchange.start);
-  seawall::add_limiter_event_at(exchange.span, "user", limited.decisions[kUser], exchange.start);
-  seawall::add_limiter_event_at(exchange.span, "service", limited.decisions[kService], exchange.start);
+  // Limits, input, breaker and instance: the pipeline's order. What is wrong with the input costs a permit and no
+  // probe.
+  std::optional<Fault> fault;
+  const auto good = [&]() noexcept { return !(fault = check_input(service, exchange)); };
+  const std::array keys{seawall::LimiterKey(user)};
+  const seawall::PipelineRequest request{.keys = keys, .check = good};
+  auto call = upstream.pipeline->admit_at(request, exchange.start);
+  const Limits limits(*upstream.pipeline);
+  note_verdicts(exchange, upstream, limits, call);
   const auto with_limits = [&](http::Response response) {
-    add_rate_limit_headers(response,
-                           std::array{status("user", app.options.user_limit, limited.decisions[kUser]),
-                                      status("service", app.options.service_limit, limited.decisions[kService])});
+    add_rate_limit_headers(response, limits.of(call));
     return response;
   };
-  if (!limited.allowed) {
-    (limited.refused_by() == kUser ? app.metrics.user_limited : app.metrics.service_limited).add();
-    co_return with_limits(refuse_limited(exchange, limited, upstream));
-  }
-  if (const auto fault = check_input(service, exchange)) co_return with_limits(refuse(exchange, *fault));
+  if (fault) co_return with_limits(refuse(exchange, *fault));
+  if (!call) co_return with_limits(refuse_at_gate(app, exchange, upstream, call));
 
-  // Breaker of the service.
-  auto ticket = upstream.breaker.try_acquire_at(exchange.start);
-  seawall::add_breaker_event_at(exchange.span, upstream.name, bool(ticket), upstream.breaker.state(),
-                                ticket.retry_after(), exchange.start);
-  if (!ticket) {
-    app.metrics.breaker_open.add();
-    limits.refund_at(limited, exchange.start);
-    co_return with_limits(
-        refuse_unavailable(exchange, upstream, ticket.retry_after(), app.options.open_duration, exchange.start));
-  }
-
-  // Instance and call. A request that finds no instance (or no file to call it with) was never made: the ticket is
-  // cancelled, the limits refunded.
-  seawall::Duration wait = seawall::Decision::kNever;
-  auto result = co_await call(app, upstream, metrics, exchange, loop, wait);
+  // The call. One that was never made for want of files counts for nobody.
+  auto result = co_await send(app, upstream, metrics, exchange, loop, call);
   const TimePoint now = seawall::Clock::now();
-  if (!result || result->status == CallStatus::kShortage) {
+  if (result.status == CallStatus::kShortage) {
     app.metrics.no_instance.add();
-    ticket.cancel();
-    limits.refund_at(limited, now);
-    co_return with_limits(refuse_unavailable(exchange, upstream, wait, app.options.open_duration, now));
+    upstream.pipeline->cancel_at(call, request, now);
+    co_return with_limits(
+        refuse_unavailable(exchange, upstream, seawall::Pipeline::kInstanceWait, app.options.open_duration, now));
   }
 
   // Report.
-  const Outcome outcome = outcome_of(*result);
-  ticket.report_at(outcome, now);
+  const Outcome outcome = outcome_of(result);
+  upstream.pipeline->complete_at(call, outcome, now);
   count_call(metrics, outcome, now - exchange.start, exchange.span);
-  http::Response response = answer(exchange, upstream, *result);
+  http::Response response = answer(exchange, upstream, result);
   if (response.status == 500 || response.status == 502 || response.status == 504) app.metrics.errors.add();
   if (outcome == Outcome::kSuccess && exchange.request.method == "POST") count_business(app, service, response);
   co_return with_limits(std::move(response));

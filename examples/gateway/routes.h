@@ -77,6 +77,17 @@ std::optional<http::Response> deny_access(const App& app, const Exchange& exchan
 // limits.cc: who a request counts for, and the fields that tell limits.
 std::variant<std::string, Fault> user_key(const Exchange& exchange);
 
+// How the limits of a pipeline are told.
+class Limits {
+ public:
+  explicit Limits(seawall::Pipeline& pipeline) : count_(pipeline.labels(labels_)) {}
+  std::vector<seawall::LimitStatus> of(const seawall::Admission& call) const;
+
+ private:
+  std::array<seawall::LimitLabel, seawall::kMostPipelineLimits> labels_;
+  std::size_t count_;
+};
+
 seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, const seawall::Decision& decision);
 void add_rate_limit_headers(http::Response& response, std::span<const seawall::LimitStatus> limits);
 void add_retry_after(http::Response& response, seawall::Duration wait);

@@ -30,7 +30,8 @@ CircuitBreakerConfig three_failures() {
 // Gates that answer from a script and write down what is done to them: a look in small letters, a taking in capitals.
 struct Script {
   std::string refuses;  // the letters of those that refuse
-  std::string log;
+  bool check = false;   // the request has one
+  std::string log = {};
 
   bool answer(char letter) {
     log += letter;
@@ -38,6 +39,8 @@ struct Script {
   }
   bool other_limits_would_allow() { return answer('o'); }
   bool first_limit_would_allow() { return answer('f'); }
+  bool has_check() const { return check; }
+  bool request_is_good() { return answer('c'); }
   bool breaker_would_admit() { return answer('b'); }
   bool has_instances() { return answer('i'); }
   bool charge_limits() { return answer('L'); }
@@ -102,6 +105,7 @@ TEST_CASE("the order of the gates, and what each refusal gives back") {
   struct Row {
     std::string refuses, log;
     Gate gate;
+    bool check = false;
   };
   const std::vector<Row> rows = {
       {"", "obiLIB", Gate::kNone},       {"o", "of", Gate::kLimits},
@@ -112,7 +116,7 @@ TEST_CASE("the order of the gates, and what each refusal gives back") {
       {"obiLIB", "of", Gate::kLimits},   {"biLIB", "obf", Gate::kBreaker},
   };
   for (const Row& row : rows) {
-    Script gates{row.refuses, {}};
+    Script gates{row.refuses, row.check};
     CHECK(algorithm::pass(gates) == row.gate);
     CHECK(gates.log == row.log);
   }
@@ -297,6 +301,30 @@ TEST_CASE("only the limits: charged, nothing to complete, and before any other g
   CHECK(refused.gate == Gate::kLimits);
   CHECK(refused.label.text() == "user");
   CHECK(w.left() == 2);
+}
+
+TEST_CASE("a request that fails its own check stays charged, and does not take the probe") {
+  World w;
+  w.fail(3);
+  int asked = 0;
+  bool answer = false;
+  const auto check = [&]() noexcept { return ++asked > 0 && answer; };
+  const PipelineRequest request{.keys = w.ann, .check = check};
+  const auto bad = w.pipeline->admit_at(request, at(31s));
+  CHECK(bad.gate == Gate::kRequest);
+  CHECK(bad.never());
+  CHECK(bad.remaining() == 2);
+  CHECK(bad.ticket.id == 0);
+  CHECK(w.breaker.state() == BreakerState::kOpen);
+  answer = true;
+  const auto probe = w.pipeline->admit_at(request, at(31s));
+  CHECK(probe);
+  CHECK(w.breaker.state() == BreakerState::kHalfOpen);
+  CHECK(asked == 2);
+  CHECK(w.pipeline->admit_at(request, at(31s)).gate == Gate::kBreaker);
+  CHECK(w.pipeline->charge_at({.keys = w.ann}, at(31s)));
+  CHECK(w.pipeline->admit_at(request, at(31s)).gate == Gate::kLimits);
+  CHECK(asked == 3);  // not asked behind a limit
 }
 
 TEST_CASE("a caller's trace is continued when it is valid, else a new one begins") {

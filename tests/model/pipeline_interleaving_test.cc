@@ -53,6 +53,8 @@ struct Gates {
   }
   bool other_limits_would_allow() { return list().peek_at(decisions, now, 1, 1); }
   bool first_limit_would_allow() { return (decisions[0] = user.peek_at(now)).allowed; }
+  bool has_check() { return false; }
+  bool request_is_good() { return true; }
   bool breaker_would_admit() { return breaker.snapshot_at(now).retry_after == 0s; }
   bool has_instances() { return true; }
   bool charge_limits() { return !(lost = !list().charge_at(decisions, now, 1)); }

@@ -21,7 +21,7 @@ enum class Gate : std::int32_t {
   kLimits = 2,
   kBreaker = 3,
   kInstance = 4,  // no healthy instance, or the breakers of all of them refuse
-  kRequest = 5,   // has no key for a limit with keys
+  kRequest = 5,   // has no key for a limit with keys, or failed its own check: then the limits stay charged
 };
 
 namespace algorithm {
@@ -33,6 +33,10 @@ Gate pass(Gates& gates) noexcept {
   if (!gates.other_limits_would_allow()) {
     gates.first_limit_would_allow();  // for the answer: the longest wait of those that refuse
     return Gate::kLimits;
+  }
+  if (gates.has_check()) {
+    if (!gates.first_limit_would_allow()) return Gate::kLimits;
+    if (!gates.request_is_good()) return gates.charge_limits() ? Gate::kRequest : Gate::kLimits;
   }
   if (!gates.breaker_would_admit()) return behind_limits(Gate::kBreaker);
   if (!gates.has_instances()) return behind_limits(Gate::kInstance);

@@ -30,6 +30,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "seawall/algorithm/pipeline_order.h"
@@ -96,12 +99,30 @@ struct PipelineOptions {
   PipelineMetrics metrics = {};
 };
 
+// A check of a request's own, by reference: called on the calling thread, at most once. It must not throw.
+class RequestCheck {
+ public:
+  RequestCheck() = default;
+  template <class Check>
+  requires std::predicate<Check&> &&(!std::same_as<std::remove_cv_t<Check>, RequestCheck>)
+      RequestCheck(Check& check) noexcept  // NOLINT: a callable is a check
+      : ask_([](const void* self) noexcept -> bool { return (*static_cast<Check*>(const_cast<void*>(self)))(); }),
+        self_(&check) {}
+  explicit operator bool() const noexcept { return ask_ != nullptr; }
+  bool operator()() const noexcept { return ask_(self_); }
+
+ private:
+  bool (*ask_)(const void*) noexcept = nullptr;
+  const void* self_ = nullptr;
+};
+
 struct PipelineRequest {
   std::span<const LimiterKey> keys = {};  // see PipelineLimit::key
   std::int64_t permits = 1;
   std::span<const std::uint32_t> exclude = {};  // slots of instances that are not wanted
   const TraceContext* trace = nullptr;          // of the caller; else
   std::string_view traceparent = {};            // as it came: continued when it is valid, else a new trace begins
+  RequestCheck check = {};  // whether it is worth a call; false: refused by Gate::kRequest, charged to the limits
 };
 
 // To be given back once; plain numbers, to be copied freely.
