@@ -99,6 +99,16 @@ TEST_CASE("refusals write nothing either") {
   REQUIRE(munmap(page, sizeof(CircuitBreaker)) == 0);
 }
 
+// A count that decays, or buckets that forget, keep a breaker closed through an outage of slow calls.
+TEST_CASE("failures in a row count however much time lies between them") {
+  CircuitBreaker breaker({}, kEpoch);
+  for (const Duration year : {0h, 24h * 365, 24h * 365 * 20}) {
+    REQUIRE(breaker.snapshot_at(kEpoch + year).state == BreakerState::kClosed);
+    breaker.try_acquire_at(kEpoch + year).report_at(Outcome::kFailure, kEpoch + year);
+  }
+  CHECK(breaker.snapshot_at(kEpoch + 24h * 365 * 20).state == BreakerState::kOpen);
+}
+
 TEST_CASE("a healthy call reads no clock, any other at most once") {
   Fixture f;
   int reads = 0;
