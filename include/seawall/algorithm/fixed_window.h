@@ -36,13 +36,21 @@ class FixedWindow {
   }
 
   // As in Gcra, all that follows.
-  constexpr State take(State state, Duration elapsed, std::int64_t n) const noexcept {
+  struct Request {
+    Duration elapsed;
+    std::int64_t n;
+  };
+  constexpr Request request(Duration elapsed, std::int64_t n) const noexcept { return {elapsed, n}; }
+
+  constexpr State take(State state, const Request& request) const noexcept {
+    const auto [elapsed, n] = request;
     const Tally now = tally_at(state, elapsed);
     if (n < 1 || n > burst() || now.used + count(n) > limit_) return state;
     return word({now.number, now.used + count(n)});
   }
 
-  constexpr Decision told(State before, State after, Duration elapsed, std::int64_t n) const noexcept {
+  constexpr Decision told(State before, State after, const Request& request) const noexcept {
+    const auto [elapsed, n] = request;
     if (after == before && n > 0) return refused(before, elapsed, n);
     Decision decision = allowed(after, elapsed);
     if (after != before) decision.charge = {tally(after).number, n};
@@ -50,7 +58,7 @@ class FixedWindow {
   }
 
   constexpr Decision peek(const State& state, Duration elapsed, std::int64_t n) const noexcept {
-    return n > 0 && take(state, elapsed, n) == state ? refused(state, elapsed, n) : allowed(state, elapsed);
+    return n > 0 && take(state, {elapsed, n}) == state ? refused(state, elapsed, n) : allowed(state, elapsed);
   }
 
   // In the first window that has room for all n: what is left of the windows before it stays unused.

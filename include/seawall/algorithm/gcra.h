@@ -39,42 +39,46 @@ class Gcra {
     return Gcra(permits, period, static_cast<std::uint64_t>(quota.burst()));
   }
 
-  // The state after n permits were taken; the same state when they are refused, and for n of 0 or less.
-  constexpr State take(State tat, Duration elapsed, std::int64_t n) const noexcept {
-    if (n < 1 || n > burst()) return tat;
-    const std::uint64_t now = now_ticks(elapsed);
-    const std::uint64_t end = std::max(tat, now) + ticks(n);
-    return end - now <= tolerance_ ? end : tat;
+  // What is asked for, in ticks of this rule: computed once, however often it is tried.
+  struct Request {
+    Duration elapsed;
+    std::int64_t n;
+    std::uint64_t now;
+    std::uint64_t cost;  // 0: nothing can be taken
+  };
+  constexpr Request request(Duration elapsed, std::int64_t n) const noexcept {
+    return {elapsed, n, now_ticks(elapsed), n < 1 || n > burst() ? 0 : ticks(n)};
+  }
+
+  // The state after it was taken; the same state when it is refused, and when it is for nothing.
+  constexpr State take(State tat, const Request& request) const noexcept {
+    const std::uint64_t end = std::max(tat, request.now) + request.cost;
+    return request.cost != 0 && end - request.now <= tolerance_ ? end : tat;
   }
 
   // What to tell the caller whose take() led from `before` to `after`.
-  constexpr Decision told(State before, State after, Duration elapsed, std::int64_t n) const noexcept {
-    const std::uint64_t now = now_ticks(elapsed);
-    if (after == before && n > 0) return refused(before, now, elapsed, n);
-    const std::int64_t taken = after == before ? 0 : n;
+  constexpr Decision told(State before, State after, const Request& request) const noexcept {
+    if (request.cost == 0) [[unlikely]]
+      return told_nothing(before, request.elapsed, request.n);
+    if (after == before) return refused(before, request);
     return {.allowed = true,
             .limit = burst(),
-            .remaining = left(after, now),
+            .remaining = static_cast<std::int64_t>((tolerance_ - (after - request.now)) >> shift_),
             .retry_after = Duration(0),
-            .reset_after = wait_until(after, elapsed),
-            .charge = {taken == 0 ? 0 : after, taken}};
+            .reset_after = wait_for(after, request.elapsed),
+            .charge = {after, request.n}};
   }
 
   constexpr Decision acquire(State& tat, Duration elapsed, std::int64_t n) const noexcept {
+    const Request asked = request(elapsed, n);
     const State before = tat;
-    tat = take(before, elapsed, n);
-    return told(before, tat, elapsed, n);
+    tat = take(before, asked);
+    return told(before, tat, asked);
   }
 
   constexpr Decision peek(const State& tat, Duration elapsed, std::int64_t n) const noexcept {
-    const std::uint64_t now = now_ticks(elapsed);
-    if (n > 0 && take(tat, elapsed, n) == tat) return refused(tat, now, elapsed, n);
-    return {.allowed = true,
-            .limit = burst(),
-            .remaining = left(tat, now),
-            .retry_after = Duration(0),
-            .reset_after = wait_until(tat, elapsed),
-            .charge = {}};
+    const Request asked = request(elapsed, n);
+    return asked.cost != 0 && take(tat, asked) != tat ? shown(tat, asked) : told(tat, tat, asked);
   }
 
   // As acquire, for the first instant at which n permits are there, when that is not more than max_wait away.
@@ -204,12 +208,29 @@ class Gcra {
     return a / b - (a % b < 0 ? 1 : 0);
   }
 
-  constexpr Decision refused(State tat, std::uint64_t now, Duration elapsed, std::int64_t n) const noexcept {
+  constexpr Decision refused(State tat, const Request& request) const noexcept {
     return {.allowed = false,
             .limit = burst(),
-            .remaining = n == 1 ? 0 : left(tat, now),
-            .retry_after = n > burst() ? Decision::kNever : wait_until(tat + ticks(n) - tolerance_, elapsed),
-            .reset_after = wait_until(tat, elapsed),
+            .remaining = request.n == 1 ? 0 : left(tat, request.now),
+            .retry_after = wait_for(tat + request.cost - tolerance_, request.elapsed),
+            .reset_after = wait_for(tat, request.elapsed),
+            .charge = {}};
+  }
+  // Nobody asks for nothing, or for more than there can be, in a hurry. By value, so that others stay in registers.
+  [[gnu::noinline, gnu::cold]] constexpr Decision told_nothing(State tat, Duration elapsed,
+                                                               std::int64_t n) const noexcept {
+    Decision decision = shown(tat, request(elapsed, n));
+    decision.allowed = n <= 0;
+    if (!decision.allowed) decision.retry_after = Decision::kNever;
+    return decision;
+  }
+  // Allowed, and nothing taken.
+  constexpr Decision shown(State tat, const Request& request) const noexcept {
+    return {.allowed = true,
+            .limit = burst(),
+            .remaining = left(tat, request.now),
+            .retry_after = Duration(0),
+            .reset_after = wait_until(tat, request.elapsed),
             .charge = {}};
   }
 
@@ -234,9 +255,13 @@ class Gcra {
     return static_cast<std::uint64_t>((Wide{a} * b) >> 64);
   }
 
-  // The smallest wait after which the clock has reached `tick`.
+  // The smallest wait after which the clock has reached `tick`, which it has not yet.
+  constexpr Duration wait_for(std::uint64_t tick, Duration elapsed) const noexcept {
+    return duration(ns_at(tick)) - elapsed;
+  }
+  // The same, none when it has.
   constexpr Duration wait_until(std::uint64_t tick, Duration elapsed) const noexcept {
-    return std::max(Duration(0), duration(ns_at(tick)) - elapsed);
+    return std::max(Duration(0), wait_for(tick, elapsed));
   }
 
   // The most permits that fit a state: no sum of ticks below can wrap.

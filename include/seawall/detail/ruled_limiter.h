@@ -4,7 +4,8 @@
 // with different rules; each says in its header what its answers and its bound mean.
 //
 // Cell is std::atomic<uint64_t>; the interleaving explorer of the tests brings another. Config has a Rule, a pure
-// algorithm with take, told, peek, reserve, refund, settle and what RuledWord asks for, and rule(), which returns it.
+// algorithm with request, take, told, peek, reserve, refund, settle and what RuledWord asks for, and rule(), which
+// returns it.
 #pragma once
 
 #include <algorithm>
@@ -30,12 +31,15 @@ class RuledLimiter {
   // Takes n permits or nothing. n above the burst is never() allowed; n of 0 or less takes nothing.
   Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
     if (now < epoch_) [[unlikely]]
-      return algorithm::seen_from(now, epoch_, try_acquire_at(epoch_, n));
+      return acquire_early(now, n);
     const Duration elapsed = algorithm::since(epoch_, now);
     return word_.update(
-        [elapsed, n](const Rule& rule, std::uint64_t state, std::uint64_t) { return rule.take(state, elapsed, n); },
-        [elapsed, n](const Rule& rule, std::uint64_t state, std::uint64_t next, std::uint64_t mark) {
-          Decision told = rule.told(state, next, elapsed, n);
+        [elapsed, n](const Rule& rule) { return rule.request(elapsed, n); },
+        [](const Rule& rule, const auto& request, std::uint64_t state, std::uint64_t) {
+          return rule.take(state, request);
+        },
+        [](const Rule& rule, const auto& request, std::uint64_t state, std::uint64_t next, std::uint64_t mark) {
+          Decision told = rule.told(state, next, request);
           told.charge.at |= mark;
           return told;
         });
@@ -125,6 +129,10 @@ class RuledLimiter {
   // A charge in ticks of the rule with this mark; one of another rule is as old as the epoch.
   static Charge known_to(std::uint64_t mark, Charge charge) noexcept {
     return {Word::generation_of(charge.at) == mark ? Word::state_of(charge.at) : 0, charge.permits};
+  }
+
+  [[gnu::noinline, gnu::cold]] Decision acquire_early(TimePoint now, std::int64_t n) noexcept {
+    return algorithm::seen_from(now, epoch_, try_acquire_at(epoch_, n));
   }
 
   Decision seen_from(TimePoint now, const Decision& decision) const noexcept {

@@ -44,31 +44,35 @@ class RuledWord {
   static constexpr std::uint64_t generation_of(std::uint64_t word) noexcept { return word & ~kStateMask; }
   static constexpr std::uint64_t state_of(std::uint64_t word) noexcept { return word & kStateMask; }
 
-  // step(rule, state, generation mark) -> next state; tell(rule, state, next state, generation mark) -> answer. In two,
-  // so that the answer is made once and in its place.
-  template <class NextState, class Tell>
-  [[gnu::always_inline]] auto update(NextState step, Tell tell) noexcept {
+  // ask(rule) -> request; step(rule, request, state, generation mark) -> next state; tell(rule, request, state, next
+  // state, generation mark) -> answer. In three, so that what the rule makes of a request is made once, and the answer
+  // once and in its place.
+  template <class Ask, class NextState, class Tell>
+  [[gnu::always_inline]] auto update(Ask ask, NextState step, Tell tell) noexcept {
     // Acquire: the slot of the generation seen was written before.
     std::uint64_t seen = word_.load(std::memory_order_acquire);
-    while (seen >> kGenerationShift == 0) [[likely]] {
-        const std::uint64_t next = step(first_, seen, std::uint64_t{0});
-        if (exchange(seen, next)) return tell(first_, seen, next, std::uint64_t{0});
-      }
-    return update_later(seen, step, tell);
+    if (seen >> kGenerationShift == 0) [[likely]] {
+      const auto request = ask(first_);
+      do {
+        const std::uint64_t next = step(first_, request, seen, std::uint64_t{0});
+        if (exchange(seen, next)) return tell(first_, request, seen, next, std::uint64_t{0});
+      } while (seen >> kGenerationShift == 0);
+    }
+    return update_later(seen, ask, step, tell);
   }
 
-  // The same for a function that changes the state it is given: act(rule, state, generation mark) -> answer. It is
-  // called once more for the answer.
+  // For a function that changes the state it is given: act(rule, state, generation mark) -> answer. It is called once
+  // more for the answer.
   template <class Act>
   auto apply(const Act& act) noexcept {
-    return update(
-        [&](const Rule& rule, std::uint64_t state, std::uint64_t mark) {
-          act(rule, state, mark);
-          return state;
-        },
-        [&](const Rule& rule, std::uint64_t state, std::uint64_t, std::uint64_t mark) {
-          return act(rule, state, mark);
-        });
+    return update([](const Rule&) { return 0; },
+                  [&](const Rule& rule, int, std::uint64_t state, std::uint64_t mark) {
+                    act(rule, state, mark);
+                    return state;
+                  },
+                  [&](const Rule& rule, int, std::uint64_t state, std::uint64_t, std::uint64_t mark) {
+                    return act(rule, state, mark);
+                  });
   }
 
   // look(rule, state) -> answer, of one moment.
@@ -121,14 +125,15 @@ class RuledWord {
 
   // Out of line and by value, so that the usual way keeps all in registers: only objects whose limit was changed come
   // here, and stay here.
-  template <class NextState, class Tell>
-  [[gnu::noinline]] auto update_later(std::uint64_t seen, NextState step, Tell tell) noexcept {
+  template <class Ask, class NextState, class Tell>
+  [[gnu::noinline]] auto update_later(std::uint64_t seen, Ask ask, NextState step, Tell tell) noexcept {
     for (;;) {
       if (const auto rule = later_rule(seen)) {
+        const auto request = ask(*rule);
         const std::uint64_t state = state_of(seen);
         const std::uint64_t mark = generation_of(seen);
-        const std::uint64_t next = step(*rule, state, mark);
-        if (exchange(seen, next | mark)) return tell(*rule, state, next, mark);
+        const std::uint64_t next = step(*rule, request, state, mark);
+        if (exchange(seen, next | mark)) return tell(*rule, request, state, next, mark);
       } else {
         seen = word_.load(std::memory_order_acquire);  // acquire: as in update
       }
