@@ -24,6 +24,11 @@ SelfState state_of(const InstanceInfo& info) {
   return info.admin == AdminState::kDraining ? SelfState::kDraining : info.self;
 }
 
+Health health_of(const InstanceInfo& info) {
+  if (info.health == Health::kFailing) return Health::kFailing;
+  return (info.status.reasons & kDoubts) != 0 ? Health::kWarning : Health::kUnknown;
+}
+
 bool is_listed(const InstanceInfo& info) {
   return (info.status.reasons & (kReasonLeaseExpired | kReasonDisabled)) == 0;
 }
@@ -46,8 +51,8 @@ SourceAnswer answer_of(const ServiceInfo& service) {
   SourceAnswer answer{.service = service.name};
   for (const InstanceInfo& info : service.instances) {
     if (!is_listed(info)) continue;
-    const std::int32_t weight = info.health == Health::kFailing ? 0 : info.weight;
-    answer.instances.push_back({info.id, info.host, info.port, weight, info.zone, info.metadata, state_of(info)});
+    answer.instances.push_back({info.id, info.host, info.port, info.weight, info.zone, info.metadata, state_of(info)});
+    answer.health.push_back(health_of(info));
   }
   if (answer.instances.empty()) answer.status = SourceStatus::kEmpty;
   return answer;

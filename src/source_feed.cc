@@ -25,7 +25,7 @@ bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollo
   confirm(answer, now, stats);
   if (answer.status == SourceStatus::kUnchanged) return false;
   if (answer.status != SourceStatus::kList) answer.instances.clear();
-  return replace(std::move(answer.instances), now, room, stats);
+  return replace(std::move(answer), now, room, stats);
 }
 
 void SourceFeed::fail(const Message& reason) {
@@ -46,11 +46,12 @@ void SourceFeed::confirm(const SourceAnswer& answer, std::int64_t now, SourceFol
   age_ = std::max<std::int64_t>(answer.age.count(), 0);
 }
 
-bool SourceFeed::replace(std::vector<InstanceSpec>&& list, std::int64_t now, std::int64_t room,
-                         SourceFollowerStats& stats) {
+bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats) {
   bool changed = false;
   std::set<std::string_view> seen;  // keys of items_
-  for (InstanceSpec& spec : list) {
+  for (std::size_t i = 0; i < list.instances.size(); ++i) {
+    InstanceSpec& spec = list.instances[i];
+    const Health health = i < list.health.size() ? list.health[i] : Health::kUnknown;
     auto at = items_.find(spec.id);
     if (at != items_.end() && seen.contains(at->first)) {
       ++stats.duplicates;
@@ -64,8 +65,8 @@ bool SourceFeed::replace(std::vector<InstanceSpec>&& list, std::int64_t now, std
       at = items_.try_emplace(spec.id).first;
       changed = true;
     }
-    changed = changed || !(at->second.spec == spec);
-    at->second = {std::move(spec), kListed};
+    changed = changed || at->second.health != health || !(at->second.spec == spec);
+    at->second = {std::move(spec), health, kListed};
     seen.insert(at->first);
   }
   listed_ = static_cast<std::int64_t>(seen.size());

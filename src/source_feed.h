@@ -15,6 +15,7 @@ class SourceFeed {
  public:
   struct Item {
     InstanceSpec spec;
+    Health health = Health::kUnknown;
     std::int64_t missing = kListed;  // since when its source lists it no more
   };
   using Items = std::map<std::string, Item, std::less<>>;
@@ -39,7 +40,7 @@ class SourceFeed {
   }
   void fail(const Message& reason);
   void confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats);
-  bool replace(std::vector<InstanceSpec>&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats);
+  bool replace(SourceAnswer&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats);
 
   Items items_;
   std::int64_t listed_ = 0;

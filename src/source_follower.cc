@@ -21,10 +21,11 @@ struct Source {
 // An instance that the sources want.
 struct Held {
   InstanceSpec spec;
-  std::string name = {};         // in the registry
-  std::uint64_t generation = 0;  // 0: not registered, and then one of:
-  bool refused = false;          // by the registry
-  bool yielded = false;          // to an instance that registered itself
+  std::string name = {};                                               // in the registry
+  Health wanted_health = Health::kUnknown, health = Health::kUnknown;  // as its source says; as the registry was told
+  std::uint64_t generation = 0;                                        // 0: not registered, and then one of:
+  bool refused = false;                                                // by the registry
+  bool yielded = false;                                                // to an instance that registered itself
 };
 
 struct Followed {
@@ -165,14 +166,14 @@ class SourceFollower::Impl {
   }
 
   // What the sources of a service want together: for each id the record of the best one.
-  std::map<std::string_view, const InstanceSpec*> wanted(const Followed& service) const {
-    std::map<std::string_view, const InstanceSpec*> all;
+  std::map<std::string_view, const SourceFeed::Item*> wanted(const Followed& service) const {
+    std::map<std::string_view, const SourceFeed::Item*> all;
     for (const bool fallback : {false, true}) {
       if (fallback && !all.empty()) break;
       for (const std::uint32_t index : order_) {
         const auto feed = service.feeds.find(index);
         if (feed == service.feeds.end() || sources_[index].role.fallback != fallback) continue;
-        for (const auto& [id, item] : feed->second.items()) all.try_emplace(id, &item.spec);
+        for (const auto& [id, item] : feed->second.items()) all.try_emplace(id, &item);
       }
     }
     return all;
@@ -183,11 +184,12 @@ class SourceFollower::Impl {
     for (auto at = service.held.begin(); at != service.held.end();) {
       at = all.contains(at->first) ? std::next(at) : leave(service, at);
     }
-    for (const auto& [id, spec] : all) {
+    for (const auto& [id, item] : all) {
       const auto [at, added] = service.held.try_emplace(std::string(id));
       Held& held = at->second;
-      if (!added && held.spec == *spec) continue;
-      enter(name, held, *spec);
+      held.wanted_health = item->health;
+      if (added || !(held.spec == item->spec)) enter(name, held, item->spec);
+      tell_health(held);
     }
     service.dirty = false;
   }
@@ -215,6 +217,13 @@ class SourceFollower::Impl {
     ++changes_;
   }
 
+  // Only what is news: between two words of its source the host's own prober has the say.
+  void tell_health(Held& held) {
+    if (held.generation == 0 || held.health == held.wanted_health) return;
+    registry_.set_health_at(held.name, held.generation, held.wanted_health, time_from_ns(now_));
+    held.health = held.wanted_health;
+  }
+
   // Registers it: for the first time, again, or with what has changed.
   void put(const std::string& name, Held& held) {
     const bool known = held.generation != 0;
@@ -228,6 +237,7 @@ class SourceFollower::Impl {
     }
     held.generation = mine.value().generation;
     held.name = mine.value().name;
+    held.health = Health::kUnknown;
     beat_interval_ = mine.value().heartbeat_interval.count();
     ++(known ? stats_.updates : stats_.adds);
     ++changes_;
@@ -250,7 +260,10 @@ class SourceFollower::Impl {
     if (detail::saturating_sub(now_, last_beat_) < beat_interval_ / 2) return;
     last_beat_ = now_;
     for (auto& [name, service] : services_) {
-      for (auto& [id, held] : service.held) beat_one(name, held);
+      for (auto& [id, held] : service.held) {
+        beat_one(name, held);
+        tell_health(held);
+      }
     }
   }
 

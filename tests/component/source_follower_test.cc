@@ -406,7 +406,7 @@ TEST_CASE("a registry as a source: the live instances, with what its prober and 
   follower.add(source, {.name = "central", .priority = SourcePriority::kRegistry});
   follower.tick_at(at(0s));
   CHECK(listing(local, at(0s)) == Ids{"a"});
-  CHECK(local.find_at("b", at(0s))->weight == 0);
+  CHECK(local.find_at("b", at(0s))->status.state() == std::string_view("unhealthy"));
   CHECK(local.find_at("c", at(0s))->status.state() == std::string_view("draining"));
   CHECK_FALSE(local.find_at("d", at(0s)));
   follower.tick_at(at(1s));
@@ -415,6 +415,26 @@ TEST_CASE("a registry as a source: the live instances, with what its prober and 
   for (auto t = 2s; t <= 40s; t += 1s) central.tick_at(at(t));  // nobody renews: all expire, then they are removed
   for (auto t = 2s; t <= 40s; t += 1s) follower.tick_at(at(t));
   CHECK(listing(local, at(40s)) == Ids{"a"});  // the whole service went at once: doubted
+}
+
+TEST_CASE("what a source finds of health is told once, so that a prober of the host has the say in between") {
+  Followed f;
+  auto answer = list({"a", "b"});
+  answer.health = {seawall::Health::kFailing, seawall::Health::kWarning};
+  f.says(answer);
+  const auto health = [&](const char* id) { return f.registry.find_at(id, at(f.now))->health; };
+  CHECK(health("a") == seawall::Health::kFailing);
+  CHECK(health("b") == seawall::Health::kWarning);
+  f.registry.set_health_at("a", ServiceRegistry::kAnyGeneration, seawall::Health::kPassing, at(0s));
+  f.says(answer);
+  CHECK(f.after(2s) == Ids{"a", "b"});
+  CHECK(health("a") == seawall::Health::kPassing);
+  f.registry.deregister_at("a", ServiceRegistry::kAnyGeneration, at(2s));
+  f.after(3s);
+  CHECK(health("a") == seawall::Health::kFailing);  // a registration of its own, which has heard nothing else
+  answer.health = {};
+  f.says(answer);
+  CHECK(health("a") == seawall::Health::kUnknown);
 }
 
 TEST_CASE("ids made of addresses are unique and short enough") {

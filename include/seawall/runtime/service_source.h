@@ -44,6 +44,7 @@ struct SourceAnswer {
   std::string service;
   SourceStatus status = SourceStatus::kList;
   std::vector<InstanceSpec> instances = {};  // of kList; an empty list counts as kEmpty
+  std::vector<Health> health = {};           // of each instance, as the source found it; empty: it did not look
   Duration ttl{0};                           // for how long it vouches for this answer without another one; 0: for ever
   Duration age{0};      // how old the answer was already when it was given: of a snapshot on disk, a cache
   Message reason = {};  // of kFailed
@@ -72,8 +73,8 @@ class ListSource final : public ServiceSource {
   std::vector<SourceAnswer> said_;
 };
 
-// The live instances of another registry of this process: whoever has a lease and is not disabled. Failing ones are
-// listed with weight 0. The registry must outlive it.
+// The live instances of another registry of this process: whoever has a lease and is not disabled. What that registry
+// doubts (a heartbeat overdue, a warning) is a warning here. The registry must outlive it.
 class RegistrySource final : public ServiceSource {
  public:
   explicit RegistrySource(const ServiceRegistry& from) : from_(&from) {}
