@@ -1506,6 +1506,9 @@ typedef struct seawall_registry_options {
   int64_t suspect_after_ns;          /* from the last heartbeat; two thirds of the lease. lease_ns turns it off */
   int32_t heartbeat_jitter_percent;  /* 20, up or down, at most 50; negative: none */
   int32_t one_per_endpoint;          /* not 0: registering fences others of the service with the same host and port */
+  int32_t max_expired_percent;       /* 15: when more of a service lose their lease in one lease period, and more than */
+  int32_t guard_from;                /* one, none expires; 100: off. 4: services of fewer instances are not guarded */
+  int64_t expiry_ceiling_ns;         /* 5 min: for so long; then they do expire */
 } seawall_registry_options;
 
 /* An instance's own state. */
@@ -1616,6 +1619,15 @@ SEAWALL_API int32_t seawall_registry_heartbeat(seawall_registry* registry, const
 /* No new picks; calls in flight go on. The same as set_admin with SEAWALL_ADMIN_DRAINING. */
 SEAWALL_API int32_t seawall_registry_drain(seawall_registry* registry, const char* id, size_t id_size,
                                            uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Drains, and lets tick take it out when no call is in flight, or at the deadline: it is expired then, and its process
+ * fenced. Another set_admin takes it back. */
+SEAWALL_API int32_t seawall_registry_drain_until(seawall_registry* registry, const char* id, size_t id_size,
+                                                 uint64_t generation, int64_t deadline_ns,
+                                                 int64_t now_ns) SEAWALL_NOEXCEPT;
+/* 1: it drains and no call is in flight, or its drain is over, or it was replaced. 0: not yet; never waits: ask again
+ * after the next tick. *in_flight (may be NULL) is filled. NOT_FOUND: it is gone. */
+SEAWALL_API int32_t seawall_registry_drained(const seawall_registry* registry, const char* id, size_t id_size,
+                                             uint64_t generation, int64_t now_ns, int64_t* in_flight) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_registry_set_admin(seawall_registry* registry, const char* id, size_t id_size,
                                                uint64_t generation, int32_t admin, int64_t now_ns) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_registry_set_health(seawall_registry* registry, const char* id, size_t id_size,
@@ -1632,7 +1644,7 @@ SEAWALL_API int32_t seawall_registry_deregister(seawall_registry* registry, cons
  * Threads: any; short mutex. */
 SEAWALL_API int32_t seawall_registry_tick(seawall_registry* registry, int64_t now_ns) SEAWALL_NOEXCEPT;
 
-/* The listing as JSON: {"NAME": {"host", "port", "healthy", "instances": [{"id", "host", "port", "healthy", "state",
+/* The listing as JSON: {"NAME": {"host", "port", "healthy", "protected", "instances": [{"id", "host", "port", "healthy", "state",
  * "weight", ...}]}}; host and port are those of the first healthy instance, else of the first, else null. It may grow
  * between a call that measures and one that copies: repeat until it fits. Threads: any; short mutex. Errors:
  * BUFFER_TOO_SMALL, NO_MEMORY. */

@@ -135,6 +135,26 @@ int32_t seawall_registry_drain(seawall_registry* registry, const char* id, size_
   return seawall_registry_set_admin(registry, id, id_size, generation, SEAWALL_ADMIN_DRAINING, now_ns);
 }
 
+int32_t seawall_registry_drain_until(seawall_registry* registry, const char* id, size_t id_size, uint64_t generation,
+                                     int64_t deadline_ns, int64_t now_ns) noexcept {
+  const bool sound = deadline_ns != SEAWALL_NOW;
+  return addressed(registry, id, id_size, sound, now_ns, [&](auto& rep, auto name, auto now) {
+    return rep.drain_until_at(name, generation, seawall::time_from_ns(deadline_ns), now);
+  });
+}
+
+int32_t seawall_registry_drained(const seawall_registry* registry, const char* id, size_t id_size, uint64_t generation,
+                                 int64_t now_ns, int64_t* in_flight) noexcept {
+  if (!valid(registry)) return SEAWALL_E_WRONG_HANDLE;
+  if (!readable(id, id_size)) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&]() -> int32_t {
+    const auto status = registry->rep.drained_at(text_in(id, id_size), generation, instant(now_ns));
+    if (in_flight != nullptr) *in_flight = status.in_flight;
+    if (status.done) return 1;
+    return code_of(status.answer);
+  });
+}
+
 int32_t seawall_registry_set_admin(seawall_registry* registry, const char* id, size_t id_size, uint64_t generation,
                                    int32_t admin, int64_t now_ns) noexcept {
   const bool sound = admin >= SEAWALL_ADMIN_ENABLED && admin <= SEAWALL_ADMIN_DISABLED;

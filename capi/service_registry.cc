@@ -30,7 +30,10 @@ seawall_registry_options defaults() {
           o.ticket_deadline.count(),
           o.suspect_after.count(),
           o.heartbeat_jitter_percent,
-          o.one_per_endpoint};
+          o.one_per_endpoint,
+          o.max_expired_percent,
+          o.guard_from,
+          o.expiry_ceiling.count()};
 }
 
 // In the struct 0 means the default; in JSON what is left out does, and 0 is 0.
@@ -41,11 +44,13 @@ seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
   };
   using Options = seawall_registry_options;
   for (auto member : {&Options::max_services, &Options::max_instances, &Options::max_instances_per_service,
-                      &Options::max_metadata_bytes, &Options::max_in_flight, &Options::heartbeat_jitter_percent}) {
+                      &Options::max_metadata_bytes, &Options::max_in_flight, &Options::heartbeat_jitter_percent,
+                      &Options::max_expired_percent, &Options::guard_from}) {
     fill(member);
   }
   for (auto member : {&Options::heartbeat_interval_ns, &Options::lease_ns, &Options::expired_retention_ns,
-                      &Options::tick_tolerance_ns, &Options::first_generation, &Options::ticket_deadline_ns}) {
+                      &Options::tick_tolerance_ns, &Options::first_generation, &Options::ticket_deadline_ns,
+                      &Options::expiry_ceiling_ns}) {
     fill(member);
   }
   given.heartbeat_jitter_percent = std::max(given.heartbeat_jitter_percent, 0);
@@ -68,6 +73,9 @@ seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given
   options.suspect_after = seawall::Duration(given.suspect_after_ns);
   options.heartbeat_jitter_percent = given.heartbeat_jitter_percent;
   options.one_per_endpoint = given.one_per_endpoint != 0;
+  options.max_expired_percent = given.max_expired_percent;
+  options.guard_from = given.guard_from;
+  options.expiry_ceiling = seawall::Duration(given.expiry_ceiling_ns);
   return options;
 }
 
@@ -128,7 +136,10 @@ int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64
                                    {"first_generation", &read.first_generation},
                                    {"suspect_after_ns", &read.suspect_after_ns},
                                    {"heartbeat_jitter_percent", &read.heartbeat_jitter_percent},
-                                   {"one_per_endpoint", &read.one_per_endpoint}});
+                                   {"one_per_endpoint", &read.one_per_endpoint},
+                                   {"max_expired_percent", &read.max_expired_percent},
+                                   {"guard_from", &read.guard_from},
+                                   {"expiry_ceiling_ns", &read.expiry_ceiling_ns}});
     if (!parsed) return seawall::capi::fail(error, parsed.error());
     return make(read, now_ns, out, error);
   });

@@ -42,7 +42,8 @@ void append_service(std::string& out, const ServiceInfo& service) {
   } else {
     fmt::format_to(std::back_inserter(out), R"("{}","port":{})", address->host, address->port);
   }
-  fmt::format_to(std::back_inserter(out), R"(,"healthy":{},"instances":[)", service.healthy());
+  fmt::format_to(std::back_inserter(out), R"(,"healthy":{},"protected":{},"instances":[)", service.healthy(),
+                 service.protected_from_expiry());
   for (const InstanceInfo& info : service.instances) {
     if (&info != &service.instances.front()) out += ',';
     append_instance(out, info);
@@ -56,6 +57,11 @@ Error another_writer() { return {Code::kFenced, "another writer took over the me
 
 bool ServiceInfo::healthy() const noexcept {
   return std::ranges::any_of(instances, [](const InstanceInfo& info) { return info.status.healthy(); });
+}
+
+bool ServiceInfo::protected_from_expiry() const noexcept {
+  return std::ranges::any_of(instances,
+                             [](const InstanceInfo& info) { return (info.status.reasons & kReasonHeld) != 0; });
 }
 
 const InstanceInfo* ServiceInfo::address() const noexcept {
@@ -98,6 +104,17 @@ RegistryAnswer ServiceRegistry::set_admin_at(std::string_view name, std::uint64_
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
+}
+
+RegistryAnswer ServiceRegistry::drain_until_at(std::string_view name, std::uint64_t generation, TimePoint deadline,
+                                               TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->drain_until(name, generation, to_ns(deadline), to_ns(now));
+}
+
+DrainStatus ServiceRegistry::drained_at(std::string_view name, std::uint64_t generation, TimePoint now) const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->drained(name, generation, to_ns(now));
 }
 
 RegistryAnswer ServiceRegistry::set_health_at(std::string_view name, std::uint64_t generation, Health health,

@@ -32,6 +32,7 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       directory(in),
       options_(options),
       rule_(lease_rule(options)),
+      guard_{options.max_expired_percent, options.guard_from, options.expiry_ceiling.count()},
       last_tick_(epoch),
       next_generation_(static_cast<std::uint64_t>(options.first_generation)),
       services_(unsigned_of(options.max_services)),
@@ -136,7 +137,8 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
   instance.record = take(free_records_);
   instance.self = instance.spec.state;
   instance.lease = LeaseState::kLive;
-  instance.superseded = false;
+  instance.shielded = instance.fenced = false;
+  instance.drain.reset();
   instance.changed_at = std::max(now, last_tick_);
   instance.lease_end = rule_.renew(std::numeric_limits<std::int64_t>::min(), instance.changed_at);
   write_record(instance);
@@ -147,13 +149,10 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
 void ServiceRegistry::Impl::take_endpoint(const RegisteredInstance& instance) noexcept {
   for (RegisteredInstance* other : services_[instance.service].instances) {
     const bool same = other->spec.port == instance.spec.port && other->spec.host == instance.spec.host;
-    if (!same || other == &instance || other->superseded) continue;
+    if (!same || other == &instance || other->fenced) continue;
     ++stats_.endpoints_taken;
-    other->superseded = true;
-    if (other->expired()) continue;
-    other->lease = LeaseState::kExpired;
-    other->changed_at = instance.changed_at;
-    set_lease_end(*other, std::min(other->lease_end, instance.changed_at));
+    other->fenced = true;
+    if (!other->expired()) expire(*other, instance.changed_at);
   }
 }
 
@@ -189,7 +188,7 @@ RegisteredInstance* ServiceRegistry::Impl::addressed(std::string_view name, std:
                                                      RegistryAnswer& answer) {
   RegisteredInstance* instance = resolve(name, generation, answer);
   if (instance != nullptr && generation > instance->generation) answer = RegistryAnswer::kUnknown;
-  const bool stale = instance != nullptr && (generation < instance->generation || instance->superseded);
+  const bool stale = instance != nullptr && (generation < instance->generation || instance->fenced);
   if (stale && generation != kAnyGeneration) answer = RegistryAnswer::kFenced;
   if (answer == RegistryAnswer::kUnknown) ++stats_.unknown;
   if (answer == RegistryAnswer::kFenced) ++stats_.fenced;

@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "seawall/algorithm/expiry_guard.h"
 #include "seawall/algorithm/lease.h"
 #include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/mutex.h"
@@ -28,11 +30,20 @@ struct RegisteredInstance {
   SelfState self = SelfState::kServing;
   Health health = Health::kPassing;
   LeaseState lease = LeaseState::kLive;  // as the last tick found
-  bool superseded = false;               // another instance has its endpoint: its process is fenced
+  bool shielded = false;                 // readers see no end of its lease
+  bool fenced = false;                   // drained, or another instance has its endpoint: its process is to stop
   std::int64_t lease_end = 0;
+  std::int64_t expired_at = 0;
   std::int64_t changed_at = 0;
+  struct Drain {
+    std::int64_t from, deadline;
+  };
+  std::optional<Drain> drain;  // to be ended by tick
 
   bool expired() const noexcept { return lease == LeaseState::kExpired; }
+  bool draining() const noexcept { return admin == AdminState::kDraining || self == SelfState::kDraining; }
+  // Whether the end of its lease is a loss, or what was going to happen.
+  bool guarded() const noexcept { return !draining() && admin != AdminState::kDisabled && !fenced; }
   HealthStatus status(LeaseState as_of) const noexcept {
     return algorithm::join_health(admin, self, health, as_of, static_cast<std::uint32_t>(spec.weight));
   }
@@ -93,6 +104,9 @@ class ServiceRegistry::Impl {
   RegistryAnswer update(std::string_view name, std::uint64_t generation, InstanceUpdate update) SEAWALL_REQUIRES(mutex);
   RegistryAnswer remove(std::string_view name, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
   std::int64_t tick(std::int64_t now) SEAWALL_REQUIRES(mutex);
+  RegistryAnswer drain_until(std::string_view name, std::uint64_t generation, std::int64_t deadline, std::int64_t now)
+      SEAWALL_REQUIRES(mutex);
+  DrainStatus drained(std::string_view name, std::uint64_t generation, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
@@ -128,6 +142,18 @@ class ServiceRegistry::Impl {
   void erase(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void release_if_idle(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);
+  void show_lease_end(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void expire(RegisteredInstance& instance, std::int64_t when) noexcept SEAWALL_REQUIRES(mutex);
+  // Judges the leases of a service as of the last tick. True: some status changed.
+  bool judge(const RegisteredService& service, std::int64_t& ended) SEAWALL_REQUIRES(mutex);
+  struct Losses {
+    std::uint32_t known = 0;
+    std::uint32_t ended = 0;   // within the last lease period
+    std::uint32_t ending = 0;  // those, and who would be over before the next tick that is in time
+  };
+  Losses losses(const RegisteredService& service) const SEAWALL_REQUIRES(mutex);
+  // True: it is over.
+  bool end_drain(RegisteredInstance& instance, const std::vector<std::int32_t>& flights) SEAWALL_REQUIRES(mutex);
   void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
   void write_record(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void write_details(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
@@ -153,6 +179,7 @@ class ServiceRegistry::Impl {
 
   const ServiceRegistryOptions options_;
   const algorithm::LeaseRule rule_;
+  const algorithm::ExpiryGuard guard_;
   std::uint32_t writer_ SEAWALL_GUARDED_BY(mutex) = 0;  // 0: nobody else can write
   std::int64_t writer_lease_ SEAWALL_GUARDED_BY(mutex) = 0;
   RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);

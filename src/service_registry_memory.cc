@@ -2,6 +2,7 @@
 // The block of memory in which a registry writes what its readers see, and how the next writer reads it back.
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <new>
 #include <random>
 
@@ -69,7 +70,7 @@ bool is_state(std::uint64_t word) {
   return part(0) <= static_cast<std::uint64_t>(AdminState::kDisabled) &&
          part(8) <= static_cast<std::uint64_t>(SelfState::kDraining) &&
          part(16) <= static_cast<std::uint64_t>(Health::kUnknown) &&
-         part(24) <= static_cast<std::uint64_t>(LeaseState::kExpired) &&
+         part(24) <= static_cast<std::uint64_t>(LeaseState::kHeld) &&
          part(32) <= static_cast<std::uint64_t>(SelfState::kDraining);
 }
 
@@ -208,7 +209,7 @@ void ServiceRegistry::Impl::write_state(const RegisteredInstance& instance) {
   show(details.state(),
        static_cast<std::uint64_t>(instance.admin) | static_cast<std::uint64_t>(instance.self) << 8 |
            static_cast<std::uint64_t>(instance.health) << 16 | static_cast<std::uint64_t>(instance.lease) << 24 |
-           static_cast<std::uint64_t>(instance.spec.state) << 32 | std::uint64_t{instance.superseded} << 40);
+           static_cast<std::uint64_t>(instance.spec.state) << 32 | std::uint64_t{instance.fenced} << 40);
 }
 
 void ServiceRegistry::Impl::adopt() {
@@ -280,12 +281,16 @@ std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint
   read->health = static_cast<Health>(state >> 16 & 0xff);
   read->lease = static_cast<LeaseState>(state >> 24 & 0xff);
   read->spec.state = static_cast<SelfState>(state >> 32 & 0xff);
-  read->superseded = (state >> 40 & 1) != 0;
+  read->fenced = (state >> 40 & 1) != 0;
   read->service = place.service;
   read->slot = static_cast<std::uint32_t>(address >> 32);
   read->record = record;
   read->lease_end = static_cast<std::int64_t>(seen(from.lease_end));
   read->changed_at = static_cast<std::int64_t>(seen(details.changed_at()));
+  read->expired_at = read->changed_at;
+  // Shielded from readers: when its lease ended is known no more, so the ceiling begins anew.
+  read->shielded = read->lease_end == std::numeric_limits<std::int64_t>::max();
+  if (read->shielded) read->lease_end = last_tick_;
   return read;
 }
 

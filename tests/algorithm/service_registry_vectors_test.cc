@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "seawall/algorithm/expiry_guard.h"
 #include "seawall/algorithm/instance_health.h"
 #include "seawall/algorithm/lease.h"
 #include "seawall/algorithm/static_stride.h"
@@ -32,6 +33,9 @@ seawall::ServiceRegistryConfig config(const Fields& given) {
   o.lease = duration("lease_ns", o.lease);
   o.heartbeat_interval = duration("heartbeat_interval_ns", o.heartbeat_interval);
   o.suspect_after = duration("suspect_after_ns", o.suspect_after);
+  o.max_expired_percent = int32_field(given, "max_expired_percent", o.max_expired_percent);
+  o.guard_from = int32_field(given, "guard_from", o.guard_from);
+  o.expiry_ceiling = duration("expiry_ceiling_ns", o.expiry_ceiling);
   o.one_per_endpoint = int_field(given, "one_per_endpoint", 0) != 0;
   o.tick_tolerance = duration("tick_tolerance_ns", o.tick_tolerance);
   o.expired_retention = duration("expired_retention_ns", o.expired_retention);
@@ -185,13 +189,14 @@ TEST_CASE("every combination of inputs is healthy only when all are") {
   for (const auto admin : {AdminState::kEnabled, AdminState::kDraining, AdminState::kDisabled}) {
     for (const auto self : {SelfState::kStarting, SelfState::kServing, SelfState::kDraining}) {
       for (const auto health : {Health::kPassing, Health::kFailing, Health::kWarning, Health::kUnknown}) {
-        for (const auto lease : {LeaseState::kLive, LeaseState::kSuspect, LeaseState::kExpired}) {
+        for (const auto lease : {LeaseState::kLive, LeaseState::kSuspect, LeaseState::kExpired, LeaseState::kHeld}) {
           for (const std::uint32_t weight : {0u, 1u}) {
             const HealthStatus status = algorithm::join_health(admin, self, health, lease, weight);
             const bool all = admin == AdminState::kEnabled && self == SelfState::kServing &&
                              health != Health::kFailing && lease != LeaseState::kExpired;
-            const bool doubt = health == Health::kWarning || lease == LeaseState::kSuspect;
-            CHECK(status.healthy() == all);
+            const bool held = lease == LeaseState::kHeld;
+            const bool doubt = health == Health::kWarning || lease == LeaseState::kSuspect || held;
+            CHECK(status.healthy() == (all && !held));
             CHECK(status.pickable() == (all && weight > 0));
             CHECK((status.rank() == 0) == !doubt);
             CHECK((status.state() == "healthy") == (all && !doubt));
@@ -214,6 +219,25 @@ TEST_CASE("those in doubt are listed when fewer than half are beyond it") {
   STATIC_REQUIRE(worst_rank_listed(std::array<std::uint32_t, 3>{1, 1, 3}) == 2);
   STATIC_REQUIRE(worst_rank_listed(std::array<std::uint32_t, 3>{1, 1, 2}) == 1);
   STATIC_REQUIRE(worst_rank_listed(Two{4'000'000'000u, 4'000'000'000u}) == 0);
+}
+
+TEST_CASE("at most so many may end, at least one, and all of a few") {
+  constexpr seawall::algorithm::ExpiryGuard guard{.ceiling = 100};
+  STATIC_REQUIRE(guard.may_end(0) == 0);
+  STATIC_REQUIRE(guard.may_end(3) == 3);  // not guarded
+  STATIC_REQUIRE(guard.may_end(4) == 1);
+  STATIC_REQUIRE(guard.may_end(13) == 1);
+  STATIC_REQUIRE(guard.may_end(14) == 2);
+  STATIC_REQUIRE(guard.may_end(20) == 3);
+  STATIC_REQUIRE(guard.may_end(4'000'000'000u) == 600'000'000u);
+  STATIC_REQUIRE(!guard.holds(20, 3));
+  STATIC_REQUIRE(guard.holds(20, 4));
+  STATIC_REQUIRE(!guard.holds(3, 3));
+  constexpr seawall::algorithm::ExpiryGuard off{.most_percent = 100};
+  STATIC_REQUIRE(!off.holds(20, 20));
+  STATIC_REQUIRE(!guard.past_ceiling(7, 106));
+  STATIC_REQUIRE(guard.past_ceiling(7, 107));
+  STATIC_REQUIRE(guard.past_ceiling(kMin, kMax));
 }
 
 TEST_CASE("spread stays within its share, reaches both ends and covers what lies between") {

@@ -109,6 +109,16 @@ static void updates(void) {
   CHECK(seawall_registry_update(registry, "a", kText, 0, &update, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strstr(error.message, "weight must be") == error.message);
 
+  int64_t in_flight = 7;
+  CHECK(seawall_registry_drained(registry, "a", kText, 0, 0, &in_flight) == 0 && in_flight == 0);
+  CHECK(seawall_registry_drain_until(registry, "a", kText, mine.generation, 9 * SECOND, 0) == SEAWALL_OK);
+  CHECK(seawall_registry_drained(registry, "a", kText, 0, 0, NULL) == 0); /* not within the tick it began in */
+  CHECK(seawall_registry_tick(registry, SECOND) == 0);
+  CHECK(seawall_registry_drained(registry, "a", kText, 0, SECOND, NULL) == 1);
+  CHECK(seawall_registry_heartbeat(registry, "a", kText, mine.generation, SEAWALL_SELF_UNCHANGED, SECOND) ==
+        SEAWALL_E_FENCED);
+  CHECK(seawall_registry_drained(registry, "b", kText, 0, SECOND, NULL) == SEAWALL_E_NOT_FOUND);
+
   char id[64], other[64];
   CHECK(seawall_instance_id("host name", kText, 7, id, sizeof id, NULL) == SEAWALL_OK);
   CHECK(seawall_instance_id("host name", kText, 7, other, sizeof other, NULL) == SEAWALL_OK);
@@ -163,6 +173,8 @@ static void refusals(void) {
     CHECK(seawall_registry_set_health(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_deregister(r, "a", 1, 1, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_update(r, "a", 1, 1, NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_registry_drain_until(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_registry_drained(r, "a", 1, 1, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_tick(r, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_to_json(r, 0, NULL, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_service(r, "s", 1, &out, NULL) == SEAWALL_E_WRONG_HANDLE);
@@ -193,6 +205,8 @@ static void refusals(void) {
   CHECK(seawall_registry_options_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_instance_init(NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_update(registry, "a", 1, 1, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_drain_until(registry, "a", 1, 1, SEAWALL_NOW, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_drained(registry, NULL, 1, 1, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_instance_id(NULL, 1, 1, NULL, 0, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_instance_id("h", 1, 1, NULL, 0, NULL) == SEAWALL_E_BUFFER_TOO_SMALL);
   seawall_registry_free(NULL);

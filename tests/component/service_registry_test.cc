@@ -446,13 +446,13 @@ TEST_CASE("the listing is JSON in the shape of the gateway's contract") {
   registry.register_instance_at("b", spec("b-0", 8003), at(0s)).value();
   registry.drain_at("b-1", 0, at(0s));
   CHECK(registry.to_json_at(at(1s)) ==
-        R"({"b":{"host":"127.0.0.1","port":8003,"healthy":true,"instances":[)"
+        R"({"b":{"host":"127.0.0.1","port":8003,"healthy":true,"protected":false,"instances":[)"
         R"({"id":"b-1","host":"127.0.0.1","port":8002,"healthy":false,"state":"draining","weight":1,"zone":"z1",)"
         R"("in_flight":0,"failures":0,"generation":1,"slot":0,"lease_left_ms":2000,)"
         R"("metadata":{"version":"1\"\u000a"}},)"
         R"({"id":"b-0","host":"127.0.0.1","port":8003,"healthy":true,"state":"healthy","weight":1,"zone":"",)"
         R"("in_flight":0,"failures":0,"generation":2,"slot":1,"lease_left_ms":2000,"metadata":{}}]},)"
-        R"("empty":{"host":null,"port":null,"healthy":false,"instances":[]}})");
+        R"("empty":{"host":null,"port":null,"healthy":false,"protected":false,"instances":[]}})");
 }
 
 TEST_CASE("heartbeats do not move the version, changes do") {

@@ -665,6 +665,9 @@ class seawall_registry_options(ctypes.Structure):
         ("suspect_after_ns", ctypes.c_int64),
         ("heartbeat_jitter_percent", ctypes.c_int32),
         ("one_per_endpoint", ctypes.c_int32),
+        ("max_expired_percent", ctypes.c_int32),
+        ("guard_from", ctypes.c_int32),
+        ("expiry_ceiling_ns", ctypes.c_int64),
     ]
 
 
@@ -1086,6 +1089,8 @@ FUNCTIONS = {
     "seawall_registry_register": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_instance), ctypes.c_int64, ctypes.POINTER(seawall_registration), ctypes.POINTER(seawall_error)]),
     "seawall_registry_heartbeat": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_registry_drain": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
+    "seawall_registry_drain_until": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64]),
+    "seawall_registry_drained": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64)]),
     "seawall_registry_set_admin": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_registry_set_health": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_registry_update": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.POINTER(seawall_instance_update), ctypes.c_int64, ctypes.POINTER(seawall_error)]),

@@ -190,6 +190,9 @@ class ServiceRegistry:
         suspect_after: Optional[float] = None,
         heartbeat_jitter_percent: Optional[int] = None,
         one_per_endpoint: bool = False,
+        max_expired_percent: Optional[int] = None,
+        guard_from: Optional[int] = None,
+        expiry_ceiling: Optional[float] = None,
         max_services: Optional[int] = None,
         max_instances: Optional[int] = None,
         max_instances_per_service: Optional[int] = None,
@@ -206,6 +209,7 @@ class ServiceRegistry:
             "tick_tolerance_ns": tick_tolerance,
             "ticket_deadline_ns": ticket_deadline,
             "suspect_after_ns": suspect_after,
+            "expiry_ceiling_ns": expiry_ceiling,
         }
         options = {name: _ns(seconds) for name, seconds in durations.items() if seconds is not None}
         counts = {
@@ -217,6 +221,8 @@ class ServiceRegistry:
             "first_generation": first_generation,
             "heartbeat_jitter_percent": heartbeat_jitter_percent,
             "one_per_endpoint": int(one_per_endpoint),
+            "max_expired_percent": max_expired_percent,
+            "guard_from": guard_from,
         }
         options.update((name, count) for name, count in counts.items() if count is not None)
         out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
@@ -262,9 +268,25 @@ class ServiceRegistry:
         text = _bytes(id)
         return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), now_ns))
 
-    def drain(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
-        """No new picks; calls in flight go on."""
-        return self.set_admin(id, AdminState.DRAINING, generation, now_ns=now_ns)
+    def drain(
+        self, id: str, generation: int = 0, *, within: Optional[float] = None, now_ns: int = NOW
+    ) -> Answer:
+        """No new picks; calls in flight go on.
+
+        With `within`, tick takes the instance out when no call is in flight, or after so many seconds: it is expired
+        then and its process fenced. drained() tells how far it is.
+        """
+        if within is None:
+            return self.set_admin(id, AdminState.DRAINING, generation, now_ns=now_ns)
+        text, now = _bytes(id), time.monotonic_ns() if now_ns == NOW else now_ns
+        deadline = min(max(now + _ns(within), NOW + 1), 2**63 - 1)
+        return self._answer(lib.seawall_registry_drain_until(self._handle, text, len(text), _generation(generation), deadline, now))
+
+    def drained(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> bool:
+        """Whether it drains and no call is in flight, or its drain is over, or it is gone. Never waits."""
+        text = _bytes(id)
+        code = lib.seawall_registry_drained(self._handle, text, len(text), _generation(generation), now_ns, None)
+        return code == _ffi.SEAWALL_E_NOT_FOUND or check(code) == 1
 
     def set_health(self, id: str, health: Health, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """The prober's word."""
@@ -312,7 +334,7 @@ class ServiceRegistry:
         return Service(self, name)
 
     def services(self, *, now_ns: int = NOW) -> dict[str, Any]:
-        """{name: {host, port, healthy, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
+        """{name: {host, port, healthy, protected, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
         return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now_ns, *to)))
 
     def find(self, id: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:

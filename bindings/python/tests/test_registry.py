@@ -150,6 +150,30 @@ class Registry(unittest.TestCase):
             self.assertLessEqual(len(id), 63)
             registry.register("s", id, "h", 1)
 
+    def test_a_drain_is_over_when_the_last_call_is(self):
+        registry = ServiceRegistry(now_ns=0)
+        mine = registry.register("s", "a", "h", 1, now_ns=0)
+        service = registry.service("s")
+        call = service.pick(now_ns=0)
+        self.assertTrue(registry.drain("s/a", within=60, now_ns=0))
+        registry.tick(now_ns=SECOND)
+        self.assertFalse(registry.drained("a", now_ns=SECOND))
+        service.done(call, now_ns=SECOND)
+        self.assertTrue(registry.drained("a", now_ns=SECOND))
+        registry.tick(now_ns=2 * SECOND)
+        self.assertIs(registry.heartbeat("a", mine.generation, now_ns=2 * SECOND), Answer.FENCED)
+        self.assertTrue(registry.drained("nobody"))
+
+    def test_the_listing_says_who_is_protected(self):
+        registry = ServiceRegistry(now_ns=0)
+        for id in "abcd":
+            registry.register("s", id, "h", 1, now_ns=0)
+        for second in range(1, 5):
+            self.assertEqual(registry.tick(now_ns=second * SECOND), 0)
+        listed = registry.services(now_ns=4 * SECOND)["s"]
+        self.assertTrue(listed["protected"])
+        self.assertEqual({i["state"] for i in listed["instances"]}, {"held"})
+
     def test_errors_name_the_culprit(self):
         with self.assertRaisesRegex(seawall.SeawallError, "lease"):
             ServiceRegistry(lease=0)

@@ -24,8 +24,9 @@ enum class AdminState : std::int32_t { kEnabled = 0, kDraining = 1, kDisabled = 
 enum class SelfState : std::int32_t { kStarting = 0, kServing = 1, kDraining = 2 };
 // kUnknown, before the first probe, stands in nobody's way: who must not get traffic yet registers as starting.
 enum class Health : std::int32_t { kPassing = 0, kFailing = 1, kWarning = 2, kUnknown = 3 };
-// kSuspect: a heartbeat is overdue, yet the lease runs.
-enum class LeaseState : std::int32_t { kLive = 0, kSuspect = 1, kExpired = 2 };
+// kSuspect: a heartbeat is overdue, yet the lease runs. kHeld: it ended, with so many others that nobody is believed to
+// have gone (expiry_guard.h).
+enum class LeaseState : std::int32_t { kLive = 0, kSuspect = 1, kExpired = 2, kHeld = 3 };
 
 // Why an instance gets no traffic, or not the first: bits of HealthStatus::reasons. They only grow at the end.
 enum HealthReason : std::uint32_t {
@@ -38,24 +39,28 @@ enum HealthReason : std::uint32_t {
   kReasonZeroWeight = 1u << 6,  // healthy, yet takes no picks
   kReasonSuspect = 1u << 7,     // a doubt: picked when too few are beyond doubt
   kReasonWarning = 1u << 8,     // a doubt, by the prober
+  kReasonHeld = 1u << 10,       // a doubt: its lease ended together with many others
 };
-inline constexpr std::uint32_t kDoubts = kReasonSuspect | kReasonWarning;
+inline constexpr std::uint32_t kDoubts = kReasonSuspect | kReasonWarning | kReasonHeld;
 
 struct HealthStatus {
   std::uint32_t reasons = 0;
 
-  constexpr bool healthy() const noexcept { return (reasons & ~(kDoubts | kReasonZeroWeight)) == 0; }
+  constexpr bool healthy() const noexcept {
+    return (reasons & ~(kReasonSuspect | kReasonWarning | kReasonZeroWeight)) == 0;
+  }
   constexpr bool pickable() const noexcept { return (reasons & ~kDoubts) == 0; }
   // Of those that may be picked: 0 is beyond doubt.
   constexpr std::uint32_t rank() const noexcept { return (reasons & kDoubts) != 0 ? 1 : 0; }
-  // The strongest reason in a word: "expired", "disabled", "draining", "unhealthy", "starting", "suspect", "warning";
-  // or "healthy".
+  // The strongest reason in a word: "expired", "disabled", "draining", "unhealthy", "starting", "held", "suspect",
+  // "warning"; or "healthy".
   constexpr std::string_view state() const noexcept {
     if ((reasons & kReasonLeaseExpired) != 0) return "expired";
     if ((reasons & kReasonDisabled) != 0) return "disabled";
     if ((reasons & (kReasonDraining | kReasonSelfDraining)) != 0) return "draining";
     if ((reasons & kReasonFailing) != 0) return "unhealthy";
     if ((reasons & kReasonStarting) != 0) return "starting";
+    if ((reasons & kReasonHeld) != 0) return "held";
     if ((reasons & kReasonSuspect) != 0) return "suspect";
     if ((reasons & kReasonWarning) != 0) return "warning";
     return "healthy";
@@ -70,6 +75,7 @@ constexpr HealthStatus join_health(AdminState admin, SelfState self, Health heal
   std::uint32_t reasons = 0;
   if (lease == LeaseState::kExpired) reasons |= kReasonLeaseExpired;
   if (lease == LeaseState::kSuspect) reasons |= kReasonSuspect;
+  if (lease == LeaseState::kHeld) reasons |= kReasonHeld;
   if (admin == AdminState::kDisabled) reasons |= kReasonDisabled;
   if (admin == AdminState::kDraining) reasons |= kReasonDraining;
   if (self == SelfState::kDraining) reasons |= kReasonSelfDraining;

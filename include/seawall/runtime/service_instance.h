@@ -58,8 +58,17 @@ struct Registration {
 enum class RegistryAnswer : std::int32_t {
   kOk = 0,
   kUnknown = 1,    // no such instance, or a generation never given: register again, with the whole record
-  kFenced = 2,     // a newer generation took over, or another instance the endpoint: stop
+  kFenced = 2,     // stop: a newer generation took over, or another instance the endpoint, or it was drained
   kAmbiguous = 3,  // an id alone, which instances of several services have: write the service in front
+};
+
+// How far a drain is. The library never waits: ask again after the next tick.
+struct DrainStatus {
+  RegistryAnswer answer = RegistryAnswer::kUnknown;
+  // It drains and no call is in flight, or its drain is over, or it was replaced; with kUnknown it is gone.
+  bool done = false;
+  std::int64_t in_flight = 0;
+  Duration left{0};  // until the deadline of drain_until
 };
 
 struct InstanceInfo {
@@ -82,6 +91,7 @@ struct InstanceInfo {
 struct ServiceInfo {
   std::string name;
   bool healthy() const noexcept;                 // has a healthy instance
+  bool protected_from_expiry() const noexcept;   // has a held instance
   const InstanceInfo* address() const noexcept;  // the first healthy instance, else the first, else null
   std::vector<InstanceInfo> instances;           // in order of slot
 };

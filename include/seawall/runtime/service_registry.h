@@ -53,6 +53,12 @@ struct ServiceRegistryOptions {
   // An instance that registers fences any other of its service that has the same host and port: a process that was
   // killed and started anew under another id leaves no corpse.
   bool one_per_endpoint = false;
+  // When more than this part of a service's instances, and more than one, lose their lease within one lease period,
+  // none of them expires (algorithm/expiry_guard.h): they are held, behind the others, until so many beat again that
+  // the rest is few, or until expiry_ceiling after the end of their lease. 100 turns it off.
+  std::int32_t max_expired_percent = 15;
+  std::int32_t guard_from = 4;  // services of fewer instances are not guarded
+  Duration expiry_ceiling = std::chrono::minutes(5);
   std::int32_t max_services = 64;
   std::int32_t max_instances = 1024;
   std::int32_t max_instances_per_service = 256;
@@ -78,7 +84,11 @@ class ServiceRegistryConfig {
 
 struct RegistryStats {
   std::int64_t services = 0, instances = 0;
-  std::int64_t suspects = 0;  // instances with a heartbeat overdue, as of the last tick
+  std::int64_t suspects = 0;            // instances with a heartbeat overdue, as of the last tick
+  std::int64_t held = 0;                // instances whose lease ended together with many others'; as of the last tick
+  std::int64_t protected_services = 0;  // services with such instances
+  std::int64_t holds = 0, expirations_at_ceiling = 0;  // how often an instance was held, and how often for too long
+  std::int64_t drains = 0, drains_cut = 0;  // drain_until that ended with no call in flight, or at the deadline
   std::int64_t registrations = 0, heartbeats = 0, expirations = 0, removals = 0;
   std::int64_t fenced = 0, unknown = 0;  // answers given
   std::int64_t refused_full = 0;         // registrations refused at a bound
@@ -143,6 +153,16 @@ class ServiceRegistry {
   }
   RegistryAnswer drain(std::string_view name, std::uint64_t generation = kAnyGeneration) {
     return drain_at(name, generation, Clock::now());
+  }
+  // Drains, and lets tick take the instance out when no call is in flight, or at `deadline`: it is expired then, and
+  // its process fenced. Another set_admin takes it back. drained() tells how far it is.
+  RegistryAnswer drain_until_at(std::string_view name, std::uint64_t generation, TimePoint deadline, TimePoint now);
+  RegistryAnswer drain_until(std::string_view name, std::uint64_t generation, TimePoint deadline) {
+    return drain_until_at(name, generation, deadline, Clock::now());
+  }
+  DrainStatus drained_at(std::string_view name, std::uint64_t generation, TimePoint now) const;
+  DrainStatus drained(std::string_view name, std::uint64_t generation = kAnyGeneration) const {
+    return drained_at(name, generation, Clock::now());
   }
   RegistryAnswer set_admin(std::string_view name, std::uint64_t generation, AdminState state) {
     return set_admin_at(name, generation, state, Clock::now());
