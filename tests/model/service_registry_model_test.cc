@@ -238,17 +238,16 @@ class Run {
   Oracle oracle_;
   std::int64_t time_ = 0;
   std::int64_t now_ = 0;
-  seawall::ServiceRegistry registry_{
-      seawall::ServiceRegistryConfig::make(
-          {.heartbeat_interval = 10ns,
-           .lease = seawall::Duration(kLease),
-           .suspect_after = seawall::Duration(kLease),
-           .expired_retention = seawall::Duration(kRetention),
-           .max_expired_percent = 100,  // service_registry_expiry_model_test.cc has the guard
-           .tick_tolerance = seawall::Duration(kTolerance),
-           .max_instances = kMaxInstances})
-          .value(),
-      seawall::time_from_ns(0)};
+  seawall::ServiceRegistry registry_{seawall::ServiceRegistryConfig::make(
+                                         {.heartbeat_interval = 10ns,
+                                          .lease = seawall::Duration(kLease),
+                                          .suspect_after = seawall::Duration(kLease),
+                                          .expired_retention = seawall::Duration(kRetention),
+                                          .tick_tolerance = seawall::Duration(kTolerance),
+                                          .max_expired_percent = 100,  // service_registry_expiry_test.cc has the guard
+                                          .max_instances = kMaxInstances})
+                                         .value(),
+                                     seawall::time_from_ns(0)};
   seawall::Service s_ = registry_.service("s").value();
   seawall::Service t_ = registry_.service("t").value();
 };

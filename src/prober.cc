@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/runtime/prober.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "seawall/algorithm/lease.h"
+#include "seawall/algorithm/mix.h"
+#include "seawall/algorithm/probe_rule.h"
+#include "seawall/detail/mutex.h"
+#include "seawall/detail/saturating.h"
+#include "seawall/runtime/service_registry.h"
+
+namespace seawall {
+namespace {
+
+struct Target {
+  std::string service, id, host;
+  std::int32_t port = 0;
+  std::uint64_t generation = 0;  // 0: nobody in this slot
+  algorithm::ProbeState state;
+  std::int64_t at = 0;      // when its probe is due, or is given up
+  std::uint64_t probe = 0;  // out; 0: none
+};
+
+constexpr std::uint32_t kSlotBits = 16;
+static_assert(detail::ServiceDirectory::kMaxRecords < (1u << kSlotBits));
+
+std::string_view without_namespace(std::string_view service) { return service.substr(service.find('/') + 1); }
+
+bool is_path(std::string_view path) {
+  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  return path.starts_with('/') && path.size() <= 1024 && std::ranges::all_of(path, printable);
+}
+
+}  // namespace
+
+class Prober::Impl {
+ public:
+  Impl(ServiceRegistry& registry, const ProberOptions& options)
+      : registry_(registry), options_(options), rule_{options.rise, options.fall} {}
+
+  std::optional<Probe> next(std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    look(now);
+    while (!out_.empty() && out_.begin()->first <= now) {
+      ++stats_.timeouts;
+      settle(out_.begin()->second, Health::kFailing, now);
+    }
+    if (waiting_.empty() || waiting_.begin()->first > now) return std::nullopt;
+    if (out_.size() >= static_cast<std::size_t>(options_.max_in_flight)) return std::nullopt;
+    return send(waiting_.begin()->second, now);
+  }
+
+  void finish(std::uint64_t id, const ProbeAnswer& answer, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    const auto slot = static_cast<std::uint32_t>(id & ((1u << kSlotBits) - 1));
+    if (id == 0 || slot >= targets_.size() || targets_[slot].probe != id || targets_[slot].at <= now) {
+      ++stats_.late;
+      return;
+    }
+    settle(slot, judge(targets_[slot], answer), now);
+  }
+
+  ProberStats counted() const SEAWALL_REQUIRES(mutex) {
+    ProberStats stats = stats_;
+    stats.in_flight = static_cast<std::int64_t>(out_.size());
+    stats.targets = static_cast<std::int64_t>(out_.size() + waiting_.size());
+    return stats;
+  }
+
+  mutable detail::Mutex mutex;
+
+ private:
+  using Agenda = std::set<std::pair<std::int64_t, std::uint32_t>>;  // by time, then slot
+
+  // Learns who there is, when the registry has changed; at most a few times in an edge_interval.
+  void look(std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    const std::uint64_t version = registry_.version();
+    if (version == version_ || (looked_ && now < next_look_)) return;
+    const auto services = registry_.services_at(time_from_ns(now));
+    version_ = version;
+    looked_ = true;
+    next_look_ = detail::saturating_add(now, options_.edge_interval.count() / 4);
+    std::vector<bool> there(targets_.size());
+    for (const ServiceInfo& service : services) {
+      for (const InstanceInfo& info : service.instances) {
+        if ((info.status.reasons & kReasonLeaseExpired) != 0) continue;
+        if (info.slot >= targets_.size()) targets_.resize(info.slot + 1);
+        there.resize(targets_.size());
+        there[info.slot] = true;
+        if (targets_[info.slot].generation != info.generation) enter(info, now);
+      }
+    }
+    for (std::uint32_t slot = 0; slot < there.size(); ++slot) {
+      if (!there[slot]) leave(slot);
+    }
+  }
+
+  void enter(const InstanceInfo& info, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    leave(info.slot);
+    Target& target = targets_[info.slot];
+    target = {info.service, info.id, info.host, info.port, info.generation, {}, 0, 0};
+    // Not all at once after a restart.
+    const auto share = static_cast<std::int64_t>(algorithm::mix64(info.generation) % 1024);
+    wait(info.slot, detail::saturating_add(now, options_.edge_interval.count() / 1024 * share));
+  }
+
+  void leave(std::uint32_t slot) SEAWALL_REQUIRES(mutex) {
+    Target& target = targets_[slot];
+    if (target.generation == 0) return;
+    agenda(target).erase({target.at, slot});
+    target.generation = target.probe = 0;
+  }
+
+  Agenda& agenda(const Target& target) SEAWALL_REQUIRES(mutex) { return target.probe != 0 ? out_ : waiting_; }
+
+  void wait(std::uint32_t slot, std::int64_t until) SEAWALL_REQUIRES(mutex) {
+    targets_[slot].probe = 0;
+    targets_[slot].at = until;
+    waiting_.emplace(until, slot);
+  }
+
+  Probe send(std::uint32_t slot, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    Target& target = targets_[slot];
+    Probe probe{++sent_ << kSlotBits | slot,
+                options_.kind,
+                target.service,
+                target.id,
+                target.host,
+                options_.path,
+                target.port,
+                options_.timeout};
+    ++stats_.sent;
+    waiting_.erase({target.at, slot});
+    target.at = detail::saturating_add(now, options_.timeout.count());
+    target.probe = probe.id;
+    out_.emplace(target.at, slot);
+    return probe;
+  }
+
+  Health judge(const Target& target, const ProbeAnswer& answer) SEAWALL_REQUIRES(mutex) {
+    if (answer.status < 0) return Health::kUnknown;
+    if (answer.status == 0) return Health::kFailing;
+    if (!is_same(target, answer)) {
+      ++stats_.wrong_identity;
+      return Health::kFailing;
+    }
+    if (options_.kind == ProbeKind::kTcp || (answer.status >= 200 && answer.status < 300)) return Health::kPassing;
+    return answer.status == 429 ? Health::kWarning : Health::kFailing;
+  }
+
+  bool is_same(const Target& target, const ProbeAnswer& answer) const {
+    const bool same_service = answer.service == target.service || answer.service == without_namespace(target.service);
+    if (!answer.service.empty() && !same_service) return false;
+    if (!answer.instance.empty() && answer.instance != target.id) return false;
+    return !options_.require_identity || (!answer.service.empty() && !answer.instance.empty());
+  }
+
+  void settle(std::uint32_t slot, Health result, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    Target& target = targets_[slot];
+    count(result);
+    out_.erase({target.at, slot});
+    const Health before = target.state.health;
+    target.state = rule_.next(target.state, result);
+    const bool edge = target.state.on_edge() || result == Health::kUnknown;
+    const Duration interval = edge ? options_.edge_interval : options_.interval;
+    const std::int64_t pause = algorithm::spread(interval.count(), options_.jitter_percent, algorithm::mix64(sent_));
+    wait(slot, detail::saturating_add(now, pause));
+    if (target.state.health == before) return;
+    stats_.falls += target.state.health == Health::kFailing ? 1 : 0;
+    stats_.rises += before == Health::kFailing ? 1 : 0;
+    // Fenced or unknown: the registry has changed, and the next look finds out.
+    registry_.set_health_at(instance_name(target.service, target.id), target.generation, target.state.health,
+                            time_from_ns(now));
+  }
+
+  void count(Health result) SEAWALL_REQUIRES(mutex) {
+    switch (result) {
+      case Health::kPassing:
+        ++stats_.passed;
+        return;
+      case Health::kFailing:
+        ++stats_.failed;
+        return;
+      case Health::kWarning:
+        ++stats_.warned;
+        return;
+      case Health::kUnknown:
+        ++stats_.learnt_nothing;
+    }
+  }
+
+  ServiceRegistry& registry_;
+  const ProberOptions options_;
+  const algorithm::ProbeRule rule_;
+  std::vector<Target> targets_ SEAWALL_GUARDED_BY(mutex);  // by the registry's slots
+  Agenda waiting_ SEAWALL_GUARDED_BY(mutex);
+  Agenda out_ SEAWALL_GUARDED_BY(mutex);
+  std::uint64_t sent_ SEAWALL_GUARDED_BY(mutex) = 0;
+  std::uint64_t version_ SEAWALL_GUARDED_BY(mutex) = 0;
+  bool looked_ SEAWALL_GUARDED_BY(mutex) = false;
+  std::int64_t next_look_ SEAWALL_GUARDED_BY(mutex) = 0;
+  ProberStats stats_ SEAWALL_GUARDED_BY(mutex);
+};
+
+Prober::Prober(ServiceRegistry& registry, const ProberConfig& config)
+    : impl_(std::make_unique<Impl>(registry, config.options())) {}
+Prober::~Prober() = default;
+
+std::optional<Probe> Prober::next_at(TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->next(to_ns(now));
+}
+
+void Prober::finish_at(std::uint64_t id, const ProbeAnswer& answer, TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  impl_->finish(id, answer, to_ns(now));
+}
+
+ProberStats Prober::stats() const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->counted();
+}
+
+Result<ProberConfig> ProberConfig::make(const ProberOptions& options) {
+  constexpr std::int64_t kYear = Duration(std::chrono::hours(24 * 366)).count();
+  struct Bound {
+    std::string_view name;
+    std::int64_t value, low, high;
+  };
+  const Bound bounds[] = {
+      {"kind", static_cast<std::int64_t>(options.kind), 0, 1},
+      {"interval in ns", options.interval.count(), 1'000, kYear},
+      {"edge_interval in ns", options.edge_interval.count(), 1'000, options.interval.count()},
+      {"timeout in ns", options.timeout.count(), 1, kYear},
+      {"jitter_percent", options.jitter_percent, 0, 50},
+      {"rise", options.rise, 1, 1000},
+      {"fall", options.fall, 1, 1000},
+      {"max_in_flight", options.max_in_flight, 1, 65536},
+  };
+  for (const Bound& bound : bounds) {
+    if (bound.value < bound.low || bound.value > bound.high) {
+      return out_of_range(bound.name, bound.value, bound.low, bound.high);
+    }
+  }
+  if (!is_path(options.path)) {
+    return Error{Code::kInvalidArgument, "path must begin with / and hold printable characters only, at most 1024"};
+  }
+  ProberConfig config;
+  config.options_ = options;
+  return config;
+}
+
+}  // namespace seawall
