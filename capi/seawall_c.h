@@ -1737,6 +1737,74 @@ SEAWALL_API int32_t seawall_follower_to_json(const seawall_follower* follower, i
 SEAWALL_API int32_t seawall_registry_to_source(const seawall_registry* registry, int64_t now_ns, char* buffer,
                                                size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
 
+/* ---- prober ---------------------------------------------------------------------------------------------------- */
+
+/* Asks the instances of a registry whether they are well, over HTTP or TCP, and is the writer of their health. It does
+ * no I/O: send what next gives and say with finish what came back. A probe without an answer fails at its timeout,
+ * whether or not it is finished. Threads: any; each function takes a mutex for a short time. */
+typedef struct seawall_prober seawall_prober;
+
+/* GET path: 2xx is well, 429 a warning, all else a failure. TCP: whoever accepts a connection is well. */
+enum { SEAWALL_PROBE_HTTP = 0, SEAWALL_PROBE_TCP = 1 };
+/* In seawall_prober_finish: the probe could not be sent, for want of a file or so. Changes nothing. */
+enum { SEAWALL_PROBE_NOTHING_LEARNT = -1 };
+
+/* Texts end with a zero byte. */
+typedef struct seawall_probe {
+  uint64_t id; /* for finish */
+  int64_t timeout_ns;
+  int32_t kind;
+  uint16_t port;
+  uint16_t service_size;
+  uint16_t instance_size;
+  uint16_t host_size;
+  uint16_t path_size;
+  uint16_t reserved;
+  char service[64];
+  char instance[64];
+  char host[256];
+  char path[1032];
+} seawall_probe;
+
+typedef struct seawall_prober_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t targets;
+  int64_t in_flight;
+  int64_t sent;
+  int64_t passed;
+  int64_t warned;
+  int64_t failed;
+  int64_t learnt_nothing;
+  int64_t timeouts;       /* of the failed */
+  int64_t wrong_identity; /* of the failed: the address belongs to another instance now */
+  int64_t late;           /* answers to probes that had timed out, or of instances that went */
+  int64_t falls;
+  int64_t rises;
+} seawall_prober_stats;
+
+/* *out is the caller's, to be given to _free before the registry; NULL on failure. json may be NULL with length 0, for the
+ * defaults of {"kind": SEAWALL_PROBE_HTTP, "path": "/health", "interval_ns": 5 s, "edge_interval_ns": 1 s (of an instance
+ * never asked, or whose last answers speak against its health), "timeout_ns": 1 s, "jitter_percent": 20 (of either
+ * interval, at most 50), "rise": 2 (successes in a row bring an instance back), "fall": 3 (failures in a row take it out),
+ * "max_in_flight": 64, "require_identity": false (true: an answer that does not name its service and instance is a
+ * failure)}. Threads: any. Errors: INVALID_ARGUMENT naming the key, NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_prober(seawall_registry* registry, const char* json, size_t json_size,
+                                            seawall_prober** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* Threads: exclusive. */
+SEAWALL_API void seawall_prober_free(seawall_prober* prober) SEAWALL_NOEXCEPT;
+/* 1: *out is the next probe to send. 0: none is due, or max_in_flight are out. Ask until 0, every 100 ms or so. Errors:
+ * INVALID_ARGUMENT (out NULL), NO_MEMORY. */
+SEAWALL_API int32_t seawall_prober_next(seawall_prober* prober, int64_t now_ns, seawall_probe* out) SEAWALL_NOEXCEPT;
+/* Once for each probe. status: of HTTP; of TCP any above 0 for a connection; 0 for no answer; or NOTHING_LEARNT. service
+ * and instance: what the answer says it is, empty for nothing. What comes too late is counted and changes nothing. */
+SEAWALL_API int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t status, const char* service,
+                                          size_t service_size, const char* instance, size_t instance_size,
+                                          int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Fills *stats, whose struct_size the caller has set. */
+SEAWALL_API int32_t seawall_prober_get_stats(const seawall_prober* prober,
+                                             seawall_prober_stats* stats) SEAWALL_NOEXCEPT;
+
 /* ---- spans ----------------------------------------------------------------------------------------------------- */
 
 /* What a process did for a request, when, and how it went. A tracer keeps the latest spans and, apart from them, those

@@ -8,6 +8,7 @@ from . import metrics
 from . import metrics_publisher
 from . import metrics_windows
 from . import pipeline
+from . import prober
 from . import propagation
 from . import rate_limiter
 from . import registry
@@ -34,6 +35,7 @@ from .rate_limiter import (
     SlidingWindow,
     TokenBucket,
 )
+from .prober import Prober
 from .registry import ServiceRegistry
 from .span import Span, Tracer
 from .trace import TraceContext, TraceState
@@ -57,6 +59,7 @@ __all__ = [
     "MetricsRegistry",
     "MetricsWindows",
     "Pipeline",
+    "Prober",
     "Propagator",
     "Refused",
     "Reservation",
@@ -79,6 +82,7 @@ __all__ = [
     "metrics_publisher",
     "metrics_windows",
     "pipeline",
+    "prober",
     "propagation",
     "rate_limiter",
     "registry",

@@ -163,6 +163,9 @@ SEAWALL_SOURCE_STATIC = 0
 SEAWALL_SOURCE_DISK = 1
 SEAWALL_SOURCE_DNS = 2
 SEAWALL_SOURCE_REGISTRY = 3
+SEAWALL_PROBE_HTTP = 0
+SEAWALL_PROBE_TCP = 1
+SEAWALL_PROBE_NOTHING_LEARNT = -1
 SEAWALL_SPAN_INTERNAL = 1
 SEAWALL_SPAN_SERVER = 2
 SEAWALL_SPAN_CLIENT = 3
@@ -747,6 +750,43 @@ class seawall_follower_options(ctypes.Structure):
     ]
 
 
+class seawall_probe(ctypes.Structure):
+    _fields_ = [
+        ("id", ctypes.c_uint64),
+        ("timeout_ns", ctypes.c_int64),
+        ("kind", ctypes.c_int32),
+        ("port", ctypes.c_uint16),
+        ("service_size", ctypes.c_uint16),
+        ("instance_size", ctypes.c_uint16),
+        ("host_size", ctypes.c_uint16),
+        ("path_size", ctypes.c_uint16),
+        ("reserved", ctypes.c_uint16),
+        ("service", ctypes.c_char * 64),
+        ("instance", ctypes.c_char * 64),
+        ("host", ctypes.c_char * 256),
+        ("path", ctypes.c_char * 1032),
+    ]
+
+
+class seawall_prober_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("targets", ctypes.c_int64),
+        ("in_flight", ctypes.c_int64),
+        ("sent", ctypes.c_int64),
+        ("passed", ctypes.c_int64),
+        ("warned", ctypes.c_int64),
+        ("failed", ctypes.c_int64),
+        ("learnt_nothing", ctypes.c_int64),
+        ("timeouts", ctypes.c_int64),
+        ("wrong_identity", ctypes.c_int64),
+        ("late", ctypes.c_int64),
+        ("falls", ctypes.c_int64),
+        ("rises", ctypes.c_int64),
+    ]
+
+
 class seawall_span(ctypes.Structure):
     _fields_ = [
         ("opaque", ctypes.c_uint64 * 160),
@@ -1110,6 +1150,11 @@ FUNCTIONS = {
     "seawall_follower_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_follower_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_to_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_registry_prober": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_prober_free": (None, [ctypes.c_void_p]),
+    "seawall_prober_next": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_probe)]),
+    "seawall_prober_finish": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_prober_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_prober_stats)]),
     "seawall_tracer_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options)]),
     "seawall_tracer_new": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_tracer_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),

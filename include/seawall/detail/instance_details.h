@@ -4,7 +4,7 @@
 // over.
 //
 //   place       turn:14 | metadata bytes:22 | zone bytes:6 | weight:10 | service:12; 0 while the texts are rewritten
-//   state       admin:8 | self:8 | health:8 | lease:8 | first word of its own:8 | superseded:1, each as in the registry
+//   state       admin:8 | self:8 | health:8 | lease:8 | first word of its own:8 | fenced:1, each as in the registry
 //   changed_at  of its status
 //   zone        eight words
 //   metadata    name 0xff value 0xff ..., where the directory has room for it

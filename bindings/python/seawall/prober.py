@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Asks the instances of a ServiceRegistry whether they are well, and is the writer of their health.
+
+    prober = Prober(registry, interval=5)
+    for probe in prober.due():                        # every 100 ms or so
+        with contextlib.closing(http.client.HTTPConnection(probe.host, probe.port, timeout=probe.timeout)) as c:
+            ...
+        prober.finish(probe, response.status)
+
+It does no I/O of its own. A probe without an answer fails at its timeout, whether or not it is finished. Everything may
+be used from any thread.
+"""
+
+import ctypes
+import dataclasses
+import enum
+import json
+from collections.abc import Iterator
+from typing import Any, Optional
+
+from . import _ffi
+from ._library import NOW, Handle, check, lib, new_error
+from .registry import ServiceRegistry
+
+__all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober"]
+
+NOTHING_LEARNT = _ffi.SEAWALL_PROBE_NOTHING_LEARNT
+
+
+class ProbeKind(enum.IntEnum):
+    HTTP = _ffi.SEAWALL_PROBE_HTTP  # GET path: 2xx is well, 429 a warning, all else a failure
+    TCP = _ffi.SEAWALL_PROBE_TCP  # whoever accepts a connection is well
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Where to ask; timeout in seconds."""
+
+    id: int
+    kind: ProbeKind
+    service: str
+    instance: str
+    host: str
+    port: int
+    path: str
+    timeout: float
+
+
+class _ProberHandle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_prober_free
+
+
+class Prober:
+    """A prober of one registry. Times are seconds; None means the default of capi/seawall_c.h."""
+
+    def __init__(
+        self,
+        registry: ServiceRegistry,
+        *,
+        kind: ProbeKind = ProbeKind.HTTP,
+        path: Optional[str] = None,
+        interval: Optional[float] = None,
+        edge_interval: Optional[float] = None,
+        timeout: Optional[float] = None,
+        jitter_percent: Optional[int] = None,
+        rise: Optional[int] = None,
+        fall: Optional[int] = None,
+        max_in_flight: Optional[int] = None,
+        require_identity: bool = False,
+    ):
+        durations = {"interval_ns": interval, "edge_interval_ns": edge_interval, "timeout_ns": timeout}
+        options: dict[str, Any] = {k: round(s * 1e9) for k, s in durations.items() if s is not None}
+        others = {"path": path, "jitter_percent": jitter_percent, "rise": rise, "fall": fall, "max_in_flight": max_in_flight}
+        options.update((name, value) for name, value in others.items() if value is not None)
+        options.update(kind=int(kind), require_identity=require_identity)
+        out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
+        check(lib.seawall_registry_prober(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        self._handle = _ProberHandle(out.value)
+        self._registry = registry  # a prober must not outlive its registry
+
+    def due(self, *, now_ns: int = NOW) -> Iterator[Probe]:
+        """The probes to send now."""
+        out = _ffi.seawall_probe()
+        while check(lib.seawall_prober_next(self._handle, now_ns, out)):
+            names = (out.service.decode(), out.instance.decode(), out.host.decode())
+            yield Probe(out.id, ProbeKind(out.kind), *names, out.port, out.path.decode(), out.timeout_ns / 1e9)
+
+    def finish(self, probe: Probe, status: int, service: str = "", instance: str = "", *, now_ns: int = NOW) -> None:
+        """What came back: the HTTP status (of TCP 1 for a connection), 0 for no answer, or NOTHING_LEARNT.
+
+        `service` and `instance` are what the answer says it is.
+        """
+        said, who = service.encode("utf-8", "replace"), instance.encode("utf-8", "replace")
+        status = min(max(int(status), NOTHING_LEARNT), 2**31 - 1)
+        check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), now_ns))
+
+    def stats(self) -> dict[str, int]:
+        """What seawall_prober_stats holds."""
+        out = _ffi.seawall_prober_stats()
+        out.struct_size = ctypes.sizeof(out)
+        check(lib.seawall_prober_get_stats(self._handle, out))
+        return {name: getattr(out, name) for name, *_ in out._fields_ if name not in ("struct_size", "reserved")}
