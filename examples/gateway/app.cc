@@ -57,6 +57,7 @@ App::App(Options given)
       registry(registry_config()),
       user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
       test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
+      shared_limits(options.redis ? make_shared_limits(options) : nullptr),
       instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)),
       tracer(tracer_config(options)) {
   const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");

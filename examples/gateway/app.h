@@ -14,6 +14,7 @@
 #include "gateway/kpis.h"
 #include "gateway/metrics.h"
 #include "gateway/options.h"
+#include "gateway/shared_limits.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/instance_breakers.h"
 #include "seawall/keyed_rate_limiter.h"
@@ -54,6 +55,7 @@ struct App {
   seawall::ServiceRegistry registry;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
+  std::unique_ptr<SharedLimits> shared_limits;                   // with --redis
   seawall::InstanceBreakers instance_breakers;
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;

@@ -139,7 +139,11 @@ http::Response health_route(App& app, const Exchange& exchange) {
                {{"success", true},
                 {"timestamp", timestamp()},
                 {"status", health.healthy ? "healthy" : "degraded"},
-                {"infrastructure", {{"redis", "disabled"}, {"service_registry", "in_process"}}},
+                {"infrastructure",
+                 {{"redis", !app.shared_limits        ? "disabled"
+                            : app.shared_limits->up() ? "up"
+                                                      : "away"},
+                  {"service_registry", "in_process"}}},
                 {"services", std::move(health.services)},
                 {"message", health.healthy ? "All services are healthy" : "Some services need attention"}});
 }

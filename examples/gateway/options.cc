@@ -17,14 +17,18 @@ seawall::Quota quota(const Arguments& arguments, const std::string& name, QuotaT
   return made.value();
 }
 
+http::Endpoint endpoint(const std::string& name, const std::string& given) {
+  try {
+    return http::parse_endpoint(given);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(name + ": " + error.what());
+  }
+}
+
 void add_upstream(Options& options, const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == std::string::npos) throw std::invalid_argument("--upstream: '" + given + "' is not NAME=HOST:PORT");
-  try {
-    options.upstreams[given.substr(0, equals)].push_back(http::parse_endpoint(given.substr(equals + 1)));
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(std::string("--upstream: ") + error.what());
-  }
+  options.upstreams[given.substr(0, equals)].push_back(endpoint("--upstream", given.substr(equals + 1)));
 }
 
 }  // namespace
@@ -51,9 +55,6 @@ std::vector<OptionSpec> option_specs() {
 }
 
 Options parse_options(const Arguments& arguments) {
-  if (arguments.has("--redis")) {
-    throw std::invalid_argument("--redis: this build has no Redis support; run without it");
-  }
   Options options{
       .server = {},
       .user_limit = quota(arguments, "--user-limit", {200, seconds(60)}),
@@ -62,6 +63,7 @@ Options parse_options(const Arguments& arguments) {
       .upstream_timeout = arguments.duration("--upstream-timeout", seconds(2), milliseconds(1)),
       .slow_trace = arguments.duration("--slow-trace", milliseconds(500), milliseconds(1)),
       .cors_origins = arguments.all("--cors-origin"),
+      .redis = {},
       .admin_token = {},
       .test_endpoints = arguments.has("--test-endpoints"),
       .no_seawall = arguments.has("--no-seawall"),
@@ -74,6 +76,7 @@ Options parse_options(const Arguments& arguments) {
   options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
   if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
+  if (arguments.has("--redis")) options.redis = endpoint("--redis", arguments.text("--redis", ""));
   for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
   if (!options.upstreams.empty() && !options.no_seawall) {
     throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Options {
   std::chrono::nanoseconds upstream_timeout;
   std::chrono::nanoseconds slow_trace;
   std::vector<std::string> cors_origins;
+  std::optional<http::Endpoint> redis;
   std::string admin_token;  // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
   bool test_endpoints = false;
   bool no_seawall = false;

@@ -89,6 +89,30 @@ http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upst
   return response;
 }
 
+http::Response refuse_limited(App& app, const Exchange& exchange, const Upstream& upstream, const std::string& limit,
+                              seawall::Duration wait) {
+  const bool users = limit == "user";
+  (users ? app.metrics.user_limited : app.metrics.service_limited).add();
+  auto response = refuse(exchange, 429, "rate limit of the " + limit + (users ? "" : " " + upstream.name) + " exceeded",
+                         {{"limit", limit}});
+  add_retry_after(response, wait);
+  return response;
+}
+
+// A request that the limits of all gateways refused, which nobody else was asked about.
+http::Response refuse_shared(App& app, Exchange& exchange, const Upstream& upstream,
+                             const seawall::redis::SetAnswer& shared) {
+  const std::array told{status("user", app.options.user_limit, shared.answers[0]),
+                        status("service", app.options.service_limit, shared.answers[1])};
+  for (const auto& limit : told) {
+    seawall::add_limiter_event_at(exchange.span, limit.name, limit.decision, exchange.start);
+  }
+  auto response =
+      refuse_limited(app, exchange, upstream, std::string(told[shared.refused_by()].name), shared.retry_after);
+  add_rate_limit_headers(response, told);
+  return response;
+}
+
 // A request that a gate refused: counted, and told how long to wait.
 http::Response refuse_at_gate(App& app, const Exchange& exchange, const Upstream& upstream,
                               const seawall::Admission& call) {
@@ -96,13 +120,7 @@ http::Response refuse_at_gate(App& app, const Exchange& exchange, const Upstream
     (call.gate == Gate::kBreaker ? app.metrics.breaker_open : app.metrics.no_instance).add();
     return refuse_unavailable(exchange, upstream, call.retry_after, app.options.open_duration, exchange.start);
   }
-  const std::string limit(call.label.text());
-  const bool users = limit == "user";
-  (users ? app.metrics.user_limited : app.metrics.service_limited).add();
-  auto response = refuse(exchange, 429, "rate limit of the " + limit + (users ? "" : " " + upstream.name) + " exceeded",
-                         {{"limit", limit}});
-  add_retry_after(response, call.retry_after);
-  return response;
+  return refuse_limited(app, exchange, upstream, std::string(call.label.text()), call.retry_after);
 }
 
 // Which origins may call is the gateway's to say: routes.cc adds what applies.
@@ -176,6 +194,14 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (const auto* fault = std::get_if<Fault>(&key)) co_return refuse(exchange, *fault);
   const std::string& user = std::get<std::string>(key);
 
+  // Limits that gateways share are asked first; this gateway's own hold beside them.
+  seawall::redis::SetAnswer shared;
+  if (app.shared_limits) shared = co_await app.shared_limits->try_acquire(loop, user, upstream.name);
+  if (app.shared_limits && !shared.allowed) co_return refuse_shared(app, exchange, upstream, shared);
+  const auto give_back = [&] {
+    if (app.shared_limits) app.shared_limits->refund(user, upstream.name, shared);
+  };
+
   // Limits, input, breaker and instance: the pipeline's order. What is wrong with the input costs a permit and no
   // probe.
   std::optional<Fault> fault;
@@ -186,11 +212,14 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const Limits limits(*upstream.pipeline);
   note_verdicts(exchange, upstream, limits, call);
   const auto with_limits = [&](http::Response response) {
-    add_rate_limit_headers(response, limits.of(call));
+    add_rate_limit_headers(response, told(limits.of(call), shared));
     return response;
   };
   if (fault) co_return with_limits(refuse(exchange, *fault));
-  if (!call) co_return with_limits(refuse_at_gate(app, exchange, upstream, call));
+  if (!call) {
+    give_back();
+    co_return with_limits(refuse_at_gate(app, exchange, upstream, call));
+  }
 
   // The call. One that was never made for want of files counts for nobody.
   auto result = co_await send(app, upstream, metrics, exchange, loop, call);
@@ -198,6 +227,7 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   if (result.status == CallStatus::kShortage) {
     app.metrics.no_instance.add();
     upstream.pipeline->cancel_at(call, request, now);
+    give_back();
     co_return with_limits(
         refuse_unavailable(exchange, upstream, seawall::Pipeline::kInstanceWait, app.options.open_duration, now));
   }

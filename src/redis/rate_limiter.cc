@@ -153,6 +153,15 @@ std::int64_t RateLimiter::refund(std::string_view key, const Answer& answer) {
   return waiter->wait_until(until).value_or(0);
 }
 
+void RateLimiter::refund_async(std::string_view key, const Answer& answer) {
+  const TimePoint now = Clock::now();
+  if (answer.by != DecidedBy::kStore) {
+    core_->give_back_here(key, now, answer);
+  } else if (answer.stored.permits > 0) {
+    core_->ask_back(key, now, answer.stored, [](std::int64_t) {});
+  }
+}
+
 const RateLimiterOptions& RateLimiter::options() const noexcept { return core_->options(); }
 RateLimiterStats RateLimiter::stats() const { return core_->stats(); }
 

@@ -21,7 +21,7 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--user-limit", "0/60s"), "--user-limit"),
             ("seawall-gateway", ("--open-duration", "30"), "--open-duration"),
             ("seawall-gateway", ("--host", "nowhere.invalid"), "nowhere.invalid"),
-            ("seawall-gateway", ("--redis", "127.0.0.1:6379"), "--redis"),
+            ("seawall-gateway", ("--redis", "127.0.0.1"), "--redis"),
             ("seawall-gateway", ("--nonsense",), "--nonsense"),
             ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),
             ("seawall-service", ("--service", "mining"), "--service"),

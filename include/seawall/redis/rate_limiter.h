@@ -7,7 +7,7 @@
 //
 // Modes. kExact asks Redis for each request: one script, one key, one round trip. kLeased takes `batch` permits ahead
 // and spends them here, without a lock or a clock: nearly every decision is local. Refusals are kept here in both modes
-// until the time that Redis named (`denial_cache` at most), so a client that hammers costs Redis nothing.
+// until the time that Redis named, so a client that hammers costs Redis nothing.
 //
 // Bounds, for any interval as the server's clock sees it. kExact: what TokenBucket or SlidingWindow promises. kLeased:
 // the same; the batches of `gateways` processes are taken out of the burst (window: of the limit) that Redis hands out,
@@ -56,8 +56,10 @@ struct RateLimiterOptions {
   WhenAway when_away = WhenAway::kLocalShare;
   std::int32_t gateways = 1;  // processes that share the limit: of the leases, and of the local share
   std::int64_t batch = 0;     // of a lease; 0: a quarter of the burst, divided by `gateways`
-  Duration lease_time = std::chrono::seconds(10);   // what a lease has left then is dropped
-  Duration denial_cache = std::chrono::seconds(1);  // a refusal is repeated here for so long at most; 0: not at all
+  Duration lease_time = std::chrono::seconds(10);  // what a lease has left then is dropped
+  // A refusal is repeated here until the time that Redis named, for so long at most (and told as the wait then), though
+  // others may give permits back meanwhile. 0: not at all.
+  Duration denial_cache = std::chrono::minutes(1);
   std::size_t memory_bytes = std::size_t{1} << 20;  // of leases and refusals here, 16 bytes a key; and of local shares
   // Keys with the same tag lie in one slot of a cluster, so that a LimitSet can charge them together. Empty: each key
   // by itself. As `name`.
@@ -93,6 +95,9 @@ class RateLimiter {
   // Gives back what `answer` took (answer.stored.permits, or answer.charge.permits of a lease or a local share, may be
   // lowered before). Answers how many whole permits came back, 0 when the store could not be asked. Blocks as above.
   std::int64_t refund(std::string_view key, const Answer& answer);
+
+  // The same without waiting for how many: for a loop that must not block.
+  void refund_async(std::string_view key, const Answer& answer);
 
   const RateLimiterOptions& options() const noexcept;
   RateLimiterStats stats() const;

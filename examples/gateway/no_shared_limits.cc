@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// In a build without hiredis.
+#include <stdexcept>
+
+#include "gateway/shared_limits.h"
+
+std::unique_ptr<SharedLimits> make_shared_limits(const Options&) {
+  throw std::invalid_argument("--redis: this build has no Redis support (hiredis was not there); run without it");
+}
+
+std::vector<seawall::LimitStatus> told(std::vector<seawall::LimitStatus> own, const seawall::redis::SetAnswer&) {
+  return own;
+}

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Two gateways and one Redis: limits are of both together, and each gateway's own while Redis is away."""
+
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from support.stack import Stack, wait_until
+
+
+class Redis:
+    """A redis-server of its own on a free port of loopback."""
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder = tempfile.TemporaryDirectory()
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            cwd=self.folder.name,
+            stdout=subprocess.DEVNULL,
+        )
+        wait_until("redis-server", self.answers)
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as sock:
+                sock.sendall(b"PING\r\n")
+                return sock.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> "Redis":
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self.folder.cleanup()
+
+
+class SharedLimits(unittest.TestCase):
+    def redis_of(self, stack: Stack) -> str:
+        return stack.get("/health").json()["infrastructure"]["redis"]
+
+    def feed(self, stack: Stack, user: str):
+        return stack.get("/api/v1/social/feed", X_User_ID=user)
+
+    def test_two_gateways(self):
+        with Redis() as redis:
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--user-limit", "6/3600s", "--threads", "1")
+            with Stack(*options) as one, Stack(*options) as two:
+                for stack in (one, two):
+                    stack.start("social")
+                    stack.wait_until_healthy("social")
+                    wait_until("the store", lambda: self.redis_of(stack) == "up")
+                statuses = [self.feed(stack, "ann").status for _ in range(5) for stack in (one, two)]
+                self.assertEqual(statuses, [200] * 6 + [429] * 4)
+                refused = self.feed(one, "ann")
+                self.assertGreater(int(refused.headers["Retry-After"]), 50)
+                self.assertIn("limit", refused.json()["error"] if "error" in refused.json() else str(refused.json()))
+                told = self.feed(two, "bob")
+                self.assertIn('"user";r=5', told.headers["RateLimit"])
+
+                redis.kill()
+                wait_until("away", lambda: self.redis_of(one) == "away" and self.redis_of(two) == "away")
+                self.assertEqual([self.feed(one, "carl").status for _ in range(8)], [200] * 6 + [429] * 2)
+                self.assertEqual(self.feed(two, "carl").status, 200)
+
+                redis.start()
+                wait_until("back", lambda: self.redis_of(one) == "up" and self.redis_of(two) == "up")
+                # An open breaker lets a request through after half a second.
+                user = iter(range(100_000))
+
+                def shared():
+                    name = f"user{next(user)}"
+                    return self.feed(one, name).status == 200 and '"user";r=4' in self.feed(two, name).headers["RateLimit"]
+
+                wait_until("shared again", shared)
+
+    def test_an_address_that_is_no_redis(self):
+        """Nothing listens there: every request is served, by the gateway's own limits."""
+        with Stack("--redis", "127.0.0.1:1", "--user-limit", "3/3600s") as stack:
+            stack.start("social")
+            stack.wait_until_healthy("social")
+            self.assertEqual(self.redis_of(stack), "away")
+            self.assertEqual([self.feed(stack, "ann").status for _ in range(4)], [200] * 3 + [429])
+
+
+if __name__ == "__main__":
+    unittest.main()
