@@ -123,7 +123,9 @@ Result<void> MetricsState::set_callback(FamilyState& family, LabelValues values,
     return refused(family.definition, "cannot have a series with these values", Code::kFull);
   }
   if (!read) return refused(family.definition, "needs a callback", Code::kInvalidArgument);
-  const std::lock_guard lock(callbacks_mutex_);
+  if (!callbacks_mutex_.lock())
+    return refused(family.definition, "cannot have a callback: the parent forked while it gave one", Code::kInternal);
+  const Unlock unlock(callbacks_mutex_);
   // remove() takes the callbacks' lock behind the end of the generation: what is alive here, it finds.
   if (!series.is_alive()) return refused(family.definition, "lost the series with these values", Code::kFull);
   auto& callback = callbacks_[key_of(series)];
@@ -133,10 +135,40 @@ Result<void> MetricsState::set_callback(FamilyState& family, LabelValues values,
   return {};
 }
 
-std::shared_ptr<GaugeCallback> MetricsState::callback(const SeriesRef& series) noexcept {
-  const std::lock_guard lock(callbacks_mutex_);
+bool MetricsState::find_callback(const SeriesRef& series, std::shared_ptr<GaugeCallback>& out) noexcept {
+  if (!callbacks_mutex_.lock()) return false;
+  const Unlock unlock(callbacks_mutex_);
   const auto found = callbacks_.find(key_of(series));
-  return found == callbacks_.end() ? nullptr : found->second;
+  if (found != callbacks_.end()) out = found->second;
+  return true;
+}
+
+namespace {
+// The callback that this thread is inside. It may not render, so there is no second one.
+constinit thread_local const GaugeCallback* running_here = nullptr;
+}  // namespace
+
+std::optional<double> GaugeCallback::run() noexcept {
+  if (running_here == this || !running_.lock()) return std::nullopt;
+  std::optional<double> read;
+  running_here = this;
+  try {
+    if (!ended_) read = read_();
+  } catch (...) {
+    read.reset();  // no sample rather than a wrong one; the scrape goes on
+  }
+  running_here = nullptr;
+  running_.unlock();
+  return read;
+}
+
+void GaugeCallback::end() noexcept {
+  if (running_here == this) {
+    ended_ = true;
+  } else if (running_.lock()) {
+    ended_ = true;
+    running_.unlock();
+  }
 }
 
 }  // namespace seawall::detail

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "metrics_reader.h"
 
+#include <memory>
+#include <optional>
+
 #include "metrics_handles.h"
 #include "metrics_state.h"
 
@@ -55,16 +58,12 @@ bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noex
 bool SeriesReader::read_gauge(const FamilyState& family, const SeriesRef& series) noexcept {
   value_ = HandleAccess::make<Gauge>(series, &family).value();
   if (!family.has_callbacks.load(std::memory_order_acquire)) return true;  // pairs with set_callback()
-  const auto callback = family.owner->callback(series);
+  std::shared_ptr<GaugeCallback> callback;
+  if (!family.owner->find_callback(series, callback)) return false;
   if (!callback) return true;
-  try {
-    const std::lock_guard lock(callback->running);
-    if (!callback->read) return false;
-    value_ = callback->read();
-    return true;
-  } catch (...) {
-    return false;  // no sample rather than a wrong one; the scrape goes on
-  }
+  const std::optional<double> read = callback->run();
+  value_ = read.value_or(0);
+  return read.has_value();
 }
 
 bool SeriesReader::exemplar(std::size_t bucket, Exemplar& out) const noexcept {

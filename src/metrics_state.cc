@@ -275,17 +275,14 @@ bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
   mutex_.unlock();
   if (!there) return false;
   std::shared_ptr<GaugeCallback> ended;
-  {
-    const std::lock_guard lock(callbacks_mutex_);
+  if (callbacks_mutex_.lock()) {
+    const Unlock unlock(callbacks_mutex_);
     if (const auto callback = callbacks_.find(key_of(found)); callback != callbacks_.end()) {
       ended = std::move(callback->second);
       callbacks_.erase(callback);
     }
   }
-  if (ended) {
-    const std::lock_guard lock(ended->running);  // after this it does not run any more
-    ended->read = nullptr;
-  }
+  if (ended) ended->end();
   return true;
 }
 

@@ -10,7 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,10 +44,20 @@ constexpr std::uint64_t key_of(const SeriesRef& series) noexcept {
 }
 
 // Run by scrapes, one at a time, with no other lock held.
-struct GaugeCallback {
-  explicit GaugeCallback(std::function<double()> given) : read(std::move(given)) {}
-  std::recursive_mutex running;  // recursive: a callback may remove itself
-  std::function<double()> read;  // empty: removed
+class GaugeCallback {
+ public:
+  explicit GaugeCallback(std::function<double()> read) : read_(std::move(read)) {}
+
+  // Nothing: it threw, has ended, or asked for itself by rendering; or in the parent another thread was inside when
+  // this process was forked, so nobody knows in what state it left what it reads.
+  std::optional<double> run() noexcept;
+  // It runs no more, and does not run now, unless this thread is inside: a callback may remove itself.
+  void end() noexcept;
+
+ private:
+  ForkMutex running_;
+  bool ended_ = false;  // guarded by it
+  const std::function<double()> read_;
 };
 
 class MetricsState {
@@ -61,7 +71,8 @@ class MetricsState {
   bool remove(FamilyState& family, LabelValues values) noexcept;
   // Error: kAlreadyExists when the series has one; kFull when the label set has no series of its own.
   Result<void> set_callback(FamilyState& family, LabelValues values, std::function<double()> read);
-  std::shared_ptr<GaugeCallback> callback(const SeriesRef& series) noexcept;
+  // False: nobody knows, in a child whose parent had a thread at the list.
+  bool find_callback(const SeriesRef& series, std::shared_ptr<GaugeCallback>& out) noexcept;
 
   // The series with this index as it is now; a null generation when there is none.
   SeriesRef at(std::uint32_t index) noexcept;
@@ -152,7 +163,7 @@ class MetricsState {
   FamilyState* dropped_ = nullptr;
   FamilyState* stale_ = nullptr;
 
-  std::mutex callbacks_mutex_;
+  ForkMutex callbacks_mutex_;
   std::map<std::uint64_t, std::shared_ptr<GaugeCallback>> callbacks_;  // by key_of()
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "seawall/detail/fork_epoch.h"
 #include "span_store.h"
 
 namespace seawall {
@@ -33,15 +34,31 @@ Result<SpanExporterConfig> SpanExporterConfig::make(const SpanExporterOptions& o
 }
 
 SpanExporter::SpanExporter(const Tracer& tracer, const SpanExporterConfig& config)
-    : tracer_(tracer), options_(config.options()) {}
+    : tracer_(tracer), options_(config.options()), fork_epoch_(detail::fork_epoch()) {}
 
 std::optional<std::string_view> SpanExporter::take_at(TimePoint now, std::int64_t unix_now_ns) {
+  if (detail::fork_epoch() != fork_epoch_ && !forget_the_parents()) return std::nullopt;
   if (now < not_before_) return std::nullopt;
   if (batch_.empty()) collect();
   if (batch_.empty()) return std::nullopt;
   if (body_.empty()) body_ = render(Duration(unix_now_ns - to_ns(now)));
   taken_ = true;
   return body_;
+}
+
+// Both would send them. False: another thread is just finding out which they are.
+bool SpanExporter::forget_the_parents() noexcept {
+  const auto heads = tracer_.store_->inherited();
+  if (!heads) return false;
+  fork_epoch_ = detail::fork_epoch();
+  recent_ = {.next = heads->recent};
+  kept_ = {.next = heads->kept};
+  batch_.clear();
+  body_.clear();
+  attempts_ = 0;
+  taken_ = false;
+  not_before_ = TimePoint::min();
+  return true;
 }
 
 std::string SpanExporter::render(Duration unix_offset) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "span_store.h"
 
+#include "seawall/detail/fork_epoch.h"
+
 namespace seawall {
 namespace {
 
@@ -15,7 +17,9 @@ Tracer::Store::Store(const TracerConfig& config, TimePoint epoch)
     : options_(config.options()),
       recent_(static_cast<std::size_t>(options_.recent_spans)),
       kept_(static_cast<std::size_t>(options_.kept_spans)),
-      keeps_(keeps_config(options_.keeps_per_second), epoch) {}
+      keeps_(keeps_config(options_.keeps_per_second), epoch),
+      noting_(detail::fork_epoch()),
+      noted_(noting_.load(std::memory_order_relaxed)) {}  // relaxed: not shared yet
 
 TracerStats Tracer::Store::stats() const noexcept {
   TracerStats stats;
@@ -27,7 +31,28 @@ TracerStats Tracer::Store::stats() const noexcept {
   return stats;
 }
 
+// In a child its first span, or its exporter, finds the heads where the parent left them: who is not the first pushes
+// after the first one has looked, since he saw his epoch.
+void Tracer::Store::note_fork() noexcept {
+  const std::uint64_t epoch = detail::fork_epoch();
+  std::uint64_t seen = noting_.load(std::memory_order_acquire);
+  if (seen == epoch) return;
+  const Heads heads{recent_.head(), kept_.head()};
+  // Release: the heads were read before. Acquire: who loses pushes after.
+  if (!noting_.compare_exchange_strong(seen, epoch, std::memory_order_acq_rel, std::memory_order_acquire)) return;
+  inherited_recent_.store(heads.recent, std::memory_order_relaxed);  // relaxed, both: published by what follows
+  inherited_kept_.store(heads.kept, std::memory_order_relaxed);
+  noted_.store(epoch, std::memory_order_release);  // pairs with inherited()
+}
+
+std::optional<Tracer::Store::Heads> Tracer::Store::inherited() noexcept {
+  note_fork();
+  if (noted_.load(std::memory_order_acquire) != detail::fork_epoch()) return std::nullopt;  // pairs with note_fork()
+  return Heads{inherited_recent_.load(std::memory_order_relaxed), inherited_kept_.load(std::memory_order_relaxed)};
+}
+
 void Tracer::Store::record(const SpanRecord& record) noexcept {
+  note_fork();
   const std::uint64_t tag = tag_of(record.trace_id);
   push(recent_, tag, record);
   // Sequentially consistent: see the head of span_store.h.
@@ -38,6 +63,7 @@ void Tracer::Store::record(const SpanRecord& record) noexcept {
 }
 
 void Tracer::Store::record_and_keep(const SpanRecord& record, TimePoint now) noexcept {
+  note_fork();
   const std::uint64_t tag = tag_of(record.trace_id);
   if (keep(tag, now)) rescue(tag);
   this->record(record);

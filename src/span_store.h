@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "seawall/detail/record_ring.h"
 #include "seawall/runtime/tracer.h"
@@ -35,6 +36,14 @@ class Tracer::Store {
   // The same for a span that makes its trace one to keep.
   void record_and_keep(const SpanRecord& record, TimePoint now) noexcept;
 
+  // How far the rings were when this process was forked (0 and 0 when it was not): what is before is the parent's.
+  // Nothing: another thread is just finding that out.
+  struct Heads {
+    std::uint64_t recent = 0;
+    std::uint64_t kept = 0;
+  };
+  std::optional<Heads> inherited() noexcept;
+
   static std::uint64_t tag_of(const TraceId& id) noexcept;
   static std::optional<SpanRecord> read(const SpanRing& ring, std::uint64_t ticket) noexcept;
 
@@ -47,6 +56,8 @@ class Tracer::Store {
   void rescue(std::uint64_t tag) noexcept;
   static void push(SpanRing& ring, std::uint64_t tag, const SpanRecord& record) noexcept;
 
+  void note_fork() noexcept;
+
   TracerOptions options_;
   SpanRing recent_;
   SpanRing kept_;
@@ -54,6 +65,12 @@ class Tracer::Store {
   std::array<std::atomic<std::uint64_t>, kMarks> marks_{};
   std::atomic<std::uint64_t> kept_traces_{0};
   std::atomic<std::uint64_t> keeps_refused_{0};
+
+  // The fork epoch of who found the heads below, while he does and once they are there.
+  std::atomic<std::uint64_t> noting_;
+  std::atomic<std::uint64_t> noted_;
+  std::atomic<std::uint64_t> inherited_recent_{0};
+  std::atomic<std::uint64_t> inherited_kept_{0};
 };
 
 }  // namespace seawall

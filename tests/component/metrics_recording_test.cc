@@ -270,6 +270,85 @@ TEST_CASE("a child that is forked while another thread makes series does not wai
   CHECK(failed == 0);
 }
 
+TEST_CASE("a child that is forked while another thread runs a gauge's callback renders all but that gauge") {
+  MetricsRegistry r;
+  const auto gauges = r.gauge("depth", "D.", {"queue"}).value();
+  std::atomic<bool> inside{false}, done{false};
+  REQUIRE(gauges.set_callback({"slow"}, [&] {
+    inside = true;
+    while (!done.load()) std::this_thread::yield();
+    return 1.0;
+  }));
+  REQUIRE(gauges.set_callback({"fast"}, [] { return 2.0; }));
+  gauges.with({"plain"}).set(3);
+  std::thread renderer([&] { (void)r.to_prometheus(); });
+  while (!inside.load()) std::this_thread::yield();
+  const int status = in_child([&] {
+    alarm(20);
+    const std::string text = r.to_prometheus();
+    const bool right = text.find("slow") == std::string::npos && text.find("depth{queue=\"fast\"} 2\n") < text.size() &&
+                       text.find("depth{queue=\"plain\"} 3\n") < text.size();
+    return right && gauges.remove({"slow"}) && gauges.set_callback({"slow"}, [] { return 4.0; }).ok() &&
+           r.to_prometheus().find("depth{queue=\"slow\"} 4\n") != std::string::npos;
+  });
+  done = true;
+  renderer.join();
+  CHECK(status == 0);
+  CHECK(r.to_prometheus().find("depth{queue=\"slow\"} 1\n") != std::string::npos);
+}
+
+// A handler that interrupts a sequence runs before the kernel starts the sequence over.
+TEST_CASE("a signal handler may record while what it interrupts records the same series") {
+  static Counter counter;
+  static Histogram histogram;
+  static std::atomic<std::uint64_t> handled{0};
+  for (const MetricsConfig& config : kBoth) {
+    MetricsRegistry r(config);
+    counter = counter_of(r);
+    histogram = r.histogram("h", "H.").value().get();
+    handled = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      counter.add();
+      histogram.observe(0.5);
+      handled.fetch_add(1);
+    };
+    struct sigaction before {};
+    REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+    const pthread_t me = pthread_self();
+    std::atomic<bool> done{false};
+    std::thread sender([&] {
+      while (!done.load()) pthread_kill(me, SIGUSR1);
+    });
+    std::uint64_t made = 0;
+    for (; handled.load() < 2000; ++made) {
+      counter.add();
+      histogram.observe(0.5);
+    }
+    done = true;
+    sender.join();
+    REQUIRE(sigaction(SIGUSR1, &before, nullptr) == 0);
+    const std::uint64_t all = made + handled.load();
+    CHECK(counter.value() == all);
+    CHECK(histogram.snapshot().count == all);
+    CHECK(histogram.snapshot().sum == 0.5 * static_cast<double>(all));
+  }
+}
+
+TEST_CASE("a callback that removes itself keeps what it has captured until it has returned") {
+  MetricsRegistry r;
+  const auto gauges = r.gauge("depth", "D.", {"queue"}).value();
+  const std::string kept = "a text that is too long for the small buffer of a string";
+  std::size_t seen = 0;
+  REQUIRE(gauges.set_callback({"in"}, [&, kept] {
+    gauges.remove({"in"});
+    seen = kept.size();
+    return 1.0;
+  }));
+  CHECK(r.to_prometheus().find("depth{") == std::string::npos);
+  CHECK(seen == kept.size());
+}
+
 TEST_CASE("children share the cells of their parent when told so, and SIGKILL leaves them usable") {
   MetricsRegistry r(shared());
   auto family = r.counter("a_total", "A.", {"x"}).value();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/runtime/span_exporter.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <limits>
 #include <string>
@@ -168,6 +171,35 @@ TEST_CASE("batches are bounded, and what the ring has overwritten is counted") {
   CHECK(rest == 8);
   CHECK(exporter.stats().lost == 3);
   CHECK(exporter.stats().exported == 11);
+}
+
+TEST_CASE("a child sends its own spans and none of its parent's, also of a body that the parent was about to send") {
+  for (const bool exporter_first : {false, true}) {
+    Tracer tracer = make_tracer();
+    SpanExporter exporter(tracer, {});
+    record(tracer, "parent, taken");
+    REQUIRE(exporter.take_at(at(1ms), unix_at(1ms)));
+    record(tracer, "parent, failed", 0, true);
+    const pid_t child = fork();
+    if (child == 0) {
+      bool good = true;
+      if (exporter_first) good = !exporter.take_at(at(2ms), unix_at(2ms));
+      record(tracer, "child");
+      record(tracer, "child, failed", 0, true);
+      const auto body = exporter.take_at(at(3ms), unix_at(3ms));
+      good = good && body && count(*body, "\"traceId\"") == 2 && count(*body, "parent") == 0;
+      exporter.finish_at(200, at(4ms));
+      _exit(good && !exporter.take_at(at(5ms), unix_at(5ms)) && exporter.stats().lost == 0 ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    exporter.finish_at(200, at(2ms));
+    const auto rest = exporter.take_at(at(3ms), unix_at(3ms));
+    REQUIRE(rest);
+    CHECK(count(*rest, "parent, failed") == 1);
+    CHECK(count(*rest, "child") == 0);
+  }
 }
 
 TEST_CASE("bad exporter options are refused by name") {

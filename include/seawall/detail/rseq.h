@@ -58,73 +58,47 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
 // The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
 // function's own group, so that the linker drops both or none. The words before the abort address are the signature
 // that the kernel asks for. The thread's pointer to the descriptor is cleared on every way out: a library may be
-// unloaded after. `scratch` is rax, which then holds the CPU; `n` tells the labels of two sequences in one statement
-// apart.
-#define SEAWALL_RSEQ_BEGIN(n)            \
-  ".pushsection __rseq_cs, \"aw?\"\n\t"  \
-  ".balign 32\n" n                       \
-  "3:\n\t"                               \
-  ".long 0, 0\n\t"                       \
-  ".quad " n "1f, " n "2f - " n "1f, " n \
-  "4f\n\t"                               \
-  ".popsection\n" n                      \
-  "0:\n\t"                               \
-  "leaq " n                              \
-  "3b(%%rip), %%rax\n\t"                 \
-  "movq %%rax, %%fs:8(%[area])\n" n      \
-  "1:\n\t"                               \
-  "cmpl %[generation], %[alive]\n\t"     \
-  "jne " n                               \
-  "7f\n\t"                               \
-  "movl %%fs:4(%[area]), %%eax\n\t"
-// Either: every CPU has a cell, and only a thread without an area is elsewhere. Or: `cpus` of them have.
-#define SEAWALL_RSEQ_ANY_CPU(n) \
-  "testl %%eax, %%eax\n\t"      \
+// unloaded after. `scratch` is rax, which then holds the CPU, or a negative number in a thread without an area; `n`
+// tells the labels of two sequences in one statement apart.
+// clang-format off
+#define SEAWALL_RSEQ_BEGIN(n)                           \
+  ".pushsection __rseq_cs, \"aw?\"\n\t"                 \
+  ".balign 32\n"                                        \
+  n "3:\n\t"                                            \
+  ".long 0, 0\n\t"                                      \
+  ".quad " n "1f, " n "2f - " n "1f, " n "4f\n\t"       \
+  ".popsection\n"                                       \
+  n "0:\n\t"                                            \
+  "leaq " n "3b(%%rip), %%rax\n\t"                      \
+  "movq %%rax, %%fs:8(%[area])\n"                       \
+  n "1:\n\t"                                            \
+  "cmpl %[generation], %[alive]\n\t"                    \
+  "jne " n "7f\n\t"                                     \
+  "movl %%fs:4(%[area]), %%eax\n\t"                     \
+  "testl %%eax, %%eax\n\t"                              \
   "js " n "6f\n\t"
-#define SEAWALL_RSEQ_CPU_BELOW(n) \
-  "cmpl %[cpus], %%eax\n\t"       \
-  "jae " n "6f\n\t"
 // Behind the instruction that counts.
 #define SEAWALL_RSEQ_END(n) n "2:\n\t"
-#define SEAWALL_RSEQ_FAILURE(n, elsewhere, stale) \
-  ".pushsection __rseq_failure, \"ax?\"\n\t"      \
-  ".byte 0x0f, 0xb9, 0x3d\n\t"                    \
-  ".long 0x53053053\n" n                          \
-  "4:\n\t"                                        \
-  "jmp " n "0b\n" n                               \
-  "6:\n\t"                                        \
-  "movq $0, %%fs:8(%[area])\n\t"                  \
-  "jmp %l[" elsewhere "]\n" n                     \
-  "7:\n\t"                                        \
-  "movq $0, %%fs:8(%[area])\n\t"                  \
-  "jmp %l[" stale                                 \
-  "]\n\t"                                         \
-  ".popsection\n\t"
 #define SEAWALL_RSEQ_LEAVE "movq $0, %%fs:8(%[area])\n\t"
+#define SEAWALL_RSEQ_FAILURE(n, elsewhere, stale)       \
+  ".pushsection __rseq_failure, \"ax?\"\n\t"            \
+  ".byte 0x0f, 0xb9, 0x3d\n\t"                          \
+  ".long 0x53053053\n"                                  \
+  n "4:\n\t"                                            \
+  "jmp " n "0b\n"                                       \
+  n "6:\n\t"                                            \
+  "movq $0, %%fs:8(%[area])\n\t"                        \
+  "jmp %l[" elsewhere "]\n"                             \
+  n "7:\n\t"                                            \
+  "movq $0, %%fs:8(%[area])\n\t"                        \
+  "jmp %l[" stale "]\n\t"                               \
+  ".popsection\n\t"
+// clang-format on
 
-// Adds n to this CPU's cell, `first` being that of CPU 0; each of `cpus` has one.
-inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation,
-                    std::uint32_t cpus) noexcept {
-  static_assert(kCpuStride == std::size_t{1} << 12);
-  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_CPU_BELOW("1")
-           "shlq $12, %%rax\n\t"
-           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
-           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
-           :
-           : [first] "r"(first), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation), [cpus] "r"(cpus),
-             [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
-           : elsewhere, stale);
-  return Put::kDone;
-elsewhere:
-  return Put::kElsewhere;
-stale:
-  return Put::kStale;
-}
-
-// The same where every CPU that the system can have has a cell.
+// Adds n to this CPU's cell, `first` being that of CPU 0. Every CPU that the system can have has one.
 inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
+  static_assert(kCpuStride == std::size_t{1} << 12);
+  asm goto(SEAWALL_RSEQ_BEGIN("1")
            "shlq $12, %%rax\n\t"
            "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
            SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
@@ -144,10 +118,10 @@ stale:
 // one way out. kFirstDone: only the first was added.
 inline Put rseq_add_both(Cell* one, Cell* other, std::uint64_t n, const Generation& alive,
                          std::uint32_t generation) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
+  asm goto(SEAWALL_RSEQ_BEGIN("1")
            "shlq $12, %%rax\n\t"
            "addq $1, (%[one], %%rax)\n" SEAWALL_RSEQ_END("1")
-           SEAWALL_RSEQ_BEGIN("2") SEAWALL_RSEQ_ANY_CPU("2")
+           SEAWALL_RSEQ_BEGIN("2")
            "shlq $12, %%rax\n\t"
            "addq %[n], (%[other], %%rax)\n" SEAWALL_RSEQ_END("2") SEAWALL_RSEQ_LEAVE
            SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale") SEAWALL_RSEQ_FAILURE("2", "half", "half")
@@ -168,7 +142,7 @@ half:
 // Replaces `expected` in a word that all CPUs share.
 inline Put rseq_exchange(Cell& word, std::uint64_t expected, std::uint64_t desired, const Generation& alive,
                          std::uint32_t generation) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN("1") SEAWALL_RSEQ_ANY_CPU("1")
+  asm goto(SEAWALL_RSEQ_BEGIN("1")
            "movq %[expected], %%rax\n\t"
            "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
            "jne %l[changed]\n\t" SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
@@ -187,8 +161,6 @@ changed:
 }
 
 #undef SEAWALL_RSEQ_BEGIN
-#undef SEAWALL_RSEQ_ANY_CPU
-#undef SEAWALL_RSEQ_CPU_BELOW
 #undef SEAWALL_RSEQ_END
 #undef SEAWALL_RSEQ_FAILURE
 #undef SEAWALL_RSEQ_LEAVE
@@ -197,9 +169,6 @@ changed:
 
 inline std::int32_t rseq_cpu() noexcept { return -1; }
 inline bool rseq_registered() noexcept { return false; }
-inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t, std::uint32_t) noexcept {
-  return Put::kElsewhere;
-}
 inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept { return Put::kElsewhere; }
 inline Put rseq_add_both(Cell*, Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept {
   return Put::kElsewhere;

@@ -127,9 +127,10 @@ class Family {
   // or it is the one of a family without labels. A callback of the series has ended and runs no more.
   bool remove(TextList values) const noexcept;
   // Of gauges: each rendering asks `read` for the value, on its own thread, with no lock held that recording or lookups
-  // take. It may record, look up and remove, itself too, but not render. One that throws has no sample that time.
+  // take. It may record, look up and remove, itself too, but not render. One that throws has no sample that time, and
+  // in a child that was forked while another thread was inside it none any more.
   // Errors: kAlreadyExists when the series has a callback, kFull when it cannot have a series of its own or lost it
-  // meanwhile. Known flaw: a child that was forked while another thread rendered gauges with callbacks must not render.
+  // meanwhile, kInternal in a child that was forked while another thread gave one.
   Result<void> set_callback(TextList values, std::function<double()> read) const requires std::same_as<Metric, Gauge>;
   std::string_view name() const noexcept;
   std::size_t label_count() const noexcept;

@@ -9,6 +9,8 @@
 // Retry-After says, when there was no answer or the status is 429, 502, 503 or 504; any other failure, or the fifth
 // attempt, drops and counts it.
 //
+// A forked child does not send what its parent recorded before the fork, which is the parent's to send.
+//
 // Threads: one at a time. Requests made to deliver spans should not be traced themselves. The Tracer must outlive it.
 //
 //   seawall::SpanExporter exporter(tracer, seawall::SpanExporterConfig());
@@ -86,6 +88,7 @@ class SpanExporter {
   };
   static constexpr std::size_t kRemembered = 1024;
 
+  bool forget_the_parents() noexcept;
   void collect();
   std::string render(Duration unix_offset) const;
   template <class Ring, class Wanted>
@@ -95,6 +98,7 @@ class SpanExporter {
 
   const Tracer& tracer_;
   SpanExporterOptions options_;
+  std::uint64_t fork_epoch_;  // of the process whose spans are collected
   Cursor recent_, kept_;
   std::array<SpanId, kRemembered> remembered_{};  // kept spans exported lately: the kept ring may hold one twice
   std::vector<SpanRecord> batch_;
