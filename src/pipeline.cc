@@ -4,6 +4,7 @@
 #include "seawall/runtime/pipeline.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "pipeline_plan.h"
@@ -98,6 +99,12 @@ Result<std::unique_ptr<const PipelinePlan>> PipelinePlan::make(PipelineParts&& p
   return std::unique_ptr<const PipelinePlan>(std::move(plan));
 }
 
+std::unique_ptr<const PipelinePlan> PipelinePlan::closed() {
+  auto plan = std::make_unique<PipelinePlan>();
+  plan->keys_needed = std::numeric_limits<std::uint32_t>::max();
+  return plan;
+}
+
 Pipeline::Pipeline(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 Pipeline::~Pipeline() = default;
 
@@ -138,6 +145,12 @@ Result<void> Pipeline::State::replace(std::unique_ptr<const PipelinePlan> plan, 
   current_.store(static_cast<std::uint64_t>(free - plans_.begin()), std::memory_order_seq_cst);
   free_unused(now);
   return {};
+}
+
+bool Pipeline::State::has_room(TimePoint now) {
+  const detail::MutexLock lock(mutex_);
+  free_unused(now);
+  return std::find(plans_.begin(), plans_.end(), nullptr) != plans_.end();
 }
 
 void Pipeline::State::tidy(TimePoint now) {

@@ -25,6 +25,8 @@ struct PipelinePlan {
 
   // Error: kInvalidArgument, naming the part.
   static Result<std::unique_ptr<const PipelinePlan>> make(PipelineParts&& parts);
+  // One that refuses every request, by Gate::kRequest.
+  static std::unique_ptr<const PipelinePlan> closed();
 
   std::array<Limit, kMostPipelineLimits> limits;
   std::uint32_t limit_count = 0;
@@ -65,6 +67,8 @@ class Pipeline::State {
   void turn_away() noexcept { turned_away_.fetch_add(1, std::memory_order_relaxed); }  // relaxed: as above
 
   Result<void> replace(std::unique_ptr<const PipelinePlan> plan, TimePoint now) SEAWALL_EXCLUDES(mutex_);
+  // Whether the next replace() has a place for its plan.
+  bool has_room(TimePoint now) SEAWALL_EXCLUDES(mutex_);
   void tidy(TimePoint now) SEAWALL_EXCLUDES(mutex_);
   PipelineStats stats(TimePoint now) const SEAWALL_EXCLUDES(mutex_);
 

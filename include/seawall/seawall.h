@@ -11,6 +11,7 @@
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/pipeline.h"
+#include "seawall/runtime/pipelines.h"
 #include "seawall/runtime/prober.h"
 #include "seawall/runtime/service_file.h"
 #include "seawall/runtime/service_registry.h"

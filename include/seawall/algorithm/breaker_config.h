@@ -43,6 +43,8 @@ struct CircuitBreakerOptions {
 
   bool shadow = false;        // refuse nothing, and count what would have been refused
   bool count_totals = false;  // count all calls, at the price of one write to the CPU's own line for each
+
+  friend constexpr bool operator==(const CircuitBreakerOptions&, const CircuitBreakerOptions&) = default;
 };
 
 class CircuitBreakerConfig {

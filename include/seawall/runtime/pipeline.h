@@ -246,6 +246,7 @@ class Pipeline {
   PipelineStats stats_at(TimePoint now) const;
 
  private:
+  friend class Pipelines;
   class State;
   explicit Pipeline(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;

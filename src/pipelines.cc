@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+//
+// A reload in two steps: everything new is made beside what is there, then it takes its place, which cannot fail.
+#include "seawall/runtime/pipelines.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "pipeline_plan.h"
+#include "pipelines_config.h"
+#include "seawall/detail/mutex.h"
+#include "seawall/fixed_window.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/service_registry.h"
+#include "seawall/sliding_window.h"
+#include "seawall/token_bucket.h"
+
+namespace seawall {
+namespace {
+
+using Algorithm = LimitConfig::Algorithm;
+using KeyedBuckets = KeyedRateLimiter<TokenBucket>;
+using KeyedWindows = KeyedRateLimiter<SlidingWindow>;
+
+// The state of one limit.
+struct LimitState {
+  LimitConfig config;
+  std::variant<std::shared_ptr<TokenBucket>, std::shared_ptr<FixedWindow>, std::shared_ptr<SlidingWindow>,
+               std::shared_ptr<KeyedBuckets>, std::shared_ptr<KeyedWindows>>
+      limiter;
+
+  LimiterRef ref() const {
+    return std::visit([](const auto& held) { return LimiterRef(*held); }, limiter);
+  }
+  std::shared_ptr<const void> owner() const {
+    return std::visit([](const auto& held) { return std::shared_ptr<const void>(held); }, limiter);
+  }
+};
+
+template <class Options, class Held>
+struct RuledState {
+  Options config;
+  std::shared_ptr<Held> held;
+};
+using ServiceBreaker = RuledState<CircuitBreakerConfig, CircuitBreaker>;
+using InstanceState = RuledState<CircuitBreakerConfig, InstanceBreakers>;
+
+// What a reload does to limits that go on; runs when nothing can fail any more.
+using Changes = std::vector<std::function<void(TimePoint)>>;
+
+template <class Limiter>
+Result<LimitState> make_single(const LimitConfig& config, TimePoint now) {
+  const auto rule = Limiter::Config::make(*config.quota);
+  if (!rule) return rule.error();
+  return LimitState{config, std::make_shared<Limiter>(rule.value(), now)};
+}
+template <class Keyed>
+Result<LimitState> make_keyed(const LimitConfig& config, TimePoint now) {
+  auto made =
+      Keyed::make({.quota = *config.quota, .memory_bytes = config.memory_bytes, .when_full = config.when_full}, now);
+  if (!made) return made.error();
+  return LimitState{config, std::make_shared<Keyed>(std::move(made).value())};
+}
+Result<LimitState> make_limit(const LimitConfig& config, TimePoint now) {
+  const bool window = config.algorithm == Algorithm::kSlidingWindow;
+  if (config.key >= 0) return window ? make_keyed<KeyedWindows>(config, now) : make_keyed<KeyedBuckets>(config, now);
+  if (window) return make_single<SlidingWindow>(config, now);
+  if (config.algorithm == Algorithm::kTokenBucket) return make_single<TokenBucket>(config, now);
+  return make_single<FixedWindow>(config, now);
+}
+
+bool same_numbers(const LimitConfig& a, const LimitConfig& b) {
+  return a.quota == b.quota && a.when_full == b.when_full;
+}
+// Whether the state of the one can go on as the other.
+bool same_shape(const LimitConfig& a, const LimitConfig& b) {
+  if (a.algorithm != b.algorithm || a.key != b.key) return false;
+  if (a.key >= 0 && a.memory_bytes != b.memory_bytes) return false;
+  return a.algorithm != Algorithm::kSlidingWindow || a.quota->period() == b.quota->period();
+}
+
+// The old state under the new limit, once `changes` have run; `fresh` was made with it.
+LimitState changed(const LimitState& old, const LimitState& fresh, Changes& changes) {
+  const LimitChange how = fresh.config.on_change;
+  return std::visit(
+      [&]<class Limiter>(const std::shared_ptr<Limiter>& from) -> LimitState {
+        const auto to = std::get<std::shared_ptr<Limiter>>(fresh.limiter);
+        if constexpr (requires { typename Limiter::Config; }) {
+          const auto rule = Limiter::Config::make(*fresh.config.quota).value();
+          changes.push_back([from, rule, how](TimePoint now) { (void)from->change_limit_at(rule, how, now); });
+          return {fresh.config, from};
+        } else {
+          changes.push_back([from, to, how](TimePoint now) { (void)to->take_over_at(*from, how, now); });
+          return {fresh.config, to};
+        }
+      },
+      old.limiter);
+}
+
+}  // namespace
+
+class Pipelines::State {
+ public:
+  State(ServiceRegistry* registry, MetricsRegistry* metrics, const PipelinesOptions& options)
+      : registry_(registry), metrics_(metrics), options_(options) {}
+
+  Result<ReloadReport> reload(std::string_view json, TimePoint now) SEAWALL_EXCLUDES(mutex_);
+
+  Pipeline* find(std::string_view route) const SEAWALL_EXCLUDES(mutex_) {
+    const detail::MutexLock lock(mutex_);
+    const auto found = pipelines_.find(route);
+    return found != pipelines_.end() ? found->second.get() : nullptr;
+  }
+  std::vector<std::string> routes() const SEAWALL_EXCLUDES(mutex_) {
+    const detail::MutexLock lock(mutex_);
+    return present_.routes;
+  }
+  std::shared_ptr<CircuitBreaker> breaker(std::string_view route) const SEAWALL_EXCLUDES(mutex_) {
+    const detail::MutexLock lock(mutex_);
+    const auto found = present_.breakers.find(std::string("/routes/").append(route).append("/breaker"));
+    return found != present_.breakers.end() ? found->second.held : nullptr;
+  }
+
+ private:
+  template <class T>
+  using ByPath = std::map<std::string, T, std::less<>>;
+
+  // All states of one configuration.
+  struct States {
+    ByPath<LimitState> limits;
+    ByPath<ServiceBreaker> breakers;
+    ByPath<InstanceState> instance_breakers;
+    std::vector<std::string> routes;
+  };
+  struct Replacement {
+    Pipeline* pipeline;
+    std::unique_ptr<const PipelinePlan> plan;
+  };
+
+  Result<void> take_limits(const PipelinesConfig& config, TimePoint now, States& next, Changes& changes,
+                           ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
+  Result<PipelineParts> parts_of(const RouteConfig& route, TimePoint now, States& next, ReloadReport& report) const
+      SEAWALL_REQUIRES(mutex_);
+  template <class T, class Make>
+  static void take_breaker(const std::string& path, const CircuitBreakerConfig& config, const ByPath<T>& before,
+                           ByPath<T>& next, ReloadReport& report, Make&& make);
+  template <class T>
+  static void list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report);
+  Result<std::unique_ptr<Pipeline>> make_pipeline(const std::string& name, PipelineParts parts, TimePoint now) const;
+
+  ServiceRegistry* const registry_;
+  MetricsRegistry* const metrics_;
+  const PipelinesOptions options_;
+  mutable detail::Mutex mutex_;
+  States present_ SEAWALL_GUARDED_BY(mutex_);
+  // Never fewer, so that who looked one up may keep it.
+  ByPath<std::unique_ptr<Pipeline>> pipelines_ SEAWALL_GUARDED_BY(mutex_);
+};
+
+Result<void> Pipelines::State::take_limits(const PipelinesConfig& config, TimePoint now, States& next, Changes& changes,
+                                           ReloadReport& report) const {
+  for (const LimitConfig& limit : config.limits) {
+    const auto before = present_.limits.find(limit.path);
+    const bool known = before != present_.limits.end() && same_shape(before->second.config, limit);
+    if (known && same_numbers(before->second.config, limit)) {
+      report.kept.push_back(limit.path);
+      next.limits.insert_or_assign(limit.path, LimitState{limit, before->second.limiter});
+      continue;
+    }
+    auto made = make_limit(limit, now);
+    if (!made) {
+      Message message(limit.path);
+      return Error{made.error().code, message.append(": ").append(made.error().message.view())};
+    }
+    LimitState state = std::move(made).value();
+    if (known) state = changed(before->second, state, changes);
+    (known ? report.changed : before != present_.limits.end() ? report.reset : report.added).push_back(limit.path);
+    next.limits.insert_or_assign(limit.path, std::move(state));
+  }
+  return {};
+}
+
+template <class T, class Make>
+void Pipelines::State::take_breaker(const std::string& path, const CircuitBreakerConfig& config,
+                                    const ByPath<T>& before, ByPath<T>& next, ReloadReport& report, Make&& make) {
+  const auto found = before.find(path);
+  if (found != before.end() && found->second.config.options() == config.options()) {
+    report.kept.push_back(path);
+    next.insert_or_assign(path, found->second);
+    return;
+  }
+  (found != before.end() ? report.reset : report.added).push_back(path);
+  next.insert_or_assign(path, T{config, make()});
+}
+
+Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimePoint now, States& next,
+                                                 ReloadReport& report) const {
+  const std::string path = "/routes/" + route.name;
+  PipelineParts parts;
+  auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+  for (const std::string& name : route.limits) {
+    const LimitState& limit = next.limits.find(name)->second;
+    parts.limits.push_back({limit.config.name, *limit.config.quota, limit.ref(), std::max(limit.config.key, 0)});
+    owners->push_back(limit.owner());
+  }
+  if (!route.service.empty()) {
+    const auto wrong = [&](std::string_view why) {
+      return Error{Code::kInvalidArgument, Message(path).append("/service: ").append(why)};
+    };
+    if (registry_ == nullptr) return wrong("there is no registry");
+    const auto service = registry_->service(route.service);
+    if (!service) return wrong(service.error().message.view());
+    parts.service = service.value();
+  }
+  if (route.breaker) {
+    take_breaker(path + "/breaker", *route.breaker, present_.breakers, next.breakers, report,
+                 [&] { return std::make_shared<CircuitBreaker>(*route.breaker, now); });
+    parts.breaker = next.breakers.find(path + "/breaker")->second.held.get();
+    owners->push_back(next.breakers.find(path + "/breaker")->second.held);
+  }
+  if (route.instance_breaker) {
+    const auto slots = static_cast<std::size_t>(options_.max_instances);
+    take_breaker(path + "/instance_breaker", *route.instance_breaker, present_.instance_breakers,
+                 next.instance_breakers, report,
+                 [&] { return std::make_shared<InstanceBreakers>(slots, *route.instance_breaker, now); });
+    const auto& held = next.instance_breakers.find(path + "/instance_breaker")->second.held;
+    parts.instance_breakers = held.get();
+    owners->push_back(held);
+  }
+  parts.trace = route.trace;
+  parts.owner = std::move(owners);
+  return parts;
+}
+
+Result<std::unique_ptr<Pipeline>> Pipelines::State::make_pipeline(const std::string& name, PipelineParts parts,
+                                                                  TimePoint now) const {
+  PipelineOptions options{.max_in_flight = options_.max_in_flight, .lease = options_.lease};
+  if (metrics_ != nullptr) {
+    auto metrics = PipelineMetrics::make(*metrics_, name);
+    if (!metrics) return metrics.error();
+    options.metrics = metrics.value();
+  }
+  return Pipeline::make(std::move(parts), options, now);
+}
+
+template <class T>
+void Pipelines::State::list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report) {
+  for (const auto& [path, state] : before) {
+    if (next.find(path) == next.end()) report.removed.push_back(path);
+  }
+}
+
+Result<ReloadReport> Pipelines::State::reload(std::string_view json, TimePoint now) {
+  auto config = read_pipelines(json, options_.keys);
+  if (!config) return config.error();
+  const detail::MutexLock lock(mutex_);
+  States next;
+  Changes changes;
+  ReloadReport report;
+  std::vector<Replacement> replacements;
+  ByPath<std::unique_ptr<Pipeline>> fresh;
+  if (const auto taken = take_limits(config.value(), now, next, changes, report); !taken) return taken.error();
+  for (const RouteConfig& route : config.value().routes) {
+    next.routes.push_back(route.name);
+    auto parts = parts_of(route, now, next, report);
+    if (!parts) return parts.error();
+    if (const auto known = pipelines_.find(route.name); known != pipelines_.end()) {
+      auto plan = PipelinePlan::make(std::move(parts).value());
+      if (!plan) return plan.error();
+      replacements.push_back({known->second.get(), std::move(plan).value()});
+      continue;
+    }
+    auto made = make_pipeline(route.name, std::move(parts).value(), now);
+    if (!made) return made.error();
+    fresh.insert_or_assign(route.name, std::move(made).value());
+  }
+  for (const auto& [name, pipeline] : pipelines_) {
+    const bool stays = std::find(next.routes.begin(), next.routes.end(), name) != next.routes.end();
+    if (!stays) replacements.push_back({pipeline.get(), PipelinePlan::closed()});
+  }
+  if (pipelines_.size() + fresh.size() > static_cast<std::size_t>(options_.max_routes)) {
+    return Error{Code::kFull, "/routes: more routes than max_routes were there in all"};
+  }
+  for (const Replacement& each : replacements) {
+    if (each.pipeline->state_->has_room(now)) continue;
+    return Error{Code::kFull, "calls are still out on as many older compositions as there may be"};
+  }
+  list_removed(present_.limits, next.limits, report);
+  list_removed(present_.breakers, next.breakers, report);
+  list_removed(present_.instance_breakers, next.instance_breakers, report);
+
+  // From here on nothing can fail.
+  for (const auto& change : changes) change(now);
+  for (Replacement& each : replacements) (void)each.pipeline->state_->replace(std::move(each.plan), now);
+  pipelines_.merge(fresh);
+  std::swap(present_, next);
+  return report;
+}
+
+Pipelines::Pipelines(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Pipelines::~Pipelines() = default;
+
+Result<std::unique_ptr<Pipelines>> Pipelines::make(std::string_view json, ServiceRegistry* registry,
+                                                   MetricsRegistry* metrics, const PipelinesOptions& options,
+                                                   TimePoint epoch) {
+  constexpr std::int32_t kMost = 65536;
+  if (options.max_routes < 1 || options.max_routes > kMost) {
+    return out_of_range("max_routes", options.max_routes, 1, kMost);
+  }
+  if (options.max_instances < 1 || options.max_instances > kMost) {
+    return out_of_range("max_instances", options.max_instances, 1, kMost);
+  }
+  if (options.keys.size() > 16) return out_of_range("keys", static_cast<std::int64_t>(options.keys.size()), 0, 16);
+  auto state = std::make_unique<State>(registry, metrics, options);
+  if (const auto loaded = state->reload(json, epoch); !loaded) return loaded.error();
+  return std::unique_ptr<Pipelines>(new Pipelines(std::move(state)));
+}
+
+Result<ReloadReport> Pipelines::reload_at(std::string_view json, TimePoint now) { return state_->reload(json, now); }
+Pipeline* Pipelines::find(std::string_view route) const { return state_->find(route); }
+std::vector<std::string> Pipelines::routes() const { return state_->routes(); }
+std::shared_ptr<CircuitBreaker> Pipelines::breaker(std::string_view route) const { return state_->breaker(route); }
+
+}  // namespace seawall
