@@ -70,6 +70,7 @@ App::App(Options given)
     watched(publisher.watch(name, upstreams[i]->limit));
   }
   watched(publisher.watch_keyed("user", [this](seawall::TimePoint now) { return user_stats(now); }));
+  if (!options.services_file.empty()) services_file = std::make_unique<ServicesFile>(registry, options.services_file);
   watched(publisher.watch("services", registry));
 }
 
@@ -126,6 +127,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
   // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
   for (;;) {
     const auto now = seawall::Clock::now();
+    if (services_file) services_file->tick(now);
     registry.tick_at(now);
     windows.tick_at(now);
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.

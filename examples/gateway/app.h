@@ -14,6 +14,7 @@
 #include "gateway/kpis.h"
 #include "gateway/metrics.h"
 #include "gateway/options.h"
+#include "gateway/services_file.h"
 #include "gateway/shared_limits.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/instance_breakers.h"
@@ -53,6 +54,7 @@ struct App {
   const Options options;
   const seawall::TimePoint started = seawall::Clock::now();
   seawall::ServiceRegistry registry;
+  std::unique_ptr<ServicesFile> services_file;  // of --services
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis

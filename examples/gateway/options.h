@@ -22,7 +22,8 @@ struct Options {
   std::chrono::nanoseconds slow_trace;
   std::vector<std::string> cors_origins;
   std::optional<http::Endpoint> redis;
-  std::string admin_token;  // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
+  std::string admin_token;    // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
+  std::string services_file;  // empty: none
   bool test_endpoints = false;
   bool no_seawall = false;
   std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The programs as commands: what they refuse, where they listen, what must not end them."""
 
+import json
 import os
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 from gateway.raw import FakeUpstream
@@ -23,6 +26,7 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--host", "nowhere.invalid"), "nowhere.invalid"),
             ("seawall-gateway", ("--redis", "127.0.0.1"), "--redis"),
             ("seawall-gateway", ("--nonsense",), "--nonsense"),
+            ("seawall-gateway", ("--services", "/no/such/file"), "--services: /no/such/file: No such file"),
             ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),
             ("seawall-service", ("--service", "mining"), "--service"),
             ("seawall-service", ("--service", "user", "--fail-rate", "2"), "--fail-rate"),
@@ -33,6 +37,32 @@ class CommandLine(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(culprit, done.stderr)
                 self.assertEqual(done.stdout, "")
+
+    def test_a_file_of_services(self):
+        """Instances that register nowhere: taken from the file, again when it changes, and kept when it is wrong."""
+        with tempfile.TemporaryDirectory() as folder, Stack() as elsewhere:
+            path = pathlib.Path(folder, "services.json")
+
+            def write(text: str) -> None:
+                beside = path.with_suffix(".new")
+                beside.write_text(text)
+                beside.rename(path)
+
+            def listed(*ports: int) -> str:
+                return json.dumps({"trading": [{"host": "127.0.0.1", "port": port} for port in ports]})
+
+            first, second = (elsewhere.start("trading") for _ in range(2))
+            write(listed(first.port))
+            with Stack("--services", str(path)) as stack:
+                self.assertEqual([i["id"] for i in stack.instances("trading")], [f"trading@127.0.0.1:{first.port}"])
+                self.assertEqual(stack.trade().status, 200)
+                write(listed(first.port, second.port))
+                stack.wait_until_healthy("trading", 2)
+                write('{"trading": [{"host": "127.0.0.1", "port": 0}]}')
+                wait_until("the complaint", lambda: "trading[0]: port must be from 1 to 65535, not 0" in stack.gateway.errors())
+                self.assertEqual(len(stack.instances("trading")), 2)
+                self.assertEqual(stack.trade().status, 200)
+                self.assertEqual(stack.gateway.errors().count("port must be"), 1)
 
     def test_port_in_use(self):
         with Stack() as stack:
