@@ -14,6 +14,7 @@
 #include "limiter_handles.h"
 #include "limiters.h"
 #include "metrics_handle.h"
+#include "pipeline_handle.h"
 #include "service_handles.h"
 
 using namespace seawall::capi;
@@ -27,11 +28,6 @@ using seawall::TimePoint;
 static_assert(SEAWALL_PIPELINE_MOST_LIMITS == seawall::kMostPipelineLimits);
 static_assert(SEAWALL_GATE_REQUEST == static_cast<int>(Gate::kRequest));
 static_assert(sizeof(seawall_ticket) == 128 && sizeof(seawall_admission) == 288);
-
-struct seawall_pipeline : Handle<0x50697065> {  // "Pipe"
-  explicit seawall_pipeline(std::unique_ptr<seawall::Pipeline> made) : rep(std::move(made)) {}
-  std::unique_ptr<seawall::Pipeline> rep;
-};
 
 namespace {
 

@@ -1506,9 +1506,9 @@ typedef struct seawall_registry_options {
   int64_t suspect_after_ns;          /* from the last heartbeat; two thirds of the lease. lease_ns turns it off */
   int32_t heartbeat_jitter_percent;  /* 20, up or down, at most 50; negative: none */
   int32_t one_per_endpoint;          /* not 0: registering fences others of the service with the same host and port */
-  int32_t max_expired_percent;       /* 15: when more of a service lose their lease in one lease period, and more than */
-  int32_t guard_from;                /* one, none expires; 100: off. 4: services of fewer instances are not guarded */
-  int64_t expiry_ceiling_ns;         /* 5 min: for so long; then they do expire */
+  int32_t max_expired_percent; /* 15: when more of a service lose their lease in one lease period, and more than */
+  int32_t guard_from;          /* one, none expires; 100: off. 4: services of fewer instances are not guarded */
+  int64_t expiry_ceiling_ns;   /* 5 min: for so long; then they do expire */
 } seawall_registry_options;
 
 /* An instance's own state. */
@@ -1644,10 +1644,10 @@ SEAWALL_API int32_t seawall_registry_deregister(seawall_registry* registry, cons
  * Threads: any; short mutex. */
 SEAWALL_API int32_t seawall_registry_tick(seawall_registry* registry, int64_t now_ns) SEAWALL_NOEXCEPT;
 
-/* The listing as JSON: {"NAME": {"host", "port", "healthy", "protected", "instances": [{"id", "host", "port", "healthy", "state",
- * "weight", ...}]}}; host and port are those of the first healthy instance, else of the first, else null. It may grow
- * between a call that measures and one that copies: repeat until it fits. Threads: any; short mutex. Errors:
- * BUFFER_TOO_SMALL, NO_MEMORY. */
+/* The listing as JSON: {"NAME": {"host", "port", "healthy", "protected", "instances": [{"id", "host", "port",
+ * "healthy", "state", "weight", ...}]}}; host and port are those of the first healthy instance, else of the first, else
+ * null. It may grow between a call that measures and one that copies: repeat until it fits. Threads: any; short mutex.
+ * Errors: BUFFER_TOO_SMALL, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_to_json(const seawall_registry* registry, int64_t now_ns, char* buffer,
                                              size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
 
@@ -1783,12 +1783,12 @@ typedef struct seawall_prober_stats {
   int64_t rises;
 } seawall_prober_stats;
 
-/* *out is the caller's, to be given to _free before the registry; NULL on failure. json may be NULL with length 0, for the
- * defaults of {"kind": SEAWALL_PROBE_HTTP, "path": "/health", "interval_ns": 5 s, "edge_interval_ns": 1 s (of an instance
- * never asked, or whose last answers speak against its health), "timeout_ns": 1 s, "jitter_percent": 20 (of either
- * interval, at most 50), "rise": 2 (successes in a row bring an instance back), "fall": 3 (failures in a row take it out),
- * "max_in_flight": 64, "require_identity": false (true: an answer that does not name its service and instance is a
- * failure)}. Threads: any. Errors: INVALID_ARGUMENT naming the key, NO_MEMORY. */
+/* *out is the caller's, to be given to _free before the registry; NULL on failure. json may be NULL with length 0, for
+ * the defaults of {"kind": SEAWALL_PROBE_HTTP, "path": "/health", "interval_ns": 5 s, "edge_interval_ns": 1 s (of an
+ * instance never asked, or whose last answers speak against its health), "timeout_ns": 1 s, "jitter_percent": 20 (of
+ * either interval, at most 50), "rise": 2 (successes in a row bring an instance back), "fall": 3 (failures in a row
+ * take it out), "max_in_flight": 64, "require_identity": false (true: an answer that does not name its service and
+ * instance is a failure)}. Threads: any. Errors: INVALID_ARGUMENT naming the key, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_prober(seawall_registry* registry, const char* json, size_t json_size,
                                             seawall_prober** out, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Threads: exclusive. */
@@ -1796,8 +1796,9 @@ SEAWALL_API void seawall_prober_free(seawall_prober* prober) SEAWALL_NOEXCEPT;
 /* 1: *out is the next probe to send. 0: none is due, or max_in_flight are out. Ask until 0, every 100 ms or so. Errors:
  * INVALID_ARGUMENT (out NULL), NO_MEMORY. */
 SEAWALL_API int32_t seawall_prober_next(seawall_prober* prober, int64_t now_ns, seawall_probe* out) SEAWALL_NOEXCEPT;
-/* Once for each probe. status: of HTTP; of TCP any above 0 for a connection; 0 for no answer; or NOTHING_LEARNT. service
- * and instance: what the answer says it is, empty for nothing. What comes too late is counted and changes nothing. */
+/* Once for each probe. status: of HTTP; of TCP any above 0 for a connection; 0 for no answer; or NOTHING_LEARNT.
+ * service and instance: what the answer says it is, empty for nothing. What comes too late is counted and changes
+ * nothing. */
 SEAWALL_API int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t status, const char* service,
                                           size_t service_size, const char* instance, size_t instance_size,
                                           int64_t now_ns) SEAWALL_NOEXCEPT;
@@ -2082,6 +2083,32 @@ SEAWALL_API int32_t seawall_pipeline_limit_names(seawall_pipeline* pipeline, cha
  */
 SEAWALL_API int32_t seawall_pipeline_get_stats(seawall_pipeline* pipeline, int64_t now_ns,
                                                seawall_pipeline_stats* stats) SEAWALL_NOEXCEPT;
+
+/* Routes with their limits and breakers from a JSON text, reloaded under load; include/seawall/runtime/pipelines.h has
+ * the text. */
+typedef struct seawall_pipelines seawall_pipelines;
+/* New pipelines in *out, owned by the caller. `registry` and `metrics` are borrowed, and may be NULL: routes then have
+ * no service, or count nothing. `keys`: the names of what requests are told apart by, joined by commas, in the order of
+ * seawall_request.keys. Errors: INVALID_ARGUMENT with path and value ("/routes/trading/limits/0/permits: ..."),
+ * WRONG_HANDLE, ALREADY_EXISTS, FULL, NO_MEMORY. Threads: any. */
+SEAWALL_API int32_t seawall_pipelines_load(const char* json, size_t json_size, seawall_registry* registry,
+                                           seawall_metrics* metrics, const char* keys, size_t keys_size, int64_t now_ns,
+                                           seawall_pipelines** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* NULL is a no-op. Exclusive; after all handles from seawall_pipelines_find, and no call may be out. */
+SEAWALL_API void seawall_pipelines_free(seawall_pipelines* pipelines) SEAWALL_NOEXCEPT;
+/* Another configuration in its place, state kept where it can be. After an error all is as it was. Errors: as _load;
+ * FULL while lost calls hold too many older compositions. Threads: any for requests, exclusive with _reload and
+ * _report. */
+SEAWALL_API int32_t seawall_pipelines_reload(seawall_pipelines* pipelines, const char* json, size_t json_size,
+                                             int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+/* What the last reload did, as JSON: {"kept": [paths], "changed", "reset", "added", "removed"}. Errors: WRONG_HANDLE,
+ * BUFFER_TOO_SMALL. */
+SEAWALL_API int32_t seawall_pipelines_report(const seawall_pipelines* pipelines, char* buffer, size_t capacity,
+                                             size_t* needed) SEAWALL_NOEXCEPT;
+/* The pipeline of a route: a handle of the caller's, to be freed before the pipelines; it follows reloads. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT, NOT_FOUND, NO_MEMORY. Threads: any. Takes a mutex for a short time. */
+SEAWALL_API int32_t seawall_pipelines_find(const seawall_pipelines* pipelines, const char* route, size_t route_size,
+                                           seawall_pipeline** out) SEAWALL_NOEXCEPT;
 
 #ifdef __cplusplus
 }

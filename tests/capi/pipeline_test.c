@@ -231,7 +231,50 @@ static void what_is_wrong_is_named(void) {
   free_parts();
 }
 
+static void routes_from_json(void) {
+  make_parts();
+  const char text[] =
+      "{\"routes\": {\"trading\": {\"service\": \"trading\", \"breaker\": {}, \"limits\": [{\"name\": \"user\", "
+      "\"key\": "
+      "\"user\", \"permits\": 2, \"period\": \"60s\", \"memory_bytes\": 65536}]}}}";
+  seawall_pipelines* pipelines = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_pipelines_load(text, SEAWALL_TEXT, registry, metrics, "host", SEAWALL_TEXT, 0, &pipelines, &error) ==
+        SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strncmp(error.message, "/routes/trading/limits/0/key: ", 30) == 0 && pipelines == NULL);
+  CHECK(seawall_pipelines_load(text, SEAWALL_TEXT, (seawall_registry*)metrics, NULL, NULL, 0, 0, &pipelines, NULL) ==
+        SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_pipelines_load(text, SEAWALL_TEXT, registry, (seawall_metrics*)registry, NULL, 0, 0, &pipelines,
+                               NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_pipelines_load(text, SEAWALL_TEXT, registry, metrics, "host,user", SEAWALL_TEXT, 0, &pipelines, NULL) ==
+        SEAWALL_OK);
+  seawall_pipeline* route = NULL;
+  CHECK(seawall_pipelines_find(pipelines, "other", SEAWALL_TEXT, &route) == SEAWALL_E_NOT_FOUND && route == NULL);
+  CHECK(seawall_pipelines_find(pipelines, "trading", SEAWALL_TEXT, &route) == SEAWALL_OK);
+  const seawall_limit_key keys[] = {{"h", 1, 0}, {"ann", 3, 0}};
+  seawall_request request = SEAWALL_REQUEST_INIT;
+  request.keys = keys;
+  request.key_count = 2;
+  seawall_admission call = {0};
+  call.struct_size = sizeof call;
+  CHECK(seawall_admit(route, &request, 0, &call) == SEAWALL_ALLOWED && call.remaining == 1 && call.has_instance == 1);
+  CHECK(seawall_pipelines_reload(pipelines, "{\"routes\": 1}", SEAWALL_TEXT, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_pipelines_reload(pipelines, "{\"routes\": {\"trading\": {}}}", SEAWALL_TEXT, 0, &error) == SEAWALL_OK);
+  CHECK(seawall_complete(route, &call.ticket, SEAWALL_OUTCOME_SUCCESS, 200, 0) == SEAWALL_REPORT_RECORDED);
+  CHECK(seawall_admit(route, NULL, 0, &call) == SEAWALL_ALLOWED && call.has_instance == 0);
+  char report[512];
+  size_t needed = 0;
+  CHECK(seawall_pipelines_report(pipelines, report, sizeof report, &needed) == SEAWALL_OK);
+  CHECK(strcmp(report,
+               "{\"kept\":[],\"changed\":[],\"reset\":[],\"added\":[],\"removed\":["
+               "\"/routes/trading/limits/user\",\"/routes/trading/breaker\"]}") == 0);
+  seawall_pipeline_free(route);
+  seawall_pipelines_free(pipelines);
+  free_parts();
+}
+
 int main(void) {
+  routes_from_json();
   a_request();
   what_is_wrong_is_named();
   return check_result();

@@ -23,7 +23,7 @@ from .limit_set import LimitSet, LimitStatus, SetDecision
 from .metrics import MetricsRegistry
 from .metrics_publisher import MetricsPublisher
 from .metrics_windows import MetricsWindows
-from .pipeline import Admission, Limit, Pipeline, Refused
+from .pipeline import Admission, Limit, Pipeline, Pipelines, Refused
 from .propagation import Baggage, Propagator, Sampler
 from .rate_limiter import (
     Decision,
@@ -59,6 +59,7 @@ __all__ = [
     "MetricsRegistry",
     "MetricsWindows",
     "Pipeline",
+    "Pipelines",
     "Prober",
     "Propagator",
     "Refused",

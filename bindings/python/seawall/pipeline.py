@@ -14,19 +14,20 @@ import ctypes
 import enum
 import functools
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, check, lib, new_error, read_text
+from ._library import NOW, check, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome, breaker_options
 from .keyed_rate_limiter import Key
 from .limit_set import _keys
 from .metrics import MetricsRegistry
 from .rate_limiter import _handle_type, _Limiter
-from .registry import Service
+from .registry import Service, ServiceRegistry
 
-__all__ = ["Admission", "Gate", "Limit", "Pipeline", "PipelineStats", "Refused"]
+__all__ = ["Admission", "Gate", "Limit", "Pipeline", "Pipelines", "PipelineStats", "Refused", "ReloadReport"]
 
 _Handle = _handle_type("pipeline")
 _SIZE = ctypes.sizeof(_ffi.seawall_admission)
@@ -311,6 +312,79 @@ class Pipeline(Guard):
         seen = _ffi.seawall_pipeline_stats(struct_size=ctypes.sizeof(_ffi.seawall_pipeline_stats))
         check(lib.seawall_pipeline_get_stats(self._handle, now_ns, seen))
         return PipelineStats(*(getattr(seen, name) for name in PipelineStats._fields))
+
+
+class ReloadReport(NamedTuple):
+    """What became of the state of each limit and breaker, by its path."""
+
+    kept: list[str]  # goes on as it was
+    changed: list[str]  # goes on under other numbers
+    reset: list[str]  # was there, and begins anew
+    added: list[str]
+    removed: list[str]
+
+
+_RoutesHandle = _handle_type("pipelines")
+
+
+class Pipelines:
+    """Routes with their limits and breakers from a configuration, reloaded under load.
+
+    pipelines = Pipelines({"routes": {"trading": {"service": "trading", "breaker": {}, "limits": [
+        {"name": "user", "key": "user", "permits": 200, "period": "60s"}]}}}, registry)
+    with pipelines["trading"].admit(user): ...
+    pipelines.reload(other)
+    """
+
+    def __init__(
+        self,
+        config: Union[dict, str],
+        registry: Optional[ServiceRegistry] = None,
+        metrics: Optional[MetricsRegistry] = None,
+        *,
+        keys: Sequence[str] = ("user",),
+        now_ns: int = NOW,
+    ):
+        """`keys`: what requests are told apart by, in the order of the arguments of admit(). Raises SeawallError that
+        names path and value of what is wrong."""
+        text, names = self._text(config), ",".join(keys).encode()
+        out, error = ctypes.c_void_p(), new_error()
+        code = lib.seawall_pipelines_load(
+            text,
+            len(text),
+            registry._handle if registry is not None else None,
+            metrics._handle if metrics is not None else None,
+            names,
+            len(names),
+            now_ns,
+            ctypes.byref(out),
+            error,
+        )
+        check(code, error)
+        self._handle = _RoutesHandle(out.value)
+        self._borrowed = (registry, metrics)
+
+    @staticmethod
+    def _text(config: Union[dict, str]) -> bytes:
+        return (config if isinstance(config, str) else json.dumps(config)).encode()
+
+    def __getitem__(self, route: str) -> Pipeline:
+        """The pipeline of a route, which follows reloads. KeyError: there never was such a route."""
+        out, name = ctypes.c_void_p(), route.encode()
+        code = lib.seawall_pipelines_find(self._handle, name, len(name), ctypes.byref(out))
+        if code == _ffi.SEAWALL_E_NOT_FOUND:
+            raise KeyError(route)
+        check(code)
+        pipeline = Pipeline.__new__(Pipeline)
+        pipeline._handle = _Handle(out.value)
+        pipeline._kept = [self]  # what it borrows
+        return pipeline
+
+    def reload(self, config: Union[dict, str], *, now_ns: int = NOW) -> ReloadReport:
+        """Another configuration, state kept where it can be. After an error all is as it was. One thread at a time."""
+        text, error = self._text(config), new_error()
+        check(lib_waiting.seawall_pipelines_reload(self._handle, text, len(text), now_ns, error), error)
+        return ReloadReport(**json.loads(read_text(lambda *out: lib.seawall_pipelines_report(self._handle, *out))))
 
 
 class _Parts:

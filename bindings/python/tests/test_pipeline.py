@@ -160,6 +160,41 @@ class Requests(unittest.TestCase):
             world.pipeline.admit("ann", permits=0)
 
 
+class Routes(unittest.TestCase):
+    LIMIT = {"name": "user", "key": "user", "permits": 3, "period": "60s", "memory_bytes": 65536}
+
+    def config(self, **more) -> dict:
+        return {"routes": {"trading": {"service": "trading", "breaker": {}, "limits": [{**self.LIMIT, **more}]}}}
+
+    def test_reloaded(self):
+        world = World()
+        pipelines = seawall.Pipelines(self.config(), world.registry, world.metrics, now_ns=0)
+        trading = pipelines["trading"]
+        call = trading.admit("ann", now_ns=0)
+        self.assertEqual((call.limit, call.remaining), (3, 2))
+        report = pipelines.reload(self.config(permits=9), now_ns=0)
+        self.assertEqual(report.changed, ["/routes/trading/limits/user"])
+        self.assertEqual(report.kept, ["/routes/trading/breaker"])
+        self.assertEqual(trading.admit("ann", now_ns=0).remaining, 7)
+        self.assertTrue(call.complete(now_ns=0))
+        with trading.admit("bob", now_ns=0):
+            pass
+        with self.assertRaisesRegex(seawall.SeawallError, "/routes/trading/limits/0/permits: .*not 0"):
+            pipelines.reload(self.config(permits=0))
+        self.assertEqual(trading.admit("ann", now_ns=0).remaining, 6)
+        del pipelines
+        gc.collect()
+        self.assertTrue(trading.admit("eve", now_ns=0))
+
+    def test_errors(self):
+        with self.assertRaisesRegex(seawall.SeawallError, "/routes/trading/service: there is no registry"):
+            seawall.Pipelines(self.config())
+        with self.assertRaisesRegex(seawall.SeawallError, "no valid JSON"):
+            seawall.Pipelines("{")
+        with self.assertRaises(KeyError):
+            seawall.Pipelines("{}")["a"]
+
+
 class Blocks(unittest.TestCase):
     def test_how_a_block_ended_is_reported(self):
         world = World()

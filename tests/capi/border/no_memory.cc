@@ -270,6 +270,15 @@ int main() {
                                                          error);
           },
           seawall_circuit_breaker_free),
+      creation<seawall_pipelines>(
+          "seawall_pipelines_load",
+          [](auto** out, auto* error) {
+            const char* text =
+                "{\"routes\": {\"a\": {\"breaker\": {}, \"limits\": [{\"name\": \"x\", \"permits\": 1, "
+                "\"period\": \"1s\"}]}}}";
+            return seawall_pipelines_load(text, SEAWALL_TEXT, nullptr, nullptr, "user", SEAWALL_TEXT, 0, out, error);
+          },
+          seawall_pipelines_free),
       creation<seawall_pipeline>(
           "seawall_pipeline_new", [](auto** out, auto* error) { return pipeline_of_one(out, error); },
           seawall_pipeline_free),
