@@ -32,6 +32,13 @@ seawall::ServiceRegistryConfig registry_config() {
   return checked(seawall::ServiceRegistryConfig::make(options), "registry");
 }
 
+seawall::ProberConfig prober_config(const Options& options) {
+  seawall::ProberOptions prober;
+  if (options.probe_interval.count() > 0) prober.interval = options.probe_interval;
+  prober.edge_interval = std::min(prober.edge_interval, prober.interval);
+  return checked(seawall::ProberConfig::make(prober), "--probe-interval");
+}
+
 seawall::KeyedRateLimiter<seawall::SlidingWindow> keyed_limiter(const seawall::Quota& quota, std::size_t bytes,
                                                                 const char* what) {
   return checked(seawall::KeyedRateLimiter<seawall::SlidingWindow>::make({.quota = quota, .memory_bytes = bytes}),
@@ -55,6 +62,7 @@ seawall::TracerConfig tracer_config(const Options& options) {
 App::App(Options given)
     : options(std::move(given)),
       registry(registry_config()),
+      prober(registry, prober_config(options)),
       user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
       test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
       shared_limits(options.redis ? make_shared_limits(options) : nullptr),

@@ -22,6 +22,7 @@
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/pipeline.h"
+#include "seawall/runtime/prober.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
 #include "seawall/sliding_window.h"
@@ -48,6 +49,8 @@ struct App {
   std::size_t active_users(seawall::TimePoint now);
   // Ends leases every 200 ms and takes a sample for the dashboard every second, for ever.
   http::Task<> keep_house(http::Loop& loop);
+  // Probes the instances, for ever.
+  http::Task<> keep_probing(http::Server& server, http::Loop& loop);
   Sample sample(seawall::TimePoint now);
   seawall::KeyedStats user_stats(seawall::TimePoint now);  // that walk
 
@@ -55,6 +58,7 @@ struct App {
   const seawall::TimePoint started = seawall::Clock::now();
   seawall::ServiceRegistry registry;
   std::unique_ptr<ServicesFile> services_file;  // of --services
+  seawall::Prober prober;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis

@@ -33,6 +33,9 @@ int serve(const Options& options) {
         return router.refuse_unread(request, status, message);
       });
   server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
+  if (options.probe_interval.count() > 0) {
+    server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
+  }
   return run(server);
 }
 

@@ -20,6 +20,7 @@ struct Options {
   std::chrono::nanoseconds open_duration;
   std::chrono::nanoseconds upstream_timeout;
   std::chrono::nanoseconds slow_trace;
+  std::chrono::nanoseconds probe_interval;  // 0: none are sent
   std::vector<std::string> cors_origins;
   std::optional<http::Endpoint> redis;
   std::string admin_token;    // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer

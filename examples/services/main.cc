@@ -41,13 +41,20 @@ struct Manner {
   double fail_rate;
 };
 
+struct Names {
+  std::string service, instance;
+};
+
 // What --delay and --fail-rate do to a request that is meant for the service's API.
-http::Task<http::Response> answer(Service& service, const Manner& manner, const std::string& name,
-                                  http::Request& request, http::Loop& loop) {
+http::Task<http::Response> answer(Service& service, const Manner& manner, const Names& names, http::Request& request,
+                                  http::Loop& loop) {
   if (request.path() == "/health") {
     if (request.method != "GET" && request.method != "HEAD") co_return failure(405, "GET only", request);
-    co_return http::Response::json(
-        200, to_text({{"success", true}, {"status", "healthy"}, {"service", name}, {"timestamp", timestamp()}}));
+    co_return http::Response::json(200, to_text({{"success", true},
+                                                 {"status", "healthy"},
+                                                 {"service", names.service},
+                                                 {"instance", names.instance},
+                                                 {"timestamp", timestamp()}}));
   }
   if (service.is_api(request)) {
     if (manner.delay.count() > 0) co_await http::pause(loop, manner.delay);
@@ -59,10 +66,10 @@ http::Task<http::Response> answer(Service& service, const Manner& manner, const 
   co_return co_await service.handle(request, loop);
 }
 
-http::Task<http::Response> traced(Tracing& tracing, Service& service, const Manner& manner, const std::string& name,
+http::Task<http::Response> traced(Tracing& tracing, Service& service, const Manner& manner, const Names& names,
                                   http::Request& request, http::Loop& loop) {
   seawall::Span span = service.is_api(request) ? tracing.start(request) : seawall::Span();
-  http::Response response = co_await answer(service, manner, name, request, loop);
+  http::Response response = co_await answer(service, manner, names, request, loop);
   Tracing::end(span, response.status);
   co_return response;
 }
@@ -74,6 +81,9 @@ int serve(const Arguments& arguments) {
   const auto no_time = std::chrono::nanoseconds(0);
   const Manner manner{arguments.duration("--delay", no_time, no_time), arguments.share("--fail-rate", 0)};
 
+  const std::string fallback_id = name + "-" + std::to_string(::getpid()) + "-" + random_hex();
+  const Names names{name, arguments.text("--id", fallback_id)};
+
   http::ServerOptions options;
   options.host = arguments.text("--host", "127.0.0.1");
   options.port = static_cast<std::uint16_t>(arguments.number("--port", 0, 0, 65535));
@@ -82,14 +92,13 @@ int serve(const Arguments& arguments) {
   Tracing tracing(name, gateway, token ? token : "");
   http::Server server(
       options,
-      [&](http::Request& request, http::Loop& loop) { return traced(tracing, *service, manner, name, request, loop); },
+      [&](http::Request& request, http::Loop& loop) { return traced(tracing, *service, manner, names, request, loop); },
       [](const http::Request& request, int status, const std::string& message) {
         return failure(status, message, request);
       });
 
-  const std::string fallback_id = name + "-" + std::to_string(::getpid()) + "-" + random_hex();
   Registrar registrar(gateway,
-                      {name, arguments.text("--id", fallback_id), options.host, server.port(),
+                      {name, names.instance, options.host, server.port(),
                        static_cast<std::uint32_t>(arguments.number("--weight", 1, 0, 1000))},
                       token ? token : "");
   if (!alone) {

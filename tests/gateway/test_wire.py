@@ -408,6 +408,26 @@ class Registry(unittest.TestCase):
             wait_until("the lease ended", lambda: stack.health("social")["healthy_instances"] == 0)
             self.assertEqual(stack.instances("social")[0]["state"], "expired")
 
+    def test_probes_find_who_is_ill_though_it_beats(self):
+        with Stack("--probe-interval", "100ms") as stack:
+            service = stack.start("social")
+            stack.wait_until_healthy("social")
+            dead = register(stack, 9, "dead", service="social")
+            stranger = register(stack, service.port, "stranger", service="social")  # the address answers as another
+
+            def states():
+                for one in (dead, stranger):
+                    path = f"/registry/instances/{one['id']}/heartbeat"
+                    self.assertEqual(stack.call("PUT", path, {"generation": one["generation"]}).status, 200)
+                return {i["id"]: i["state"] for i in stack.instances("social")}
+
+            wait_until("both are out", lambda: list(states().values()).count("unhealthy") == 2)
+            found = states()
+            self.assertEqual((found.pop("dead"), found.pop("stranger")), ("unhealthy", "unhealthy"))
+            self.assertEqual(set(found.values()), {"healthy"})
+            for _ in range(4):
+                self.assertEqual(stack.get("/api/v1/social/feed").status, 200)
+
     def test_fenced_service_stops(self):
         with Stack() as stack:
             old = stack.start("social", "--id", "same")

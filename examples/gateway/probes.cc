@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Asks each registered instance for GET /health, as the prober says.
+#include <nlohmann/json.hpp>
+
+#include "gateway/app.h"
+
+namespace {
+
+http::Task<http::CallResult> call(http::Loop& loop, const seawall::Probe& probe) {
+  http::Request request;
+  request.method = "GET";
+  request.target = probe.path;
+  const auto deadline = std::chrono::steady_clock::now() + probe.timeout;
+  const http::Endpoint endpoint{probe.host, static_cast<std::uint16_t>(probe.port)};
+  auto result = co_await loop.client.call(endpoint, request, deadline);
+  // A kept connection that the other side had closed says nothing about it.
+  if (result.status == http::CallStatus::kNotSent) result = co_await loop.client.call(endpoint, request, deadline);
+  co_return result;
+}
+
+std::string said(const nlohmann::json& body, const char* field) {
+  const auto found = body.find(field);
+  return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+void note(seawall::Prober& prober, const seawall::Probe& probe, const http::CallResult& result) {
+  switch (result.status) {
+    case http::CallStatus::kAnswered: {
+      const auto body = nlohmann::json::parse(result.response.body, nullptr, false);
+      const bool object = body.is_object();
+      const std::string service = object ? said(body, "service") : "", instance = object ? said(body, "instance") : "";
+      prober.finish(probe.id, {.status = result.response.status, .service = service, .instance = instance});
+      return;
+    }
+    case http::CallStatus::kShortage:
+    case http::CallStatus::kAborted:
+      prober.finish(probe.id, {.status = seawall::ProbeAnswer::kNothingLearnt});
+      return;
+    default:
+      prober.finish(probe.id, {.status = 0});
+  }
+}
+
+http::Task<> ask(seawall::Prober& prober, http::Loop& loop, seawall::Probe probe) {
+  const auto result = co_await call(loop, probe);
+  note(prober, probe, result);
+}
+
+}  // namespace
+
+http::Task<> App::keep_probing(http::Server& server, http::Loop& loop) {
+  for (;;) {
+    while (const auto probe = prober.next()) {
+      server.spawn(loop, [this, &loop, probe] { return ask(prober, loop, *probe); });
+    }
+    const bool going = co_await http::pause(loop, std::chrono::milliseconds(50));
+    if (!going) co_return;
+  }
+}
