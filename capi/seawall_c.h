@@ -1658,6 +1658,27 @@ SEAWALL_API int32_t seawall_registry_service(seawall_registry* registry, const c
                                              seawall_service** out, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_service_free(seawall_service* service) SEAWALL_NOEXCEPT;
 
+/* A watch holds the last snapshot of one service, by name, and says what changed since. Its version is the service's,
+ * of a registry whose epoch is random: after a restart, or when a version goes back, the changes say "reset", and all
+ * that stayed is among "changed". Pull: nothing waits, nothing calls back. */
+typedef struct seawall_watch seawall_watch;
+/* *out is the caller's, to be freed before the registry. The service need not be known. Threads: any; does not block.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY. */
+SEAWALL_API int32_t seawall_watch_new(const seawall_registry* registry, const char* name, size_t name_size,
+                                      seawall_watch** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API void seawall_watch_free(seawall_watch* watch) SEAWALL_NOEXCEPT;
+/* 1: there is a new version, which seawall_watch_to_json writes; 0: there is none. Threads: exclusive for the watch;
+ * does not block, waits for no lock of the registry. Errors: NO_MEMORY (the next poll says it again). */
+SEAWALL_API int32_t seawall_watch_poll(seawall_watch* watch, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* The last news: {"epoch": "HEX", "version", "age_ms", "reset", "instances": [{"id", "host", "port", "weight", "zone",
+ * "slot", "generation"}], "added": [...], "removed": [...], "changed": [...]}; instances are in order of id, age is the
+ * time since the registry's last tick, at that poll. Threads: exclusive for the watch. Errors: BUFFER_TOO_SMALL,
+ * NO_MEMORY. */
+SEAWALL_API int32_t seawall_watch_to_json(const seawall_watch* watch, char* buffer, size_t capacity,
+                                          size_t* needed) SEAWALL_NOEXCEPT;
+/* Of the whole registry: it grows with every change that a pick can see. *out gets it. Threads: any; does not block. */
+SEAWALL_API int32_t seawall_registry_version(const seawall_registry* registry, uint64_t* out) SEAWALL_NOEXCEPT;
+
 /* 1: *out holds the next instance in weighted round robin whose slot is not among the exclude_count slots in exclude
  * (NULL with 0); 0: there is none, *out is as it was. A pick is in flight until done is called once with its ticket.
  * Threads: any. Lock-free, no allocation. Errors: INVALID_ARGUMENT (out or exclude NULL). */

@@ -41,6 +41,7 @@
 #include "seawall/result.h"
 #include "seawall/service.h"
 #include "seawall/service_reader.h"
+#include "seawall/service_snapshot.h"
 #include "seawall/sliding_window.h"
 #include "seawall/state_set.h"
 #include "seawall/ticket.h"

@@ -28,6 +28,7 @@
 #include "seawall/outcome.h"
 #include "seawall/result.h"
 #include "seawall/service.h"
+#include "seawall/service_snapshot.h"
 #include "seawall/time.h"
 
 namespace seawall {
@@ -69,7 +70,20 @@ class ServiceReader {
     return Service(*directory_, 0).done(ticket, outcome, took);
   }
 
-  // Grows with every change that a reader can see; heartbeats change nothing.
+  // Random, drawn when the memory was made: a registry that was made anew has another one.
+  std::uint64_t epoch() const noexcept { return directory_->header().epoch; }
+  // Of the service; it grows with every change of its instances, also over a time in which the registry did not know
+  // it. 0: it does not know it.
+  std::uint64_t version(std::string_view service) const noexcept {
+    return names().ask<std::uint64_t>(
+        names().key(service), [&](std::uint32_t index) { return detail::seen(directory_->head(index)); },
+        [](std::uint64_t) {});
+  }
+  // What changed since a snapshot that the caller holds, which may be of another registry or of none; nothing when its
+  // version is still the service's. service_snapshot.h says how to read it.
+  std::optional<ServiceNews> changed_since(const ServiceSnapshot& held, std::string_view service, TimePoint now) const;
+  ServiceSnapshot snapshot_at(std::string_view service, TimePoint now) const;
+  // Of all: it grows with every change that a reader can see; heartbeats change nothing.
   std::uint64_t version() const noexcept { return detail::seen(directory_->version()); }
 
  private:

@@ -32,7 +32,7 @@ from . import _ffi
 from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
 
-__all__ = ["AdminState", "Answer", "Health", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry", "instance_id"]
+__all__ = ["AdminState", "Answer", "Health", "News", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry", "Watch", "WatchedInstance", "instance_id"]
 
 
 class SelfState(enum.IntEnum):
@@ -175,6 +175,61 @@ class Service:
         finally:
             if pick is not None:
                 self.done(pick, outcome, time.monotonic() - begun)
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchedInstance:
+    """An instance that may get traffic."""
+
+    id: str
+    host: str
+    port: int
+    weight: int
+    zone: str
+    slot: int
+    generation: int
+
+
+@dataclasses.dataclass(frozen=True)
+class News:
+    """A service at a version, and what is different from the poll before. `age` is seconds since the registry's last
+    tick. `reset`: the registry is another one or its version went back; all that stayed is then in `changed`."""
+
+    epoch: str
+    version: int
+    age: float
+    reset: bool
+    instances: tuple[WatchedInstance, ...]
+    added: tuple[WatchedInstance, ...]
+    removed: tuple[WatchedInstance, ...]
+    changed: tuple[WatchedInstance, ...]
+
+
+class _WatchHandle(Handle):
+    __slots__ = ()
+    _free = lib.seawall_watch_free
+
+
+class Watch:
+    """What changes of one service, from ServiceRegistry.watch(). One thread at a time."""
+
+    def __init__(self, registry: "ServiceRegistry", name: str):
+        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
+        check(lib.seawall_watch_new(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        self._handle = _WatchHandle(out.value)
+        self._registry = registry  # a watch must not outlive its registry
+        self.name = name
+
+    def poll(self, *, now_ns: int = NOW) -> Optional[News]:
+        """What is new since the last poll, or None. It waits for nothing."""
+        if not check(lib.seawall_watch_poll(self._handle, now_ns)):
+            return None
+        told = json.loads(read_text(lambda *to: lib.seawall_watch_to_json(self._handle, *to)))
+        lists = {
+            name: tuple(WatchedInstance(**instance) for instance in told[name])
+            for name in ("instances", "added", "removed", "changed")
+        }
+        return News(told["epoch"], told["version"], told["age_ms"] / 1000, told["reset"], **lists)
 
 
 class ServiceRegistry:
@@ -332,6 +387,17 @@ class ServiceRegistry:
     def service(self, name: str) -> Service:
         """The handle of a service, which may have no instance yet."""
         return Service(self, name)
+
+    def watch(self, name: str) -> Watch:
+        """News of one service, which need not be known yet."""
+        return Watch(self, name)
+
+    @property
+    def version(self) -> int:
+        """Grows with every change that a pick can see."""
+        out = ctypes.c_uint64()
+        check(lib.seawall_registry_version(self._handle, ctypes.byref(out)))
+        return out.value
 
     def services(self, *, now_ns: int = NOW) -> dict[str, Any]:
         """{name: {host, port, healthy, protected, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
