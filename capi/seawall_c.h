@@ -1664,8 +1664,8 @@ SEAWALL_API void seawall_service_free(seawall_service* service) SEAWALL_NOEXCEPT
 typedef struct seawall_watch seawall_watch;
 /* *out is the caller's, to be freed before the registry. The service need not be known. Threads: any; does not block.
  * Errors: INVALID_ARGUMENT, NO_MEMORY. */
-SEAWALL_API int32_t seawall_watch_new(const seawall_registry* registry, const char* name, size_t name_size,
-                                      seawall_watch** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_registry_watch(const seawall_registry* registry, const char* name, size_t name_size,
+                                           seawall_watch** out, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_watch_free(seawall_watch* watch) SEAWALL_NOEXCEPT;
 /* 1: there is a new version, which seawall_watch_to_json writes; 0: there is none. Threads: exclusive for the watch;
  * does not block, waits for no lock of the registry. Errors: NO_MEMORY (the next poll says it again). */

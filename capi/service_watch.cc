@@ -19,8 +19,8 @@ struct seawall_watch : seawall::capi::Handle<0x57746368> {  // "Wtch"
 
 extern "C" {
 
-int32_t seawall_watch_new(const seawall_registry* registry, const char* name, size_t name_size, seawall_watch** out,
-                          seawall_error* error) noexcept {
+int32_t seawall_registry_watch(const seawall_registry* registry, const char* name, size_t name_size,
+                               seawall_watch** out, seawall_error* error) noexcept {
   if (out != nullptr) *out = nullptr;
   if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   if (out == nullptr) return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");

@@ -24,7 +24,7 @@ int main(void) {
   size_t needed = 0;
   uint64_t first = 0, second = 0;
   CHECK(seawall_registry_new(NULL, 0, &registry, NULL) == SEAWALL_OK);
-  CHECK(seawall_watch_new(registry, "trading", kText, &watch, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_watch(registry, "trading", kText, &watch, NULL) == SEAWALL_OK);
   CHECK(seawall_registry_version(registry, &first) == SEAWALL_OK);
   CHECK(seawall_watch_poll(watch, 0) == 1); /* the first answer is news, also of a service that nobody knows */
   CHECK(seawall_watch_poll(watch, 0) == 0);
@@ -44,9 +44,9 @@ int main(void) {
   CHECK(seawall_watch_to_json(watch, json, sizeof json, NULL) == SEAWALL_OK);
   CHECK(strstr(json, "\"removed\":[{\"id\":\"trading-1\"") != NULL);
   seawall_watch_free(watch);
-  CHECK(seawall_watch_new(registry, NULL, 1, &watch, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_watch(registry, NULL, 1, &watch, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(watch == NULL);
-  CHECK(seawall_watch_new(registry, "trading", kText, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_watch(registry, "trading", kText, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_version(registry, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_watch_poll(NULL, 0) == SEAWALL_E_WRONG_HANDLE);
   seawall_watch_free(NULL);

@@ -215,7 +215,7 @@ class Watch:
 
     def __init__(self, registry: "ServiceRegistry", name: str):
         out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
-        check(lib.seawall_watch_new(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        check(lib.seawall_registry_watch(registry._handle, text, len(text), ctypes.byref(out), error), error)
         self._handle = _WatchHandle(out.value)
         self._registry = registry  # a watch must not outlive its registry
         self.name = name
