@@ -152,9 +152,10 @@ void ServiceRegistry::Impl::show_lease_end(const RegisteredInstance& instance) {
 
 RegistryAnswer ServiceRegistry::Impl::drain_until(std::string_view name, std::uint64_t generation,
                                                   std::int64_t deadline, std::int64_t now) {
-  return change(name, generation, now, [&](RegisteredInstance& instance) {
+  const RegisteredInstance::Drain drain{std::max(now, last_tick_), deadline};
+  return change(name, generation, now, [=](RegisteredInstance& instance) {
     instance.admin = AdminState::kDraining;
-    instance.drain = RegisteredInstance::Drain{std::max(now, last_tick_), deadline};
+    instance.drain = drain;
   });
 }
 
