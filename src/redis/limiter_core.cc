@@ -85,26 +85,31 @@ Answer LimiterCore::refusal(Duration wait, DecidedBy by, Fault fault) const {
   return answer;
 }
 
-LimiterCore::Local LimiterCore::decide_here(std::string_view key, TimePoint now, std::int64_t n) {
-  if (n > rule_.limit()) return {refusal(Decision::kNever, DecidedBy::kDenialCache)};
-  const CellAnswer cell = cells_.take(hash(key), now, n);
-  const std::int64_t room = cells_.batch() - cell.left;
-  switch (cell.says) {
-    case CellAnswer::Says::kTaken: {
-      if (cell.ask) [[unlikely]]
-        ask_ahead(key, now, room);
-      Answer answer{Decision{.allowed = true, .limit = rule_.limit(), .remaining = cell.left, .charge = {1, n}}};
-      answer.by = DecidedBy::kLease;
-      return {answer};
-    }
-    case CellAnswer::Says::kDenied:
-      return {refusal(cell.wait, DecidedBy::kDenialCache)};
-    case CellAnswer::Says::kAskAhead:
-      return {std::nullopt, room};
-    case CellAnswer::Says::kAsk:
-      break;
+bool LimiterCore::decide_here(std::string_view key, TimePoint now, std::int64_t n, Answer& answer, std::int64_t& room) {
+  if (n > rule_.limit()) {
+    answer = refusal(Decision::kNever, DecidedBy::kDenialCache);
+    count(answer.by);
+    return true;
   }
-  return {};
+  const CellAnswer cell = cells_.take(hash(key), now, n);
+  room = cells_.batch() - cell.left;
+  if (cell.says == CellAnswer::Says::kTaken) [[likely]] {
+    if (cell.ask) [[unlikely]]
+      ask_ahead(key, now, room);
+    answer.allowed = true;
+    answer.limit = rule_.limit();
+    answer.remaining = cell.left;
+    answer.charge = {1, n};
+    answer.by = DecidedBy::kLease;
+    return true;
+  }
+  if (cell.says == CellAnswer::Says::kDenied) {
+    answer = refusal(cell.wait, DecidedBy::kDenialCache);
+    count(answer.by);
+    return true;
+  }
+  if (cell.says == CellAnswer::Says::kAsk) room = 0;
+  return false;
 }
 
 RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const {
@@ -123,13 +128,20 @@ TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, 
     const auto answer = key_answer(result, 0);
     if (room > 0) {
       const std::int64_t taken = answer && answer->taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : n;
-      if (taken > n) add(self->leases_);
-      self->cells_.bring(self->hash(text), Clock::now(), taken - n);
+      self->bring(self->hash(text), taken - n);
     }
     if (answer) return done(self->decided(text, now, *answer, n));
     done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
   };
   return submit(store(), request, now);
+}
+
+void LimiterCore::bring(std::uint64_t hash, std::int64_t permits) {
+  if (permits > 0) {
+    add(leases_);
+    leased_permits_.fetch_add(static_cast<std::uint64_t>(permits), std::memory_order_relaxed);  // relaxed: as add()
+  }
+  cells_.bring(hash, Clock::now(), permits);
 }
 
 // The caller has his permits already.
@@ -138,8 +150,7 @@ void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t ro
   const RequestPtr request = call("take", key, rungs);
   request->done = [self = shared_from_this(), hash = hash(key), rungs = std::move(rungs)](const CallResult& result) {
     const bool taken = result.fault == Fault::kNone && !result.numbers.empty() && result.numbers[0] > 0;
-    if (taken) add(self->leases_);
-    self->cells_.bring(hash, Clock::now(), taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : 0);
+    self->bring(hash, taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : 0);
   };
   submit(store(), request, now);
 }
@@ -204,7 +215,7 @@ Answer LimiterCore::decided(std::string_view key, TimePoint asked, const KeyAnsw
 Answer LimiterCore::settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& given) {
   const Answer answer = given.fault == Fault::kNone ? given : policy(key, now, n, given.fault);
   if (given.fault == Fault::kForeign) add(foreign_);
-  add(decisions_[static_cast<std::size_t>(answer.by)]);
+  count(answer.by);
   return answer;
 }
 
@@ -225,15 +236,13 @@ Answer LimiterCore::policy(std::string_view key, TimePoint now, std::int64_t n, 
 }
 
 RateLimiterStats LimiterCore::stats() const {
-  const auto by = [&](DecidedBy who) {
-    return decisions_[static_cast<std::size_t>(who)].load(std::memory_order_relaxed);  // relaxed: as add()
-  };
+  const auto by = [&](DecidedBy who) { return decisions_[static_cast<std::size_t>(who)].value(); };
   return {.by_store = by(DecidedBy::kStore),
-          .by_lease = by(DecidedBy::kLease),
           .by_denial_cache = by(DecidedBy::kDenialCache),
           .by_policy = by(DecidedBy::kPolicy),
           .foreign = foreign_.load(std::memory_order_relaxed),
-          .leases = leases_.load(std::memory_order_relaxed)};
+          .leases = leases_.load(std::memory_order_relaxed),
+          .leased_permits = leased_permits_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace seawall::redis

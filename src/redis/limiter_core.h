@@ -18,6 +18,7 @@
 #include "redis/local_cells.h"
 #include "redis/request.h"
 #include "redis/store_core.h"
+#include "seawall/detail/striped_counter.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/redis/rate_limiter.h"
 
@@ -32,12 +33,8 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOptions& options, const LimitRule& rule,
               std::int64_t batch, Share share, detail::SipKey seed);
 
-  // What can be decided without the store. No answer: ask, and for `room` permits of a lease as well.
-  struct Local {
-    std::optional<Answer> answer;
-    std::int64_t room = 0;
-  };
-  Local decide_here(std::string_view key, TimePoint now, std::int64_t n);
+  // What can be decided without the store; counted. False: ask, and for `room` permits of a lease as well.
+  bool decide_here(std::string_view key, TimePoint now, std::int64_t n, Answer& answer, std::int64_t& room);
   Duration denied(std::string_view key, TimePoint now, std::int64_t n) noexcept {
     return cells_.denied(hash(key), now, n);
   }
@@ -63,8 +60,10 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   RateLimiterStats stats() const;
 
  private:
+  void count(DecidedBy by) noexcept { decisions_[static_cast<std::size_t>(by)].add(); }
   std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
   Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
+  void bring(std::uint64_t hash, std::int64_t permits);
   void ask_ahead(std::string_view key, TimePoint now, std::int64_t room);
   RequestPtr call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const;
 
@@ -74,9 +73,10 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   const detail::SipKey seed_;
   LocalCells cells_;
   Share share_;
-  std::array<std::atomic<std::uint64_t>, 4> decisions_{};  // by DecidedBy
+  std::array<detail::StripedCounter, 4> decisions_;  // by DecidedBy
   std::atomic<std::uint64_t> foreign_{0};
   std::atomic<std::uint64_t> leases_{0};
+  std::atomic<std::uint64_t> leased_permits_{0};
 };
 
 // A call about these keys; the arguments of each follow.

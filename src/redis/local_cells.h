@@ -72,8 +72,8 @@ class LocalCells {
     const std::uint64_t unit = unit_at(now);
     Place& place = places_[hash & mask_];
     std::uint64_t seen = 0;
-    if (!owns(place, hash, unit)) return {};
-    while (read(place, hash, seen)) {
+    if (!read(place, hash, seen) && !(owns(place, hash, unit) && read(place, hash, seen))) return {};
+    do {
       const CellWord cell = CellWord::of(seen);
       if (cell.kind == CellWord::kDenial && cell.until > unit && n >= cell.permits) {
         return {.says = CellAnswer::Says::kDenied, .wait = time_of(cell.until) - now};
@@ -81,7 +81,7 @@ class LocalCells {
       CellWord next = cell;
       const CellAnswer answer = decide(cell, next, unit, n);
       if (exchange(place, seen, next)) return answer;
-    }
+    } while (read(place, hash, seen));
     return {};
   }
 

@@ -98,6 +98,13 @@ detail::SipKey random_key() {
   return {word(), word()};
 }
 
+[[gnu::noinline]] Answer wait_for_store(LimiterCore& core, std::string_view key, TimePoint now, std::int64_t n,
+                                        std::int64_t room) {
+  const auto waiter = std::make_shared<Waiter<Answer>>();
+  const TimePoint until = core.ask(key, now, n, room, [waiter](const Answer& answer) { waiter->set(answer); });
+  return core.settled(key, now, n, waiter->wait_until(until).value_or(core.timed_out()));
+}
+
 }  // namespace
 
 Result<RateLimiter> RateLimiter::make(const Store& store, const RateLimiterOptions& options) {
@@ -115,25 +122,25 @@ Result<RateLimiter> RateLimiter::make(const Store& store, const RateLimiterOptio
 Answer RateLimiter::try_acquire(std::string_view key, std::int64_t n) {
   if (n <= 0) return peek(key, n);
   const TimePoint now = Clock::now();
-  const LimiterCore::Local here = core_->decide_here(key, now, n);
-  if (here.answer) return core_->settled(key, now, n, *here.answer);
-  const auto waiter = std::make_shared<Waiter<Answer>>();
-  const TimePoint until = core_->ask(key, now, n, here.room, [waiter](const Answer& answer) { waiter->set(answer); });
-  return core_->settled(key, now, n, waiter->wait_until(until).value_or(core_->timed_out()));
+  Answer answer;
+  std::int64_t room = 0;
+  if (!core_->decide_here(key, now, n, answer, room)) answer = wait_for_store(*core_, key, now, n, room);
+  return answer;
 }
 
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
   const TimePoint now = Clock::now();
-  const auto settle = [core = core_, text = std::string(key), now, n, done = std::move(done)](const Answer& answer) {
+  const auto settle = [core = core_, text = std::string(key), now, n, done](const Answer& answer) {
     done(core->settled(text, now, n, answer));
   };
   if (n <= 0) {
     core_->ask_peek(key, now, n, settle);
     return;
   }
-  const LimiterCore::Local here = core_->decide_here(key, now, n);
-  if (here.answer) return settle(*here.answer);
-  core_->ask(key, now, n, here.room, settle);
+  Answer answer;
+  std::int64_t room = 0;
+  if (core_->decide_here(key, now, n, answer, room)) return done(answer);
+  core_->ask(key, now, n, room, settle);
 }
 
 Answer RateLimiter::peek(std::string_view key, std::int64_t n) {

@@ -100,11 +100,17 @@ TEST_CASE("leased: permits are spent here, and never more than the limit by all"
     RateLimiter here = limiter(one, options);
     RateLimiter there = limiter(two, options);
     int admitted = 0;
-    for (int i = 0; i < 1200; ++i) admitted += (i % 3 == 0 ? there : here).try_acquire("all").allowed ? 1 : 0;
+    int by_lease = 0;
+    for (int i = 0; i < 1200; ++i) {
+      const Answer answer = (i % 3 == 0 ? there : here).try_acquire("all");
+      admitted += answer.allowed ? 1 : 0;
+      by_lease += answer.by == DecidedBy::kLease ? 1 : 0;
+    }
     CHECK(admitted <= 1000);
     CHECK(admitted >= 600);  // what the leases do not hold
     const RateLimiterStats stats = here.stats();
-    CHECK(stats.by_lease >= 300);
+    CHECK(by_lease >= 300);
+    CHECK(stats.leased_permits >= 200);
     CHECK(stats.by_policy == 0);
     // Permits of a lease go back to it.
     RateLimiter third = limiter(one, {.name = "third", .quota = slow(1000), .mode = Mode::kLeased, .batch = 10});

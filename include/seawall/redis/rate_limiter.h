@@ -67,12 +67,12 @@ struct RateLimiterOptions {
 };
 
 struct RateLimiterStats {
-  std::uint64_t by_store = 0;  // decisions, by who made them
-  std::uint64_t by_lease = 0;
+  std::uint64_t by_store = 0;  // decisions, by who made them; those by leases are not counted, for their speed
   std::uint64_t by_denial_cache = 0;
   std::uint64_t by_policy = 0;
-  std::uint64_t foreign = 0;  // Fault::kForeign
-  std::uint64_t leases = 0;   // batches taken
+  std::uint64_t foreign = 0;         // Fault::kForeign
+  std::uint64_t leases = 0;          // batches taken, or parts of one
+  std::uint64_t leased_permits = 0;  // in them: spent here, held, or lost with a lease that ended
 };
 
 class RateLimiter {
