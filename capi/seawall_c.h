@@ -1509,6 +1509,8 @@ typedef struct seawall_registry_options {
   int32_t max_expired_percent; /* 15: when more of a service lose their lease in one lease period, and more than */
   int32_t guard_from;          /* one, none expires; 100: off. 4: services of fewer instances are not guarded */
   int64_t expiry_ceiling_ns;   /* 5 min: for so long; then they do expire */
+  int32_t max_hashed_services; /* 2: services that choose by key; negative: none */
+  int32_t hash_table_size;     /* 65537, a prime: entries of 2 bytes of a table, of which each of them has two */
 } seawall_registry_options;
 
 /* An instance's own state. */
@@ -1567,6 +1569,10 @@ typedef struct seawall_instance_update {
   size_t metadata_count;
 } seawall_instance_update;
 
+/* Bits of seawall_pick.flags: too few are eligible, and all that are known get their share; this call decides whether
+ * an ejected instance comes back; the instance is in another zone than the caller. */
+enum { SEAWALL_PICK_PANIC = 1, SEAWALL_PICK_PROBE = 2, SEAWALL_PICK_SPILLED = 4 };
+
 /* The instance that gets a call. Texts end with a zero byte. slot is small, dense and the same for as long as the
  * registry knows the id: an index into arrays of your own. ticket is for done. */
 typedef struct seawall_pick {
@@ -1578,6 +1584,8 @@ typedef struct seawall_pick {
   uint8_t host_size;
   char id[64];
   char host[256];
+  uint32_t flags; /* SEAWALL_PICK_ */
+  uint32_t reserved;
 } seawall_pick;
 
 /* Sets struct_size, everything else to 0; of an instance also weight 1 and SEAWALL_SELF_SERVING. Error:
@@ -1679,11 +1687,16 @@ SEAWALL_API int32_t seawall_watch_to_json(const seawall_watch* watch, char* buff
 /* Of the whole registry: it grows with every change that a pick can see. *out gets it. Threads: any; does not block. */
 SEAWALL_API int32_t seawall_registry_version(const seawall_registry* registry, uint64_t* out) SEAWALL_NOEXCEPT;
 
-/* 1: *out holds the next instance in weighted round robin whose slot is not among the exclude_count slots in exclude
- * (NULL with 0); 0: there is none, *out is as it was. A pick is in flight until done is called once with its ticket.
- * Threads: any. Lock-free, no allocation. Errors: INVALID_ARGUMENT (out or exclude NULL). */
+/* 1: *out holds the instance that the service's balancer chose, whose slot is not among the exclude_count slots in
+ * exclude (NULL with 0); 0: there is none, *out is as it was. A pick is in flight until done is called once with its
+ * ticket. Threads: any. Lock-free, no allocation. Errors: INVALID_ARGUMENT (out or exclude NULL). */
 SEAWALL_API int32_t seawall_service_pick(const seawall_service* service, const uint32_t* exclude, size_t exclude_count,
                                          int64_t now_ns, seawall_pick* out) SEAWALL_NOEXCEPT;
+/* The same for a balancer that chooses by key: equal keys get the same instance as long as it is eligible. Other
+ * balancers ignore the key. Errors also: INVALID_ARGUMENT (key NULL). */
+SEAWALL_API int32_t seawall_service_pick_for(const seawall_service* service, const char* key, size_t key_size,
+                                             const uint32_t* exclude, size_t exclude_count, int64_t now_ns,
+                                             seawall_pick* out) SEAWALL_NOEXCEPT;
 /* Ends a pick, from any thread: how the call went (SEAWALL_OUTCOME_) and how long it took (SEAWALL_UNKNOWN_DURATION).
  * Answers SEAWALL_REPORT_RECORDED; SEAWALL_REPORT_LATE, and nothing is changed, when the ticket was over: given back
  * before, reaped, or its instance left; SEAWALL_REPORT_NOT_COUNTED for ticket 0. Lock-free. Errors: INVALID_ARGUMENT
@@ -1691,6 +1704,107 @@ SEAWALL_API int32_t seawall_service_pick(const seawall_service* service, const u
 enum { SEAWALL_UNKNOWN_DURATION = -1 };
 SEAWALL_API int32_t seawall_service_done(const seawall_service* service, uint64_t ticket, int32_t outcome,
                                          int64_t took_ns, int64_t now_ns) SEAWALL_NOEXCEPT;
+
+/* How the calls to a service are spread. In turn and random know no load; LEAST_LOADED takes the one with fewer calls
+ * under way of two, PEAK_EWMA the one with less latency times calls under way (give done the duration); MAGLEV and
+ * RING_HASH choose by key. */
+enum {
+  SEAWALL_BALANCER_ROUND_ROBIN = 0,
+  SEAWALL_BALANCER_RANDOM = 1,
+  SEAWALL_BALANCER_LEAST_LOADED = 2,
+  SEAWALL_BALANCER_PEAK_EWMA = 3,
+  SEAWALL_BALANCER_MAGLEV = 4,
+  SEAWALL_BALANCER_RING_HASH = 5
+};
+enum { SEAWALL_PANIC_ALL = 0, SEAWALL_PANIC_FAIL = 1 };
+
+/* Filled by _init with what stands behind each field; then every value means itself, 0 is 0. */
+typedef struct seawall_service_options {
+  uint32_t struct_size;
+  int32_t balancer; /* SEAWALL_BALANCER_, round robin */
+  const char* zone; /* the caller's: its instances come first while they are enough; none */
+  size_t zone_size;
+  int32_t over_provisioning_percent; /* 140: so many of the zone's, eligible, would carry its whole traffic */
+  int32_t panic_mode;                /* SEAWALL_PANIC_, all */
+  int32_t panic_threshold;           /* 50 percent of the known eligible, below which there is panic; 0: never */
+  int32_t ejection_failures;         /* 3 in a row; 0: nobody is ejected */
+  int32_t ejection_growth_percent;   /* 100: each ejection in a row lasts so much longer */
+  int32_t ejection_jitter_percent;   /* 10 */
+  int32_t max_ejected_percent;       /* 50 of those that would get traffic, counting the next one */
+  int32_t least_left;                /* 1: so many are never ejected, whatever the share */
+  int32_t slow_start_least_percent;  /* 10: a newcomer's first share of its weight */
+  uint32_t reserved;
+  int64_t ejection_duration_ns;     /* 30 s, then a probe decides */
+  int64_t max_ejection_duration_ns; /* 5 min */
+  int64_t ejection_decay_ns;        /* 1 min in service makes up for one ejection */
+  int64_t probe_lease_ns;           /* 30 s: a probe not given back for so long is lost */
+  int64_t ewma_half_life_ns;        /* 7 s */
+  int64_t failure_latency_ns;       /* 1 s: a failure counts as a call at least so slow */
+  int64_t slow_start_ns;            /* 0, off: a newcomer's weight grows for so long */
+} seawall_service_options;
+
+/* Sets struct_size and the defaults. Error: INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_service_options_init(seawall_service_options* options) SEAWALL_NOEXCEPT;
+/* How calls to the service are spread and who is ejected, from now on; name NULL with size 0: of all services that are
+ * not configured by name. A service that is configured is kept as one with a handle is. Threads: any; short mutex.
+ * Errors: INVALID_ARGUMENT naming the option; FULL (max_services, max_hashed_services); NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_configure(seawall_registry* registry, const char* name, size_t name_size,
+                                               const seawall_service_options* options,
+                                               seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from {"balancer": "peak_ewma", "panic_mode": "all", "zone": "west", "panic_threshold": 30, ...}: what is
+ * left out has its default. */
+SEAWALL_API int32_t seawall_registry_configure_from_json(seawall_registry* registry, const char* name, size_t name_size,
+                                                         const char* json, size_t json_size,
+                                                         seawall_error* error) SEAWALL_NOEXCEPT;
+
+/* What an instance gets: its share; a probe, for it was ejected long enough; what another zone cannot carry; its share
+ * only because of panic; nothing. */
+enum {
+  SEAWALL_VERDICT_PICKED = 0,
+  SEAWALL_VERDICT_PROBE = 1,
+  SEAWALL_VERDICT_SPILL_OVER = 2,
+  SEAWALL_VERDICT_PANIC = 3,
+  SEAWALL_VERDICT_NOBODY = 4
+};
+/* Bits of seawall_explained.reasons. */
+enum {
+  SEAWALL_REASON_EXPIRED = 1,
+  SEAWALL_REASON_DISABLED = 2,
+  SEAWALL_REASON_DRAINING = 4,
+  SEAWALL_REASON_SELF_DRAINING = 8,
+  SEAWALL_REASON_FAILING = 16,
+  SEAWALL_REASON_STARTING = 32,
+  SEAWALL_REASON_ZERO_WEIGHT = 64,
+  SEAWALL_REASON_SUSPECT = 128,
+  SEAWALL_REASON_WARNING = 256,
+  SEAWALL_REASON_EJECTED = 512,
+  SEAWALL_REASON_HELD = 1024
+};
+typedef struct seawall_explained {
+  uint64_t generation;
+  int64_t in_flight;
+  int64_t ejected_for_ns; /* until a probe may go */
+  int64_t latency_ns;     /* the moving average; 0: unknown, or the balancer does not ask */
+  double weight;          /* what counts now, slow start included */
+  uint32_t slot;
+  int32_t verdict;  /* SEAWALL_VERDICT_ */
+  uint32_t reasons; /* SEAWALL_REASON_ */
+  int32_t local;    /* 1: in the caller's zone */
+  char id[64];
+  char zone[64];
+} seawall_explained;
+
+/* Why the service's picks go where they go: fills at most `capacity` of `out` (NULL with 0) in order of slot, *needed
+ * (may be NULL) is how many there are. Answers 1 while there is panic, else 0. Threads: any; short mutex. Errors:
+ * NOT_FOUND (name), BUFFER_TOO_SMALL, NO_MEMORY, INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_registry_explain(const seawall_registry* registry, const char* name, size_t name_size,
+                                             int64_t now_ns, seawall_explained* out, size_t capacity,
+                                             size_t* needed) SEAWALL_NOEXCEPT;
+/* The same as text: lines for people, or as_json: {"service", "balancer", "panic", "eligible", "known", "ejected",
+ * "instances": [{"id", "verdict", "reasons", ...}]}. Errors: NOT_FOUND, BUFFER_TOO_SMALL, NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_explain_text(const seawall_registry* registry, const char* name, size_t name_size,
+                                                  int32_t as_json, int64_t now_ns, char* buffer, size_t capacity,
+                                                  size_t* needed) SEAWALL_NOEXCEPT;
 
 /* ---- sources of instances -------------------------------------------------------------------------------------- */
 

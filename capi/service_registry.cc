@@ -33,7 +33,9 @@ seawall_registry_options defaults() {
           o.one_per_endpoint,
           o.max_expired_percent,
           o.guard_from,
-          o.expiry_ceiling.count()};
+          o.expiry_ceiling.count(),
+          o.max_hashed_services,
+          o.hash_table_size};
 }
 
 // In the struct 0 means the default; in JSON what is left out does, and 0 is 0.
@@ -45,7 +47,8 @@ seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
   using Options = seawall_registry_options;
   for (auto member : {&Options::max_services, &Options::max_instances, &Options::max_instances_per_service,
                       &Options::max_metadata_bytes, &Options::max_in_flight, &Options::heartbeat_jitter_percent,
-                      &Options::max_expired_percent, &Options::guard_from}) {
+                      &Options::max_expired_percent, &Options::guard_from, &Options::max_hashed_services,
+                      &Options::hash_table_size}) {
     fill(member);
   }
   for (auto member : {&Options::heartbeat_interval_ns, &Options::lease_ns, &Options::expired_retention_ns,
@@ -54,6 +57,7 @@ seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
     fill(member);
   }
   given.heartbeat_jitter_percent = std::max(given.heartbeat_jitter_percent, 0);
+  given.max_hashed_services = std::max(given.max_hashed_services, 0);
   return given;
 }
 
@@ -72,6 +76,8 @@ seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given
   options.first_generation = given.first_generation;
   options.suspect_after = seawall::Duration(given.suspect_after_ns);
   options.heartbeat_jitter_percent = given.heartbeat_jitter_percent;
+  options.max_hashed_services = given.max_hashed_services;
+  options.hash_table_size = given.hash_table_size;
   options.one_per_endpoint = given.one_per_endpoint != 0;
   options.max_expired_percent = given.max_expired_percent;
   options.guard_from = given.guard_from;
@@ -136,6 +142,8 @@ int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64
                                    {"first_generation", &read.first_generation},
                                    {"suspect_after_ns", &read.suspect_after_ns},
                                    {"heartbeat_jitter_percent", &read.heartbeat_jitter_percent},
+                                   {"max_hashed_services", &read.max_hashed_services},
+                                   {"hash_table_size", &read.hash_table_size},
                                    {"one_per_endpoint", &read.one_per_endpoint},
                                    {"max_expired_percent", &read.max_expired_percent},
                                    {"guard_from", &read.guard_from},

@@ -133,6 +133,12 @@ constexpr MetricsField<RegistryStats> kRegistryTotals[] = {
      [](const RegistryStats& s) { return plain(s.tickets_reaped); }},
     {"seawall_service_tickets_untracked_total", "Picks without a ticket, beyond max_in_flight.",
      [](const RegistryStats& s) { return plain(s.tickets_untracked); }},
+    {"seawall_service_ejections_total", "Instances ejected for their failures.",
+     [](const RegistryStats& s) { return plain(s.ejections); }},
+    {"seawall_service_ejections_refused_total", "Ejections that the share of ejected instances did not allow.",
+     [](const RegistryStats& s) { return plain(s.ejections_refused); }},
+    {"seawall_service_panic_picks_total", "Picks made because too few instances were eligible.",
+     [](const RegistryStats& s) { return plain(s.panic_picks); }},
 };
 constexpr MetricsField<RegistryStats> kRegistryGauges[] = {
     {"seawall_service_registry_services", "Services known.", [](const RegistryStats& s) { return plain(s.services); }},

@@ -145,6 +145,24 @@ Result<Service> ServiceRegistry::service(std::string_view name) {
   return Service(impl_->directory, index.value());
 }
 
+Result<void> ServiceRegistry::configure(std::string_view name, const ServiceConfig& config) {
+  if (auto checked = check_service_name(name); !checked) return checked.error();
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->configure_named(name, config);
+}
+
+Result<void> ServiceRegistry::configure_default(const ServiceConfig& config) {
+  if (config.hashed()) return Error{Code::kInvalidArgument, "balancer: the default cannot be one that chooses by key"};
+  const detail::MutexLock lock(impl_->mutex);
+  impl_->configure_default(config);
+  return {};
+}
+
+std::optional<ServiceExplanation> ServiceRegistry::explain_at(std::string_view service, TimePoint now) const {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->explain(service, to_ns(now));
+}
+
 std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view name, TimePoint now) const {
   const detail::MutexLock lock(impl_->mutex);
   return impl_->find(name, to_ns(now));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the registry shows to readers, and how it is read back for listings.
 #include <algorithm>
-#include <array>
 
-#include "seawall/algorithm/static_stride.h"
+#include "seawall/algorithm/peak_ewma.h"
+#include "seawall/detail/service_core.h"
 #include "service_registry_impl.h"
 
 namespace seawall {
@@ -13,10 +13,6 @@ std::uint64_t packed_address(const RegisteredInstance& instance) {
   const InstanceSpec& spec = instance.spec;
   return std::uint64_t{instance.slot} << 32 | std::uint64_t(static_cast<std::uint32_t>(spec.port)) << 16 |
          spec.id.size() << 8 | spec.host.size();
-}
-
-std::uint32_t weight_of(const RegisteredInstance* instance) {
-  return static_cast<std::uint32_t>(instance->spec.weight);
 }
 
 }  // namespace
@@ -29,27 +25,30 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   record.host.store(instance.spec.host);
   detail::show(record.address, packed_address(instance));
   detail::show(record.lease_end, static_cast<std::uint64_t>(instance.lease_end));
+  detail::show(record.service, instance.service);
   detail::show(record.failures, instance.generation << 32);  // a tally of this generation, at zero
+  // No latency yet, in a word that tells this instance from the one before.
+  const auto now_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(instance.changed_at, 0)) / 1'000'000;
+  detail::show(record.ewma, algorithm::PeakEwma::pack(0, now_ms));
   write_details(instance);
   detail::show(record.stamp, instance.generation);
 }
 
 // After the list without it was published, before anything else is written into it.
-void ServiceRegistry::Impl::retire_record(std::uint32_t record) {
+void ServiceRegistry::Impl::retire_record(std::uint32_t index) {
+  detail::InstanceRecord& record = directory.record(index);
   // Sequentially consistent: whoever takes a ticket for it from now on sees this, all others the sweep sees.
-  directory.record(record).stamp.store(0, std::memory_order_seq_cst);
-  directory.flights<detail::FlightTable>().end_all(
-      [=](std::uint64_t cell) { return detail::Flight::record(cell) == record; }, [](std::uint64_t) {});
-  free_records_.push_back(record);
+  record.stamp.store(0, std::memory_order_seq_cst);
+  end_flights([=](std::uint64_t cell) { return detail::Flight::record(cell) == index; });
+  const auto service = static_cast<std::uint32_t>(detail::seen(record.service));
+  detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
+  free_records_.push_back(index);
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
 void ServiceRegistry::Impl::reap_flights(std::int64_t now) {
-  std::int64_t reaped = 0;
   const std::int64_t deadline = options_.ticket_deadline.count();
-  directory.flights<detail::FlightTable>().end_all(
-      [=](std::uint64_t cell) { return detail::Flight::age_ns(cell, now) > deadline; },
-      [&reaped](std::uint64_t) { ++reaped; });
+  const std::int64_t reaped =
+      end_flights([=](std::uint64_t cell) { return detail::Flight::age_ns(cell, now) > deadline; });
   stats_.tickets_reaped += reaped;
 }
 
@@ -63,35 +62,6 @@ void ServiceRegistry::Impl::begin_service(std::uint32_t service, std::string_vie
   const std::uint64_t incarnation = detail::seen(header.incarnations) + 1;
   detail::show(header.incarnations, incarnation);
   names().assign(service, name, incarnation);
-  directory.changed();
-}
-
-void ServiceRegistry::Impl::publish(std::uint32_t service) {
-  std::array<std::uint32_t, 2> pickable{};  // by rank
-  for (const RegisteredInstance* instance : services_[service].instances) {
-    write_state(*instance);
-    if (instance->status().pickable()) ++pickable[instance->status().rank()];
-  }
-  const std::uint32_t worst = algorithm::worst_rank_listed(pickable);
-  const auto listed = [&](const RegisteredInstance* instance) {
-    return instance->status().pickable() && instance->status().rank() <= worst;
-  };
-  std::uint32_t largest = 1;
-  for (const RegisteredInstance* instance : services_[service].instances) {
-    if (listed(instance)) largest = std::max(largest, weight_of(instance));
-  }
-  detail::Word& head = directory.head(service);
-  const std::uint64_t next = detail::seen(head) + 1;
-  detail::Word* words = directory.list(service, next);
-  std::uint64_t count = 0;
-  for (const RegisteredInstance* instance : services_[service].instances) {
-    if (!listed(instance)) continue;
-    const detail::ListEntry entry{static_cast<std::uint32_t>(instance->generation),
-                                  algorithm::StaticStride::scale(weight_of(instance), largest), instance->record};
-    detail::show(words[++count], entry.pack());
-  }
-  detail::show(words[0], count);
-  detail::show(head, next);
   directory.changed();
 }
 
@@ -109,6 +79,11 @@ std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance
   return count;
 }
 
+bool ServiceRegistry::Impl::is_ejected(const RegisteredInstance& instance) const {
+  const std::uint64_t breaker = detail::seen(directory.record(instance.record).breaker);
+  return algorithm::breaker::state_of(breaker) != BreakerState::kClosed;
+}
+
 InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t in_flight,
                                          std::int64_t now) const {
   const std::int64_t left = detail::saturating_sub(instance.lease_end, std::min(now, believed_until()));
@@ -121,6 +96,7 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   info.zone = instance.spec.zone;
   info.metadata = instance.spec.metadata;
   info.status = instance.status(lease_at(instance, now));
+  if (is_ejected(instance)) info.status.reasons |= kReasonEjected;
   info.admin = instance.admin;
   info.self = instance.self;
   info.health = instance.health;

@@ -38,7 +38,8 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       services_(unsigned_of(options.max_services)),
       free_services_(descending(unsigned_of(options.max_services))),
       free_slots_(descending(unsigned_of(options.max_instances))),
-      free_records_(descending(directory.record_count())) {
+      free_records_(descending(directory.record_count())),
+      free_tables_(descending(unsigned_of(options.max_hashed_services))) {
   instances_.reserve(free_slots_.size());
   service_index_.reserve(free_services_.size());
 }
@@ -140,6 +141,7 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
   instance.shielded = instance.fenced = false;
   instance.drain.reset();
   instance.changed_at = std::max(now, last_tick_);
+  instance.eligible_since.reset();
   instance.lease_end = rule_.renew(std::numeric_limits<std::int64_t>::min(), instance.changed_at);
   write_record(instance);
   if (options_.one_per_endpoint) take_endpoint(instance);
@@ -235,6 +237,7 @@ void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   const std::uint32_t service = instance.service;
   std::erase(services_[service].instances, &instance);
   publish(service);
+  detail::show(directory.slot(instance.slot), 0);
   retire_record(instance.record);
   free_slots_.push_back(instance.slot);
   const auto [begin, end] = instances_.equal_range(instance.spec.id);
@@ -246,6 +249,7 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
   if (const std::uint32_t* known = find_service(name)) return *known;
   if (free_services_.empty()) return full("max_services", options_.max_services);
   const std::uint32_t index = free_services_.back();
+  services_[index].config = default_config_;
   services_[index].name = name;
   std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
   service_index_.emplace(std::move(key), index);
@@ -274,12 +278,24 @@ Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
   return index;
 }
 
+Result<void> ServiceRegistry::Impl::configure_named(std::string_view name, const ServiceConfig& config) {
+  const auto index = pin(name);
+  if (!index) return index.error();
+  if (auto r = configure(index.value(), config); !r) return r;
+  services_[index.value()].configured = true;
+  return {};
+}
+
 RegistryStats ServiceRegistry::Impl::counted() const {
+  const auto total = [](const detail::Word& word) { return static_cast<std::int64_t>(detail::seen(word)); };
   RegistryStats stats = stats_;
   stats.services = static_cast<std::int64_t>(service_index_.size());
   stats.instances = static_cast<std::int64_t>(instances_.size());
-  stats.tickets_late = static_cast<std::int64_t>(detail::seen(directory.header().tickets_late));
-  stats.tickets_untracked = static_cast<std::int64_t>(detail::seen(directory.header().tickets_untracked));
+  stats.tickets_late = total(directory.header().tickets_late);
+  stats.tickets_untracked = total(directory.header().tickets_untracked);
+  stats.ejections = total(directory.header().ejections);
+  stats.ejections_refused = total(directory.header().ejections_refused);
+  stats.panic_picks = total(directory.header().panic_picks);
   return stats;
 }
 

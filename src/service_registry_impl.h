@@ -2,6 +2,7 @@
 // The write side of the registry. All of Impl is guarded by its mutex; what readers see is in the directory.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,10 +13,12 @@
 
 #include "seawall/algorithm/expiry_guard.h"
 #include "seawall/algorithm/lease.h"
+#include "seawall/algorithm/maglev.h"
 #include "seawall/detail/keyed_memory.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/service_directory.h"
 #include "seawall/detail/service_names.h"
+#include "seawall/runtime/service_explanation.h"
 #include "seawall/runtime/service_registry.h"
 
 namespace seawall {
@@ -38,7 +41,8 @@ struct RegisteredInstance {
   struct Drain {
     std::int64_t from, deadline;
   };
-  std::optional<Drain> drain;  // to be ended by tick
+  std::optional<Drain> drain;                  // to be ended by tick
+  std::optional<std::int64_t> eligible_since;  // when it first was, for slow start
 
   bool expired() const noexcept { return lease == LeaseState::kExpired; }
   bool draining() const noexcept { return admin == AdminState::kDraining || self == SelfState::kDraining; }
@@ -52,6 +56,14 @@ struct RegisteredInstance {
 
 struct RegisteredService {
   std::string name;
+  bool configured = false;   // by its name
+  bool ramping = false;      // there are newcomers, whose weights still grow
+  bool ramping_now = false;  // and they have less than their own: not when most are new
+  ServiceConfig config;
+  // Where it chooses by key: which pair of tables, the one of the last list, and what that was built of.
+  std::optional<std::uint32_t> tables;
+  std::uint32_t table_turn = 0, table_size = 0;
+  std::uint64_t table_of = 0;
   std::vector<RegisteredInstance*> instances;
 };
 
@@ -110,8 +122,14 @@ class ServiceRegistry::Impl {
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
+  // Error: kFull, when it chooses by key and no table is left.
+  Result<void> configure(std::uint32_t service, const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
+  Result<void> configure_named(std::string_view name, const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
+  void configure_default(const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
+
   RegistryStats counted() const SEAWALL_REQUIRES(mutex);
   std::vector<ServiceInfo> list(std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  std::optional<ServiceExplanation> explain(std::string_view name, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   std::optional<InstanceInfo> find(std::string_view name, std::int64_t now) const SEAWALL_REQUIRES(mutex);
 
   mutable detail::Mutex mutex;
@@ -165,10 +183,32 @@ class ServiceRegistry::Impl {
   void retire_record(std::uint32_t record) SEAWALL_REQUIRES(mutex);
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
+  // service_registry_lists.cc. Weights are kept in 1/kWeightUnit, so that a light newcomer has less than its own.
+  static constexpr std::uint32_t kWeightUnit = 100;
+  struct HashMember {
+    std::uint64_t hash;
+    std::uint32_t slot;
+    std::int32_t weight;
+  };
   void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   detail::ServiceNames names() const { return directory.names<detail::ServiceNames>(); }
   // Shows a service in a place that was free.
   void begin_service(std::uint32_t service, std::string_view name) SEAWALL_REQUIRES(mutex);
+  bool ramps(RegisteredService& service) const SEAWALL_REQUIRES(mutex);
+  std::uint32_t weight_now(const RegisteredService& service, const RegisteredInstance& instance, bool ramps) const
+      SEAWALL_REQUIRES(mutex);
+  void show_head(RegisteredService& service, detail::Word* words, const std::array<std::uint32_t, 3>& counts,
+                 std::uint32_t local_known) SEAWALL_REQUIRES(mutex);
+  std::uint64_t rebuilt_table(RegisteredService& service) SEAWALL_REQUIRES(mutex);
+  detail::Word* service_table(const RegisteredService& service) const SEAWALL_REQUIRES(mutex);
+  std::uint32_t build_maglev(detail::Word* to) SEAWALL_REQUIRES(mutex);
+  std::uint32_t build_ring(detail::Word* to) SEAWALL_REQUIRES(mutex);
+  void reserve_for_tables() SEAWALL_REQUIRES(mutex);
+  bool is_ejected(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
+  template <class Which>
+  std::int64_t end_flights(const Which& which) SEAWALL_REQUIRES(mutex);
+  InstanceExplanation explain(const RegisteredService& service, const RegisteredInstance& instance,
+                              std::int64_t in_flight, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   InstanceInfo info(const RegisteredInstance& instance, std::int64_t in_flight, std::int64_t now) const
       SEAWALL_REQUIRES(mutex);
   // Each reads the whole table of flights.
@@ -191,6 +231,13 @@ class ServiceRegistry::Impl {
   std::vector<std::uint32_t> free_services_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_slots_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_records_ SEAWALL_GUARDED_BY(mutex);
+  ServiceConfig default_config_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint32_t> free_tables_ SEAWALL_GUARDED_BY(mutex);
+  // What tables are made of, kept for the next time.
+  std::vector<HashMember> hash_members_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<algorithm::MaglevEntry> maglev_entries_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint16_t> maglev_table_ SEAWALL_GUARDED_BY(mutex);
+  std::vector<std::uint64_t> ring_ SEAWALL_GUARDED_BY(mutex);
 };
 
 // Of the directory that a registry of these options writes (service_registry_memory.cc); `shared`: with all that a
@@ -215,6 +262,18 @@ RegistryAnswer ServiceRegistry::Impl::change(std::string_view name, std::uint64_
   change(*instance);
   publish_if_changed(*instance, before, now);
   return answer;
+}
+
+template <class Which>
+std::int64_t ServiceRegistry::Impl::end_flights(const Which& which) {
+  std::int64_t ended = 0;
+  directory.flights<detail::FlightTable>().end_all(which, [&](std::uint64_t cell) {
+    ++ended;
+    if (!detail::Flight::loaded(cell)) return;
+    // Relaxed: a count to compare with others.
+    directory.record(detail::Flight::record(cell)).load.fetch_sub(1, std::memory_order_relaxed);
+  });
+  return ended;
 }
 
 }  // namespace seawall

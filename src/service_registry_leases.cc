@@ -60,7 +60,7 @@ std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
     if (instance->expired() && since >= options_.expired_retention.count()) gone.push_back(instance.get());
   }
   for (std::uint32_t service = 0; service < changed.size(); ++service) {
-    if (changed[service]) publish(service);
+    if (changed[service] || services_[service].ramping) publish(service);
   }
   for (RegisteredInstance* instance : gone) erase(*instance);
   reap_flights(now);

@@ -87,9 +87,11 @@ detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options, bo
   const std::uint32_t metadata_words = shared ? (3 * unsigned_of(options.max_metadata_bytes) + 7) / 8 : 0;
   return {.services = unsigned_of(options.max_services),
           .records = unsigned_of(options.max_instances) + 1,
-          .list_words = unsigned_of(options.max_instances_per_service) + 1,
+          .list_words = unsigned_of(options.max_instances_per_service) + detail::DirectoryLayout::kListHead,
           .detail_words = static_cast<std::uint32_t>(InstanceDetails::kWords) + metadata_words,
-          .flights = std::bit_ceil((unsigned_of(options.max_in_flight) - 1) / detail::DirectoryLayout::kStripes + 1)};
+          .flights = std::bit_ceil((unsigned_of(options.max_in_flight) - 1) / detail::DirectoryLayout::kStripes + 1),
+          .tables = 2 * unsigned_of(options.max_hashed_services),
+          .table_words = (unsigned_of(options.hash_table_size) + 3) / 4};
 }
 
 Result<detail::ServiceDirectory> make_directory(std::span<std::byte> memory, const detail::DirectorySizes& sizes,
@@ -247,10 +249,13 @@ void ServiceRegistry::Impl::adopt_instances() {
   free_records_ = unused(records);
   free_slots_ = unused(slots);
   // Those of records that are free by now, also when the writer died before it could.
-  for (const std::uint32_t record : free_records_) directory.record(record).stamp.store(0, std::memory_order_seq_cst);
-  directory.flights<detail::FlightTable>().end_all(
-      [&](std::uint64_t cell) { return !records[detail::Flight::record(cell) % records.size()]; },
-      [](std::uint64_t) {});
+  for (const std::uint32_t index : free_records_) {
+    detail::InstanceRecord& record = directory.record(index);
+    record.stamp.store(0, std::memory_order_seq_cst);
+    const auto service = static_cast<std::uint32_t>(seen(record.service));
+    detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
+  }
+  end_flights([&](std::uint64_t cell) { return !records[detail::Flight::record(cell) % records.size()]; });
 }
 
 // Null: it is free, or was not written to its end.

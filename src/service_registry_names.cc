@@ -65,6 +65,13 @@ Result<void> check_metadata(const Metadata& metadata, std::int32_t most) {
   return {};
 }
 
+bool is_prime(std::int32_t n) {
+  for (std::int64_t factor = 2; factor * factor <= n; ++factor) {
+    if (n % factor == 0) return false;
+  }
+  return n >= 2;
+}
+
 }  // namespace
 
 Result<void> check_service_name(std::string_view name) {
@@ -141,12 +148,22 @@ Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryO
       {"max_instances_per_service", options.max_instances_per_service, 1, detail::ServiceDirectory::kMaxRecords - 1},
       {"max_in_flight", options.max_in_flight, 1,
        detail::DirectoryLayout::kStripes * detail::DirectoryLayout::kMaxFlights},
+      {"max_hashed_services", options.max_hashed_services, 0, detail::DirectoryLayout::kMaxTables / 2},
+      {"hash_table_size", options.hash_table_size, 2, (1 << 22) - 1},
       {"ticket_deadline in ns", options.ticket_deadline.count(), 1'000'000'000, 3'600'000'000'000},
       {"max_metadata_bytes", options.max_metadata_bytes, 0, 1 << 20},
       {"first_generation", options.first_generation, 1, std::int64_t{1} << 62},
   };
   for (const Bound& bound : bounds) {
     if (auto r = check_range(bound.name, bound.value, bound.low, bound.high); !r) return r.error();
+  }
+  if (!is_prime(options.hash_table_size)) {
+    return Error{
+        Code::kInvalidArgument,
+        Message("hash_table_size must be a prime, such as 65537, not ").append(std::int64_t{options.hash_table_size})};
+  }
+  if (options.max_hashed_services != 0 && options.hash_table_size <= options.max_instances_per_service) {
+    return Error{Code::kInvalidArgument, "hash_table_size must be above max_instances_per_service"};
   }
   ServiceRegistryConfig config;
   config.options_ = options;

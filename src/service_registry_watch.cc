@@ -9,6 +9,7 @@
 #include "json_text.h"
 #include "seawall/detail/instance_details.h"
 #include "seawall/detail/saturating.h"
+#include "seawall/detail/service_list.h"
 #include "seawall/service_reader.h"
 
 namespace seawall {
@@ -49,11 +50,11 @@ bool read_instance(const detail::ServiceDirectory& directory, const ListEntry& e
 bool read_list(const detail::ServiceDirectory& directory, std::uint32_t service, ServiceSnapshot& out) {
   out.version = seen(directory.head(service));
   const detail::Word* words = directory.list(service, out.version);
-  const std::uint32_t size = directory.list_size(seen(words[0]));
+  const std::uint32_t size = directory.list_size(detail::ListHead(seen(words[0])).eligible());
   out.instances.clear();
   for (std::uint32_t i = 0; i < size; ++i) {
     SnapshotInstance instance;
-    if (read_instance(directory, ListEntry::unpack(seen(words[1 + i])), instance)) {
+    if (read_instance(directory, ListEntry::unpack(seen(words[detail::ListHead::kWords + i])), instance)) {
       out.instances.push_back(std::move(instance));
     } else if (seen(directory.head(service)) != out.version) {
       return false;

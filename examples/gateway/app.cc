@@ -69,6 +69,9 @@ App::App(Options given)
       instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)),
       tracer(tracer_config(options)) {
   const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");
+  // The contract: no healthy instance is a 503, and each instance has a breaker that is listed and reset over HTTP.
+  const auto service = seawall::ServiceConfig::make({.panic_threshold = 0, .ejection_failures = 0});
+  (void)registry.configure_default(checked(service, "service"));  // fails only for one that chooses by key
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, checked(registry.service(name), "service"), seawall::SlidingWindow(limit),

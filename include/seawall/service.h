@@ -3,10 +3,12 @@
 // Service: the handle with which a request chooses an instance. Get it once by name from ServiceRegistry::service();
 // to register instances or list them, use the registry itself.
 //
-// pick() takes the next healthy instance in weighted round robin: each thread has its own position, so the spread is
-// even for each thread, and for all of them together up to one pick for each thread. An instance whose lease has ended
-// is passed over even before the registry's tick notices. Weight 0 gets nothing. Instances that a caller excludes leave
-// their share to their successors (the known flaw of round robin).
+// Which instance a pick takes is up to the service's balancer (service_config.h): by default the next in weighted round
+// robin, where each thread has its own position, so that the spread is even for each thread, and for all of them
+// together up to one pick for each thread. An instance whose lease has ended is passed over even before the registry's
+// tick notices, one that failed too often until a probe may find out, one of weight 0 always. Instances that a caller
+// excludes leave their share to their successors in round robin, to all others evenly with the other balancers. When
+// too few are eligible a pick takes any that is known (Pick::flags says so).
 //
 // Each pick is in flight until done() is called with its ticket, from any thread, or until its instance leaves. Exactly
 // the first done() counts: another one, or one for a process that was replaced since, changes nothing and is counted
@@ -16,7 +18,8 @@
 // are copied on demand: by describe(), which refuses when the instance was replaced or removed since, or together with
 // the pick.
 //
-// Threads: any number at once, lock-free, no allocation, nothing written that another CPU writes. A handle is two
+// Threads: any number at once, lock-free, no allocation; nothing is written that another CPU writes, but by the
+// balancers that compare loads. A handle is two
 // words, copied freely, valid while its registry lives.
 //
 //   seawall::Service trading = registry.service("trading").value();
@@ -36,11 +39,11 @@
 #include <string_view>
 
 #include "seawall/algorithm/mix.h"
-#include "seawall/algorithm/static_stride.h"
-#include "seawall/detail/flight_table.h"
+#include "seawall/detail/service_core.h"
 #include "seawall/detail/service_directory.h"
-#include "seawall/detail/stripe.h"
+#include "seawall/detail/siphash.h"
 #include "seawall/outcome.h"
+#include "seawall/service_config.h"
 #include "seawall/time.h"
 
 namespace seawall {
@@ -67,6 +70,7 @@ struct Pick {
   std::uint32_t slot = 0;
   std::uint16_t port = 0;
   std::uint16_t record = 0;  // where its texts stand, for describe()
+  std::uint32_t flags = 0;   // PickFlag
 };
 
 struct PickText {
@@ -74,16 +78,27 @@ struct PickText {
   FixedText<256> host;
 };
 
-class Service {
+class Service : private detail::ServiceCore {
  public:
   // The next instance that gets traffic and whose slot is not in `exclude`; nothing when there is none.
   std::optional<Pick> pick_at(TimePoint now, std::span<const std::uint32_t> exclude = {}) const noexcept;
   std::optional<Pick> pick(std::span<const std::uint32_t> exclude = {}) const noexcept {
     return pick_at(Clock::now(), exclude);
   }
+  // For a balancer that chooses by key: equal keys get the same instance as long as it is eligible. Others ignore it.
+  std::optional<Pick> pick_for_at(std::uint64_t key, TimePoint now,
+                                  std::span<const std::uint32_t> exclude = {}) const noexcept {
+    return pick_of(choose_at(now, {.key = algorithm::mix64(key), .keyed = true, .exclude = exclude}));
+  }
+  // A key of bytes as a number, the same in all processes and versions. Who chooses keys may choose their instance.
+  static std::uint64_t key_of(std::string_view bytes) noexcept { return detail::siphash({0, 0}, bytes); }
   // The same, with the texts; `text` is written only for a pick.
   std::optional<Pick> pick_at(TimePoint now, PickText& text,
                               std::span<const std::uint32_t> exclude = {}) const noexcept;
+  std::optional<Pick> pick_for_at(std::uint64_t key, TimePoint now, PickText& text,
+                                  std::span<const std::uint32_t> exclude = {}) const noexcept {
+    return described(now, text, [&] { return pick_for_at(key, now, exclude); });
+  }
   // The texts of a pick, also after done(). False: its instance was replaced or removed since; `text` is then void.
   bool describe(const Pick& pick, PickText& text) const noexcept;
   // Ends a pick: how the call went, and how long it took where the caller knows (not negative). kLate, and nothing is
@@ -108,151 +123,69 @@ class Service {
   friend class ServiceRegistry;
   using Directory = detail::ServiceDirectory;
 
-  Service(Directory& directory, std::uint32_t index) noexcept : directory_(&directory), index_(index) {}
+  using ServiceCore::ServiceCore;
 
-  struct List {
-    std::uint64_t version;
-    const detail::Word* words;
-    std::uint32_t size;
-    detail::ListEntry entry(std::uint32_t at) const noexcept {
-      return detail::ListEntry::unpack(detail::seen(words[1 + at]));
-    }
-  };
-  // Of a round: the pass, which decides whose turn it is, and the entry.
-  struct Place {
-    static std::uint64_t next(std::uint64_t place, std::uint32_t size) noexcept {
-      const bool last = static_cast<std::uint32_t>(place) + 1 == size;
-      return last ? ((place >> 32) + 1) << 32 : place + 1;
-    }
-    // The first round begins anywhere; one over a list that has become shorter, at its front.
-    static std::uint64_t within(std::uint64_t place, std::uint32_t size) noexcept {
-      return place >> 32 << 32 | algorithm::below(size, static_cast<std::uint32_t>(place));
-    }
-    static bool hits(std::uint64_t place, const detail::ListEntry& entry) noexcept {
-      return algorithm::StaticStride::hits(static_cast<std::uint32_t>(place >> 32), static_cast<std::uint32_t>(place),
-                                           entry.weight);
-    }
-  };
-  // As the list's word, which fits a register: fields written one by one and then copied together wait for each other.
-  struct Choice {
-    std::uint64_t word = 0;
-    bool found() const noexcept { return word != 0; }
-    detail::ListEntry entry() const noexcept { return detail::ListEntry::unpack(word); }
-  };
-  struct Wanted {
-    std::int64_t now;
-    std::span<const std::uint32_t> exclude;
-  };
-
-  List list() const noexcept;
-  bool whole(const List& list) const noexcept;
-  Choice choose(const List& list, const Wanted& wanted) const noexcept;
-  [[gnu::noinline]] Choice choose_further(const List& list, const Wanted& wanted, std::uint64_t place) const noexcept {
-    // What is still without a hit after two rounds is light instances that would have to wait: the third takes any.
-    for (std::uint32_t step = 0; step < 3 * list.size; ++step) {
-      const detail::ListEntry entry = list.entry(static_cast<std::uint32_t>(place));
-      const bool hit = step >= 2 * list.size || Place::hits(place, entry);
-      place = Place::next(place, list.size);
-      if (!hit || !usable(entry, wanted)) continue;
-      directory_->cursor(index_).store(place, std::memory_order_relaxed);  // as above
-      return {entry.pack()};
-    }
-    return {};
+  static std::optional<Pick> pick_of(const Picked& p) noexcept {
+    if (p.generation == 0) return std::nullopt;
+    return Pick{p.generation,
+                p.ticket,
+                static_cast<std::uint32_t>(p.address >> 32),
+                static_cast<std::uint16_t>(p.address >> 16),
+                static_cast<std::uint16_t>(p.record),
+                p.flags};
   }
-  [[gnu::noinline]] static bool excluded(const detail::InstanceRecord& record,
-                                         std::span<const std::uint32_t> slots) noexcept {
-    return std::find(slots.begin(), slots.end(), detail::seen(record.address) >> 32) != slots.end();
+  // Picks until the instance is still there when its texts are copied.
+  template <class Picking>
+  std::optional<Pick> described(TimePoint now, PickText& text, const Picking& picking) const noexcept {
+    for (;;) {
+      const std::optional<Pick> pick = picking();
+      if (!pick || describe(*pick, text)) return pick;
+      done_at(pick->ticket, Outcome::kIgnored, now);
+    }
   }
-  bool usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept;
-  // generation 0: it was retired meanwhile.
-  struct Taken {
-    std::uint64_t generation;
-    std::uint64_t ticket;
-  };
-  Taken take(const detail::ListEntry& entry, std::uint32_t begun) const noexcept;
-
-  Directory* directory_;
-  std::uint32_t index_;
 };
-
-// Not yet known to be whole. Whatever it holds, its size and its entries were once those of some list.
-inline Service::List Service::list() const noexcept {
-  const std::uint64_t version = detail::seen(directory_->head(index_));
-  const detail::Word* words = directory_->list(index_, version);
-  return {version, words, directory_->list_size(detail::seen(words[0]))};
-}
-
-inline bool Service::whole(const List& list) const noexcept {
-  return detail::seen(directory_->head(index_)) < Directory::stale_from(list.version);
-}
 
 inline std::uint32_t Service::size() const noexcept {
   for (;;) {
-    const List found = list();
-    if (whole(found)) return found.size;
+    const std::uint64_t version = detail::seen(directory_->head(index_));
+    const detail::ListHead head(detail::seen(*directory_->list(index_, version)));
+    if (whole(version)) return directory_->list_size(head.eligible());
   }
 }
 
+// The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. All else goes the long
+// way.
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
-  const auto believed = static_cast<std::int64_t>(detail::seen(directory_->believed_until()));
-  const Wanted wanted{std::min(to_ns(now), believed), exclude};
-  for (;;) {
-    const List from = list();
-    const Choice choice = choose(from, wanted);
-    if (!whole(from)) continue;
-    if (!choice.found()) return std::nullopt;
-    const detail::ListEntry entry = choice.entry();
-    const std::uint64_t address = detail::seen(directory_->record(entry.record).address);
-    const Taken taken = take(entry, detail::Flight::begun(to_ns(now)));
-    if (taken.generation != 0) {
-      return Pick{taken.generation, taken.ticket, static_cast<std::uint32_t>(address >> 32),
-                  static_cast<std::uint16_t>(address >> 16), static_cast<std::uint16_t>(entry.record)};
+  const std::uint64_t version = detail::seen(directory_->head(index_));
+  const detail::Word* words = directory_->list(index_, version);
+  const detail::ListHead head(detail::seen(words[0]));
+  const std::uint32_t size = directory_->list_size(head.eligible());
+  const std::uint64_t share = detail::seen(directory_->share(index_));
+  if (head.plain() && size != 0 && exclude.empty() && algorithm::EjectionShare::ejected(share) == 0) {
+    detail::Word& cursor = directory_->cursor(index_, 0);
+    // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
+    const std::uint64_t place = detail::Place::within(cursor.load(std::memory_order_relaxed), size);
+    const auto at = static_cast<std::uint32_t>(place);
+    const auto entry = detail::ListEntry::unpack(detail::seen(words[detail::ListHead::kWords + at]));
+    const detail::InstanceRecord& record = directory_->record(entry.record);
+    if (detail::Place::hits(place, entry.weight) &&
+        static_cast<std::int64_t>(detail::seen(record.lease_end)) > believed(now) && whole(version)) {
+      cursor.store(detail::Place::next(place, size), std::memory_order_relaxed);  // as above
+      const std::uint64_t address = detail::seen(record.address);
+      const std::uint32_t note = detail::BreakerNote::of(detail::seen(record.breaker));
+      const Taken taken = take(entry, detail::Flight::begun(to_ns(now)) << 17, note);
+      if (taken.generation != 0) {
+        return Pick{taken.generation, taken.ticket, static_cast<std::uint32_t>(address >> 32),
+                    static_cast<std::uint16_t>(address >> 16), static_cast<std::uint16_t>(entry.record)};
+      }
     }
-    // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
-    if (detail::seen(directory_->head(index_)) == from.version) return std::nullopt;
   }
+  return pick_of(choose_at(now, {.exclude = exclude}));
 }
 
 inline std::optional<Pick> Service::pick_at(TimePoint now, PickText& text,
                                             std::span<const std::uint32_t> exclude) const noexcept {
-  std::optional<Pick> pick;
-  for (;;) {
-    pick = pick_at(now, exclude);
-    if (!pick || describe(*pick, text)) return pick;
-    done(pick->ticket, Outcome::kIgnored);
-  }
-}
-
-inline Service::Choice Service::choose(const List& list, const Wanted& wanted) const noexcept {
-  if (list.size == 0) return {};
-  detail::Word& cursor = directory_->cursor(index_);
-  // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
-  std::uint64_t place = cursor.load(std::memory_order_relaxed);
-  if (static_cast<std::uint32_t>(place) >= list.size) place = Place::within(place, list.size);
-  const detail::ListEntry entry = list.entry(static_cast<std::uint32_t>(place));
-  if (!Place::hits(place, entry) || !usable(entry, wanted)) return choose_further(list, wanted, place);
-  cursor.store(Place::next(place, list.size), std::memory_order_relaxed);  // as above
-  return {entry.pack()};
-}
-
-inline bool Service::usable(const detail::ListEntry& entry, const Wanted& wanted) const noexcept {
-  const detail::InstanceRecord& record = directory_->record(entry.record);
-  if (static_cast<std::int64_t>(detail::seen(record.lease_end)) <= wanted.now) return false;
-  return wanted.exclude.empty() || !excluded(record, wanted.exclude);
-}
-
-inline Service::Taken Service::take(const detail::ListEntry& entry, std::uint32_t begun) const noexcept {
-  const detail::InstanceRecord& record = directory_->record(entry.record);
-  const std::uint64_t generation = detail::seen(record.stamp);
-  if (static_cast<std::uint32_t>(generation) != entry.generation) return {0, 0};
-  const auto flights = directory_->flights<detail::FlightTable>();
-  const auto stripe = static_cast<std::uint32_t>(detail::stripe<detail::FlightTable::kStripes>());
-  const std::uint64_t ticket = flights.take(stripe, begun << 17 | entry.record);
-  if (ticket == 0) Directory::happened(directory_->header().tickets_untracked);
-  // Sequentially consistent: see FlightTable::take.
-  if (record.stamp.load(std::memory_order_seq_cst) == generation) return {generation, ticket};
-  if (const std::uint64_t held = flights.held(ticket)) flights.end(ticket, held);
-  return {0, 0};
+  return described(now, text, [&] { return pick_at(now, exclude); });
 }
 
 inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
@@ -267,18 +200,23 @@ inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
 }
 
 template <class Now>
-ReportResult Service::done_with(const Now&, std::uint64_t ticket, Outcome outcome, Duration) const noexcept {
+ReportResult Service::done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
   if (ticket == 0) return ReportResult::kNotCounted;
-  const detail::FlightTable flights = directory_->flights<detail::FlightTable>();
+  const auto flights = directory_->flights<detail::FlightTable>();
   const std::uint64_t held = flights.held(ticket);
-  detail::InstanceRecord& record = directory_->record(detail::Flight::record(held));
+  const detail::InstanceRecord& record = directory_->record(detail::Flight::record(held));
   // Before the end: as long as the cell is held, the record was not given to another instance.
   const std::uint64_t generation = detail::seen(record.stamp);
   if (held == 0 || !flights.end(ticket, held)) {
     Directory::happened(directory_->header().tickets_late);
     return ReportResult::kLate;
   }
-  if (outcome == Outcome::kFailure) Directory::add(record.failures, generation, 1);
+  const std::uint32_t note = detail::Flight::note(ticket);
+  const bool quiet =
+      detail::BreakerNote::quiet(detail::seen(record.breaker)) && (note & detail::BreakerNote::kProbe) == 0;
+  if (outcome == Outcome::kFailure || !quiet || detail::Flight::loaded(held)) {
+    settle({held, generation, note, outcome, to_ns(clock()), took.count()});
+  }
   return ReportResult::kRecorded;
 }
 

@@ -127,9 +127,10 @@ class Player {
     std::vector<std::uint32_t> slots;
     seawall::PickText text;
     while (const auto pick = registry_.pick_at(service, now, text, slots)) {
+      registry_.done(pick->ticket);
+      if ((pick->flags & seawall::kPickPanic) != 0) break;  // nobody is left who may
       ids.insert(std::string(text.id.view()));
       slots.push_back(pick->slot);
-      registry_.done(pick->ticket);
     }
     std::string joined;
     for (const std::string& id : ids) joined.append(joined.empty() ? "" : ",").append(id);

@@ -61,7 +61,7 @@ static void a_request(void) {
         SEAWALL_OK);
   CHECK(seawall_registry_heartbeat(registry, "nobody", kText, 1, SEAWALL_SELF_UNCHANGED, 0) == SEAWALL_E_NOT_FOUND);
   CHECK(seawall_registry_set_health(registry, "trading-1", kText, 0, SEAWALL_HEALTH_FAILING, 0) == SEAWALL_OK);
-  CHECK(seawall_service_pick(service, NULL, 0, 0, &pick) == 0);
+  CHECK(seawall_service_pick(service, NULL, 0, 0, &pick) == 1 && pick.flags == SEAWALL_PICK_PANIC);
   CHECK(seawall_registry_set_health(registry, "trading-1", kText, 0, SEAWALL_HEALTH_PASSING, 0) == SEAWALL_OK);
   CHECK(seawall_registry_drain(registry, "trading-1", kText, newer.generation, 0) == SEAWALL_OK);
   CHECK(seawall_service_pick(service, NULL, 0, 0, &pick) == 0);

@@ -17,7 +17,8 @@ using seawall::detail::ServiceDirectory;
 
 namespace {
 
-constexpr DirectorySizes kSizes{.services = 3, .records = 5, .list_words = 9, .detail_words = 11, .flights = 2};
+constexpr DirectorySizes kSizes{
+    .services = 3, .records = 5, .list_words = 9, .detail_words = 11, .flights = 2, .tables = 2, .table_words = 5};
 
 struct Block {
   explicit Block(std::size_t size) : bytes(size), memory(new (std::align_val_t(64)) std::byte[size]()) {}
@@ -60,7 +61,7 @@ TEST_CASE("the arrays of a directory lie one behind the other in its block") {
   CHECK(at.records % 64 == 0);
   CHECK(at.cursors >= at.records + 5 * sizeof(seawall::detail::InstanceRecord));
   CHECK(at.hints - at.flights >= 16 * 2 * 8);
-  CHECK(at.bytes == at.hints + 16 * 64);
+  CHECK(at.bytes == at.tables + 2 * 5 * 8);
 }
 
 TEST_CASE("memory that is no directory is refused, and the refusal names what is wrong") {

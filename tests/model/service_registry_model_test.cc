@@ -130,9 +130,10 @@ std::set<std::string> all_picks(const seawall::Service& service, seawall::TimePo
   std::vector<std::uint32_t> slots;
   seawall::PickText text;
   while (const auto pick = service.pick_at(now, text, slots)) {
+    service.done(pick->ticket);
+    if ((pick->flags & seawall::kPickPanic) != 0) break;  // nobody is left who may
     ids.insert(std::string(text.id.view()));
     slots.push_back(pick->slot);
-    service.done(pick->ticket);
   }
   return ids;
 }

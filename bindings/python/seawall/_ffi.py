@@ -158,7 +158,34 @@ SEAWALL_HEALTH_PASSING = 0
 SEAWALL_HEALTH_FAILING = 1
 SEAWALL_HEALTH_WARNING = 2
 SEAWALL_HEALTH_UNKNOWN = 3
+SEAWALL_PICK_PANIC = 1
+SEAWALL_PICK_PROBE = 2
+SEAWALL_PICK_SPILLED = 4
 SEAWALL_UNKNOWN_DURATION = -1
+SEAWALL_BALANCER_ROUND_ROBIN = 0
+SEAWALL_BALANCER_RANDOM = 1
+SEAWALL_BALANCER_LEAST_LOADED = 2
+SEAWALL_BALANCER_PEAK_EWMA = 3
+SEAWALL_BALANCER_MAGLEV = 4
+SEAWALL_BALANCER_RING_HASH = 5
+SEAWALL_PANIC_ALL = 0
+SEAWALL_PANIC_FAIL = 1
+SEAWALL_VERDICT_PICKED = 0
+SEAWALL_VERDICT_PROBE = 1
+SEAWALL_VERDICT_SPILL_OVER = 2
+SEAWALL_VERDICT_PANIC = 3
+SEAWALL_VERDICT_NOBODY = 4
+SEAWALL_REASON_EXPIRED = 1
+SEAWALL_REASON_DISABLED = 2
+SEAWALL_REASON_DRAINING = 4
+SEAWALL_REASON_SELF_DRAINING = 8
+SEAWALL_REASON_FAILING = 16
+SEAWALL_REASON_STARTING = 32
+SEAWALL_REASON_ZERO_WEIGHT = 64
+SEAWALL_REASON_SUSPECT = 128
+SEAWALL_REASON_WARNING = 256
+SEAWALL_REASON_EJECTED = 512
+SEAWALL_REASON_HELD = 1024
 SEAWALL_SOURCE_STATIC = 0
 SEAWALL_SOURCE_DISK = 1
 SEAWALL_SOURCE_DNS = 2
@@ -671,6 +698,8 @@ class seawall_registry_options(ctypes.Structure):
         ("max_expired_percent", ctypes.c_int32),
         ("guard_from", ctypes.c_int32),
         ("expiry_ceiling_ns", ctypes.c_int64),
+        ("max_hashed_services", ctypes.c_int32),
+        ("hash_table_size", ctypes.c_int32),
     ]
 
 
@@ -734,6 +763,50 @@ class seawall_pick(ctypes.Structure):
         ("host_size", ctypes.c_uint8),
         ("id", ctypes.c_char * 64),
         ("host", ctypes.c_char * 256),
+        ("flags", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class seawall_service_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("balancer", ctypes.c_int32),
+        ("zone", ctypes.c_char_p),
+        ("zone_size", ctypes.c_size_t),
+        ("over_provisioning_percent", ctypes.c_int32),
+        ("panic_mode", ctypes.c_int32),
+        ("panic_threshold", ctypes.c_int32),
+        ("ejection_failures", ctypes.c_int32),
+        ("ejection_growth_percent", ctypes.c_int32),
+        ("ejection_jitter_percent", ctypes.c_int32),
+        ("max_ejected_percent", ctypes.c_int32),
+        ("least_left", ctypes.c_int32),
+        ("slow_start_least_percent", ctypes.c_int32),
+        ("reserved", ctypes.c_uint32),
+        ("ejection_duration_ns", ctypes.c_int64),
+        ("max_ejection_duration_ns", ctypes.c_int64),
+        ("ejection_decay_ns", ctypes.c_int64),
+        ("probe_lease_ns", ctypes.c_int64),
+        ("ewma_half_life_ns", ctypes.c_int64),
+        ("failure_latency_ns", ctypes.c_int64),
+        ("slow_start_ns", ctypes.c_int64),
+    ]
+
+
+class seawall_explained(ctypes.Structure):
+    _fields_ = [
+        ("generation", ctypes.c_uint64),
+        ("in_flight", ctypes.c_int64),
+        ("ejected_for_ns", ctypes.c_int64),
+        ("latency_ns", ctypes.c_int64),
+        ("weight", ctypes.c_double),
+        ("slot", ctypes.c_uint32),
+        ("verdict", ctypes.c_int32),
+        ("reasons", ctypes.c_uint32),
+        ("local", ctypes.c_int32),
+        ("id", ctypes.c_char * 64),
+        ("zone", ctypes.c_char * 64),
     ]
 
 
@@ -1145,7 +1218,13 @@ FUNCTIONS = {
     "seawall_watch_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_version": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
+    "seawall_service_pick_for": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),
+    "seawall_service_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_service_options)]),
+    "seawall_registry_configure": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_service_options), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_configure_from_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_error)]),
+    "seawall_registry_explain": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_explained), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_registry_explain_text": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_follower_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_follower_options)]),
     "seawall_registry_follower": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_follower_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_follower_free": (None, [ctypes.c_void_p]),

@@ -26,13 +26,18 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from . import _ffi
 from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["AdminState", "Answer", "Health", "News", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry", "Watch", "WatchedInstance", "instance_id"]
+
+
+_DURATIONS = frozenset(
+    ("ejection_duration", "max_ejection_duration", "ejection_decay", "probe_lease", "ewma_half_life", "failure_latency", "slow_start")
+)
 
 
 class SelfState(enum.IntEnum):
@@ -95,6 +100,22 @@ class Pick:
     slot: int
     generation: int
     ticket: int
+    flags: int = 0
+
+    @property
+    def panic(self) -> bool:
+        """Too few are eligible: all that are known get their share, this one may not be well."""
+        return bool(self.flags & _ffi.SEAWALL_PICK_PANIC)
+
+    @property
+    def probe(self) -> bool:
+        """It was ejected, and this call decides whether it comes back."""
+        return bool(self.flags & _ffi.SEAWALL_PICK_PROBE)
+
+    @property
+    def spilled(self) -> bool:
+        """It is in another zone than the caller."""
+        return bool(self.flags & _ffi.SEAWALL_PICK_SPILLED)
 
 
 def _ns(seconds: float) -> int:
@@ -147,13 +168,19 @@ class Service:
         self._registry = registry  # a service must not outlive its registry
         self.name = name
 
-    def pick(self, exclude: Sequence[int] = (), *, now_ns: int = NOW) -> Optional[Pick]:
-        """The next healthy instance whose slot is not in `exclude`, or None. Give it back with done(), once."""
+    def pick(self, exclude: Sequence[int] = (), *, key: Union[str, bytes, None] = None, now_ns: int = NOW) -> Optional[Pick]:
+        """The instance that the balancer chooses and whose slot is not in `exclude`, or None; `key` is for balancers that
+        choose by key. Give it back with done(), once."""
         slots = (ctypes.c_uint32 * len(exclude))(*exclude)
         out = _ffi.seawall_pick()
-        if not check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns, out)):
+        if key is None:
+            found = check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns, out))
+        else:
+            text = _bytes(key) if isinstance(key, str) else key
+            found = check(lib.seawall_service_pick_for(self._handle, text, len(text), slots, len(exclude), now_ns, out))
+        if not found:
             return None
-        return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket)
+        return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket, out.flags)
 
     def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, took: Optional[float] = None, *, now_ns: int = NOW) -> bool:
         """Ends a pick; `took` is how long the call took, in seconds. False: it was over before, nothing is changed."""
@@ -253,6 +280,8 @@ class ServiceRegistry:
         max_instances_per_service: Optional[int] = None,
         max_metadata_bytes: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        max_hashed_services: Optional[int] = None,
+        hash_table_size: Optional[int] = None,
         ticket_deadline: Optional[float] = None,
         first_generation: Optional[int] = None,
         now_ns: int = NOW,
@@ -273,6 +302,8 @@ class ServiceRegistry:
             "max_instances_per_service": max_instances_per_service,
             "max_metadata_bytes": max_metadata_bytes,
             "max_in_flight": max_in_flight,
+            "max_hashed_services": max_hashed_services,
+            "hash_table_size": hash_table_size,
             "first_generation": first_generation,
             "heartbeat_jitter_percent": heartbeat_jitter_percent,
             "one_per_endpoint": int(one_per_endpoint),
@@ -398,6 +429,34 @@ class ServiceRegistry:
         out = ctypes.c_uint64()
         check(lib.seawall_registry_version(self._handle, ctypes.byref(out)))
         return out.value
+
+    def configure(self, service: Optional[str] = None, **options: Any) -> None:
+        """How calls to a service are spread and who is ejected, from now on; None: of all that are not configured by
+        name. The options are those of seawall_service_options in capi/seawall_c.h, durations in seconds and without
+        their _ns: configure("trading", balancer="peak_ewma", zone="west", panic_threshold=30, ejection_duration=10).
+        What is left out has its default. Raises SeawallError that names the option."""
+        given = {name + "_ns" if name in _DURATIONS else name: _ns(value) if name in _DURATIONS else value for name, value in options.items()}
+        name, text, error = _bytes(service or ""), json.dumps(given).encode(), new_error()
+        check(lib_waiting.seawall_registry_configure_from_json(self._handle, name, len(name), text, len(text), error), error)
+
+    def explain(self, service: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:
+        """Why its picks go where they go: {service, balancer, panic, eligible, known, ejected, instances: [{id, verdict,
+        reasons, ...}]}; None for a service that is not known."""
+        text = self._explained(service, 1, now_ns)
+        return None if text is None else json.loads(text)
+
+    def explain_text(self, service: str, *, now_ns: int = NOW) -> Optional[str]:
+        """The same in lines for people."""
+        return self._explained(service, 0, now_ns)
+
+    def _explained(self, service: str, as_json: int, now_ns: int) -> Optional[str]:
+        name = _bytes(service)
+        try:
+            return read_text(lambda *to: lib_waiting.seawall_registry_explain_text(self._handle, name, len(name), as_json, now_ns, *to))
+        except SeawallError as error:
+            if error.code == _ffi.SEAWALL_E_NOT_FOUND:
+                return None
+            raise
 
     def services(self, *, now_ns: int = NOW) -> dict[str, Any]:
         """{name: {host, port, healthy, protected, instances: [{id, host, port, healthy, state, weight, ...}]}}"""

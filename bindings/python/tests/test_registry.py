@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import seawall
-from seawall import ServiceRegistry, _ffi
+from seawall import SeawallError, ServiceRegistry, _ffi
 from seawall.registry import AdminState, Answer, Health, Outcome, SelfState, instance_id
 from tests import vectors
 
@@ -22,9 +22,11 @@ def pickable(registry, service, now):
     """The ids of all instances that picks reach."""
     handle, found, slots = registry.service(service), [], []
     while pick := handle.pick(slots, now_ns=now):
+        handle.done(pick, now_ns=now)
+        if pick.panic:
+            break  # nobody is left who may
         found.append(pick.id)
         slots.append(pick.slot)
-        handle.done(pick, now_ns=now)
     return sorted(found)
 
 
@@ -117,6 +119,53 @@ class Registry(unittest.TestCase):
         found = registry.find("a", now_ns=0)
         self.assertEqual((found["in_flight"], found["failures"]), (1, 1))
         self.assertTrue(service.done(second, now_ns=0))
+
+    def fleet(self, *ids, **options):
+        registry = ServiceRegistry(now_ns=0)
+        registry.configure("s", **options)
+        for id in ids:
+            registry.register("s", id, "h", 1, now_ns=0)
+        return registry, registry.service("s")
+
+    def test_a_service_chooses_how_its_calls_are_spread(self):
+        registry, service = self.fleet("a", "b", "c", balancer="maglev")
+        owner = service.pick(key="user-1", now_ns=0).id
+        self.assertTrue(all(service.pick(key=b"user-1", now_ns=0).id == owner for _ in range(20)))
+        self.assertGreater(len({service.pick(key=f"user-{i}", now_ns=0).id for i in range(50)}), 1)
+        for balancer in ("round_robin", "random", "least_loaded", "peak_ewma", "ring_hash"):
+            registry.configure("s", balancer=balancer)
+            self.assertEqual(registry.explain("s", now_ns=0)["balancer"], balancer)
+            self.assertIsNotNone(service.pick(now_ns=0))
+        for options, said in (({"balancer": "fastest"}, "balancer must be"), ({"panic_threshold": 101}, "panic_threshold"), ({"nonsense": 1}, "nonsense")):
+            with self.assertRaisesRegex(SeawallError, said):
+                registry.configure("s", **options)
+
+    def test_failures_eject_and_explain_says_so(self):
+        registry, service = self.fleet("a", "b", ejection_failures=2, ejection_duration=5, ejection_jitter_percent=0)
+        slot = {i["id"]: i["slot"] for i in registry.services(now_ns=0)["s"]["instances"]}
+        for _ in range(2):
+            service.done(service.pick([slot["b"]], now_ns=0), Outcome.FAILURE, now_ns=0)
+        self.assertEqual({service.pick(now_ns=0).id for _ in range(10)}, {"b"})
+        why = {i["id"]: i for i in registry.explain("s", now_ns=0)["instances"]}
+        self.assertEqual((why["a"]["verdict"], why["a"]["reasons"], why["a"]["ejected_for_ns"]), ("nobody", ["ejected"], 5 * SECOND))
+        self.assertEqual((why["b"]["verdict"], why["b"]["reasons"], why["b"]["in_flight"]), ("picked", [], 10))
+        self.assertIn("a: nobody, ejected for 5.0 s", registry.explain_text("s", now_ns=0))
+        self.assertIsNone(registry.explain("t", now_ns=0))
+        later = 5 * SECOND
+        for _ in range(5):
+            registry.heartbeat("a", why["a"]["generation"], now_ns=later), registry.heartbeat("b", why["b"]["generation"], now_ns=later)
+        self.assertTrue(any(service.pick(now_ns=later).probe for _ in range(4)))
+
+    def test_panic_is_in_the_pick(self):
+        registry, service = self.fleet("a", "b")
+        for id in ("a", "b"):
+            registry.set_health(id, Health.FAILING, now_ns=0)
+        self.assertTrue(service.pick(now_ns=0).panic)
+        self.assertTrue(registry.explain("s", now_ns=0)["panic"])
+        registry.configure(panic_threshold=0)
+        self.assertTrue(service.pick(now_ns=0).panic)  # it is configured by name
+        registry.configure("s", panic_mode="fail")
+        self.assertIsNone(service.pick(now_ns=0))
 
     def test_defaults_are_those_of_the_contract(self):
         mine = ServiceRegistry().register("s", "a", "h", 1)

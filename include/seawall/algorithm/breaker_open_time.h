@@ -2,13 +2,12 @@
 //
 // How long a circuit breaker stays open: open_duration, longer with each opening that was not made up for, up to
 // max_open_duration, and then up to open_jitter_percent longer. A pure function: the same config, number of openings
-// and generation give the same time.
+// and generation give the same time. Options and Config are those of breaker_config.h.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
-#include "seawall/algorithm/breaker_config.h"
 #include "seawall/algorithm/mix.h"
 
 namespace seawall::algorithm::breaker {
@@ -19,7 +18,8 @@ constexpr std::int64_t percent_of(std::int64_t ns, std::int64_t percent) noexcep
 }
 
 // After `openings` openings that were not made up for.
-constexpr std::int64_t grown_ns(const CircuitBreakerOptions& o, std::uint64_t openings) noexcept {
+template <class Options>
+constexpr std::int64_t grown_ns(const Options& o, std::uint64_t openings) noexcept {
   const std::int64_t cap = std::max(o.open_duration, o.max_open_duration).count();
   std::int64_t ns = o.open_duration.count();
   for (std::uint64_t i = 0; i < openings && ns < cap && o.open_growth_percent > 0; ++i) {
@@ -29,9 +29,9 @@ constexpr std::int64_t grown_ns(const CircuitBreakerOptions& o, std::uint64_t op
 }
 
 // Never shorter than what it grew to, so that "refuse for open_duration" stays true.
-constexpr std::int64_t open_ns(const CircuitBreakerConfig& config, std::uint64_t openings,
-                               std::uint64_t generation) noexcept {
-  const CircuitBreakerOptions& o = config.options();
+template <class Config>
+constexpr std::int64_t open_ns(const Config& config, std::uint64_t openings, std::uint64_t generation) noexcept {
+  const auto& o = config.options();
   const std::int64_t ns = grown_ns(o, openings);
   const auto spread = static_cast<std::uint64_t>(percent_of(ns, o.open_jitter_percent));
   // The upper 16 bits as a fraction; 2^16 * (2^55 >> 16) fits.

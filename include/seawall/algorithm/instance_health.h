@@ -39,6 +39,7 @@ enum HealthReason : std::uint32_t {
   kReasonZeroWeight = 1u << 6,  // healthy, yet takes no picks
   kReasonSuspect = 1u << 7,     // a doubt: picked when too few are beyond doubt
   kReasonWarning = 1u << 8,     // a doubt, by the prober
+  kReasonEjected = 1u << 9,     // its calls failed: a breaker of its own is not closed
   kReasonHeld = 1u << 10,       // a doubt: its lease ended together with many others
 };
 inline constexpr std::uint32_t kDoubts = kReasonSuspect | kReasonWarning | kReasonHeld;
@@ -50,16 +51,21 @@ struct HealthStatus {
     return (reasons & ~(kReasonSuspect | kReasonWarning | kReasonZeroWeight)) == 0;
   }
   constexpr bool pickable() const noexcept { return (reasons & ~kDoubts) == 0; }
+  // When too few may be picked otherwise: only what may be a mistake is overlooked, not what somebody decided.
+  constexpr bool usable_in_panic() const noexcept {
+    return (reasons & ~(kDoubts | kReasonLeaseExpired | kReasonFailing | kReasonEjected)) == 0;
+  }
   // Of those that may be picked: 0 is beyond doubt.
   constexpr std::uint32_t rank() const noexcept { return (reasons & kDoubts) != 0 ? 1 : 0; }
-  // The strongest reason in a word: "expired", "disabled", "draining", "unhealthy", "starting", "held", "suspect",
-  // "warning"; or "healthy".
+  // The strongest reason in a word: "expired", "disabled", "draining", "unhealthy", "starting", "ejected", "held",
+  // "suspect", "warning"; or "healthy".
   constexpr std::string_view state() const noexcept {
     if ((reasons & kReasonLeaseExpired) != 0) return "expired";
     if ((reasons & kReasonDisabled) != 0) return "disabled";
     if ((reasons & (kReasonDraining | kReasonSelfDraining)) != 0) return "draining";
     if ((reasons & kReasonFailing) != 0) return "unhealthy";
     if ((reasons & kReasonStarting) != 0) return "starting";
+    if ((reasons & kReasonEjected) != 0) return "ejected";
     if ((reasons & kReasonHeld) != 0) return "held";
     if ((reasons & kReasonSuspect) != 0) return "suspect";
     if ((reasons & kReasonWarning) != 0) return "warning";

@@ -26,13 +26,15 @@ struct DirectorySizes {
   std::uint32_t list_words = 0;    // of one list
   std::uint32_t detail_words = 0;  // of one record (instance_details.h)
   std::uint32_t flights = 0;       // cells of calls under way, in each stripe; a power of two
+  std::uint32_t tables = 0;        // two for each service that chooses by key
+  std::uint32_t table_words = 0;   // of one table
 
   friend constexpr bool operator==(const DirectorySizes&, const DirectorySizes&) = default;
 };
 
 struct DirectoryHeader {
   static constexpr std::uint64_t kMagic = 0x3165636976726553;
-  static constexpr std::uint32_t kLayout = 1;  // another number whenever what stands in the block changes
+  static constexpr std::uint32_t kLayout = 2;  // another number whenever what stands in the block changes
 
   Word magic{0};  // written last
   std::uint32_t layout = kLayout;
@@ -49,6 +51,9 @@ struct DirectoryHeader {
   // What readers count: how often something happened that should not, so rare that one word each serves all.
   alignas(kCacheLine) Word tickets_late{0};
   Word tickets_untracked{0};
+  Word ejections{0};
+  Word ejections_refused{0};  // for want of a place in the share
+  Word panic_picks{0};
 };
 
 class DirectoryLayout {
@@ -61,6 +66,9 @@ class DirectoryLayout {
   static constexpr std::uint32_t kMinDetailWords = 11;
   static constexpr std::uint32_t kMaxDetailWords = std::uint32_t{1} << 19;
   static constexpr std::uint32_t kMaxFlights = (1u << 20) / kStripes;
+  static constexpr std::uint32_t kListHead = 6;  // words (service_list.h)
+  static constexpr std::uint32_t kCursors = 4;  // of a service in a stripe: a round, one of other zones, a random state
+  static constexpr std::uint32_t kMaxTables = 254;
   static constexpr std::uint32_t kHintStride = 8;  // words: each stripe's hint has a line of its own
 
   // Sizes within the bounds above.
@@ -72,9 +80,12 @@ class DirectoryLayout {
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
         details(place(records + sizeof(InstanceRecord) * sizes.records)),
         cursors(place(details + sizeof(Word) * sizes.detail_words * sizes.records)),
-        flights(place(cursors + sizeof(Word) * kStripes * padded(sizes.services))),
+        flights(place(cursors + sizeof(Word) * kStripes * padded(std::size_t{kCursors} * sizes.services))),
         hints(place(flights + sizeof(Word) * kStripes * sizes.flights)),
-        bytes(hints + sizeof(Word) * kStripes * kHintStride) {}
+        shares(place(hints + sizeof(Word) * kStripes * kHintStride)),
+        slots(place(shares + sizeof(Word) * sizes.services)),
+        tables(place(slots + sizeof(Word) * sizes.records)),
+        bytes(tables + sizeof(Word) * sizes.tables * std::size_t{sizes.table_words}) {}
 
   static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
 
@@ -85,13 +96,15 @@ class DirectoryLayout {
     };
     if (auto r = check("services of the directory", sizes.services, 1, kMaxServices); !r) return r;
     if (auto r = check("records of the directory", sizes.records, 1, kMaxRecords); !r) return r;
-    if (auto r = check("list_words of the directory", sizes.list_words, 1, kMaxListWords); !r) return r;
+    if (auto r = check("list_words of the directory", sizes.list_words, kListHead + 1, kMaxListWords); !r) return r;
     if (auto r = check("detail_words of the directory", sizes.detail_words, kMinDetailWords, kMaxDetailWords); !r) {
       return r;
     }
     if (!std::has_single_bit(sizes.flights)) {
       return Error{Code::kInvalidArgument, "flights of the directory must be a power of two"};
     }
+    if (auto r = check("tables of the directory", sizes.tables, 0, kMaxTables); !r) return r;
+    if (auto r = check("table_words of the directory", sizes.table_words, 0, kMaxListWords); !r) return r;
     return check("flights of the directory", sizes.flights, 1, kMaxFlights);
   }
 
@@ -133,7 +146,7 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, bytes;
+  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, shares, slots, tables, bytes;
 };
 
 }  // namespace seawall::detail

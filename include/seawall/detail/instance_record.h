@@ -39,11 +39,17 @@ struct TextWords {
   }
 };
 
+// All that a pick needs is in its first line. Words only, without addresses: the record may be shared by processes.
 struct alignas(64) InstanceRecord {
   Word stamp{0};
   Word lease_end{0};
   Word address{0};
-  Word failures{0};  // generation:32 | count:32, written by readers when a call failed
+  Word service{0};
+  // Written by readers. Failures as generation:32 | count:32; the word of its breaker (instance_breaker.h).
+  Word failures{0};
+  Word breaker{0};
+  Word ewma{0};  // algorithm/peak_ewma.h, where the service's balancer asks for it
+  Word load{0};  // its flights that are marked as loaded, over all generations: each adds one and takes one away
   TextWords<8> id;
   TextWords<32> host;
 };

@@ -3,10 +3,14 @@
 // ServiceDirectory: what readers of the registry see, in 64-bit words in one block of memory (directory_layout.h). One
 // writer at a time (the registry, under its lock), any number of readers, in any process, who never wait for it.
 //
-//   service   name (service_names.h). head: version. kBuffers lists; version v stands in list v % kBuffers: a
-//             count, then entries
+//   service   name (service_names.h). head: version. kBuffers lists; version v stands in list v % kBuffers: how to
+//             choose (service_list.h), then entries. share: how many are ejected (algorithm/ejection_share.h)
 //   entry     generation:32 | weight:16 | record:16                (the generation's low half)
-//   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | failures | id | host
+//   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | service |
+//             failures | breaker | ewma | load | id | host
+//   slot      the entry of whoever has the slot; weight 0: no picks, 1: in panic only
+//   table     of a service that chooses by key: slots, four in a word, or points of a ring. Two for each, in turn, so
+//             what was read from one is whole as long as the head is as it was
 //   cursor    pass:32 | entry:32, where a thread's next round robin choice begins
 //   flights   the calls under way (flight_table.h)
 //
@@ -76,7 +80,7 @@ class ServiceDirectory {
 
   // A count as a list of entries may have.
   std::uint32_t list_size(std::uint64_t counted) const noexcept {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, sizes_.list_words - 1));
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, sizes_.list_words - DirectoryLayout::kListHead));
   }
 
   // Whatever number a list may hold, the record is one of this directory.
@@ -90,9 +94,17 @@ class ServiceDirectory {
   Word& believed_until() const noexcept { return header_->believed_until; }
 
   // Where a thread's rounds stand; on a line of its stripe.
-  Word& cursor(std::uint32_t service) const noexcept {
-    return cursors_[thread_stripe<kStripes>() * DirectoryLayout::padded(sizes_.services) + service];
+  Word& cursor(std::uint32_t service, std::uint32_t which) const noexcept {
+    const std::size_t stripe = thread_stripe<kStripes>() * DirectoryLayout::padded(stride());
+    return cursors_[stripe + std::size_t{DirectoryLayout::kCursors} * service + which];
   }
+  Word& share(std::uint32_t service) const noexcept { return shares_[service < sizes_.services ? service : 0]; }
+  Word& slot(std::uint32_t slot) const noexcept { return slots_[slot < sizes_.records ? slot : 0]; }
+  // Null when there is none of this number.
+  Word* table(std::uint32_t index) const noexcept {
+    return index < sizes_.tables ? &tables_[std::size_t{index} * sizes_.table_words] : nullptr;
+  }
+  std::uint32_t table_words() const noexcept { return sizes_.table_words; }
 
   // A FlightTable, or whatever takes its words.
   template <class Table>
@@ -131,6 +143,9 @@ class ServiceDirectory {
     cursors_ = reinterpret_cast<Word*>(memory + at.cursors);
     flights_ = reinterpret_cast<Word*>(memory + at.flights);
     hints_ = reinterpret_cast<Word*>(memory + at.hints);
+    shares_ = reinterpret_cast<Word*>(memory + at.shares);
+    slots_ = reinterpret_cast<Word*>(memory + at.slots);
+    tables_ = reinterpret_cast<Word*>(memory + at.tables);
   }
 
   void construct(std::uint64_t epoch, SipKey seed) noexcept {
@@ -145,13 +160,18 @@ class ServiceDirectory {
     std::uninitialized_value_construct_n(records_, sizes_.records);
     // The words behind the first are written before they are read; where they are many, most never are.
     for (std::uint32_t i = 0; i < sizes_.records; ++i) new (details(i).words) Word(0);
-    const std::size_t cursors = DirectoryLayout::padded(sizes_.services) * kStripes;
+    const std::size_t cursors = DirectoryLayout::padded(stride()) * kStripes;
     std::uninitialized_value_construct_n(cursors_, cursors);
     for (std::size_t i = 0; i < cursors; ++i) show(cursors_[i], algorithm::mix64(seed.k0 + i));
     std::uninitialized_value_construct_n(flights_, std::size_t{sizes_.flights} * kStripes);
     std::uninitialized_value_construct_n(hints_, DirectoryLayout::kHintStride * kStripes);
+    std::uninitialized_value_construct_n(shares_, sizes_.services);
+    std::uninitialized_value_construct_n(slots_, sizes_.records);
+    std::uninitialized_value_construct_n(tables_, std::size_t{sizes_.tables} * sizes_.table_words);
     show(header_->magic, DirectoryHeader::kMagic);
   }
+
+  std::size_t stride() const noexcept { return std::size_t{DirectoryLayout::kCursors} * sizes_.services; }
 
   DirectorySizes sizes_;
   DirectoryHeader* header_;
@@ -165,6 +185,9 @@ class ServiceDirectory {
   Word* cursors_;
   Word* flights_;
   Word* hints_;
+  Word* shares_;
+  Word* slots_;
+  Word* tables_;
 };
 
 }  // namespace seawall::detail

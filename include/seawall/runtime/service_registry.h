@@ -33,8 +33,10 @@
 #include <vector>
 
 #include "seawall/result.h"
+#include "seawall/runtime/service_explanation.h"
 #include "seawall/runtime/service_instance.h"
 #include "seawall/service.h"
+#include "seawall/service_config.h"
 #include "seawall/service_reader.h"
 #include "seawall/time.h"
 
@@ -64,6 +66,10 @@ struct ServiceRegistryOptions {
   std::int32_t max_instances_per_service = 256;
   std::int32_t max_metadata_bytes = 4096;  // of one instance: all names and values
   std::int32_t max_in_flight = 16384;      // tickets of calls under way; a pick beyond them has none, and is counted
+  // Services that choose by key (Balancer::kMaglev, kRingHash), and the entries of a table of Maglev: a prime. Each of
+  // them takes two tables of 2 bytes an entry, which a ring of hashes uses as points of 8.
+  std::int32_t max_hashed_services = 2;
+  std::int32_t hash_table_size = 65537;
   Duration ticket_deadline = std::chrono::minutes(5);  // a ticket not given back for so long is reaped; at most 1 h
   // Generations count up from here. A registry that keeps nothing over a restart takes a number above all that it gave
   // before, such as the wall clock in microseconds: then the generation of a former run is never taken for a new one.
@@ -97,6 +103,9 @@ struct RegistryStats {
   std::int64_t tickets_late = 0;         // given back when they were over: twice, or after their instance or the reaper
   std::int64_t tickets_reaped = 0;       // never given back
   std::int64_t tickets_untracked = 0;    // picks beyond max_in_flight
+  std::int64_t ejections = 0;            // instances ejected for their failures
+  std::int64_t ejections_refused = 0;    // that were due, but for ServiceOptions::max_ejected_percent and least_left
+  std::int64_t panic_picks = 0;          // made because too few were eligible
   std::int64_t endpoints_taken = 0;      // instances fenced because another one registered their host and port
 };
 
@@ -192,6 +201,11 @@ class ServiceRegistry {
   // The handle of a service, which may have no instance yet; a service with a handle is kept for the registry's life,
   // others go with their last instance. Errors: kInvalidArgument (name), kFull (max_services).
   Result<Service> service(std::string_view name);
+  // How calls to it are spread and who is ejected, from now on. The service is kept as one with a handle is. Errors:
+  // kInvalidArgument (name), kFull (max_services, max_hashed_services).
+  Result<void> configure(std::string_view service, const ServiceConfig& config);
+  // Of all that are not configured by name, now and later. Error: kInvalidArgument, for one that chooses by key.
+  Result<void> configure_default(const ServiceConfig& config);
   // What needs no lock: picks by name, for callers that have no handle. Valid while the registry lives.
   const ServiceReader& reader() const noexcept { return reader_; }
   std::optional<Pick> pick_at(std::string_view service, TimePoint now,
@@ -209,6 +223,8 @@ class ServiceRegistry {
   }
 
   // Nothing for an ambiguous name, too.
+  // Why its picks go where they go; nothing for a service that is not known.
+  std::optional<ServiceExplanation> explain_at(std::string_view service, TimePoint now) const;
   std::optional<InstanceInfo> find_at(std::string_view name, TimePoint now) const;
   std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name
   // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing.

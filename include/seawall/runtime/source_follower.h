@@ -32,11 +32,13 @@
 
 #include "seawall/algorithm/source_hold.h"
 #include "seawall/result.h"
-#include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_instance.h"
 #include "seawall/runtime/service_source.h"
 #include "seawall/time.h"
 
 namespace seawall {
+
+class ServiceRegistry;  // runtime/service_registry.h
 
 struct SourceFollowerOptions {
   Duration removal_grace = std::chrono::seconds(10);

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+// Every balancer through the handle of a service: shares by chi-square at fixed seeds, exclusion, keys, zones,
+// newcomers.
+#include <chrono>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/service_fleet.h"
+
+using namespace std::chrono_literals;
+using seawall::Balancer;
+using seawall::Outcome;
+using seawall::ServiceConfig;
+using seawall::ServiceOptions;
+using seawall::testing::chi_square;
+using seawall::testing::chi_square_limit;
+using seawall::testing::Fleet;
+using seawall::testing::named;
+
+namespace {
+
+constexpr Balancer kAll[] = {Balancer::kRoundRobin, Balancer::kRandom, Balancer::kLeastLoaded,
+                             Balancer::kPeakEwma,   Balancer::kMaglev, Balancer::kRingHash};
+constexpr Balancer kHashed[] = {Balancer::kMaglev, Balancer::kRingHash};
+
+std::map<std::string, std::string> owners(const Fleet& fleet, int keys) {
+  std::map<std::string, std::string> owner;
+  for (int i = 0; i < keys; ++i) {
+    const std::string key = named("key", i);
+    const auto pick = fleet.service.pick_for_at(seawall::Service::key_of(key), fleet.now()).value();
+    seawall::PickText text;
+    REQUIRE(fleet.service.describe(pick, text));
+    fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now());
+    owner[key] = text.id.view();
+  }
+  return owner;
+}
+
+int moved(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& after) {
+  int count = 0;
+  for (const auto& [key, id] : before) count += after.at(key) != id;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("equal instances have equal shares with every balancer") {
+  for (const Balancer balancer : kAll) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer}, {}, 20261123);
+    std::map<std::string, int> weights;
+    for (int i = 0; i < 16; ++i) {
+      fleet.add(named("i", i));
+      weights[named("i", i)] = 1;
+    }
+    // A ring's arcs differ in length, by design: see below.
+    if (balancer == Balancer::kRingHash) continue;
+    CHECK(chi_square(fleet.calls(32'000), weights) < chi_square_limit(15));
+  }
+}
+
+TEST_CASE("a ring's shares are within a third of the fair one") {
+  Fleet fleet({.balancer = Balancer::kRingHash});
+  fleet.add_many(16);
+  for (const auto& [id, calls] : fleet.calls(32'000)) {
+    CHECK(calls > 2000 * 2 / 3);
+    CHECK(calls < 2000 * 4 / 3);
+  }
+}
+
+TEST_CASE("weights are shares, the skewed ones too") {
+  for (const Balancer balancer : {Balancer::kRoundRobin, Balancer::kRandom, Balancer::kMaglev}) {
+    INFO(to_string(balancer));
+    for (const std::map<std::string, int>& weights :
+         {std::map<std::string, int>{{"a", 1}, {"b", 2}, {"c", 5}}, {{"a", 1000}, {"b", 1}, {"c", 1}, {"d", 1}}}) {
+      Fleet fleet({.balancer = balancer}, {}, 4711);
+      for (const auto& [id, weight] : weights) fleet.add(id, weight);
+      CHECK(chi_square(fleet.calls(40'000), weights) < chi_square_limit(static_cast<double>(weights.size() - 1)));
+    }
+  }
+}
+
+TEST_CASE("the first pick of a thousand clients is spread with every balancer") {
+  for (const Balancer balancer : kAll) {
+    INFO(to_string(balancer));
+    std::map<std::string, int> first, weights;
+    for (int client = 0; client < 1000; ++client) {
+      seawall::ServiceRegistryOptions bounds{.max_services = 1, .max_instances = 8, .max_instances_per_service = 8};
+      bounds.max_in_flight = 16;
+      bounds.hash_table_size = 251;
+      Fleet fleet({.balancer = balancer}, bounds, 1000 + client);
+      fleet.add_many(8);
+      ++first[fleet.call()];
+    }
+    for (int i = 0; i < 8; ++i) weights[named("i", i)] = 1;
+    CHECK(first.size() == 8);
+    if (balancer != Balancer::kRingHash) CHECK(chi_square(first, weights) < 40);  // also that of a small table
+  }
+}
+
+TEST_CASE("whoever is excluded is not picked, and who may is found, with every balancer") {
+  for (const Balancer balancer : kAll) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer});
+    std::vector<std::uint32_t> slots;
+    for (int i = 0; i < 12; ++i) slots.push_back(fleet.add(named("i", i), i == 3 ? 1 : 900));
+    std::vector<std::uint32_t> excluded = slots;
+    excluded.erase(excluded.begin() + 3);
+    for (int i = 0; i < 50; ++i) {
+      const auto pick = fleet.service.pick_at(fleet.now(), excluded);
+      REQUIRE(pick);
+      CHECK(pick->slot == slots[3]);
+      CHECK(pick->flags == 0);
+      fleet.service.done_at(pick->ticket, Outcome::kSuccess, fleet.now());
+    }
+    CHECK_FALSE(fleet.service.pick_at(fleet.now(), slots));  // the caller's wish is no reason to panic
+  }
+}
+
+TEST_CASE("retries that exclude one of many spread over the others") {
+  for (const Balancer balancer : {Balancer::kRandom, Balancer::kLeastLoaded, Balancer::kPeakEwma}) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer}, {}, 99);
+    std::map<std::string, int> got, weights;
+    const std::uint32_t bad[] = {fleet.add("bad")};
+    for (int i = 0; i < 7; ++i) {
+      fleet.add(named("i", i));
+      weights[named("i", i)] = 1;
+    }
+    for (int i = 0; i < 14'000; ++i) {
+      seawall::PickText text;
+      const auto pick = fleet.service.pick_at(fleet.now(), text, bad).value();
+      fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now());
+      ++got[std::string(text.id.view())];
+    }
+    CHECK(got.size() == 7);
+    CHECK(chi_square(got, weights) < chi_square_limit(6));
+  }
+}
+
+TEST_CASE("the less loaded of two gets the call, and of two instances none is drawn twice") {
+  Fleet fleet({.balancer = Balancer::kLeastLoaded});
+  fleet.add("a");
+  fleet.add("b");
+  std::map<std::uint32_t, int> held;
+  std::vector<seawall::Pick> picks;
+  for (int i = 0; i < 100; ++i) {
+    picks.push_back(fleet.service.pick_at(fleet.now()).value());
+    ++held[picks.back().slot];
+  }
+  CHECK(held[0] == 50);
+  CHECK(held[1] == 50);
+  for (const auto& pick : picks) {
+    if (pick.slot == 0) fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now());
+  }
+  for (int i = 0; i < 50; ++i) CHECK(fleet.service.pick_at(fleet.now())->slot == 0);
+}
+
+TEST_CASE("a load comes down once for a pick, whoever ends it") {
+  Fleet fleet({.balancer = Balancer::kLeastLoaded}, {.ticket_deadline = 60s});
+  fleet.add("a");
+  fleet.add("b");
+  const auto twice = fleet.service.pick_at(fleet.now()).value();
+  for (int i = 0; i < 3; ++i) fleet.service.done_at(twice.ticket, Outcome::kSuccess, fleet.now());
+  for (int i = 0; i < 10; ++i) (void)fleet.service.pick_at(fleet.now());  // leaked
+  fleet.pass(62s);
+  CHECK(fleet.registry.stats().tickets_reaped == 10);
+  fleet.registry.deregister_at("b", 0, fleet.now());
+  fleet.add("c");  // has the place of b
+  std::map<std::uint32_t, int> held;
+  for (int i = 0; i < 100; ++i) ++held[fleet.service.pick_at(fleet.now())->slot];
+  CHECK(held[0] == 50);
+  CHECK(held[1] == 50);
+}
+
+TEST_CASE("peak EWMA sends few calls to the slow and tries the unknown once") {
+  Fleet fleet({.balancer = Balancer::kPeakEwma}, {}, 5);
+  for (const auto* id : {"slow", "b", "c", "d"}) fleet.add(id);
+  std::map<std::string, int> count;
+  for (int i = 0; i < 4000; ++i) {
+    seawall::PickText text;
+    const auto pick = fleet.service.pick_at(fleet.now(), text).value();
+    const bool slow = text.id.view() == "slow";
+    fleet.now_ns += 1'000'000;
+    fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now(), slow ? 500ms : 10ms);
+    ++count[std::string(text.id.view())];
+  }
+  CHECK(count["slow"] < 40);
+  CHECK(count["slow"] > 0);
+  CHECK(count["b"] > 1000);
+  fleet.add("new");
+  std::map<std::string, int> burst;
+  seawall::PickText text;
+  for (int i = 0; i < 60; ++i) {
+    REQUIRE(fleet.service.pick_at(fleet.now(), text));
+    ++burst[std::string(text.id.view())];
+  }
+  CHECK(burst["new"] == 1);  // until that call is back
+}
+
+TEST_CASE("an instance that fails fast attracts nobody") {
+  // Ejection is off: this is about the average alone.
+  Fleet fleet({.balancer = Balancer::kPeakEwma, .ejection_failures = 0}, {}, 6);
+  fleet.add_many(4);
+  std::map<std::string, int> count;
+  for (int i = 0; i < 4000; ++i) {
+    seawall::PickText text;
+    const auto pick = fleet.service.pick_at(fleet.now(), text).value();
+    const bool bad = text.id.view() == "i0";
+    fleet.now_ns += 1'000'000;
+    fleet.service.done_at(pick.ticket, bad ? Outcome::kFailure : Outcome::kSuccess, fleet.now(), bad ? 1ms : 50ms);
+    ++count[std::string(text.id.view())];
+  }
+  CHECK(count["i0"] < 100);
+  // By load alone it looks idle: there only ejection keeps calls from it.
+  for (const Balancer balancer : kAll) {
+    INFO(to_string(balancer));
+    Fleet other({.balancer = balancer}, {}, 7);
+    other.add_many(4);
+    other.fail("i0", 3);
+    CHECK(other.calls(1000).count("i0") == 0);
+  }
+}
+
+TEST_CASE("a key keeps its instance, and few keys move when instances come and go") {
+  constexpr int kKeys = 4000;
+  for (const Balancer balancer : kHashed) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer});
+    fleet.add_many(16);
+    const auto before = owners(fleet, kKeys);
+    CHECK(moved(before, owners(fleet, kKeys)) == 0);
+    fleet.add("new");
+    const int came = moved(before, owners(fleet, kKeys));
+    CHECK(came > kKeys / 17 / 2);
+    CHECK(came < kKeys * 10 / 17 / 4);  // the fair share is a 17th; Maglev moves some more
+    fleet.registry.deregister_at("new", 0, fleet.now());
+    CHECK(moved(before, owners(fleet, kKeys)) == 0);
+    // Whoever drains keeps its places: its keys move and no others, and all come back with it.
+    fleet.registry.drain_at("i3", 0, fleet.now());
+    const auto drained = owners(fleet, kKeys);
+    for (const auto& [key, id] : before) CHECK((id == "i3" ? drained.at(key) != "i3" : drained.at(key) == id));
+    fleet.registry.set_admin_at("i3", 0, seawall::AdminState::kEnabled, fleet.now());
+    CHECK(moved(before, owners(fleet, kKeys)) == 0);
+    // A new process of the same id moves nothing.
+    fleet.add("i5");
+    CHECK(moved(before, owners(fleet, kKeys)) == 0);
+    // The keys of one that left spread over the others.
+    fleet.registry.deregister_at("i7", 0, fleet.now());
+    const auto after = owners(fleet, kKeys);
+    std::set<std::string> heirs;
+    for (const auto& [key, id] : before) {
+      if (id == "i7") heirs.insert(after.at(key));
+    }
+    CHECK(heirs.size() > 8);
+  }
+}
+
+TEST_CASE("two registries that heard of the same fleet in another order agree about keys") {
+  for (const Balancer balancer : kHashed) {
+    Fleet one({.balancer = balancer}, {}, 1), other({.balancer = balancer}, {}, 2);
+    for (int i = 0; i < 9; ++i) one.add(named("i", i));
+    for (int i = 8; i >= 0; --i) other.add(named("i", i));
+    CHECK(owners(one, 500) == owners(other, 500));
+  }
+}
+
+TEST_CASE("tables for keys are bounded, given back, and their bound is named") {
+  Fleet fleet({}, {.max_hashed_services = 1});
+  const ServiceConfig maglev = ServiceConfig::make({.balancer = Balancer::kMaglev}).value();
+  CHECK(fleet.registry.configure("a", maglev).ok());
+  CHECK(fleet.registry.configure("a", maglev).ok());
+  const auto full = fleet.registry.configure("b", maglev);
+  REQUIRE_FALSE(full.ok());
+  CHECK(full.error().code == seawall::Code::kFull);
+  CHECK(full.error().message.view() == "the registry is full: max_hashed_services is 1");
+  CHECK(fleet.registry.configure("a", ServiceConfig()).ok());
+  CHECK(fleet.registry.configure("b", maglev).ok());
+  CHECK_FALSE(fleet.registry.configure_default(maglev).ok());
+  const auto prime = seawall::ServiceRegistryConfig::make({.hash_table_size = 65536});
+  CHECK(prime.error().message.view() == "hash_table_size must be a prime, such as 65537, not 65536");
+}
+
+TEST_CASE("another balancer is in force from the next pick on") {
+  Fleet fleet;
+  fleet.add_many(3);
+  std::string before = fleet.call();
+  for (const Balancer balancer : kAll) {
+    REQUIRE(fleet.registry.configure("s", ServiceConfig::make({.balancer = balancer}).value()).ok());
+    CHECK_FALSE(fleet.call().empty());
+  }
+}
+
+TEST_CASE("the caller's zone comes first while it is enough, then it spills over") {
+  for (const Balancer balancer : {Balancer::kRoundRobin, Balancer::kRandom, Balancer::kLeastLoaded}) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer, .zone = "west"}, {}, 8);
+    for (int i = 0; i < 4; ++i) {
+      fleet.add(named("w", i), 1, "west");
+      fleet.add(named("e", i), 1, "east");
+    }
+    const auto local = [&] {
+      int calls = 0;
+      for (const auto& [id, n] : fleet.calls(10'000)) calls += id[0] == 'w' ? n : 0;
+      return calls;
+    };
+    CHECK(local() == 10'000);
+    fleet.registry.drain_at("w0", 0, fleet.now());
+    fleet.registry.set_health_at("w1", 0, seawall::Health::kFailing, fleet.now());
+    CHECK(std::abs(local() - 9'333) < 200);  // 2 of 3 that are known: 2/3 of the traffic times 1.4
+    fleet.registry.set_health_at("w2", 0, seawall::Health::kFailing, fleet.now());
+    CHECK(std::abs(local() - 4'667) < 300);
+    fleet.registry.set_health_at("w3", 0, seawall::Health::kFailing, fleet.now());
+    CHECK(local() == 0);
+  }
+  Fleet fleet({.zone = "west"});
+  const std::uint32_t west[] = {fleet.add("w", 1, "west")};
+  fleet.add("e", 1, "east");
+  CHECK(fleet.flags() == 0);
+  CHECK(fleet.flags(west) == seawall::kPickSpilled);
+}
+
+TEST_CASE("a newcomer's share grows from its first traffic on") {
+  Fleet fleet({.balancer = Balancer::kRoundRobin, .slow_start = 100s});
+  for (const auto* id : {"a", "b", "c"}) fleet.add(id);
+  CHECK(fleet.calls(300)["a"] == 100);  // most are new: nobody would be left to take the load
+  fleet.pass(1000s);
+  (void)fleet.registry.register_instance_at(
+      "s", {.id = "new", .host = "h", .port = 1, .state = seawall::SelfState::kStarting}, fleet.now());
+  fleet.pass(500s);
+  fleet.registry.heartbeat_at("new", fleet.registry.find_at("new", fleet.now())->generation, fleet.now(),
+                              seawall::SelfState::kServing);
+  const auto share = [&] { return fleet.calls(40'000)["new"] / 400.0; };
+  CHECK(share() == Approx(100.0 * 0.1 / 3.1).margin(0.3));
+  fleet.pass(50s);
+  CHECK(share() == Approx(100.0 * 0.5 / 3.5).margin(0.3));
+  fleet.pass(51s);
+  CHECK(share() == Approx(25).margin(0.3));
+}
+
+TEST_CASE("options of a service are checked by name") {
+  const auto error = [](const ServiceOptions& options) {
+    const auto made = ServiceConfig::make(options);
+    return made ? std::string() : std::string(made.error().message.view());
+  };
+  CHECK(error({}).empty());
+  CHECK(error({.balancer = static_cast<Balancer>(6)}).starts_with("balancer must be from 0 to 5"));
+  CHECK(error({.over_provisioning_percent = 99}).starts_with("over_provisioning_percent"));
+  CHECK(error({.panic_threshold = 101}).starts_with("panic_threshold"));
+  CHECK(error({.ejection_failures = 1001}).starts_with("ejection_failures"));
+  CHECK(error({.ejection_duration = 1ns}).starts_with("ejection_duration in ns"));
+  CHECK(error({.max_ejection_duration = 25h}).starts_with("max_ejection_duration in ns"));
+  CHECK(error({.max_ejected_percent = 101}).starts_with("max_ejected_percent"));
+  CHECK(error({.least_left = -1}).starts_with("least_left"));
+  CHECK(error({.failure_latency = 31s}).starts_with("failure_latency in ns"));
+  CHECK(error({.slow_start_least_percent = 0}).starts_with("slow_start_least_percent"));
+  CHECK(error({.zone = std::string(64, 'z')}).starts_with("length of zone"));
+}
