@@ -32,7 +32,7 @@ class Parts {
   }
   Part of(const RegisteredInstance* instance) const {
     const HealthStatus status = instance->status();
-    if (!status.usable_in_panic()) return Part::kOut;
+    if (instance->fenced || !status.usable_in_panic()) return Part::kOut;
     if (!status.pickable() || status.rank() > worst_) return Part::kPanicOnly;
     return local(instance) ? Part::kLocal : Part::kElsewhere;
   }

@@ -208,7 +208,7 @@ class ServiceChooser {
     return {};
   }
   Choice of_slot(std::uint32_t slot) noexcept {
-    const std::uint64_t word = d_.slot(slot);
+    const std::uint64_t word = seen(d_.slot(slot));
     const std::uint32_t weight = ListEntry::unpack(word).weight;
     return weight < (panic_ ? 1u : 2u) ? Choice{} : admit_word(word, 0);
   }
