@@ -106,8 +106,9 @@ def balancers(run, out):
     colours = dict(zip((b["name"] for b in run["balancers"]), (ORANGE, MUTED, BLUE, GREEN)))
     for balancer in run["balancers"]:
         values, shares = cumulative(balancer["latency_ms"])
-        tail.plot(values, [max(100 - s, 0.1) for s in shares], color=colours[balancer["name"]], label=balancer["name"])
-    tail.set(title="% of calls that took longer than ...", xlabel="ms", xscale="log", yscale="log", ylim=(0.1, 100))
+        style = "--" if balancer["name"] == "round_robin" else "-"  # it covers random
+        tail.plot(values, [max(100 - s, 0.1) for s in shares], style, color=colours[balancer["name"]], label=balancer["name"])
+    tail.set(title="% of calls that took longer than ...", xlabel="ms", xscale="log", yscale="log", xlim=(1, None), ylim=(0.1, 100))
     tail.legend(loc="lower left")
     names = [b["name"] for b in run["balancers"]]
     share.barh(names, [b["slow_share"] * 100 for b in run["balancers"]], color=[colours[n] for n in names])
