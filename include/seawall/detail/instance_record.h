@@ -10,7 +10,6 @@
 #include <cstring>
 #include <string_view>
 
-
 namespace seawall::detail {
 
 using Word = std::atomic<std::uint64_t>;
