@@ -2091,7 +2091,7 @@ enum {
 
 /* A limit of a pipeline. Its limiter is borrowed: still the caller's, to be freed after the pipeline. */
 typedef struct seawall_pipeline_limit {
-  const char* name; /* 1 to 31 printable ASCII characters */
+  const char* name; /* 1 to 31 printable ASCII characters without ',' */
   size_t name_size;
   const void* limiter; /* a handle of any of the five types of limiters */
   int64_t quota;       /* what is told to clients: permits in each window; the limiter decides */

@@ -34,8 +34,9 @@ LimitLabel label_of(const PipelineLimit& limit) {
 
 Result<void> check(const PipelineLimit& limit, std::size_t place) {
   constexpr std::int32_t kMostKeys = 16;
-  if (limit.name.empty() || limit.name.size() >= sizeof(LimitLabel::name) || !is_header_text(limit.name)) {
-    return wrong(place, "name must be 1 to 31 printable ASCII characters");
+  if (limit.name.empty() || limit.name.size() >= sizeof(LimitLabel::name) || !is_header_text(limit.name) ||
+      limit.name.find(',') != std::string::npos) {
+    return wrong(place, "name must be 1 to 31 printable ASCII characters without ,");
   }
   if (!limit.limiter) return wrong(place, "limiter is missing");
   if (limit.key < 0 || limit.key >= kMostKeys) return wrong(place, "key must be from 0 to 15");

@@ -80,7 +80,7 @@ bool same_numbers(const LimitConfig& a, const LimitConfig& b) {
 bool same_shape(const LimitConfig& a, const LimitConfig& b) {
   if (a.algorithm != b.algorithm || a.key != b.key) return false;
   if (a.key >= 0 && a.memory_bytes != b.memory_bytes) return false;
-  return a.algorithm != Algorithm::kSlidingWindow || a.quota->period() == b.quota->period();
+  return a.algorithm == Algorithm::kTokenBucket || a.quota->period() == b.quota->period();
 }
 
 // The old state under the new limit, once `changes` have run; `fresh` was made with it.
@@ -173,7 +173,7 @@ Result<void> Pipelines::State::take_limits(const PipelinesConfig& config, TimePo
     }
     auto made = make_limit(limit, now);
     if (!made) {
-      Message message(limit.path);
+      Message message(limit.place);
       return Error{made.error().code, message.append(": ").append(made.error().message.view())};
     }
     LimitState state = std::move(made).value();

@@ -125,7 +125,8 @@ Error of_option(const JsonPath& path, const Error& why) {
   if (rest.starts_with("in ns ")) rest.remove_prefix(6);
   const bool plain =
       !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
-  return plain && !rest.empty() ? (path / name).wrong(rest) : path.wrong(message);
+  const bool of_range = rest.find("must be from ") != std::string_view::npos;
+  return plain && of_range ? (path / name).wrong(rest) : path.wrong(message);
 }
 
 // ---- the parts ----------------------------------------------------------------------------------------------------
@@ -212,6 +213,7 @@ class Reader {
     if (const auto object = members.is_object(); !object) return object.error();
     LimitConfig limit;
     limit.path = state.text();
+    limit.place = path.text();
     limit.name = name;
     std::int64_t permits = 0, burst = 0;
     Duration period{0};
@@ -283,6 +285,10 @@ class Reader {
       if (node.kind != Kind::kText) {
         const JsonNode* name = node.find("name");
         if (node.kind == Kind::kObject && name == nullptr) return (here / "name").wrong("is missing");
+        // A path of names is one limit's only: the last step has no slash, whatever the route is called.
+        if (name != nullptr && name->text.find('/') != std::string::npos) {
+          return (here / "name").wrong("must not contain /");
+        }
         const JsonPath named = path / "limits" / (name != nullptr ? name->text : std::string());
         // The path of a state is by name, so that it survives another order; that of an error by place.
         if (const auto read = limit(node, here, named, "", /*in_route=*/true); !read) return read;
@@ -294,9 +300,10 @@ class Reader {
         return here.wrong("there are two limits of this name");
       }
       const std::string& told = config_.find(state)->name;
-      const bool printable = std::all_of(told.begin(), told.end(), [](char c) { return c >= ' ' && c <= '~'; });
+      const bool printable =
+          std::all_of(told.begin(), told.end(), [](char c) { return c >= ' ' && c <= '~' && c != ','; });
       if (told.empty() || told.size() >= sizeof(LimitLabel::name) || !printable) {
-        return here.wrong("a limit's name is 1 to 31 printable ASCII characters");
+        return here.wrong("a limit's name is 1 to 31 printable ASCII characters without ,");
       }
       route.limits.push_back(std::move(state));
     }

@@ -22,7 +22,8 @@ namespace seawall {
 struct LimitConfig {
   enum class Algorithm : std::uint8_t { kSlidingWindow, kTokenBucket, kFixedWindow };
 
-  std::string path;  // of its state: /limits/NAME or /routes/ROUTE/limits/NAME
+  std::string path;   // of its state: /limits/NAME or /routes/ROUTE/limits/NAME
+  std::string place;  // in the text, for errors
   std::string name;
   Algorithm algorithm = Algorithm::kSlidingWindow;
   std::optional<Quota> quota;  // there, once read

@@ -13,6 +13,7 @@
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/saturating.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_source.h"
 
 namespace seawall {
 namespace {
@@ -30,6 +31,9 @@ constexpr std::uint32_t kSlotBits = 16;
 static_assert(detail::ServiceDirectory::kMaxRecords < (1u << kSlotBits));
 
 std::string_view without_namespace(std::string_view service) { return service.substr(service.find('/') + 1); }
+
+// The id is that of a source that knows addresses only: the instance itself has never heard it.
+bool is_made_up(const Target& target) { return target.id == instance_id_of(target.service, target.host, target.port); }
 
 bool is_path(std::string_view path) {
   const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
@@ -102,6 +106,8 @@ class Prober::Impl {
     leave(info.slot);
     Target& target = targets_[info.slot];
     target = {info.service, info.id, info.host, info.port, info.generation, {}, 0, 0};
+    // What the registry holds against it stands until `rise` answers speak for it.
+    if (info.health == Health::kFailing) target.state.health = Health::kFailing;
     // Not all at once after a restart.
     const auto share = static_cast<std::int64_t>(algorithm::mix64(info.generation) % 1024);
     wait(info.slot, detail::saturating_add(now, options_.edge_interval.count() / 1024 * share));
@@ -154,7 +160,7 @@ class Prober::Impl {
   bool is_same(const Target& target, const ProbeAnswer& answer) const {
     const bool same_service = answer.service == target.service || answer.service == without_namespace(target.service);
     if (!answer.service.empty() && !same_service) return false;
-    if (!answer.instance.empty() && answer.instance != target.id) return false;
+    if (!answer.instance.empty() && answer.instance != target.id && !is_made_up(target)) return false;
     return !options_.require_identity || (!answer.service.empty() && !answer.instance.empty());
   }
 

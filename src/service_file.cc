@@ -46,6 +46,9 @@ Result<void> FileSource::load(std::string_view json, Duration age) {
     fail(reader.why);
     return Error{Code::kInvalidArgument, reader.why};
   }
+  for (SourceAnswer& answer : said_) {  // what was said of it before, and is not polled yet
+    if (std::ranges::find(services_, answer.service) == services_.end()) services_.push_back(answer.service);
+  }
   std::vector<std::string> names;
   for (SourceAnswer& answer : reader.services) {
     if (answer.instances.empty()) answer.status = SourceStatus::kEmpty;
@@ -63,7 +66,7 @@ Result<void> FileSource::load(std::string_view json, Duration age) {
 }
 
 void FileSource::fail(const Message& reason) {
-  said_.clear();
+  std::erase_if(said_, [](const SourceAnswer& answer) { return answer.status == SourceStatus::kFailed; });
   for (const std::string& name : services_) {
     said_.push_back({.service = name, .status = SourceStatus::kFailed, .reason = reason});
   }

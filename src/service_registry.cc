@@ -109,6 +109,7 @@ RegistryAnswer ServiceRegistry::set_admin_at(std::string_view name, std::uint64_
 RegistryAnswer ServiceRegistry::drain_until_at(std::string_view name, std::uint64_t generation, TimePoint deadline,
                                                TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->drain_until(name, generation, to_ns(deadline), to_ns(now));
 }
 
@@ -148,12 +149,14 @@ Result<Service> ServiceRegistry::service(std::string_view name) {
 Result<void> ServiceRegistry::configure(std::string_view name, const ServiceConfig& config) {
   if (auto checked = check_service_name(name); !checked) return checked.error();
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->written_by_me()) return another_writer();
   return impl_->configure_named(name, config);
 }
 
 Result<void> ServiceRegistry::configure_default(const ServiceConfig& config) {
   if (config.hashed()) return Error{Code::kInvalidArgument, "balancer: the default cannot be one that chooses by key"};
   const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->written_by_me()) return another_writer();
   impl_->configure_default(config);
   return {};
 }

@@ -31,7 +31,7 @@ struct RegisteredInstance {
   std::uint64_t generation = 0;
   AdminState admin = AdminState::kEnabled;
   SelfState self = SelfState::kServing;
-  Health health = Health::kPassing;
+  Health health = Health::kUnknown;
   LeaseState lease = LeaseState::kLive;  // as the last tick found
   bool shielded = false;                 // readers see no end of its lease
   bool fenced = false;                   // drained, or another instance has its endpoint: its process is to stop
@@ -204,6 +204,7 @@ class ServiceRegistry::Impl {
   std::uint32_t build_maglev(detail::Word* to) SEAWALL_REQUIRES(mutex);
   std::uint32_t build_ring(detail::Word* to) SEAWALL_REQUIRES(mutex);
   void reserve_for_tables() SEAWALL_REQUIRES(mutex);
+  void restore_ejected(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   bool is_ejected(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   template <class Which>
   std::int64_t end_flights(const Which& which) SEAWALL_REQUIRES(mutex);

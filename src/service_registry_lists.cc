@@ -8,6 +8,7 @@
 #include "seawall/algorithm/slow_start.h"
 #include "seawall/algorithm/spill_over.h"
 #include "seawall/algorithm/static_stride.h"
+#include "seawall/detail/instance_breaker.h"
 #include "seawall/detail/siphash.h"
 #include "service_registry_impl.h"
 
@@ -193,10 +194,12 @@ std::uint32_t ServiceRegistry::Impl::build_ring(detail::Word* to) {
   for (const HashMember& m : hash_members_) weights += unsigned_of(m.weight);
   if (weights == 0) return 0;
   const std::uint64_t room = directory.table_words();
+  const bool crowded = kPoints * weights > room;
+  const std::uint64_t left = room - std::min<std::uint64_t>(room, hash_members_.size());  // behind one for each
   ring_.clear();
   for (const HashMember& m : hash_members_) {
-    const std::uint64_t fair = unsigned_of(m.weight) * std::min(kPoints * weights, room) / weights;
-    const std::uint64_t points = std::min(std::max<std::uint64_t>(fair, 1), room - ring_.size());
+    const std::uint64_t fair = crowded ? 1 + unsigned_of(m.weight) * left / weights : unsigned_of(m.weight) * kPoints;
+    const std::uint64_t points = std::min(fair, room - ring_.size());
     ring_.resize(ring_.size() + points);
     algorithm::HashRing::place(std::span(ring_).last(points), m.hash, static_cast<std::uint16_t>(m.slot));
   }
@@ -221,7 +224,18 @@ Result<void> ServiceRegistry::Impl::configure(std::uint32_t index, const Service
   service.config = std::move(copy);
   service.table_of = 0;
   publish(index);
+  restore_ejected(index);
   return {};
+}
+
+// Where nobody is ejected any more, no call would close what is open. After the list that says so.
+// NOLINTNEXTLINE(readability-make-member-function-const): as above
+void ServiceRegistry::Impl::restore_ejected(std::uint32_t index) {
+  if (services_[index].config.ejects()) return;
+  for (const RegisteredInstance* instance : services_[index].instances) {
+    detail::BasicInstanceBreaker<detail::Word>(directory.record(instance->record).breaker, directory.share(index))
+        .clear();
+  }
 }
 
 // So that publishing allocates nothing.
@@ -238,7 +252,9 @@ void ServiceRegistry::Impl::configure_default(const ServiceConfig& config) {
     RegisteredService& service = services_[index];
     if (service.configured) continue;
     service.config = config;
-    if (!service.name.empty()) publish(index);
+    if (service.name.empty()) continue;
+    publish(index);
+    restore_ejected(index);
   }
 }
 

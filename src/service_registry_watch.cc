@@ -61,7 +61,7 @@ bool read_list(const detail::ServiceDirectory& directory, std::uint32_t service,
     }
   }
   std::ranges::sort(out.instances, {}, &SnapshotInstance::id);
-  return seen(directory.head(service)) < detail::ServiceDirectory::stale_from(out.version);
+  return !detail::ServiceDirectory::stale(out.version, seen(directory.head(service)));
 }
 
 void append(std::string& out, std::string_view name, const std::vector<SnapshotInstance>& instances) {

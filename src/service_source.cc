@@ -67,7 +67,7 @@ std::vector<SourceAnswer> RegistrySource::poll_at(TimePoint now) {
     names.reserve(answers.size());
     for (const SourceAnswer& answer : answers) names.push_back(answer.service);
     for (const std::string& name : services_) {
-      if (!std::ranges::binary_search(names, name)) answers.push_back({name, SourceStatus::kNotFound});
+      if (!std::ranges::binary_search(names, name)) answers.push_back({name, SourceStatus::kEmpty});
     }
     services_ = std::move(names);
     asked_ = true;

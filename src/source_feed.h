@@ -28,8 +28,8 @@ class SourceFeed {
 
   const Items& items() const noexcept { return items_; }
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(items_.size()); }
-  // Has nobody, and its source knows no such service.
-  bool idle() const noexcept { return items_.empty() && !failed_ && not_found_ > 0; }
+  // Has nobody, and its source knows no such service; or, where another one needs its place, lists nobody.
+  bool idle(bool crowded) const noexcept { return items_.empty() && !failed_ && (not_found_ > 0 || crowded); }
   void describe(SourceInfo& info, std::int64_t now) const;
 
  private:

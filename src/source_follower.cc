@@ -26,6 +26,7 @@ struct Held {
   std::uint64_t generation = 0;                                        // 0: not registered, and then one of:
   bool refused = false;                                                // by the registry
   bool yielded = false;                                                // to an instance that registered itself
+  bool fenced = false;                                                 // by one, once
 };
 
 struct Followed {
@@ -160,7 +161,8 @@ class SourceFollower::Impl {
 
   // A service that no source knows any more.
   bool forget_if_idle(const Followed& service) {
-    const bool idle = std::ranges::all_of(service.feeds, [](const auto& feed) { return feed.second.idle(); });
+    const bool crowded = feeds_ >= options_.max_services;
+    const bool idle = std::ranges::all_of(service.feeds, [=](const auto& feed) { return feed.second.idle(crowded); });
     if (idle) feeds_ -= static_cast<std::int64_t>(service.feeds.size());
     return idle;
   }
@@ -228,8 +230,12 @@ class SourceFollower::Impl {
   void put(const std::string& name, Held& held) {
     const bool known = held.generation != 0;
     held.refused = false;
-    held.yielded = !known && registry_.find_at(instance_name(name, held.spec.id), time_from_ns(now_)).has_value();
+    const auto other = registry_.find_at(instance_name(name, held.spec.id), time_from_ns(now_));
+    // What expired is a corpse, such as an earlier follower's; but who fenced this one once has the id while it stands.
+    const bool gone = !other || (!held.fenced && (other->status.reasons & kReasonLeaseExpired) != 0);
+    held.yielded = !known && !gone;
     if (held.yielded) return;
+    held.fenced = false;
     const auto mine = registry_.register_instance_at(name, held.spec, time_from_ns(now_));
     if (!mine) {
       refuse(held, mine.error());
@@ -278,7 +284,7 @@ class SourceFollower::Impl {
         return put(name, held);
       case RegistryAnswer::kFenced:
         held.generation = 0;
-        held.yielded = true;
+        held.yielded = held.fenced = true;
     }
   }
 

@@ -208,7 +208,9 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const auto good = [&]() noexcept { return !(fault = check_input(service, exchange)); };
   const std::array keys{seawall::LimiterKey(user)};
   const seawall::PipelineRequest request{.keys = keys, .check = good};
-  auto call = upstream.pipeline->admit_at(request, exchange.start);
+  // The time that Redis took is not the instance's.
+  const TimePoint asked = app.shared_limits ? seawall::Clock::now() : exchange.start;
+  auto call = upstream.pipeline->admit_at(request, asked);
   const Limits limits(*upstream.pipeline);
   note_verdicts(exchange, upstream, limits, call);
   const auto with_limits = [&](http::Response response) {

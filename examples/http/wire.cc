@@ -94,7 +94,7 @@ Endpoint parse_endpoint(std::string_view url) {
     const auto [at, failed] = std::from_chars(url.data() + colon + 1, end, port);
     if (failed != std::errc() || at != end) port = 0;
   }
-  if (port < 1 || port > 65535) throw std::invalid_argument("'" + given + "' is not http://HOST:PORT");
+  if (port < 1 || port > 65535) throw std::invalid_argument("'" + given + "' is not HOST:PORT or http://HOST:PORT");
   Endpoint endpoint{std::string(url.substr(0, colon)), static_cast<std::uint16_t>(port)};
   if (endpoint.host.starts_with('[') && endpoint.host.ends_with(']')) {
     endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);

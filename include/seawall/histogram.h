@@ -7,7 +7,8 @@
 // CPU's own; it never locks, waits or allocates. Only the buckets are counted and the count is their sum, so in every
 // snapshot `count` equals the `+Inf` bucket and no count falls; only `sum` may miss observations that are being made.
 // The sum is exact: whole steps of 1 / steps_per_unit. Known flaw: the sum wraps to 0 after 2^64 steps (584 years of
-// latency at the default), which scrapers read as a restart; and a quantile is only as fine as the buckets.
+// latency at the default, or 2048 values beyond kMaxSteps), which scrapers read as a restart; and a quantile is only as
+// fine as the buckets.
 //
 //   seawall::Histogram latency = metrics.histogram("latency_seconds", "Latency.").value().get();  // 5 ms to 10 s
 //   latency.observe(std::chrono::milliseconds(12));

@@ -111,12 +111,14 @@ class LocalCells {
   void deny(std::uint64_t hash, TimePoint now, TimePoint until, std::int64_t n) noexcept {
     const std::uint64_t unit = unit_at(now);
     const std::uint64_t end = unit_at(until);
-    if (end <= unit || !owns(places_[hash & mask_], hash, unit)) return;
+    if (n > CellWord::kMostPermits || end <= unit || !owns(places_[hash & mask_], hash, unit)) return;
     change(hash, [&](CellWord cell) {
-      const bool idle = cell.until <= unit || (cell.kind == CellWord::kLease && cell.permits == 0);
+      // Not in the place of an empty lease that runs longer: times of a cell never fall.
+      const bool spent = cell.kind == CellWord::kLease && cell.permits == 0 && cell.until <= end;
+      const bool idle = cell.until <= unit || spent;
       const bool wider = cell.kind == CellWord::kDenial && n <= cell.permits && end >= cell.until;
       if (cell.kind == CellWord::kAsking || !(idle || wider)) return cell;
-      return CellWord{CellWord::kDenial, std::max(cell.until, end), std::min(n, CellWord::kMostPermits)};
+      return CellWord{CellWord::kDenial, std::max(cell.until, end), n};
     });
   }
 

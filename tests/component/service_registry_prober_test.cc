@@ -10,6 +10,7 @@
 
 #include "seawall/algorithm/probe_rule.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_source.h"
 #include "support/catch.h"
 
 using namespace std::chrono_literals;
@@ -170,6 +171,15 @@ TEST_CASE("an address that was given on to another instance is no longer well") 
   SECTION("another service") { p.answer_until(20s, {.status = 200, .service = "t"}); }
   CHECK(p.state("prod/s/a") == "unhealthy");
   CHECK(p.prober.stats().wrong_identity > 0);
+}
+
+TEST_CASE("an id that was made of the address is not known to its instance") {
+  Probed p({.fall = 1});
+  p.add("s", seawall::instance_id_of("s", "10.0.0.1", 80));
+  p.answer_until(10s, {.status = 200, .service = "s", .instance = "a"});
+  CHECK(p.state("s/s@10.0.0.1:80") == "healthy");
+  p.answer_until(20s, {.status = 200, .service = "t", .instance = "a"});
+  CHECK(p.state("s/s@10.0.0.1:80") == "unhealthy");
 }
 
 TEST_CASE("an identity that is required must be there, whole") {

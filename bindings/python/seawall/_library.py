@@ -107,6 +107,21 @@ def check(code: int, error: "_ffi.seawall_error | None" = None) -> int:
     raise SeawallError(code, text or lib.seawall_code_name(code).decode())
 
 
+def fill(struct: ctypes.Structure, values: dict, path: str = "") -> None:
+    """Sets the fields of these names. Raises SeawallError for a number that ctypes would cut silently."""
+    for name, value in values.items():
+        setattr(struct, name, value)
+        if getattr(struct, name) != value:
+            raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{path}{name} does not fit: {value}")
+
+
+def fitted(name: str, value: int, kind: type) -> int:
+    """The same for an argument of this ctypes type: `value`."""
+    if kind(value).value != value:
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} does not fit: {value}")
+    return value
+
+
 def read_text(call) -> str:
     """The text that `call(buffer, capacity, needed)` writes, whatever its length."""
     needed = ctypes.c_size_t(0)

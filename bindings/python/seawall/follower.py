@@ -56,8 +56,11 @@ class Source:
         tick. Raises SeawallError that names path and value; then the last good list counts, as stale."""
         text = json.dumps(services) if isinstance(services, dict) else services
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+        age_ns = round(age * 1e9)
+        if not 0 <= age_ns < 2**63:
+            raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"age is out of range: {age}")
         error = new_error()
-        check(lib_waiting.seawall_follower_load(self._follower._handle, self._number, data, len(data), round(age * 1e9), error), error)
+        check(lib_waiting.seawall_follower_load(self._follower._handle, self._number, data, len(data), age_ns, error), error)
 
     def fail(self, why: str) -> None:
         """It could not be read."""
@@ -115,7 +118,8 @@ class SourceFollower:
         options = _ffi.seawall_follower_options()
         lib.seawall_follower_options_init(options)
         for name, seconds in (("removal_grace_ns", removal_grace), ("removal_ceiling_ns", removal_ceiling)):
-            setattr(options, name, 0 if seconds is None else round(seconds * 1e9))
+            # 0 is "the default" to the library, and a nanosecond as good as none.
+            setattr(options, name, 0 if seconds is None else max(round(seconds * 1e9), 1))
         counts = {
             "max_shrink_percent": max_shrink_percent,
             "min_protected": min_protected,

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, check, lib, lib_waiting, new_error
+from ._library import NOW, check, fill, fitted, lib, lib_waiting, new_error
 from .rate_limiter import (
     _ALLOWED,
     _HANDLES,
@@ -125,8 +125,7 @@ class KeyedRateLimiter(_Limiter):
             super().__init__(options, now_ns)
         else:
             raw = _ffi.seawall_keyed_limiter_options(struct_size=ctypes.sizeof(_ffi.seawall_keyed_limiter_options))
-            for name, value in options.items():
-                setattr(raw, name, value)
+            fill(raw, options)
             self._use(memory, lambda place, size, *out: lib.seawall_keyed_limiter_new_in(raw, place, size, now_ns, *out))
 
     @classmethod
@@ -140,6 +139,7 @@ class KeyedRateLimiter(_Limiter):
     def memory_for(kind: type, keys: int) -> int:
         """The bytes that leave 1 of `keys` keys in use in 300 no place."""
         size = ctypes.c_size_t(0)
+        keys = fitted("keys", keys, ctypes.c_size_t)
         check(lib.seawall_keyed_limiter_memory_for(kind._kind, keys, ctypes.byref(size)))
         return size.value
 
@@ -248,7 +248,7 @@ class KeyedRateLimiter(_Limiter):
         Both have the same kind and memory. Use this one in place of the old one from then on: what the old one grants
         later is not known here. Decisions can be refunded only where they were made.
         """
-        error = new_error()
+        error, how = new_error(), fitted("how", how, ctypes.c_int32)
         check(
             lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, how, now_ns, ctypes.byref(error)),
             error,

@@ -286,7 +286,7 @@ class MetricsRegistry:
                   exponential: tuple[int, int, int] | None = None, steps_per_unit: int = 0,
                   exemplars: bool = False) -> Family[Histogram]:
         """A family of histograms. Without bounds: 0.005 to 10, for seconds. Exponential ones are given by schema, and
-        the exponents of two between which the buckets lie: (3, -20, 7) for seconds."""
+        the exponents of two between which the buckets lie: (3, -20, 7) for seconds, which (0, 0, 0) stands for, too."""
         _fits("steps_per_unit", steps_per_unit)
         if exponential is not None:
             for exponent in exponential:

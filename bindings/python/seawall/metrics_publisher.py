@@ -29,6 +29,15 @@ Part = Union[CircuitBreaker, KeyedCircuitBreaker, TokenBucket, SlidingWindow, Fi
              KeyedRateLimiter, ServiceRegistry]
 
 
+class _Watched:
+    """A part under a name, equal only to itself: the same part may be watched again while it is unwatched."""
+
+    __slots__ = ("handle", "name")
+
+    def __init__(self, name: str, handle: Handle):
+        self.name, self.handle = name, handle
+
+
 class _Publisher(Handle):
     _free = lib.seawall_metrics_publisher_free
     _borrows = True
@@ -42,23 +51,24 @@ class MetricsPublisher:
         check(lib.seawall_metrics_publisher_new(metrics._handle, ctypes.byref(out), ctypes.byref(error)), error)
         self._handle = _Publisher(out.value)
         self._handle.metrics = metrics._handle  # freed after this
-        self._handle.parts = []
+        self._handle.parts = set()
 
     def watch(self, name: str, part: Part) -> None:
         """`name` is the value of the label, once for each kind. Of a LimitSet watch the limiters."""
         text, error = name.encode("utf-8", "surrogatepass"), new_error()
         handle = part._handle
         check(lib_waiting.seawall_metrics_publisher_watch(self._handle, text, len(text), handle, ctypes.byref(error)), error)
-        self._handle.parts.append((name, handle))
+        self._handle.parts.add(_Watched(name, handle))
 
     def unwatch(self, name: str) -> bool:
         """Whatever is watched under this name; its series go. False when nothing is."""
         text = name.encode("utf-8", "surrogatepass")
+        before = [part for part in self._handle.parts.copy() if part.name == name]  # others may watch more meanwhile
         code = lib_waiting.seawall_metrics_publisher_unwatch(self._handle, text, len(text))
         if code == _ffi.SEAWALL_E_NOT_FOUND:
             return False
         check(code)
-        self._handle.parts[:] = [entry for entry in self._handle.parts if entry[0] != name]
+        self._handle.parts.difference_update(before)
         return True
 
     def publish(self, *, now_ns: int = NOW) -> None:

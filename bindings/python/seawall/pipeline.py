@@ -15,16 +15,17 @@ import enum
 import functools
 import inspect
 import json
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, check, lib, lib_waiting, new_error, read_text
+from ._library import NOW, SeawallError, check, fill, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome, breaker_options
 from .keyed_rate_limiter import Key
 from .limit_set import _keys
 from .metrics import MetricsRegistry
-from .rate_limiter import _handle_type, _Limiter
+from .rate_limiter import _handle_type, _Limiter, _permits
 from .registry import Service, ServiceRegistry
 
 __all__ = ["Admission", "Gate", "Limit", "Pipeline", "Pipelines", "PipelineStats", "Refused", "ReloadReport"]
@@ -38,6 +39,13 @@ _OUTCOMES = frozenset(Outcome)
 _admit_key, _admit, _complete = lib.seawall_pipeline_admit_key, lib.seawall_admit, lib.seawall_complete
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _slots(exclude: Sequence[int]) -> ctypes.Array:
+    slots = (ctypes.c_uint32 * len(exclude))(*exclude)
+    if exclude and list(slots) != list(exclude):  # ctypes cut one silently
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"exclude does not fit: {exclude}")
+    return slots
 
 
 class Gate(enum.IntEnum):
@@ -136,6 +144,8 @@ class Admission(_ffi.seawall_admission):
         """The end of the request, once; `status` is of HTTP and only counted. False: it was given back before."""
         if outcome not in _OUTCOMES:
             raise ValueError(f"no Outcome: {outcome!r}")
+        if not -(2**31) <= status < 2**31:  # ctypes would cut it silently
+            raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"status does not fit: {status}")
         return _complete(self._pipeline._handle, self.ticket, outcome, status, now_ns) == _RECORDED
 
     def cancel(self, *, now_ns: int = NOW) -> bool:
@@ -145,8 +155,10 @@ class Admission(_ffi.seawall_admission):
 
     def another(self, outcome: Outcome, exclude: Sequence[int] = (), *, now_ns: int = NOW) -> bool:
         """The call went to its instance and ended so, and the request goes on: another instance, the one before and
-        `exclude` left out. False: there is none; the request is still to be completed."""
-        slots = (ctypes.c_uint32 * len(exclude))(*exclude)
+        `exclude` left out. False: there is none; the request is still to be completed, unless it was refused."""
+        if self.answer != _ALLOWED:
+            return False
+        slots = _slots(exclude)
         verb = lib.seawall_pipeline_another
         found = verb(self._pipeline._handle, self, Outcome(outcome), slots, len(exclude), now_ns)
         self.answer = _ALLOWED  # the admission stands
@@ -198,8 +210,7 @@ class Pipeline(Guard):
         pipeline counts in seawall_pipeline_*{pipeline=name}. At most 4 limits, the narrowest first."""
         self._failures, self._ignored = failures, ignored
         parts = _Parts(limits, breaker, service, instance_breaker, trace)
-        parts.options.max_in_flight = max_in_flight
-        parts.options.lease_ns = round(lease * 1e9)
+        fill(parts.options, {"max_in_flight": max_in_flight, "lease_ns": round(lease * 1e9)})
         if metrics is not None:
             parts.options.metrics = metrics._handle
             parts.options.name = text = name.encode()
@@ -208,6 +219,7 @@ class Pipeline(Guard):
         check(lib.seawall_pipeline_new(parts.options, now_ns, ctypes.byref(handle), error), error)
         self._handle = _Handle(handle.value)
         self._kept = [parts, metrics]  # what the library borrows
+        self._replacing = threading.Lock()
 
     def replace(
         self,
@@ -221,10 +233,11 @@ class Pipeline(Guard):
     ) -> None:
         """From here on another composition; calls that are out end on theirs."""
         parts, error = _Parts(limits, breaker, service, instance_breaker, trace), new_error()
-        self._kept.append(parts)
-        check(lib.seawall_pipeline_replace(self._handle, parts.options, now_ns, error), error)
-        if self.stats(now_ns=now_ns).compositions == 1:
-            del self._kept[2:-1]
+        with self._replacing:  # the last that is kept is the one in use
+            self._kept.append(parts)
+            check(lib.seawall_pipeline_replace(self._handle, parts.options, now_ns, error), error)
+            if self.stats(now_ns=now_ns).compositions == 1:
+                del self._kept[2:-1]
 
     @staticmethod
     def _request(
@@ -232,8 +245,8 @@ class Pipeline(Guard):
     ) -> _ffi.seawall_request:
         request = _ffi.seawall_request(ctypes.sizeof(_ffi.seawall_request), len(keys))
         request.keys = _keys(keys)
-        request.permits = permits
-        request.exclude = (ctypes.c_uint32 * len(exclude))(*exclude)
+        request.permits = _permits(permits)
+        request.exclude = _slots(exclude)
         request.exclude_count = len(exclude)
         if traceparent is not None:
             request.traceparent = text = traceparent.encode()
@@ -347,6 +360,8 @@ class Pipelines:
     ):
         """`keys`: what requests are told apart by, in the order of the arguments of admit(). Raises SeawallError that
         names path and value of what is wrong."""
+        if isinstance(keys, str):
+            raise TypeError(f"keys must be a sequence of names, not the text {keys!r}")
         text, names = self._text(config), ",".join(keys).encode()
         out, error = ctypes.c_void_p(), new_error()
         code = lib.seawall_pipelines_load(
@@ -363,6 +378,8 @@ class Pipelines:
         check(code, error)
         self._handle = _RoutesHandle(out.value)
         self._borrowed = (registry, metrics)
+        self._replacing = threading.Lock()
+        self._kept: dict[str, list] = {}  # by route: what the library borrows since Pipeline.replace()
 
     @staticmethod
     def _text(config: Union[dict, str]) -> bytes:
@@ -377,7 +394,9 @@ class Pipelines:
         check(code)
         pipeline = Pipeline.__new__(Pipeline)
         pipeline._handle = _Handle(out.value)
-        pipeline._kept = [self]  # what it borrows
+        pipeline._routes = self
+        pipeline._replacing = self._replacing
+        pipeline._kept = self._kept.setdefault(route, [None, None])  # outlives this object, as the route does
         return pipeline
 
     def reload(self, config: Union[dict, str], *, now_ns: int = NOW) -> ReloadReport:
@@ -403,9 +422,10 @@ class _Parts:
         check(lib.seawall_pipeline_options_init(options))
         self.limits = (_ffi.seawall_pipeline_limit * len(limits))()
         self.names = [limit.name.encode() for limit in limits]
-        for place, limit, name in zip(self.limits, limits, self.names):
+        for i, (place, limit, name) in enumerate(zip(self.limits, limits, self.names)):
             place.name, place.name_size, place.limiter = name, len(name), limit.limiter._handle
-            place.quota, place.window_ns, place.key = limit.quota, round(limit.period * 1e9), limit.key
+            numbers = {"quota": limit.quota, "window_ns": round(limit.period * 1e9), "key": limit.key}
+            fill(place, numbers, f"limits/{i}/")
         options.limits, options.limit_count = self.limits, len(limits)
         options.breaker = breaker._handle if breaker is not None else None
         options.service = service._handle if service is not None else None
@@ -413,6 +433,5 @@ class _Parts:
         if instance_breaker is not None:
             self.instance = _ffi.seawall_circuit_breaker_options()
             check(lib.seawall_circuit_breaker_options_init(self.instance))
-            for name, value in breaker_options(**instance_breaker).items():
-                setattr(self.instance, name, value)
+            fill(self.instance, breaker_options(**instance_breaker), "instance_breaker/")
             options.instance_breaker = ctypes.pointer(self.instance)

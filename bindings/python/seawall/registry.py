@@ -171,6 +171,7 @@ class Service:
     def pick(self, exclude: Sequence[int] = (), *, key: Union[str, bytes, None] = None, now_ns: int = NOW) -> Optional[Pick]:
         """The instance that the balancer chooses and whose slot is not in `exclude`, or None; `key` is for balancers that
         choose by key. Give it back with done(), once."""
+        exclude = [slot for slot in exclude if 0 <= slot < 2**32]  # others are nobody's, and ctypes would cut them
         slots = (ctypes.c_uint32 * len(exclude))(*exclude)
         out = _ffi.seawall_pick()
         if key is None:

@@ -94,6 +94,17 @@ class Saved(unittest.TestCase):
                 with self.assertRaisesRegex(seawall.SeawallError, "bytes"):
                     fresh.take_over(KeyedRateLimiter(kind, 5, 60.0, memory_bytes=8192))
 
+    def test_no_number_is_cut(self):
+        old, fresh = self.table(TokenBucket, 20), self.table(TokenBucket, 100)
+        with self.assertRaisesRegex(seawall.SeawallError, "how does not fit"):
+            fresh.take_over(old, 2**32)
+        with self.assertRaisesRegex(seawall.SeawallError, "keys does not fit"):
+            KeyedRateLimiter.memory_for(TokenBucket, 2**64 + 1)
+        for name, value in (("permits", 2**64 + 5), ("period_ns", 2**64 + 1), ("burst", 2**64 + 1), ("seed", 2**64)):
+            options = {"permits": 5, "period_ns": SECOND} | {name: value}
+            with self.subTest(name), self.assertRaisesRegex(seawall.SeawallError, name):
+                KeyedRateLimiter(TokenBucket, memory=mmap.mmap(-1, 8192), **options)
+
 
 class Shared(unittest.TestCase):
     def test_two_on_one_memory_are_one(self):

@@ -5,6 +5,7 @@ import gc
 import json
 import math
 import unittest
+from unittest import mock
 
 import seawall
 from seawall import SeawallError, _ffi
@@ -159,6 +160,32 @@ class Publisher(unittest.TestCase):
         self.assertTrue(publisher.unwatch("x"))
         self.assertFalse(publisher.unwatch("x"))
         self.assertNotIn('"x"', metrics.render())
+
+    def test_what_is_watched_during_an_unwatch_stays_kept(self):
+        """Another thread watches under the same name just before or after the library unwatches."""
+        library = seawall.metrics_publisher.lib_waiting
+        for before in (False, True):
+            with self.subTest(before=before), mock.patch.object(seawall.metrics_publisher, "lib_waiting") as watched:
+                publisher = MetricsPublisher(MetricsRegistry())
+                watched.seawall_metrics_publisher_watch = library.seawall_metrics_publisher_watch
+                buckets = [seawall.TokenBucket(5, 60.0) for _ in range(2)]
+                publisher.watch("x", buckets[0])
+
+                def interrupted(*args):
+                    watched.seawall_metrics_publisher_unwatch = library.seawall_metrics_publisher_unwatch
+                    if before:
+                        publisher.unwatch("x")
+                        publisher.watch("x", buckets[0])
+                    code = library.seawall_metrics_publisher_unwatch(*args)
+                    publisher.watch("x", buckets[1])
+                    return code
+
+                watched.seawall_metrics_publisher_unwatch = interrupted
+                self.assertTrue(publisher.unwatch("x"))
+                handle = buckets[1]._handle
+                self.assertTrue(any(handle in gc.get_referents(entry) for entry in publisher._handle.parts))
+                watched.seawall_metrics_publisher_publish = library.seawall_metrics_publisher_publish
+                publisher.publish()
 
     def test_a_limit_set_is_refused(self):
         bucket = seawall.TokenBucket(5, 60.0)

@@ -5,6 +5,8 @@ import asyncio
 import gc
 import threading
 import unittest
+import weakref
+from unittest import mock
 
 import seawall
 from seawall.circuit_breaker import Outcome
@@ -112,6 +114,14 @@ class Requests(unittest.TestCase):
         self.assertTrue(call.complete(Outcome.FAILURE, 502, now_ns=0))
         self.assertEqual(world.breaker.snapshot(now_ns=0).failure_count, 1)
 
+    def test_no_other_instance_for_what_was_refused(self):
+        world = World()
+        world.breaker.force_open(now_ns=0)
+        refused = world.pipeline.admit("ann", now_ns=0)
+        self.assertFalse(refused.another(Outcome.FAILURE, now_ns=0))
+        self.assertFalse(refused)
+        self.assertIs(refused.refused_by, Gate.BREAKER)
+
     def test_several_keys_and_excluded_instances(self):
         world = World()
         hosts = seawall.KeyedRateLimiter(seawall.TokenBucket, 1, 60.0, memory_bytes=65536, now_ns=0)
@@ -144,6 +154,31 @@ class Requests(unittest.TestCase):
         gc.collect()
         self.assertTrue(world.pipeline.admit(now_ns=0))
 
+    def test_two_threads_replace_at_once(self):
+        pipeline = Pipeline(now_ns=0)
+        one, two = (seawall.TokenBucket(5, 60.0, now_ns=0) for _ in range(2))
+        library, others = seawall.pipeline.lib, []
+
+        def interrupted(*args):
+            """Another thread wants to replace, too, just before the library does."""
+            other = threading.Thread(target=pipeline.replace, kwargs={"limits": [Limit("two", two, 5, 60.0)]})
+            with mock.patch.object(seawall.pipeline, "lib", library):
+                other.start()
+                other.join(0.1)  # it waits for this one
+            others.append(other)
+            return library.seawall_pipeline_replace(*args)
+
+        with mock.patch.object(seawall.pipeline, "lib", mock.Mock(wraps=library)) as watched:
+            watched.seawall_pipeline_replace = interrupted
+            pipeline.replace(limits=[Limit("one", one, 5, 60.0)])
+        others[0].join()
+        used = pipeline.limit_names[0]
+        kept = weakref.ref({"one": one, "two": two}[used])
+        del one, two, watched, interrupted
+        gc.collect()
+        self.assertIsNotNone(kept(), f"the limiter of {used} is in use")
+        self.assertTrue(pipeline.admit())
+
     def test_errors_name_the_part(self):
         world = World()
         for limits, text in (
@@ -158,6 +193,32 @@ class Requests(unittest.TestCase):
             Pipeline(max_in_flight=-1)
         with self.assertRaises(ValueError):
             world.pipeline.admit("ann", permits=0)
+
+    def test_no_number_is_cut(self):
+        world = World()
+        for options, text in (
+            ({"max_in_flight": 2**32 + 5}, "max_in_flight does not fit: 4294967301"),
+            ({"lease": 18446744674.0}, "lease_ns does not fit"),
+            ({"limits": [Limit("a", world.all, 1, 1.0, key=2**32)]}, "limits/0/key does not fit"),
+            ({"limits": [world.limits[0], Limit("a", world.all, 2**64 + 3, 1.0)]}, "limits/1/quota does not fit"),
+            ({"limits": [Limit("a", world.all, 1, 18446744074.0)]}, "limits/0/window_ns does not fit"),
+            (
+                {"service": world.service, "instance_breaker": {"failure_threshold": 2**32 + 2}},
+                "instance_breaker/failure_threshold does not fit",
+            ),
+        ):
+            with self.subTest(text), self.assertRaisesRegex(seawall.SeawallError, text):
+                Pipeline(**options)
+        with self.assertRaisesRegex(seawall.SeawallError, "exclude does not fit"):
+            world.pipeline.admit("ann", exclude=[2**32], now_ns=0)
+        self.assertIs(world.pipeline.admit("ann", permits=2**64 + 1, now_ns=0).refused_by, Gate.LIMITS)
+        self.assertFalse(world.pipeline.charge("ann", permits=2**64 + 1, now_ns=0))
+        call = world.pipeline.admit("ann", now_ns=0)
+        with self.assertRaisesRegex(seawall.SeawallError, "exclude does not fit"):
+            call.another(Outcome.FAILURE, [-1], now_ns=0)
+        with self.assertRaisesRegex(seawall.SeawallError, "status does not fit"):
+            call.complete(Outcome.SUCCESS, 2**32 + 200, now_ns=0)
+        self.assertTrue(call.complete(now_ns=0))
 
 
 class Routes(unittest.TestCase):
@@ -186,7 +247,44 @@ class Routes(unittest.TestCase):
         gc.collect()
         self.assertTrue(trading.admit("eve", now_ns=0))
 
+    def test_replaced_through_a_temporary(self):
+        pipelines = seawall.Pipelines({"routes": {"a": {}, "b": {}}})
+        first, other, second = (seawall.TokenBucket(3, 60.0) for _ in range(3))
+        was, beside, now = weakref.ref(first), weakref.ref(other), weakref.ref(second)
+        pipelines["a"].replace(limits=[Limit("first", first, 3, 60.0)])
+        pipelines["b"].replace(limits=[Limit("other", other, 3, 60.0)])
+        del first, other
+        gc.collect()
+        self.assertIsNotNone(was(), "the route asks it")
+        self.assertEqual(pipelines["a"].admit().remaining, 2)
+        pipelines["a"].replace(limits=[Limit("second", second, 3, 60.0)])  # the call above is out
+        self.assertIsNotNone(was())
+        del second
+        pipelines["a"].replace()
+        pipelines["a"].replace()
+        gc.collect()
+        self.assertIsNotNone(beside())
+        route = pipelines["b"]
+        del pipelines
+        gc.collect()
+        self.assertEqual(route.admit().remaining, 2)
+        del route
+        gc.collect()
+        self.assertEqual((was(), beside(), now()), (None, None, None))
+
+    def test_what_is_replaced_goes_when_no_call_is_out(self):
+        pipelines = seawall.Pipelines({"routes": {"a": {}}})
+        limiter = seawall.TokenBucket(3, 60.0)
+        gone = weakref.ref(limiter)
+        pipelines["a"].replace(limits=[Limit("first", limiter, 3, 60.0)])
+        del limiter
+        pipelines["a"].replace()
+        gc.collect()
+        self.assertIsNone(gone())
+
     def test_errors(self):
+        with self.assertRaisesRegex(TypeError, "keys"):
+            seawall.Pipelines("{}", keys="user")
         with self.assertRaisesRegex(seawall.SeawallError, "/routes/trading/service: there is no registry"):
             seawall.Pipelines(self.config())
         with self.assertRaisesRegex(seawall.SeawallError, "no valid JSON"):

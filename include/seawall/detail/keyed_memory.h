@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <random>
@@ -62,8 +63,10 @@ class KeyedMemory {
 
   static Result<void> check_size(std::size_t bytes) {
     if (bytes >= KeyedMemory::bytes(1) && bytes <= kMost) return {};
-    return out_of_range("memory_bytes", static_cast<std::int64_t>(std::min(bytes, kMost + 1)), KeyedMemory::bytes(1),
-                        kMost);
+    return out_of_range(
+        "memory_bytes",
+        static_cast<std::int64_t>(std::min<std::size_t>(bytes, std::numeric_limits<std::int64_t>::max())),
+        KeyedMemory::bytes(1), kMost);
   }
   static Result<void> check_place(std::span<std::byte> memory) {
     if (!aligned(memory.data())) return Error{Code::kInvalidArgument, "memory must be aligned to 64 bytes"};

@@ -113,8 +113,9 @@ class ServiceChooser {
     for (std::uint32_t i = 0; i < range.size; ++i) {
       if (fit(range.first + i) != Fit::kNo) sum += entry(range.first + i).weight;
     }
-    std::uint64_t left = sum == 0 ? 0 : random() % sum;
-    for (std::uint32_t i = 0; i < range.size && sum != 0; ++i) {
+    if (sum == 0) return scan(range, 0);  // which notes whom the caller excluded
+    std::uint64_t left = random() % sum;
+    for (std::uint32_t i = 0; i < range.size; ++i) {
       if (fit(range.first + i) == Fit::kNo) continue;
       const std::uint64_t weight = entry(range.first + i).weight;
       if (left < weight) {

@@ -116,13 +116,14 @@ class ServiceCore {
 
  protected:
   bool whole(std::uint64_t version) const noexcept {
-    return seen(directory_->head(index_)) < ServiceDirectory::stale_from(version);
+    return !ServiceDirectory::stale(version, seen(directory_->head(index_)));
   }
   std::int64_t believed(TimePoint now) const noexcept {
     return std::min(to_ns(now), static_cast<std::int64_t>(seen(directory_->believed_until())));
   }
 
   Taken take(const ListEntry& entry, std::uint32_t what, std::uint32_t note) const noexcept {
+    if (entry.record >= directory_->record_count()) return {0, 0};  // of a list that somebody overwrote
     const InstanceRecord& record = directory_->record(entry.record);
     const std::uint64_t generation = seen(record.stamp);
     if (static_cast<std::uint32_t>(generation) != entry.generation) return {0, 0};

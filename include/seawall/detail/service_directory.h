@@ -74,7 +74,9 @@ class ServiceDirectory {
     return &lists_[(std::size_t{service} * kBuffers + version % kBuffers) * sizes_.list_words];
   }
   // What was read from the list of `version` is whole as long as the head has not come this far.
-  static constexpr std::uint64_t stale_from(std::uint64_t version) noexcept { return version + kBuffers - 1; }
+  static constexpr bool stale(std::uint64_t version, std::uint64_t head) noexcept {
+    return head - version >= kBuffers - 1;
+  }
   // For the writer: after each change.
   void changed() const noexcept { show(header_->version, seen(header_->version) + 1); }
 

@@ -190,7 +190,9 @@ class BasicServiceNames {
 
   void enter(std::uint32_t index, const ServiceNameKey& named) const noexcept {
     auto at = static_cast<std::uint32_t>(named.hash());
-    while (look(table_[at & mask_]) != 0 && look(table_[at & mask_]) != kGone) ++at;
+    for (std::uint32_t step = 0; step < mask_; ++step, ++at) {  // bounded, also where somebody overwrote the table
+      if (look(table_[at & mask_]) == 0 || look(table_[at & mask_]) == kGone) break;
+    }
     put(table_[at & mask_], named.hash() >> 32 << 32 | (index + 1));
   }
   // Before a word that ends the search, one that only prolongs it is not needed.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// WriterLease: who may write a directory in shared memory, in one word: deadline:40 (in 2^20 ns, some 36 years) |
+// WriterLease: who may write a directory in shared memory, in one word: deadline:40 (in 2^23 ns, some 290 years) |
 // writer:24. A writer renews it with all that it does; when it is over, or at once when a host that knows the writer
 // dead says so, the next one takes the word with a number of its own, and the former finds out before its next change.
 // What it cannot find out is a pause in the midst of a change: a lease must be far longer than the longest pause of a
@@ -23,7 +23,7 @@ struct WriterLease {
   }
   // The first instant after it.
   static constexpr std::int64_t deadline_ns(std::uint64_t word) noexcept {
-    return static_cast<std::int64_t>(word >> kWriterBits) << 20;
+    return static_cast<std::int64_t>(word >> kWriterBits) << 23;
   }
 
   // The number of the new writer; kNobody: another one has it. `length` is positive.
@@ -53,7 +53,7 @@ struct WriterLease {
   static constexpr std::uint64_t until(std::int64_t now, std::int64_t length) noexcept {
     const std::uint64_t end =
         static_cast<std::uint64_t>(std::max<std::int64_t>(now, 0)) + static_cast<std::uint64_t>(length);
-    return ((end >> 20) + 1) << kWriterBits;
+    return ((end >> 23) + 1) << kWriterBits;
   }
 };
 

@@ -5,7 +5,8 @@
 //
 // As seawall::LimitSet, but nothing is charged and given back: the script looks at all of them before it charges one.
 // Always exact; a cached refusal of any of them is repeated here. When the store is away, each limiter's policy is
-// asked, and all must allow. In a cluster all limiters need the same `tag`. Threads and waiting as RateLimiter.
+// asked, and all must allow. Entries of one name and key are charged as one: give such a key once. In a cluster all
+// limiters need the same `tag`. Threads and waiting as RateLimiter.
 //
 //   auto limits = seawall::redis::LimitSet::make({users, service}).value();
 //   const auto answer = limits.try_acquire({user_id, "trading"});

@@ -6,13 +6,15 @@
 // cannot fail. The algorithms are those of TokenBucket and SlidingWindow (strict), exact, by the server's clock.
 //
 // Modes. kExact asks Redis for each request: one script, one key, one round trip. kLeased takes `batch` permits ahead
-// and spends them here, without a lock or a clock: nearly every decision is local. Refusals are kept here in both modes
-// until the time that Redis named, so a client that hammers costs Redis nothing.
+// and spends them here, without a lock or a clock: nearly every decision is local. Refusals are kept here until the
+// time that Redis named, so a client that hammers costs Redis nothing; in kLeased not while an emptied lease outlasts
+// them.
 //
 // Bounds, for any interval as the server's clock sees it. kExact: what TokenBucket or SlidingWindow promises. kLeased:
 // the same; the batches of `gateways` processes are taken out of the burst (window: of the limit) that Redis hands out,
-// and each process beyond that number adds one batch. While the store is away (WhenAway): kDeny 0; kAllow no bound;
-// kLocalShare one burst and the rate for the whole fleet on top of what Redis had admitted before (a burst below
+// and each process beyond that number adds one batch. Permits of a lease that are refunded are spent again, however
+// old: they count when they were taken, not when they come back. While the store is away (WhenAway): kDeny 0; kAllow no
+// bound; kLocalShare one burst and the rate for the whole fleet on top of what Redis had admitted before (a burst below
 // `gateways` is rounded up to one for each). A failover that loses the last writes adds what these had charged.
 //
 // No call waits beyond the store's deadline. Any thread may call anything.

@@ -7,8 +7,9 @@
 // Each instance is asked every `interval`, spread so that no two meet for long; on an edge (never asked, or the last
 // answers speak against what it is held for) every edge_interval. rise and fall are algorithm/probe_rule.h's. A probe
 // without an answer fails at its timeout, whether or not anybody finishes it; at most max_in_flight are out. An answer
-// that names another service or instance is a failure: the address has been given on. Only expired instances are not
-// asked. A prober that learnt nothing (no file left for a connection) says kNothingLearnt, which changes nothing.
+// that names another service or instance is a failure: the address has been given on. (An id that a source made of the
+// address, instance_id_of(), is unknown to the instance; then only its service is compared.) Only expired instances are
+// not asked. A prober that learnt nothing (no file left for a connection) says kNothingLearnt, which changes nothing.
 //
 // Known limit: probes can fail where calls do not (one busy thread answers them), so keep panic on for the service.
 //
