@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/runtime/metrics_publisher.h"
 
+#include <memory>
 #include <optional>
 #include <variant>
 
@@ -53,7 +54,7 @@ int32_t seawall_metrics_publisher_new(seawall_metrics* metrics, seawall_metrics_
   if (!valid(metrics)) return wrong_handle(error, "metrics is no metrics handle");
   if (out == nullptr) return fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
   return guarded(error, [&] {
-    *out = new seawall_metrics_publisher(metrics->rep);
+    *out = std::make_unique<seawall_metrics_publisher>(metrics->rep).release();
     return static_cast<int32_t>(SEAWALL_OK);
   });
 }

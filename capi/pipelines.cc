@@ -83,7 +83,7 @@ int32_t seawall_pipelines_load(const char* json, size_t json_size, seawall_regis
     auto made = seawall::Pipelines::make(text_in(json, json_size), registry != nullptr ? &registry->rep : nullptr,
                                          metrics != nullptr ? &metrics->rep : nullptr, options, instant(now_ns));
     if (!made) return fail(error, made.error());
-    *out = new seawall_pipelines(std::move(made).value());
+    *out = std::make_unique<seawall_pipelines>(std::move(made).value()).release();
     return SEAWALL_OK;
   });
 }
@@ -116,7 +116,7 @@ int32_t seawall_pipelines_find(const seawall_pipelines* pipelines, const char* r
   return guarded(nullptr, [&]() -> int32_t {
     seawall::Pipeline* const found = pipelines->rep->find(text_in(route, route_size));
     if (found == nullptr) return SEAWALL_E_NOT_FOUND;
-    *out = new seawall_pipeline(found);
+    *out = std::make_unique<seawall_pipeline>(found).release();
     return SEAWALL_OK;
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/runtime/prober.h"
 
+#include <memory>
 #include <string>
 
 #include "options.h"
@@ -80,7 +81,7 @@ int32_t seawall_registry_prober(seawall_registry* registry, const char* json, si
     }
     const auto config = seawall::ProberConfig::make(options);
     if (!config) return seawall::capi::fail(error, config.error());
-    *out = new seawall_prober(registry->rep, config.value());
+    *out = std::make_unique<seawall_prober>(registry->rep, config.value()).release();
     return SEAWALL_OK;
   });
 }

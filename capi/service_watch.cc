@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <memory>
 #include <string>
 
 #include "internal.h"
@@ -26,7 +27,7 @@ int32_t seawall_registry_watch(const seawall_registry* registry, const char* nam
   if (out == nullptr) return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
   if (!readable(name, name_size)) return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, "name is NULL");
   return guarded(error, [&]() -> int32_t {
-    *out = new seawall_watch(registry->rep.reader(), text_in(name, name_size));
+    *out = std::make_unique<seawall_watch>(registry->rep.reader(), text_in(name, name_size)).release();
     return SEAWALL_OK;
   });
 }

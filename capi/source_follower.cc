@@ -75,7 +75,7 @@ int32_t seawall_registry_follower(seawall_registry* registry, const seawall_foll
   return guarded(error, [&]() -> int32_t {
     const auto config = seawall::SourceFollowerConfig::make(options_of(read));
     if (!config) return seawall::capi::fail(error, config.error());
-    *out = new seawall_follower(registry->rep, config.value());
+    *out = std::make_unique<seawall_follower>(registry->rep, config.value()).release();
     return SEAWALL_OK;
   });
 }

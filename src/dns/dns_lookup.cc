@@ -12,7 +12,7 @@ constexpr int kInternet = 1;
 
 // Weights of SRV go to 65535, ours to 1000. 0 means "hardly any", beside others that have one; equal ones are 1.
 std::int32_t weight_of(std::uint16_t weight, std::uint16_t largest, bool all_equal) {
-  if (all_equal) return 1;
+  if (all_equal || largest == 0) return 1;
   return std::max<std::int32_t>(1, std::int32_t{weight} * 1000 / largest);
 }
 

@@ -105,7 +105,7 @@ class BasicFlightTable {
   }
 
   std::uint64_t take_in(std::uint32_t stripe, std::uint32_t what) const noexcept {
-    Cell& hint = hints_[stripe * kHintStride];
+    Cell& hint = hints_[std::size_t{stripe} * kHintStride];
     const std::uint64_t first = hint.load(std::memory_order_relaxed);  // relaxed, as below: only where to look first
     for (std::uint64_t at = first; at != first + kProbes; ++at) {
       const std::uint32_t index = stripe * (mask_ + 1) + (static_cast<std::uint32_t>(at) & mask_);
