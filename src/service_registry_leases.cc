@@ -178,7 +178,7 @@ DrainStatus ServiceRegistry::Impl::drained(std::string_view name, std::uint64_t 
   DrainStatus status;
   const RegisteredInstance* instance = resolve(name, generation, status.answer);
   if (instance != nullptr && generation > instance->generation) status.answer = RegistryAnswer::kUnknown;
-  if (status.answer != RegistryAnswer::kOk) return status;
+  if (instance == nullptr || status.answer != RegistryAnswer::kOk) return status;
   status.in_flight = in_flight(*instance);
   if (instance->drain) {
     status.left = Duration(std::max<std::int64_t>(detail::saturating_sub(instance->drain->deadline, now), 0));

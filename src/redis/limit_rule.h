@@ -82,7 +82,8 @@ class LimitRule {
     return {answer.now_us + narrow(tat / unit_), narrow(tat % unit_), n};
   }
   std::int64_t given_back(const KeyAnswer& answer) const {
-    return is_bucket() ? narrow(units(answer.numbers[2], answer.numbers[3]) / cost(1)) : answer.numbers[3];
+    const Wide each = cost(1);
+    return is_bucket() && each > 0 ? narrow(units(answer.numbers[2], answer.numbers[3]) / each) : answer.numbers[3];
   }
 
  private:

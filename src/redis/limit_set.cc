@@ -77,7 +77,7 @@ struct Told {
 
 // Asks for all in one call. Answers the deadline.
 TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n,
-              std::function<void(const Told&)> done) {
+              const std::function<void(const Told&)>& done) {
   std::vector<std::string> full;
   for (std::size_t i = 0; i < limiters.size(); ++i) full.push_back(limiters[i].core()->full_key(keys[i]));
   const RequestPtr request = make_call(n > 0 ? "take" : "peek", full);

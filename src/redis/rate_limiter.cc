@@ -128,6 +128,7 @@ Answer RateLimiter::try_acquire(std::string_view key, std::int64_t n) {
   return answer;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is kept in what is asked
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
   const TimePoint now = Clock::now();
   const auto settle = [core = core_, text = std::string(key), now, n, done](const Answer& answer) {

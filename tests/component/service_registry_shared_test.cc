@@ -171,7 +171,7 @@ TEST_CASE("shared: the lease's word holds a writer and an end, and goes round wi
   CHECK(first == 1);
   CHECK(WriterLease::take(word, 999'999'999, 1, false) == WriterLease::kNobody);
   CHECK(WriterLease::deadline_ns(word) >= 1'000'000'000);
-  CHECK(WriterLease::deadline_ns(word) <= 1'000'000'000 + (2 << 20));
+  CHECK(WriterLease::deadline_ns(word) <= 1'000'000'000 + (2 << 23));
   CHECK(WriterLease::renew(word, first, -5, 1));  // never shorter
   CHECK(WriterLease::deadline_ns(word) >= 1'000'000'000);
   const std::uint32_t second = WriterLease::take(word, 0, 1, true);
@@ -179,4 +179,7 @@ TEST_CASE("shared: the lease's word holds a writer and an end, and goes round wi
   CHECK_FALSE(WriterLease::renew(word, first, 0, 1));
   word = (std::uint64_t{1} << WriterLease::kWriterBits) - 1;
   CHECK(WriterLease::take(word, 0, 1, false) == 1);
+  word = 0;  // a host that counts from 1970
+  CHECK(WriterLease::take(word, 1'800'000'000'000'000'000, 1'000'000'000, false) == 1);
+  CHECK(WriterLease::take(word, 1'800'000'000'500'000'000, 1, false) == WriterLease::kNobody);
 }

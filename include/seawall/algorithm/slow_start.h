@@ -21,7 +21,7 @@ struct SlowStart {
     if (eligible_for >= window) return weight;
     const auto part = static_cast<std::uint64_t>(std::max<std::int64_t>(eligible_for.count(), 0)) * 1'000 /
                       static_cast<std::uint64_t>(window.count());
-    const std::uint64_t share = std::max<std::uint64_t>(part, least_percent * 10);  // in 1/1000
+    const std::uint64_t share = std::max<std::uint64_t>(part, std::uint64_t{least_percent} * 10);  // in 1/1000
     return static_cast<std::uint32_t>(std::max<std::uint64_t>(weight * share / 1'000, 1));
   }
 
