@@ -10,6 +10,7 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::LazyClock;
 using seawall::capi::valid;
 
@@ -36,10 +37,6 @@ static_assert(sizeof(std::atomic<std::uint64_t>) == sizeof(uint64_t));
 static_assert(SEAWALL_NEVER == seawall::Decision::kNever.count());
 static_assert(sizeof(seawall_circuit_breaker_event) == 24);
 static_assert(sizeof(seawall_circuit_breaker_snapshot) == 160);
-
-int32_t invalid(seawall_error* error, std::string_view why) noexcept {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 int32_t make(const seawall_circuit_breaker_options& given, int64_t now_ns, seawall_circuit_breaker** out,
              seawall_error* error) {

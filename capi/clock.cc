@@ -3,6 +3,7 @@
 #include "options.h"
 
 using seawall::capi::guarded;
+using seawall::capi::invalid;
 using seawall::capi::valid;
 
 namespace {
@@ -12,10 +13,6 @@ static_assert(SEAWALL_CLOCK_TRUST_NEVER == static_cast<int>(seawall::CounterTrus
 static_assert(SEAWALL_CLOCK_TRUST_ALWAYS == static_cast<int>(seawall::CounterTrust::kAlways));
 static_assert(SEAWALL_CLOCK_MONOTONIC == static_cast<int>(seawall::ClockSource::kMonotonic));
 static_assert(SEAWALL_CLOCK_COUNTER == static_cast<int>(seawall::ClockSource::kCounter));
-
-int32_t invalid(seawall_error* error, std::string_view why) noexcept {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 int32_t make(const seawall_clock_options& given, seawall_clock** out, seawall_error* error) {
   if (given.trust < SEAWALL_CLOCK_TRUST_KERNEL || given.trust > SEAWALL_CLOCK_TRUST_ALWAYS) {

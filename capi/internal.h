@@ -57,6 +57,9 @@ inline int32_t fail(seawall_error* error, const Error& why) noexcept {
   return fail(error, static_cast<int32_t>(why.code), why.message.view());
 }
 
+inline int32_t invalid(seawall_error* error, std::string_view why) noexcept {
+  return fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
+}
 inline int32_t wrong_handle(seawall_error* error, std::string_view what) noexcept {
   return fail(error, SEAWALL_E_WRONG_HANDLE, what);
 }

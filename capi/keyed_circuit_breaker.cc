@@ -13,6 +13,7 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::valid;
 
 namespace {
@@ -24,10 +25,6 @@ static_assert(SEAWALL_BREAKERS_FULL_SHARE == static_cast<int>(WhenBreakersFull::
 static_assert(SEAWALL_BREAKERS_FULL_REFUSE == static_cast<int>(WhenBreakersFull::kRefuse));
 static_assert(sizeof(seawall_breaker_ticket) == 16);
 static_assert(sizeof(seawall_keyed_circuit_breaker_stats) == 48);
-
-int32_t invalid(seawall_error* error, std::string_view why) noexcept {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 int32_t make(const seawall_keyed_circuit_breaker_options& given, const seawall_circuit_breaker_options& breaker,
              int64_t now_ns, seawall_keyed_circuit_breaker** out, seawall_error* error) {

@@ -39,10 +39,6 @@ seawall_metrics::~seawall_metrics() = default;
 
 namespace {
 
-int32_t invalid(seawall_error* error, std::string_view why) noexcept {
-  return fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
-
 // Up to kMaxLabels borrowed texts, parsed from C.
 class Texts {
  public:

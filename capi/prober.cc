@@ -9,6 +9,7 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
@@ -19,10 +20,6 @@ struct seawall_prober : seawall::capi::Handle<0x50726f62> {  // "Prob"
 };
 
 namespace {
-
-int32_t invalid(seawall_error* error, std::string_view why) {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 seawall::Result<void> read_json(std::string_view json, seawall::ProberOptions& options) {
   auto kind = static_cast<std::int32_t>(options.kind);

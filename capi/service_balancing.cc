@@ -11,15 +11,12 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
 
 namespace {
-
-int32_t invalid(seawall_error* error, std::string_view why) {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 template <std::size_t kSize>
 uint8_t copy_text(std::string_view text, char (&to)[kSize]) {

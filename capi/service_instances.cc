@@ -9,15 +9,12 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
 
 namespace {
-
-int32_t invalid(seawall_error* error, std::string_view why) {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 bool readable_pairs(const seawall_metadata* metadata, size_t count) {
   if (metadata == nullptr && count != 0) return false;

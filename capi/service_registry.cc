@@ -8,6 +8,7 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
@@ -83,10 +84,6 @@ seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given
   options.guard_from = given.guard_from;
   options.expiry_ceiling = seawall::Duration(given.expiry_ceiling_ns);
   return options;
-}
-
-int32_t invalid(seawall_error* error, std::string_view why) {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
 }
 
 int32_t make(const seawall_registry_options& given, int64_t now_ns, seawall_registry** out, seawall_error* error) {

@@ -11,6 +11,7 @@
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
+using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
@@ -23,10 +24,6 @@ struct seawall_follower : seawall::capi::Handle<0x466f6c6c> {  // "Foll"
 };
 
 namespace {
-
-int32_t invalid(seawall_error* error, std::string_view why) {
-  return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, why);
-}
 
 seawall::SourceFollowerOptions options_of(const seawall_follower_options& given) {
   seawall::SourceFollowerOptions options;

@@ -2,6 +2,7 @@
 // Another limit for the keys of a table: a new table that takes over what the old one's keys have used.
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <vector>
 
@@ -34,50 +35,47 @@ std::int64_t left(std::int64_t used, std::int64_t limit, LimitChange how) {
   return fresh.peek_at("ann", at(10s), 0).remaining;
 }
 
-}  // namespace
+using L = LimitChange;
+struct Case {
+  std::int64_t used, limit;
+  LimitChange how;
+  std::int64_t left;
+};
 
-TEST_CASE("a new table takes over what is left in each bucket") {
-  using L = LimitChange;
-  struct Case {
-    std::int64_t used, limit;
-    LimitChange how;
-    std::int64_t left;
-  };
-  for (const Case& c : {Case{15, 100, L::kKeep, 5},
-                        {15, 3, L::kKeep, 3},
-                        {20, 100, L::kKeep, 0},
-                        {1, 19, L::kKeep, 19},
-                        Case{15, 100, L::kProportional, 25},
-                        {15, 4, L::kProportional, 1},
-                        {15, 3, L::kProportional, 0},
-                        Case{20, 100, L::kProportional, 0},
-                        {20, 100, L::kReset, 100},
-                        {20, 1, L::kReset, 1}}) {
+template <class Limiter>
+void check(std::initializer_list<Case> cases) {
+  for (const Case& c : cases) {
     INFO(c.used << " of 20, then " << c.limit << " by " << static_cast<int>(c.how));
-    CHECK(left<TokenBucket>(c.used, c.limit, c.how) == c.left);
+    CHECK(left<Limiter>(c.used, c.limit, c.how) == c.left);
   }
 }
 
+}  // namespace
+
+TEST_CASE("a new table takes over what is left in each bucket") {
+  check<TokenBucket>({{15, 100, L::kKeep, 5},
+                      {15, 3, L::kKeep, 3},
+                      {20, 100, L::kKeep, 0},
+                      {1, 19, L::kKeep, 19},
+                      {15, 100, L::kProportional, 25},
+                      {15, 4, L::kProportional, 1},
+                      {15, 3, L::kProportional, 0},
+                      {20, 100, L::kProportional, 0},
+                      {20, 100, L::kReset, 100},
+                      {20, 1, L::kReset, 1}});
+}
+
 TEST_CASE("a new table takes over what was taken from each window") {
-  using L = LimitChange;
-  struct Case {
-    std::int64_t used, limit;
-    LimitChange how;
-    std::int64_t left;
-  };
-  for (const Case& c : {Case{15, 100, L::kKeep, 85},
+  check<SlidingWindow>({{15, 100, L::kKeep, 85},
                         {15, 15, L::kKeep, 0},
                         {15, 3, L::kKeep, 0},
                         {1, 19, L::kKeep, 18},
-                        Case{15, 100, L::kProportional, 25},
+                        {15, 100, L::kProportional, 25},
                         {15, 4, L::kProportional, 1},
                         {15, 3, L::kProportional, 0},
-                        Case{20, 100, L::kProportional, 0},
+                        {20, 100, L::kProportional, 0},
                         {20, 100, L::kReset, 100},
-                        {20, 1, L::kReset, 1}}) {
-    INFO(c.used << " of 20, then " << c.limit << " by " << static_cast<int>(c.how));
-    CHECK(left<SlidingWindow>(c.used, c.limit, c.how) == c.left);
-  }
+                        {20, 1, L::kReset, 1}});
 }
 
 // Whatever the two epochs, and whatever becomes of the old table.

@@ -19,6 +19,7 @@ using seawall::testing::int_field;
 using seawall::testing::mismatches;
 using seawall::testing::RedisClient;
 using seawall::testing::RedisServer;
+using seawall::testing::shown;
 using seawall::testing::text_field;
 using seawall::testing::VectorCase;
 using seawall::testing::VectorStep;
@@ -109,16 +110,6 @@ class Limit {
   RedisClient& client_;
   LimitRule rule_;
 };
-
-Fields shown(const Decision& d) {
-  Fields f{{"allowed", d.allowed ? "1" : "0"},
-           {"never", d.never() ? "1" : "0"},
-           {"limit", std::to_string(d.limit)},
-           {"remaining", std::to_string(d.remaining)},
-           {"reset_after_ns", std::to_string(d.reset_after.count())}};
-  if (!d.never()) f["retry_after_ns"] = std::to_string(d.retry_after.count());
-  return f;
-}
 
 void run(RedisClient& client, Algorithm algorithm, const VectorCase& given) {
   const std::int64_t permits = int_field(given.options, "permits");
