@@ -147,7 +147,7 @@ Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryO
       {"max_instances", options.max_instances, 1, detail::ServiceDirectory::kMaxRecords - 1},
       {"max_instances_per_service", options.max_instances_per_service, 1, detail::ServiceDirectory::kMaxRecords - 1},
       {"max_in_flight", options.max_in_flight, 1,
-       detail::DirectoryLayout::kStripes * detail::DirectoryLayout::kMaxFlights},
+       std::int64_t{detail::DirectoryLayout::kStripes} * detail::DirectoryLayout::kMaxFlights},
       {"max_hashed_services", options.max_hashed_services, 0, detail::DirectoryLayout::kMaxTables / 2},
       {"hash_table_size", options.hash_table_size, 2, (1 << 22) - 1},
       {"ticket_deadline in ns", options.ticket_deadline.count(), 1'000'000'000, 3'600'000'000'000},
