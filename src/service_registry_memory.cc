@@ -176,8 +176,7 @@ bool ServiceRegistry::Impl::take_lease(std::int64_t now, std::int64_t length, bo
   return writer_ != WriterLease::kNobody;
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): it renews the lease in the directory, which const does not
-// reach
+// NOLINTNEXTLINE(readability-make-member-function-const): it renews a lease in the directory
 bool ServiceRegistry::Impl::writes(std::int64_t now) {
   return writer_ == 0 || WriterLease::renew(directory.header().writer, writer_, now, writer_lease_);
 }
