@@ -139,6 +139,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
   for (;;) {
     const auto now = seawall::Clock::now();
     if (services_file) services_file->tick(now);
+    if (shared_limits) shared_limits->tick();
     registry.tick_at(now);
     windows.tick_at(now);
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.

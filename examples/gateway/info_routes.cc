@@ -135,15 +135,14 @@ http::Response root_route(App& app, const Exchange& exchange) {
 
 http::Response health_route(App& app, const Exchange& exchange) {
   Health health = health_of(app, exchange.start);
+  const char* redis = !app.shared_limits ? "disabled" : app.shared_limits->up() ? "connected" : "unavailable";
+  json infrastructure = {{"redis", redis}, {"service_registry", "in_process"}};
+  if (app.shared_limits && app.shared_limits->unauthorized()) infrastructure["redis_error"] = "unauthorized";
   return reply(exchange, 200,
                {{"success", true},
                 {"timestamp", timestamp()},
                 {"status", health.healthy ? "healthy" : "degraded"},
-                {"infrastructure",
-                 {{"redis", !app.shared_limits        ? "disabled"
-                            : app.shared_limits->up() ? "up"
-                                                      : "away"},
-                  {"service_registry", "in_process"}}},
+                {"infrastructure", std::move(infrastructure)},
                 {"services", std::move(health.services)},
                 {"message", health.healthy ? "All services are healthy" : "Some services need attention"}});
 }

@@ -2,6 +2,7 @@
 #include "gateway/options.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -31,6 +32,33 @@ void add_upstream(Options& options, const std::string& given) {
   options.upstreams[given.substr(0, equals)].push_back(endpoint("--upstream", given.substr(equals + 1)));
 }
 
+// The first line of the file, or the environment's.
+std::string redis_password(const Arguments& arguments) {
+  if (!arguments.has("--redis-password-file")) {
+    const char* given = std::getenv("SEAWALL_REDIS_PASSWORD");
+    return given == nullptr ? "" : given;
+  }
+  const std::string path = arguments.text("--redis-password-file", "");
+  std::ifstream file(path);
+  std::string password;
+  std::getline(file, password);
+  if (!password.empty() && password.back() == '\r') password.pop_back();
+  if (password.empty()) throw std::invalid_argument("--redis-password-file: no password in the first line of " + path);
+  return password;
+}
+
+void set_redis(Options& options, const Arguments& arguments) {
+  for (const char* name : {"--redis-user", "--redis-password-file"}) {
+    if (arguments.has(name) && !arguments.has("--redis")) {
+      throw std::invalid_argument(std::string(name) + ": only with --redis");
+    }
+  }
+  if (!arguments.has("--redis")) return;
+  options.redis = endpoint("--redis", arguments.text("--redis", ""));
+  options.redis_user = arguments.text("--redis-user", "");
+  options.redis_password = redis_password(arguments);
+}
+
 }  // namespace
 
 std::vector<OptionSpec> option_specs() {
@@ -49,6 +77,8 @@ std::vector<OptionSpec> option_specs() {
       {"--cors-origin", "web origin that may call the gateway; may be repeated"},
       {"--services", "JSON file with instances that do not register themselves; read again when it changes"},
       {"--redis", "HOST:PORT of a Redis that gateways share"},
+      {"--redis-user", "its user; without one the password is the server's (requirepass)"},
+      {"--redis-password-file", "file whose first line is the password (environment: SEAWALL_REDIS_PASSWORD)"},
       {"--test-endpoints", "serve /test/*", false},
       {"--no-seawall", "for benchmarks: the same proxy without limits, breakers, registry and metrics", false},
       {"--upstream", "with --no-seawall: NAME=HOST:PORT of an instance; may be repeated"},
@@ -67,6 +97,8 @@ Options parse_options(const Arguments& arguments) {
       .probe_interval = arguments.duration("--probe-interval", seconds(5), milliseconds(0)),
       .cors_origins = arguments.all("--cors-origin"),
       .redis = {},
+      .redis_user = {},
+      .redis_password = {},
       .admin_token = {},
       .services_file = arguments.text("--services", ""),
       .test_endpoints = arguments.has("--test-endpoints"),
@@ -80,7 +112,7 @@ Options parse_options(const Arguments& arguments) {
   options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
   if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
-  if (arguments.has("--redis")) options.redis = endpoint("--redis", arguments.text("--redis", ""));
+  set_redis(options, arguments);
   for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
   if (!options.upstreams.empty() && !options.no_seawall) {
     throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");

@@ -23,8 +23,10 @@ struct Options {
   std::chrono::nanoseconds probe_interval;  // 0: none are sent
   std::vector<std::string> cors_origins;
   std::optional<http::Endpoint> redis;
-  std::string admin_token;    // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
-  std::string services_file;  // empty: none
+  std::string redis_user;
+  std::string redis_password;  // from a file or SEAWALL_REDIS_PASSWORD: a command line can be read by all users
+  std::string admin_token;     // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
+  std::string services_file;   // empty: none
   bool test_endpoints = false;
   bool no_seawall = false;
   std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall

@@ -5,6 +5,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <cstdio>
 #include <stdexcept>
 #include <utility>
 
@@ -27,7 +28,9 @@ RateLimiter limiter(const Store& store, const std::string& name, const seawall::
 class RedisLimits final : public SharedLimits {
  public:
   explicit RedisLimits(const Options& options)
-      : store_(checked(Store::open({.endpoints = {{options.redis->host, options.redis->port}}}))),
+      : store_(checked(Store::open({.endpoints = {{options.redis->host, options.redis->port}},
+                                    .user = options.redis_user,
+                                    .password = options.redis_password}))),
         users_(limiter(store_, "gateway-user", options.user_limit)),
         services_(limiter(store_, "gateway-service", options.service_limit)),
         set_(checked(LimitSet::make({users_, services_}))) {}
@@ -52,12 +55,20 @@ class RedisLimits final : public SharedLimits {
   }
 
   bool up() const override { return store_.stats().up; }
+  bool unauthorized() const override { return store_.stats().unauthorized; }
+
+  void tick() override {
+    std::string refusal = store_.stats().refusal;
+    if (refusal != reported_ && !refusal.empty()) std::fprintf(stderr, "--redis: refused: %s\n", refusal.c_str());
+    reported_ = std::move(refusal);
+  }
 
  private:
   Store store_;
   RateLimiter users_;
   RateLimiter services_;
   LimitSet set_;
+  std::string reported_;  // the loop's that keeps house
 };
 
 }  // namespace

@@ -23,6 +23,8 @@ class SharedLimits {
                                                             std::string service) = 0;
   virtual void refund(const std::string& user, const std::string& service, const seawall::redis::SetAnswer& answer) = 0;
   virtual bool up() const = 0;
+  virtual bool unauthorized() const = 0;  // no server takes our user and password
+  virtual void tick() = 0;                // says on standard error why a server turns us away, once for each reason
 };
 
 // Throws std::invalid_argument when this build has no Redis support.

@@ -25,6 +25,16 @@ SetAnswer concluded(std::vector<Answer> answers) {
   return set;
 }
 
+// Whether an earlier place has the same key in Redis, which would be charged once for both.
+bool given_twice(const std::vector<RateLimiter>& limiters, const Keys& keys, std::size_t at) {
+  const RateLimiterOptions& own = limiters[at].options();
+  for (std::size_t i = 0; i < at; ++i) {
+    const RateLimiterOptions& other = limiters[i].options();
+    if (keys[i] == keys[at] && own.name == other.name && own.tag == other.tag) return true;
+  }
+  return false;
+}
+
 // What is refused without asking: a cost that can never be, a cached refusal. Empty: ask.
 std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now,
                                  std::int64_t n) {
@@ -32,7 +42,7 @@ std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const
   bool refused = false;
   for (std::size_t i = 0; i < limiters.size(); ++i) {
     LimiterCore& limiter = *limiters[i].core();
-    const bool never = i >= keys.size() || n > limiter.rule().limit();
+    const bool never = i >= keys.size() || n > limiter.rule().limit() || given_twice(limiters, keys, i);
     const Duration wait = never ? Decision::kNever : limiter.denied(keys[i], now, n);
     answers[i] = limiter.refusal(wait, DecidedBy::kDenialCache);
     answers[i].allowed = wait == Duration(0);
@@ -141,7 +151,8 @@ SetAnswer LimitSet::try_acquire(std::span<const std::string_view> keys, std::int
   }
   const auto waiter = std::make_shared<Waiter<Told>>();
   const TimePoint until = ask(limiters_, own, now, n, [waiter](const Told& told) { waiter->set(told); });
-  const Told told = waiter->wait_until(until).value_or(Told{});
+  const Fault late = limiters_.front().core()->store().lost_as(Fault::kTimeout);
+  const Told told = waiter->wait_until(until).value_or(Told{.set = {}, .fault = late});
   return settled(limiters_, own, now, n, told.set, told.fault);
 }
 

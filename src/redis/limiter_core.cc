@@ -48,7 +48,7 @@ RequestPtr make_call(std::string_view verb, std::span<const std::string> keys) {
 
 TimePoint submit(StoreLoop& store, const RequestPtr& request, TimePoint now) {
   if (store.submit(request)) return request->deadline;
-  std::exchange(request->done, nullptr)({Fault::kAway, {}});
+  std::exchange(request->done, nullptr)({store.lost_as(Fault::kAway), {}});
   return now;
 }
 

@@ -50,7 +50,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   Answer settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& answer);
   // What the store's answer for one key means; a refusal is remembered from `asked` on.
   Answer decided(std::string_view key, TimePoint asked, const KeyAnswer& answer, std::int64_t n);
-  Answer timed_out() const { return refusal(Duration(0), DecidedBy::kPolicy, Fault::kTimeout); }
+  Answer timed_out() const { return refusal(Duration(0), DecidedBy::kPolicy, store_->loop().lost_as(Fault::kTimeout)); }
   Answer refusal(Duration wait, DecidedBy by, Fault fault = Fault::kNone) const;
 
   std::string full_key(std::string_view key) const;

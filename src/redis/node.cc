@@ -142,7 +142,7 @@ void Node::greet(TimePoint now) {
   due_ = now + options_.silence;
   if (!options_.password.empty()) {
     const bool named = !options_.user.empty();
-    command(Purpose::kGreeting,
+    command(Purpose::kLogin,
             named ? words_of({"AUTH", options_.user, options_.password}) : words_of({"AUTH", options_.password}), now);
   }
   if (options_.database != 0) {
@@ -179,13 +179,14 @@ bool Node::take(const redisReply& reply, TimePoint now) {
     case Purpose::kRequest:
       if (!sent.request->finished()) owner_.answered(*this, sent.request, reply);
       return true;
+    case Purpose::kLogin:
     case Purpose::kGreeting:
-      return !is_error(reply);
+      return greeted(sent.purpose, reply);
     case Purpose::kRole:
       // No permission to ask is no reason to turn back.
       return is_error(reply) || (is_array(reply, 1) && text_of(*reply.element[0]) == "master");
     case Purpose::kScript:
-      if (is_error(reply) || text_of(reply).empty()) return false;
+      if (!greeted(sent.purpose, reply) || text_of(reply).empty()) return false;
       sha_ = text_of(reply);
       came_up(now);
       return true;
@@ -195,6 +196,12 @@ bool Node::take(const redisReply& reply, TimePoint now) {
     case Purpose::kIgnored:
       return true;
   }
+  return false;
+}
+
+bool Node::greeted(Purpose purpose, const redisReply& reply) {
+  if (!is_error(reply)) return true;
+  owner_.refused(text_of(reply), purpose == Purpose::kLogin || is_unauthorized(text_of(reply)));
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include <future>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "redis/reply.h"
@@ -30,6 +31,7 @@ class NodeOwner {
   virtual void learnt_slots(Node& node, const redisReply& reply) = 0;
   virtual void connected(Node& node) = 0;
   virtual void disconnected(bool was_up, bool silent) = 0;
+  virtual void refused(std::string_view error, bool unauthorized) = 0;  // the greeting, by the server
   virtual void wrote() = 0;
 
  protected:
@@ -62,7 +64,7 @@ class Node {
 
  private:
   enum class State { kDown, kResolving, kConnecting, kGreeting, kUp };
-  enum class Purpose { kRequest, kGreeting, kRole, kScript, kSlots, kIgnored };
+  enum class Purpose { kRequest, kLogin, kGreeting, kRole, kScript, kSlots, kIgnored };
   struct Sent {
     Purpose purpose;
     RequestPtr request;
@@ -76,6 +78,7 @@ class Node {
   void write_request(const RequestPtr& request, bool asking, TimePoint now);
   void read(TimePoint now);
   bool take(const redisReply& reply, TimePoint now);
+  bool greeted(Purpose purpose, const redisReply& reply);
   void came_up(TimePoint now);
 
   // Any thread.

@@ -22,6 +22,11 @@ inline std::string_view text_of(const redisReply& reply) noexcept {
   return text ? std::string_view(reply.str, static_cast<std::size_t>(reply.len)) : std::string_view();
 }
 inline bool is_error(const redisReply& reply) noexcept { return reply.type == REDIS_REPLY_ERROR; }
+// Of one that is not let in, or not to what it asks.
+inline bool is_unauthorized(std::string_view error) noexcept {
+  const auto starts = [&](std::string_view head) { return error.substr(0, head.size()) == head; };
+  return starts("NOAUTH") || starts("WRONGPASS") || starts("NOPERM");
+}
 inline bool is_array(const redisReply& reply, std::size_t least) noexcept {
   return reply.type == REDIS_REPLY_ARRAY && reply.elements >= least;
 }

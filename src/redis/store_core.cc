@@ -146,7 +146,7 @@ void StoreLoop::expire(TimePoint now) {
     by_deadline_.pop_front();
     if (request->finished()) continue;
     add(counters_.timeouts);
-    finish(request, Outcome::kFailure, {Fault::kTimeout, {}});
+    finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
   }
 }
 
@@ -178,7 +178,7 @@ void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view e
   // A master that became a replica, or lost its own: there may be another one.
   const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
   want_slots_ = true;
-  finish(request, Outcome::kFailure, {Fault::kRefused, {}});
+  finish(request, Outcome::kFailure, {is_unauthorized(error) ? Fault::kUnauthorized : Fault::kRefused, {}});
   if (deposed && !options_.cluster) node.close(now_);
 }
 
@@ -197,12 +197,13 @@ void StoreLoop::redirect(Node& from, const RequestPtr& request, std::string_view
   nodes_[to]->send(request, /*asking=*/!moved, now_);
 }
 
-void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFailure, {Fault::kAway, {}}); }
+void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFailure, {lost_as(Fault::kAway), {}}); }
 
 void StoreLoop::connected(Node&) {
   add(counters_.connects);
   counters_.nodes_up.fetch_add(1, std::memory_order_relaxed);  // relaxed: for stats() alone
   want_slots_ = true;
+  refused({}, /*unauthorized=*/false);
 }
 
 void StoreLoop::disconnected(bool was_up, bool silent) {
@@ -211,6 +212,17 @@ void StoreLoop::disconnected(bool was_up, bool silent) {
   if (!was_up) return;
   add(counters_.disconnects);
   counters_.nodes_up.fetch_sub(1, std::memory_order_relaxed);  // as above
+}
+
+void StoreLoop::refused(std::string_view error, bool unauthorized) {
+  // Relaxed: says what a fault is called, and nothing else hangs on it.
+  unauthorized_.store(unauthorized, std::memory_order_relaxed);
+  const detail::MutexLock lock(mutex_);
+  refusal_ = error;
+}
+
+Fault StoreLoop::lost_as(Fault fault) const noexcept {
+  return unauthorized_.load(std::memory_order_relaxed) ? Fault::kUnauthorized : fault;  // relaxed: as refused()
 }
 
 void StoreLoop::wrote() { add(counters_.batches); }
@@ -265,7 +277,9 @@ std::size_t StoreLoop::add_node(std::vector<Endpoint> endpoints) {
 
 StoreStats StoreLoop::stats() const {
   const auto read = [](const auto& total) { return total.load(std::memory_order_relaxed); };  // relaxed: as add()
+  const detail::MutexLock lock(mutex_);
   return {.up = read(counters_.nodes_up) > 0,
+          .unauthorized = read(unauthorized_),
           .requests = read(counters_.requests),
           .answered = read(counters_.answered),
           .timeouts = read(counters_.timeouts),
@@ -276,7 +290,8 @@ StoreStats StoreLoop::stats() const {
           .reloads = read(counters_.reloads),
           .moved = read(counters_.moved),
           .asked = read(counters_.asked),
-          .batches = read(counters_.batches)};
+          .batches = read(counters_.batches),
+          .refusal = refusal_};
 }
 
 StoreCore::~StoreCore() {

@@ -28,10 +28,12 @@ class StoreLoop final : private NodeOwner {
 
   StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, std::string script);
 
-  // Any thread. False, and nothing is called: not sent, as Fault::kAway. Else request->done is called by the loop's
-  // thread, at the deadline (told in request->deadline) or before.
+  // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called by the
+  // loop's thread, at the deadline (told in request->deadline) or before.
   bool submit(const RequestPtr& request);
   void stop();
+  // Of a request that nobody answers, where it would be `fault` if a server let us in.
+  Fault lost_as(Fault fault) const noexcept;
   StoreStats stats() const;
   const StoreOptions& options() const noexcept { return options_; }
 
@@ -45,6 +47,7 @@ class StoreLoop final : private NodeOwner {
   void learnt_slots(Node& node, const redisReply& reply) override;
   void connected(Node& node) override;
   void disconnected(bool was_up, bool silent) override;
+  void refused(std::string_view error, bool unauthorized) override;
   void wrote() override;
 
   bool not_sent();
@@ -69,9 +72,11 @@ class StoreLoop final : private NodeOwner {
   std::array<std::atomic<std::uint8_t>, kHashSlots> owner_{};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> pending_{0};
-  detail::Mutex mutex_;
+  std::atomic<bool> unauthorized_{false};
+  mutable detail::Mutex mutex_;
   std::vector<RequestPtr> submitted_ SEAWALL_GUARDED_BY(mutex_);
   bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;
+  std::string refusal_ SEAWALL_GUARDED_BY(mutex_);
 
   struct Counters {
     std::atomic<std::uint32_t> nodes_up{0};

@@ -150,6 +150,18 @@ TEST_CASE("a set charges all of its limits or none, in one call") {
   CHECK(limits.try_acquire({"bob"}).retry_after == Decision::kNever);
 }
 
+TEST_CASE("a set refuses the second of two places with one key, which would be charged once for both") {
+  RedisServer server;
+  const Store store = open(server);
+  const RateLimiter users = limiter(store, {.name = "user", .quota = slow(3)});
+  LimitSet both = LimitSet::make({users, users}).value();
+  const SetAnswer twice = both.try_acquire({"ann", "ann"});
+  CHECK_FALSE(twice.allowed);
+  CHECK(twice.refused_by() == 1);
+  CHECK(twice.retry_after == Decision::kNever);
+  CHECK(both.try_acquire({"ann", "bob"}).allowed);
+}
+
 TEST_CASE("foreign values are an error and the policy's, whatever they are") {
   RedisServer server;
   const Store store = open(server);
@@ -237,6 +249,60 @@ TEST_CASE("keys of any form stay apart and have a bound") {
   const int left = std::stoi(server({"PTTL", "seawall:{quick:a}"}));
   CHECK(left <= 501);
   CHECK(left > 0);
+}
+
+TEST_CASE("a server with a password: a wrong one is told as such, and the right one lets in") {
+  RedisServer server({.extra = {"--user", "default", "off", "--user", "gate", "on", ">open-sesame", "~seawall:*",
+                                "+@all", "--user", "blind", "on", ">x", "~seawall:*", "+auth", "+select"}});
+  const auto open_as = [&](const std::string& user, const std::string& password) {
+    return Store::open({.endpoints = {server.endpoint()},
+                        .user = user,
+                        .password = password,
+                        .deadline = 200ms,
+                        .silence = 5s,
+                        .reconnect_max = 20ms})
+        .value();
+  };
+  struct Case {
+    const char* user;
+    const char* password;
+    const char* says;
+  };
+  for (const Case& one : {Case{"gate", "wrong", "WRONGPASS"}, Case{"", "wrong", "WRONGPASS"}, Case{"", "", "NOAUTH"},
+                          Case{"blind", "x", "NOPERM"}}) {
+    INFO(one.user << " " << one.password);
+    const Store store = open_as(one.user, one.password);
+    REQUIRE(eventually([&] { return store.stats().unauthorized; }));
+    RateLimiter users = limiter(store, {.name = "user", .quota = slow(2), .when_away = WhenAway::kDeny});
+    for (int i = 0; i < 5; ++i) {  // of the later ones the breaker decides, without asking
+      const Answer answer = users.try_acquire("ann");
+      CHECK_FALSE(answer.allowed);
+      CHECK(answer.by == DecidedBy::kPolicy);
+      CHECK(answer.fault == Fault::kUnauthorized);
+    }
+    CHECK_FALSE(store.stats().up);
+    CHECK(store.stats().refusal.substr(0, std::string(one.says).size()) == one.says);
+  }
+  const Store store = open_as("gate", "open-sesame");
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(2)});
+  REQUIRE(eventually([&] { return store.stats().up; }));
+  CHECK(users.try_acquire("ann").by == DecidedBy::kStore);
+  CHECK_FALSE(store.stats().unauthorized);
+  CHECK(store.stats().refusal.empty());
+}
+
+TEST_CASE("requirepass: the password that is set later is told, and forgotten when it is right again") {
+  RedisServer server;
+  const Store store = Store::open({.endpoints = {server.endpoint()},
+                                   .password = "one",
+                                   .deadline = 500ms,
+                                   .silence = 5s,
+                                   .reconnect_max = 20ms})
+                          .value();
+  REQUIRE(eventually([&] { return store.stats().unauthorized; }));  // a password, where none is wanted
+  CHECK(server({"CONFIG", "SET", "requirepass", "one"}) == "OK");
+  REQUIRE(eventually([&] { return store.stats().up; }));
+  CHECK_FALSE(store.stats().unauthorized);
 }
 
 TEST_CASE("options are checked") {

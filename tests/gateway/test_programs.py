@@ -25,6 +25,8 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--open-duration", "30"), "--open-duration"),
             ("seawall-gateway", ("--host", "nowhere.invalid"), "nowhere.invalid"),
             ("seawall-gateway", ("--redis", "127.0.0.1"), "--redis"),
+            ("seawall-gateway", ("--redis-user", "gate"), "--redis-user: only with --redis"),
+            ("seawall-gateway", ("--redis", "127.0.0.1:1", "--redis-password-file", "/no/such/file"), "/no/such/file"),
             ("seawall-gateway", ("--nonsense",), "--nonsense"),
             ("seawall-gateway", ("--services", "/no/such/file"), "--services: /no/such/file: No such file"),
             ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),

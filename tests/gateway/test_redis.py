@@ -12,7 +12,8 @@ from support.stack import Stack, wait_until
 class Redis:
     """A redis-server of its own on a free port of loopback."""
 
-    def __init__(self):
+    def __init__(self, *options: str):
+        self.options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -21,7 +22,7 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self.options],
             cwd=self.folder.name,
             stdout=subprocess.DEVNULL,
         )
@@ -31,7 +32,7 @@ class Redis:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as sock:
                 sock.sendall(b"PING\r\n")
-                return sock.recv(64).startswith(b"+PONG")
+                return sock.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 
@@ -61,7 +62,7 @@ class SharedLimits(unittest.TestCase):
                 for stack in (one, two):
                     stack.start("social")
                     stack.wait_until_healthy("social")
-                    wait_until("the store", lambda: self.redis_of(stack) == "up")
+                    wait_until("the store", lambda: self.redis_of(stack) == "connected")
                 statuses = [self.feed(stack, "ann").status for _ in range(5) for stack in (one, two)]
                 self.assertEqual(statuses, [200] * 6 + [429] * 4)
                 refused = self.feed(one, "ann")
@@ -71,12 +72,12 @@ class SharedLimits(unittest.TestCase):
                 self.assertIn('"user";r=5', told.headers["RateLimit"])
 
                 redis.kill()
-                wait_until("away", lambda: self.redis_of(one) == "away" and self.redis_of(two) == "away")
+                wait_until("away", lambda: self.redis_of(one) == "unavailable" and self.redis_of(two) == "unavailable")
                 self.assertEqual([self.feed(one, "carl").status for _ in range(8)], [200] * 6 + [429] * 2)
                 self.assertEqual(self.feed(two, "carl").status, 200)
 
                 redis.start()
-                wait_until("back", lambda: self.redis_of(one) == "up" and self.redis_of(two) == "up")
+                wait_until("back", lambda: self.redis_of(one) == "connected" and self.redis_of(two) == "connected")
                 # An open breaker lets a request through after half a second.
                 user = iter(range(100_000))
 
@@ -91,8 +92,31 @@ class SharedLimits(unittest.TestCase):
         with Stack("--redis", "127.0.0.1:1", "--user-limit", "3/3600s") as stack:
             stack.start("social")
             stack.wait_until_healthy("social")
-            self.assertEqual(self.redis_of(stack), "away")
+            self.assertEqual(self.redis_of(stack), "unavailable")
             self.assertEqual([self.feed(stack, "ann").status for _ in range(4)], [200] * 3 + [429])
+
+    def test_a_password(self):
+        """From a file or the environment; a wrong one is told as such, and requests are served meanwhile."""
+        with Redis("--requirepass", "sesame") as redis, tempfile.TemporaryDirectory() as folder:
+            files = {}
+            for word in ("sesame", "wrong"):
+                files[word] = f"{folder}/{word}.txt"
+                with open(files[word], "w") as file:
+                    file.write(word + "\n")
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--user-limit", "3/3600s", "--threads", "1")
+            with Stack(*options, "--redis-password-file", files["sesame"]) as right:
+                wait_until("the store", lambda: self.redis_of(right) == "connected")
+            with Stack(*options, env={"SEAWALL_REDIS_PASSWORD": "sesame"}) as right:
+                wait_until("the store", lambda: self.redis_of(right) == "connected")
+            for more in ((), ("--redis-password-file", files["wrong"])):
+                with Stack(*options, *more) as wrong:
+                    wrong.start("social")
+                    wrong.wait_until_healthy("social")
+                    wait_until("its words", lambda: "--redis: refused:" in wrong.gateway.errors())
+                    health = lambda: wrong.get("/health").json()["infrastructure"]
+                    wait_until("the refusal", lambda: health().get("redis_error") == "unauthorized")
+                    self.assertEqual(health()["redis"], "unavailable")
+                    self.assertEqual([self.feed(wrong, "ann").status for _ in range(4)], [200] * 3 + [429])
 
 
 if __name__ == "__main__":

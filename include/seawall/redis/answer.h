@@ -20,10 +20,11 @@ enum class DecidedBy : std::int32_t {
 
 enum class Fault : std::int32_t {
   kNone = 0,
-  kTimeout = 1,  // no answer by the deadline
-  kAway = 2,     // no connection, or the breaker around the store is open: not asked
-  kForeign = 3,  // the key holds something that no limiter wrote
-  kRefused = 4,  // Redis answered with an error of its own (read-only replica, out of memory, no permission, ...)
+  kTimeout = 1,       // no answer by the deadline
+  kAway = 2,          // no connection, or the breaker around the store is open: not asked
+  kForeign = 3,       // the key holds something that no limiter wrote
+  kRefused = 4,       // Redis answered with an error of its own (read-only replica, out of memory, ...)
+  kUnauthorized = 5,  // no server lets us in: a wrong user or password, or none; StoreStats::refusal has its words
 };
 
 // What the store charged, for refund().

@@ -5,8 +5,7 @@
 //
 // As seawall::LimitSet, but nothing is charged and given back: the script looks at all of them before it charges one.
 // Always exact; a cached refusal of any of them is repeated here. When the store is away, each limiter's policy is
-// asked, and all must allow. Entries of one name and key are charged as one: give such a key once. In a cluster all
-// limiters need the same `tag`. Threads and waiting as RateLimiter.
+// asked, and all must allow. In a cluster all limiters need the same `tag`. Threads and waiting as RateLimiter.
 //
 //   auto limits = seawall::redis::LimitSet::make({users, service}).value();
 //   const auto answer = limits.try_acquire({user_id, "trading"});
@@ -42,7 +41,8 @@ class LimitSet {
   // Errors: kInvalidArgument: none or more than kMost limiters, of different stores, or of different tags in a cluster.
   static Result<LimitSet> make(std::vector<RateLimiter> limiters);
 
-  // A key for each limiter, in the order of make(); fewer are refused with never().
+  // A key for each limiter, in the order of make(). Refused with never(): a limiter without a key, and the second of
+  // two places with the same name, tag and key, since the store would charge both as one.
   SetAnswer try_acquire(std::span<const std::string_view> keys, std::int64_t n = 1);
   SetAnswer try_acquire(std::initializer_list<std::string_view> keys, std::int64_t n = 1) {
     return try_acquire(std::span<const std::string_view>(keys.begin(), keys.size()), n);

@@ -56,6 +56,7 @@ struct StoreOptions {
 
 struct StoreStats {
   bool up = false;                // some node answers
+  bool unauthorized = false;      // the last server that was tried refuses our user or password, or wants one
   std::uint64_t requests = 0;     // sent, or queued to be
   std::uint64_t answered = 0;     // in time, errors of the script included
   std::uint64_t timeouts = 0;     // Fault::kTimeout
@@ -67,6 +68,7 @@ struct StoreStats {
   std::uint64_t moved = 0;        // redirections of a cluster
   std::uint64_t asked = 0;
   std::uint64_t batches = 0;  // writes to a socket: requests / batches is how many share one
+  std::string refusal{};      // why the last server that was tried turned us away, in its words; empty: it did not
 };
 
 class Store {
