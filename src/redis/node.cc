@@ -24,12 +24,13 @@ Words words_of(std::initializer_list<std::string_view> list) {
 }  // namespace
 
 Node::Node(std::vector<Endpoint> endpoints, const StoreOptions& options, const CircuitBreakerConfig& breaker,
-           const std::string& script, NodeOwner& owner)
+           const Scripts& scripts, NodeOwner& owner, const std::vector<std::string>* channels)
     : breaker_(breaker),
       endpoints_(std::move(endpoints)),
       options_(options),
-      script_(script),
+      scripts_(scripts),
       owner_(owner),
+      channels_(channels),
       random_(std::random_device()()) {}
 
 void Node::send(const RequestPtr& request, bool asking, TimePoint now) {
@@ -45,13 +46,18 @@ void Node::send(const RequestPtr& request, bool asking, TimePoint now) {
 void Node::write_request(const RequestPtr& request, bool asking, TimePoint now) {
   if (request->finished()) return;
   if (asking) command(Purpose::kIgnored, words_of({"ASKING"}), now);
-  Words words = request->whole ? words_of({"EVAL", script_}) : words_of({"EVALSHA", sha_});
+  const auto script = static_cast<std::size_t>(request->script);
+  Words words = request->whole ? words_of({"EVAL", scripts_[script]}) : words_of({"EVALSHA", shas_[script]});
   words.add(request->words);
   append_command(out_, words);
   in_flight_.push_back({Purpose::kRequest, request, now});
 }
 
 void Node::ask_slots(TimePoint now) { command(Purpose::kSlots, words_of({"CLUSTER", "SLOTS"}), now); }
+
+void Node::subscribe(const std::string& channel, TimePoint now) {
+  if (state_ == State::kUp) command(Purpose::kIgnored, words_of({"SUBSCRIBE", channel}), now);
+}
 
 void Node::command(Purpose purpose, const Words& words, TimePoint now) {
   append_command(out_, words);
@@ -149,7 +155,12 @@ void Node::greet(TimePoint now) {
     command(Purpose::kGreeting, words_of({"SELECT", std::to_string(options_.database)}), now);
   }
   if (!options_.cluster) command(Purpose::kRole, words_of({"ROLE"}), now);
-  command(Purpose::kScript, words_of({"SCRIPT", "LOAD", script_}), now);
+  shas_.clear();
+  if (channels_ != nullptr) {
+    for (const std::string& channel : *channels_) command(Purpose::kSubscribe, words_of({"SUBSCRIBE", channel}), now);
+  } else {
+    for (const std::string& script : scripts_) command(Purpose::kScript, words_of({"SCRIPT", "LOAD", script}), now);
+  }
   flush(now);
 }
 
@@ -164,15 +175,23 @@ void Node::read(TimePoint now) {
     for (;;) {
       const ReplyPtr reply = reader_.next();
       if (!reply && !reader_.broken()) break;
-      if (!reply || in_flight_.empty() || !take(*reply, now)) return close(now);
+      if (!reply || (!take_message(*reply) && !take(*reply, now))) return close(now);
       if (socket_.fd() < 0) return;  // closed by what the reply said
     }
     if (*n < buffer.size()) return;
   }
 }
 
+// A message comes between the answers.
+bool Node::take_message(const redisReply& reply) {
+  if (channels_ == nullptr || !is_array(reply, 3) || text_of(*reply.element[0]) != "message") return false;
+  owner_.heard(text_of(*reply.element[1]), text_of(*reply.element[2]));
+  return true;
+}
+
 // False: this server is of no use.
 bool Node::take(const redisReply& reply, TimePoint now) {
+  if (in_flight_.empty()) return false;
   const Sent sent = std::move(in_flight_.front());
   in_flight_.pop_front();
   switch (sent.purpose) {
@@ -187,8 +206,12 @@ bool Node::take(const redisReply& reply, TimePoint now) {
       return is_error(reply) || (is_array(reply, 1) && text_of(*reply.element[0]) == "master");
     case Purpose::kScript:
       if (!greeted(sent.purpose, reply) || text_of(reply).empty()) return false;
-      sha_ = text_of(reply);
-      came_up(now);
+      shas_.emplace_back(text_of(reply));
+      if (shas_.size() == scripts_.size()) came_up(now);
+      return true;
+    case Purpose::kSubscribe:
+      if (is_error(reply)) return false;
+      if (state_ != State::kUp) came_up(now);
       return true;
     case Purpose::kSlots:
       owner_.learnt_slots(*this, reply);
@@ -226,7 +249,7 @@ void Node::close(TimePoint now, bool silent) {
   const Duration pause = std::min(options_.reconnect_max, options_.reconnect_min * (std::int64_t{1} << doublings));
   retry_at_ = now + pause - Duration(static_cast<std::int64_t>(random_() % 1024) * (pause.count() / 2048));
   ++failures_;
-  owner_.disconnected(was_up, silent);
+  owner_.disconnected(*this, was_up, silent);
   for (const Sent& sent : std::exchange(in_flight_, {})) {
     if (sent.request) owner_.lost(sent.request);
   }

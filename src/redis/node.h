@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A server of the store, or a set of servers of which one is master: its connection, and what waits for it. All but the
-// breaker belongs to the store's thread.
+// breaker belongs to the store's thread. A node with channels only listens to them: as RESP2 has it, such a connection
+// takes no other commands.
 #pragma once
 
 #include <cstddef>
@@ -30,9 +31,10 @@ class NodeOwner {
   virtual void lost(const RequestPtr& request) = 0;  // the connection broke while it was under way
   virtual void learnt_slots(Node& node, const redisReply& reply) = 0;
   virtual void connected(Node& node) = 0;
-  virtual void disconnected(bool was_up, bool silent) = 0;
+  virtual void disconnected(Node& node, bool was_up, bool silent) = 0;
   virtual void refused(std::string_view error, bool unauthorized) = 0;  // the greeting, by the server
   virtual void wrote() = 0;
+  virtual void heard(std::string_view channel, std::string_view message) = 0;
 
  protected:
   ~NodeOwner() = default;
@@ -41,7 +43,7 @@ class NodeOwner {
 class Node {
  public:
   Node(std::vector<Endpoint> endpoints, const StoreOptions& options, const CircuitBreakerConfig& breaker,
-       const std::string& script, NodeOwner& owner);
+       const Scripts& scripts, NodeOwner& owner, const std::vector<std::string>* channels = nullptr);
 
   CircuitBreaker& breaker() noexcept { return breaker_; }
 
@@ -51,6 +53,8 @@ class Node {
   // Sends it now, or when there is a connection. With `asking`, as a cluster wants it for a slot that is moving.
   void send(const RequestPtr& request, bool asking, TimePoint now);
   void ask_slots(TimePoint now);
+  // To one more of its channels, if it is up; else it does on connecting.
+  void subscribe(const std::string& channel, TimePoint now);
 
   // The loop: what to poll for; what came; what is due, and when something is next.
   int fd() const noexcept { return socket_.fd(); }
@@ -64,7 +68,7 @@ class Node {
 
  private:
   enum class State { kDown, kResolving, kConnecting, kGreeting, kUp };
-  enum class Purpose { kRequest, kLogin, kGreeting, kRole, kScript, kSlots, kIgnored };
+  enum class Purpose { kRequest, kLogin, kGreeting, kRole, kScript, kSubscribe, kSlots, kIgnored };
   struct Sent {
     Purpose purpose;
     RequestPtr request;
@@ -79,6 +83,7 @@ class Node {
   void read(TimePoint now);
   bool take(const redisReply& reply, TimePoint now);
   bool greeted(Purpose purpose, const redisReply& reply);
+  bool take_message(const redisReply& reply);
   void came_up(TimePoint now);
 
   // Any thread.
@@ -87,8 +92,9 @@ class Node {
   // The store's thread.
   std::vector<Endpoint> endpoints_;
   const StoreOptions& options_;
-  const std::string& script_;
+  const Scripts& scripts_;
   NodeOwner& owner_;
+  const std::vector<std::string>* const channels_;
   State state_ = State::kDown;
   std::size_t at_ = 0;    // of endpoints_, the one in use
   TimePoint retry_at_{};  // kDown: connect then
@@ -99,8 +105,8 @@ class Node {
   Socket socket_;
   ReplyReader reader_;
   std::string out_;
-  std::size_t written_ = 0;  // of out_
-  std::string sha_;
+  std::size_t written_ = 0;        // of out_
+  std::vector<std::string> shas_;  // of scripts_
   std::deque<Sent> in_flight_;
   std::deque<RequestPtr> waiting_;
   std::minstd_rand random_;

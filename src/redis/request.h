@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One script call on its way to the store and back.
+// One call of a script on its way to the store and back.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,20 +17,29 @@
 
 namespace seawall::redis {
 
-// What came of a call: the numbers that the script returned, or why there are none.
+// The scripts of a store; their texts, in this order.
+enum class Script : std::uint8_t { kLimits = 0, kRegistry = 1 };
+using Scripts = std::array<std::string, 2>;
+
+// What came of a call: what the script returned, numbers and texts each in their order; or why there is nothing, with
+// the server's words as the text where it said any.
 struct CallResult {
   Fault fault = Fault::kNone;
   std::vector<std::int64_t> numbers;
+  std::vector<std::string> texts = {};
 };
 
 struct Request {
   Words words;  // of the call, from the number of keys on
   std::uint16_t slot = 0;
+  Script script = Script::kLimits;
+  // Nobody waits for it: it has StoreOptions::background_deadline, and neither asks nor tells the breaker.
+  bool background = false;
   std::function<void(const CallResult&)> done;  // called once, then empty
 
   // The store's part.
   TimePoint deadline{};
-  CircuitBreaker* breaker = nullptr;
+  CircuitBreaker* breaker = nullptr;  // null in the background
   std::uint64_t token = 0;
   int hops = 0;        // redirections followed
   bool whole = false;  // the server has forgotten the script: send its text

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "redis/limit_script.h"
+#include "redis/registry_script.h"
 #include "redis/store_core.h"
 
 namespace seawall::redis {
@@ -33,6 +34,7 @@ Result<void> check(const StoreOptions& options) {
   };
   for (const Time& t :
        {Time{"deadline in ns", options.deadline, Duration(100'000), Duration(60 * kSecond)},
+        Time{"background_deadline in ns", options.background_deadline, Duration(1'000'000), Duration(60 * kSecond)},
         Time{"silence in ns", options.silence, options.deadline, Duration(600 * kSecond)},
         Time{"reconnect_min in ns", options.reconnect_min, Duration(1'000'000), Duration(60 * kSecond)},
         Time{"reconnect_max in ns", options.reconnect_max, options.reconnect_min, Duration(600 * kSecond)}}) {
@@ -51,8 +53,9 @@ Result<Store> Store::open(const StoreOptions& options) {
   if (const auto fits = check(options); !fits) return fits.error();
   const auto breaker = CircuitBreakerConfig::make(options.breaker);
   if (!breaker) return breaker.error();
-  const auto loop =
-      std::make_shared<StoreLoop>(options, breaker.value(), std::string(kServerClock).append(kLimitDecision));
+  const Scripts scripts = {std::string(kServerClock).append(kLimitDecision),
+                           std::string(kServerClock).append(kRegistryVerbs)};
+  const auto loop = std::make_shared<StoreLoop>(options, breaker.value(), scripts);
   try {
     return Store(std::make_shared<StoreCore>(loop, std::thread([loop] { loop->run(); })));
   } catch (const std::system_error&) {

@@ -34,8 +34,8 @@ Endpoint endpoint_of(std::string_view text, const Endpoint& from) {
 
 }  // namespace
 
-StoreLoop::StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, std::string script)
-    : options_(options), breaker_config_(breaker), script_(std::move(script)) {
+StoreLoop::StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, Scripts scripts)
+    : options_(options), breaker_config_(breaker), scripts_(std::move(scripts)) {
   if (!options_.cluster) {
     add_node(options_.endpoints);
   } else {
@@ -47,14 +47,16 @@ StoreLoop::StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& br
 bool StoreLoop::submit(const RequestPtr& request) {
   // Relaxed: a bound on memory, no more exact than that.
   if (pending_.load(std::memory_order_relaxed) >= options_.most_pending) return not_sent();
-  // Acquire: with the number of a node comes the node.
-  CircuitBreaker& breaker = nodes_[owner_[request->slot].load(std::memory_order_acquire)]->breaker();
   const TimePoint now = Clock::now();
-  auto ticket = breaker.try_acquire_at(now);
-  if (!ticket) return not_sent();
-  request->breaker = &breaker;
-  request->token = ticket.detach();
-  request->deadline = now + options_.deadline;
+  request->deadline = now + (request->background ? options_.background_deadline : options_.deadline);
+  if (!request->background) {
+    // Acquire: with the number of a node comes the node.
+    CircuitBreaker& breaker = nodes_[owner_[request->slot].load(std::memory_order_acquire)]->breaker();
+    auto ticket = breaker.try_acquire_at(now);
+    if (!ticket) return not_sent();
+    request->breaker = &breaker;
+    request->token = ticket.detach();
+  }
   pending_.fetch_add(1, std::memory_order_relaxed);  // as above
   add(counters_.requests);
   bool wake = false;
@@ -65,6 +67,14 @@ bool StoreLoop::submit(const RequestPtr& request) {
   }
   if (wake) waker_.wake();
   return true;
+}
+
+void StoreLoop::listen(std::string channel, Heard heard) {
+  {
+    const detail::MutexLock lock(mutex_);
+    new_listeners_.emplace_back(std::move(channel), std::move(heard));
+  }
+  waker_.wake();
 }
 
 bool StoreLoop::not_sent() {
@@ -81,45 +91,58 @@ void StoreLoop::run() {
   while (!stopping_.load(std::memory_order_acquire)) turn();
   {
     const detail::MutexLock lock(mutex_);
-    by_deadline_.insert(by_deadline_.end(), submitted_.begin(), submitted_.end());
+    by_deadline_[0].insert(by_deadline_[0].end(), submitted_.begin(), submitted_.end());
     submitted_.clear();
   }
-  for (const RequestPtr& request : std::exchange(by_deadline_, {}))
-    finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  for (auto& queue : by_deadline_) {
+    for (const RequestPtr& request : std::exchange(queue, {})) {
+      finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+    }
+  }
 }
 
 void StoreLoop::turn() {
   std::vector<RequestPtr> submitted;
+  std::vector<std::pair<std::string, Heard>> listeners;
   {
     const detail::MutexLock lock(mutex_);
     submitted.swap(submitted_);
+    listeners.swap(new_listeners_);
   }
   now_ = Clock::now();
+  for (auto& [channel, heard] : listeners) add_listener(channel, std::move(heard));
   for (const RequestPtr& request : submitted) {
-    by_deadline_.push_back(request);
+    by_deadline_[request->background ? 1 : 0].push_back(request);
     // Relaxed: written by this thread.
     nodes_[owner_[request->slot].load(std::memory_order_relaxed)]->send(request, /*asking=*/false, now_);
   }
   for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->tick(now_);
+  if (listener_) listener_->tick(now_);
   if (options_.cluster) refresh_slots(now_);
   for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->flush(now_);
+  if (listener_) listener_->flush(now_);
   expire(now_);
   wait(now_);
 }
 
 void StoreLoop::wait(TimePoint now) {
-  std::array<pollfd, kMostNodes + 1> polled;
-  std::array<std::size_t, kMostNodes> node_of;
+  std::array<pollfd, kMostNodes + 2> polled;
+  std::array<Node*, kMostNodes + 1> node_of;
   polled[0] = {waker_.fd(), POLLIN, 0};
   std::size_t count = 0;
-  TimePoint next = by_deadline_.empty() ? now + kSlotsFresh : by_deadline_.front()->deadline;
-  if (options_.cluster) next = std::min(next, std::max(slots_due(), now + kSlotsLook));
-  for (std::size_t i = 0; i < node_count_; ++i) {
-    next = std::min(next, nodes_[i]->next(now));
-    if (nodes_[i]->fd() < 0) continue;
-    node_of[count++] = i;
-    polled[count] = {nodes_[i]->fd(), nodes_[i]->events(), 0};
+  TimePoint next = now + kSlotsFresh;
+  for (const auto& queue : by_deadline_) {
+    if (!queue.empty()) next = std::min(next, queue.front()->deadline);
   }
+  if (options_.cluster) next = std::min(next, std::max(slots_due(), now + kSlotsLook));
+  const auto poll_for = [&](Node* node) {
+    next = std::min(next, node->next(now));
+    if (node->fd() < 0) return;
+    node_of[count++] = node;
+    polled[count] = {node->fd(), node->events(), 0};
+  };
+  for (std::size_t i = 0; i < node_count_; ++i) poll_for(nodes_[i].get());
+  if (listener_) poll_for(listener_.get());
   Duration pause = std::max(Duration(0), next - now);
   {
     const detail::MutexLock lock(mutex_);
@@ -135,24 +158,26 @@ void StoreLoop::wait(TimePoint now) {
   if (ready <= 0) return;
   if (polled[0].revents != 0) waker_.clear();
   now_ = Clock::now();
-  for (std::size_t i = 0; i < count; ++i) nodes_[node_of[i]]->ready(polled[i + 1].revents, now_);
+  for (std::size_t i = 0; i < count; ++i) node_of[i]->ready(polled[i + 1].revents, now_);
 }
 
-// All requests have the same time from the call to the deadline, so the oldest is due first.
+// All requests of a queue have the same time from the call to the deadline, so the oldest is due first.
 void StoreLoop::expire(TimePoint now) {
-  while (!by_deadline_.empty()) {
-    const RequestPtr request = by_deadline_.front();
-    if (!request->finished() && request->deadline > now) return;
-    by_deadline_.pop_front();
-    if (request->finished()) continue;
-    add(counters_.timeouts);
-    finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
+  for (auto& queue : by_deadline_) {
+    while (!queue.empty()) {
+      const RequestPtr request = queue.front();
+      if (!request->finished() && request->deadline > now) break;
+      queue.pop_front();
+      if (request->finished()) continue;
+      add(counters_.timeouts);
+      finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
+    }
   }
 }
 
 void StoreLoop::finish(const RequestPtr& request, Outcome outcome, const CallResult& result) {
   if (request->finished()) return;
-  request->breaker->report(request->token, outcome);
+  if (request->breaker != nullptr) request->breaker->report(request->token, outcome);
   pending_.fetch_sub(1, std::memory_order_relaxed);  // as in submit()
   std::exchange(request->done, nullptr)(result);
 }
@@ -160,7 +185,14 @@ void StoreLoop::finish(const RequestPtr& request, Outcome outcome, const CallRes
 void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply& reply) {
   if (is_error(reply)) return failed(node, request, text_of(reply));
   CallResult result;
-  for (std::size_t i = 0; is_array(reply, i + 1); ++i) result.numbers.push_back(reply.element[i]->integer);
+  for (std::size_t i = 0; is_array(reply, i + 1); ++i) {
+    const redisReply& element = *reply.element[i];
+    if (element.type == REDIS_REPLY_STRING) {
+      result.texts.emplace_back(text_of(element));
+    } else {
+      result.numbers.push_back(element.integer);
+    }
+  }
   add(counters_.answered);
   finish(request, Outcome::kSuccess, result);
 }
@@ -174,11 +206,13 @@ void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view e
   if (starts_with(error, "MOVED ") || starts_with(error, "ASK ")) return redirect(node, request, error);
   if (starts_with(error, "TRYAGAIN") && request->hops++ < kMostHops) return node.send(request, /*asking=*/true, now_);
   add(counters_.answered);
-  if (starts_with(error, "SEAWALL")) return finish(request, Outcome::kSuccess, {Fault::kForeign, {}});
+  if (starts_with(error, "SEAWALL"))
+    return finish(request, Outcome::kSuccess, {Fault::kForeign, {}, {std::string(error)}});
   // A master that became a replica, or lost its own: there may be another one.
   const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
   want_slots_ = true;
-  finish(request, Outcome::kFailure, {is_unauthorized(error) ? Fault::kUnauthorized : Fault::kRefused, {}});
+  const Fault fault = is_unauthorized(error) ? Fault::kUnauthorized : Fault::kRefused;
+  finish(request, Outcome::kFailure, {fault, {}, {std::string(error)}});
   if (deposed && !options_.cluster) node.close(now_);
 }
 
@@ -199,14 +233,16 @@ void StoreLoop::redirect(Node& from, const RequestPtr& request, std::string_view
 
 void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFailure, {lost_as(Fault::kAway), {}}); }
 
-void StoreLoop::connected(Node&) {
+void StoreLoop::connected(Node& node) {
+  if (&node == listener_.get()) return;
   add(counters_.connects);
   counters_.nodes_up.fetch_add(1, std::memory_order_relaxed);  // relaxed: for stats() alone
   want_slots_ = true;
   refused({}, /*unauthorized=*/false);
 }
 
-void StoreLoop::disconnected(bool was_up, bool silent) {
+void StoreLoop::disconnected(Node& node, bool was_up, bool silent) {
+  if (&node == listener_.get()) return;
   want_slots_ = true;
   if (silent) add(counters_.silences);
   if (!was_up) return;
@@ -226,6 +262,21 @@ Fault StoreLoop::lost_as(Fault fault) const noexcept {
 }
 
 void StoreLoop::wrote() { add(counters_.batches); }
+
+void StoreLoop::add_listener(const std::string& channel, Heard heard) {
+  listeners_.emplace_back(channel, std::move(heard));
+  if (std::find(channels_.begin(), channels_.end(), channel) != channels_.end()) return;
+  channels_.push_back(channel);
+  if (listener_) return listener_->subscribe(channel, now_);
+  NodeOwner& owner = *this;
+  listener_ = std::make_unique<Node>(options_.endpoints, options_, breaker_config_, scripts_, owner, &channels_);
+}
+
+void StoreLoop::heard(std::string_view channel, std::string_view message) {
+  add(counters_.messages);
+  std::erase_if(listeners_,
+                [&](const auto& listener) { return listener.first == channel && !listener.second(message); });
+}
 
 TimePoint StoreLoop::slots_due() const { return slots_asked_ + (want_slots_ ? kSlotsAgain : kSlotsFresh); }
 
@@ -271,7 +322,7 @@ std::size_t StoreLoop::node_at(const Endpoint& endpoint) {
 std::size_t StoreLoop::add_node(std::vector<Endpoint> endpoints) {
   if (node_count_ == kMostNodes) return 0;
   NodeOwner& owner = *this;
-  nodes_[node_count_] = std::make_unique<Node>(std::move(endpoints), options_, breaker_config_, script_, owner);
+  nodes_[node_count_] = std::make_unique<Node>(std::move(endpoints), options_, breaker_config_, scripts_, owner);
   return node_count_++;
 }
 
@@ -291,6 +342,7 @@ StoreStats StoreLoop::stats() const {
           .moved = read(counters_.moved),
           .asked = read(counters_.asked),
           .batches = read(counters_.batches),
+          .messages = read(counters_.messages),
           .refusal = refusal_};
 }
 

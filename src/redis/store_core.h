@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,11 +27,15 @@ class StoreLoop final : private NodeOwner {
  public:
   static constexpr std::size_t kMostNodes = 64;
 
-  StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, std::string script);
+  StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, Scripts scripts);
 
   // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called by the
   // loop's thread, at the deadline (told in request->deadline) or before.
   bool submit(const RequestPtr& request);
+  // Any thread. `heard` is called by the loop's thread with each message of the channel, until it answers false.
+  // Messages are lost while there is no connection, and nobody is told.
+  using Heard = std::function<bool(std::string_view message)>;
+  void listen(std::string channel, Heard heard);
   void stop();
   // Of a request that nobody answers, where it would be `fault` if a server let us in.
   Fault lost_as(Fault fault) const noexcept;
@@ -46,13 +51,15 @@ class StoreLoop final : private NodeOwner {
   void lost(const RequestPtr& request) override;
   void learnt_slots(Node& node, const redisReply& reply) override;
   void connected(Node& node) override;
-  void disconnected(bool was_up, bool silent) override;
+  void disconnected(Node& node, bool was_up, bool silent) override;
   void refused(std::string_view error, bool unauthorized) override;
   void wrote() override;
+  void heard(std::string_view channel, std::string_view message) override;
 
   bool not_sent();
   void turn();
   void wait(TimePoint now);
+  void add_listener(const std::string& channel, Heard heard);
   void expire(TimePoint now);
   TimePoint slots_due() const;
   void refresh_slots(TimePoint now);
@@ -64,7 +71,7 @@ class StoreLoop final : private NodeOwner {
 
   const StoreOptions options_;
   const CircuitBreakerConfig breaker_config_;
-  const std::string script_;
+  const Scripts scripts_;
   Waker waker_;
 
   // Any thread. A node is made before its number is published, and never goes.
@@ -75,22 +82,26 @@ class StoreLoop final : private NodeOwner {
   std::atomic<bool> unauthorized_{false};
   mutable detail::Mutex mutex_;
   std::vector<RequestPtr> submitted_ SEAWALL_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::string, Heard>> new_listeners_ SEAWALL_GUARDED_BY(mutex_);
   bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;
   std::string refusal_ SEAWALL_GUARDED_BY(mutex_);
 
   struct Counters {
     std::atomic<std::uint32_t> nodes_up{0};
     std::atomic<std::uint64_t> requests{0}, answered{0}, timeouts{0}, not_sent{0}, connects{0}, disconnects{0},
-        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0};
+        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0}, messages{0};
   } counters_;
 
   // The store's thread.
   std::size_t node_count_ = 0;
   TimePoint now_{};
-  std::deque<RequestPtr> by_deadline_;
+  std::array<std::deque<RequestPtr>, 2> by_deadline_;  // those of callers, and those in the background
   bool want_slots_ = false;
   TimePoint slots_asked_{};
   std::size_t slots_turn_ = 0;
+  std::vector<std::string> channels_;
+  std::vector<std::pair<std::string, Heard>> listeners_;
+  std::unique_ptr<Node> listener_;  // a connection of its own, once somebody listens
 };
 
 // Owns the thread; the last reference may go on the thread itself.

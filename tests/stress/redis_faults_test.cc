@@ -101,7 +101,7 @@ TEST_CASE("a server that was never there") {
 
 // The issue says 30 s. What a stop of any length shows after the silence (100 ms here) is the same: the connection is
 // closed, new ones are opened and never greeted. So this one takes 1.5 s.
-TEST_CASE("SIGSTOP: the connection is found silent and left; on SIGCONT all is back") {
+TEST_CASE("SIGSTOP: the connection is found silent and left, and on SIGCONT all is back") {
   RedisServer server;
   const Store store = Store::open(options_for({server.endpoint()})).value();
   Caller users = caller(store, {.name = "user", .quota = slow(100000), .when_away = WhenAway::kDeny});

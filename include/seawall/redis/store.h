@@ -44,6 +44,8 @@ struct StoreOptions {
   std::int32_t database = 0;  // 0 in a cluster
 
   Duration deadline = std::chrono::milliseconds(10);  // of each request, from the call to the answer
+  // Of what nobody waits for: the calls of a registry. They go round the breaker.
+  Duration background_deadline = std::chrono::seconds(1);
   // A connection that owes an answer for so long is blackholed: it is closed. Longer than any pause of the server that
   // is worth waiting out. Also the limit for connecting.
   Duration silence = std::chrono::milliseconds(250);
@@ -67,8 +69,9 @@ struct StoreStats {
   std::uint64_t reloads = 0;      // scripts sent whole because the server had forgotten them
   std::uint64_t moved = 0;        // redirections of a cluster
   std::uint64_t asked = 0;
-  std::uint64_t batches = 0;  // writes to a socket: requests / batches is how many share one
-  std::string refusal{};      // why the last server that was tried turned us away, in its words; empty: it did not
+  std::uint64_t batches = 0;   // writes to a socket: requests / batches is how many share one
+  std::uint64_t messages = 0;  // hints of others, by publish and subscribe
+  std::string refusal{};       // why the last server that was tried turned us away, in its words; empty: it did not
 };
 
 class Store {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The script that keeps instances in Redis; registry_call.h makes its arguments and reads its answers. It goes behind
+// kServerClock of limit_script.h: `now` is the server's time in us.
+//
+// KEYS of a service, all under its hash tag:
+//   items   HASH id -> "i1 GENERATION STATE REST"; STATE: starting, serving, draining, or gone (a gravestone)
+//   leases  ZSET id -> when its lease ends
+//   graves  ZSET id -> when its gravestone goes
+//   meta    HASH of four whole numbers: `version` of the list; `last`, the highest number given; `touched`, when
+//   somebody
+//           was last heard; `lease`, the longest in use
+// ARGV: verb, channel, service, patience (twice the time between two calls of the caller); then
+//   stamp                                       -> 0, a generation above all others
+//   put ID GENERATION STATE REST LEASE          -> answer, generation
+//   renew ID GENERATION STATE LEASE             -> answer, generation   STATE may be empty, and moves forward only
+//   remove ID GENERATION                        -> answer, generation
+//   list VERSION CEILING                        -> version, number of doubted, 1 when all is listed;
+//                                                  ids of the doubted, then id and item of each
+// KEYS of all: the directory, a ZSET service -> when it was last entered. Verbs: enter (the service), services.
+//
+// Answers are RegistryAnswer: 0 ok, 1 unknown, 2 fenced. Generation 0 means whoever has the id.
+//
+// Versions and generations are max(last + 1, now): they go on above what was given before even when all was lost, and
+// two stores that parted never give the same. Numbers are below 2^53 until the year 2255.
+#pragma once
+
+namespace seawall::redis {
+
+extern const char* const kRegistryVerbs;
+
+}  // namespace seawall::redis
