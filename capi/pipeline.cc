@@ -10,7 +10,6 @@
 #include <string>
 
 #include "breaker_handles.h"
-#include "breaker_options.h"
 #include "limiter_handles.h"
 #include "limiters.h"
 #include "metrics_handle.h"
@@ -71,33 +70,13 @@ int32_t read_limits(const seawall_pipeline_options& given, seawall::PipelinePart
   return SEAWALL_OK;
 }
 
-int32_t read_instance_breaker(const seawall_pipeline_options& given, TimePoint now, seawall::PipelineParts& parts,
-                              seawall_error* error) {
-  if (given.instance_breaker == nullptr) return SEAWALL_OK;
-  constexpr std::int32_t kMost = 65535;
-  const std::int32_t slots = given.max_instances == 0 ? 1024 : given.max_instances;
-  if (slots < 1 || slots > kMost) return fail(error, seawall::out_of_range("max_instances", slots, 1, kMost));
-  seawall_circuit_breaker_options options{};
-  if (!read_options(given.instance_breaker, options)) {
-    return fail(error, SEAWALL_E_INVALID_ARGUMENT, "instance_breaker.struct_size is wrong");
-  }
-  const auto config = breaker_config(options);
-  if (!config) return fail(error, config.error());
-  auto breakers = std::make_shared<seawall::InstanceBreakers>(static_cast<std::size_t>(slots), config.value(), now);
-  parts.instance_breakers = breakers.get();
-  parts.owner = std::move(breakers);
-  return SEAWALL_OK;
-}
-
-int32_t read_parts(const seawall_pipeline_options& given, TimePoint now, seawall::PipelineParts& parts,
-                   seawall_error* error) {
+int32_t read_parts(const seawall_pipeline_options& given, seawall::PipelineParts& parts, seawall_error* error) {
   if (given.breaker != nullptr && !valid(given.breaker)) return wrong_handle(error, "breaker is no live breaker");
   if (given.service != nullptr && !valid(given.service)) return wrong_handle(error, "service is no live service");
   if (given.breaker != nullptr) parts.breaker = given.breaker->rep.get();
   if (given.service != nullptr) parts.service = given.service->rep;
   parts.trace = given.trace != 0;
-  if (const int32_t code = read_limits(given, parts, error); code != SEAWALL_OK) return code;
-  return read_instance_breaker(given, now, parts, error);
+  return read_limits(given, parts, error);
 }
 
 int32_t read_metrics(const seawall_pipeline_options& given, seawall::PipelineMetrics& metrics, seawall_error* error) {
@@ -115,7 +94,7 @@ int32_t make(const seawall_pipeline_options& given, TimePoint now, seawall_pipel
   seawall::PipelineOptions options;
   if (given.max_in_flight != 0) options.max_in_flight = given.max_in_flight;
   if (given.lease_ns != 0) options.lease = Duration(given.lease_ns);
-  if (const int32_t code = read_parts(given, now, parts, error); code != SEAWALL_OK) return code;
+  if (const int32_t code = read_parts(given, parts, error); code != SEAWALL_OK) return code;
   if (const int32_t code = read_metrics(given, options.metrics, error); code != SEAWALL_OK) return code;
   auto made = seawall::Pipeline::make(std::move(parts), options, now);
   if (!made) return fail(error, made.error());
@@ -139,8 +118,8 @@ bool read_request(const seawall_request* given, Keys& keys, seawall::PipelineReq
   return true;
 }
 
-// numbers: the breakers' tokens, two instants, the pick in three words, then the charges.
-constexpr std::size_t kCharges = 7;
+// numbers: the breaker's token, two instants, the pick in three words, then the charges.
+constexpr std::size_t kCharges = 6;
 constexpr int kPort = 32, kHasInstance = 48, kLimits = 56;
 
 void write_ticket(const Admission& call, seawall_ticket& out) noexcept {
@@ -150,7 +129,6 @@ void write_ticket(const Admission& call, seawall_ticket& out) noexcept {
                               std::uint64_t{call.has_instance} << kHasInstance |
                               std::uint64_t{call.decisions.size()} << kLimits;
   const std::array<std::uint64_t, kCharges> words{call.ticket.breaker,
-                                                  call.ticket.instance_breaker,
                                                   static_cast<std::uint64_t>(call.ticket.admitted_at_ns),
                                                   static_cast<std::uint64_t>(call.ticket.attempt_at_ns),
                                                   pick.generation,
@@ -167,14 +145,13 @@ void write_ticket(const Admission& call, seawall_ticket& out) noexcept {
 Admission read_ticket(const seawall_ticket& given) noexcept {
   Admission call;
   const std::uint64_t* words = given.numbers;
-  call.ticket = {given.id, words[0], words[1], static_cast<std::int64_t>(words[2]),
-                 static_cast<std::int64_t>(words[3])};
-  call.instance.generation = words[4];
-  call.instance.ticket = words[5];
-  call.instance.slot = static_cast<std::uint32_t>(words[6]);
-  call.instance.port = static_cast<std::uint16_t>(words[6] >> kPort);
-  call.has_instance = (words[6] >> kHasInstance & 1) != 0;
-  const auto count = std::min<std::size_t>(words[6] >> kLimits, seawall::kMostPipelineLimits);
+  call.ticket = {given.id, words[0], static_cast<std::int64_t>(words[1]), static_cast<std::int64_t>(words[2])};
+  call.instance.generation = words[3];
+  call.instance.ticket = words[4];
+  call.instance.slot = static_cast<std::uint32_t>(words[5]);
+  call.instance.port = static_cast<std::uint16_t>(words[5] >> kPort);
+  call.has_instance = (words[5] >> kHasInstance & 1) != 0;
+  const auto count = std::min<std::size_t>(words[5] >> kLimits, seawall::kMostPipelineLimits);
   const std::span<Decision> decisions = call.decisions.room(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t* charge = words + kCharges + 2 * i;
@@ -240,7 +217,7 @@ int32_t seawall_pipeline_replace(seawall_pipeline* pipeline, const seawall_pipel
   return guarded(error, [&]() -> int32_t {
     const TimePoint now = instant(now_ns);
     seawall::PipelineParts parts;
-    if (const int32_t code = read_parts(options, now, parts, error); code != SEAWALL_OK) return code;
+    if (const int32_t code = read_parts(options, parts, error); code != SEAWALL_OK) return code;
     const auto replaced = pipeline->rep->replace_at(std::move(parts), now);
     return replaced ? SEAWALL_OK : fail(error, replaced.error());
   });
@@ -296,11 +273,9 @@ int32_t seawall_pipeline_another(seawall_pipeline* pipeline, seawall_admission* 
     return SEAWALL_E_INVALID_ARGUMENT;
   }
   Admission call = read_ticket(admission->ticket);
-  Duration wait = Decision::kNever;
-  const bool found = pipeline->rep->another_at(call, static_cast<seawall::Outcome>(outcome), instant(now_ns), wait,
+  const bool found = pipeline->rep->another_at(call, static_cast<seawall::Outcome>(outcome), instant(now_ns),
                                                {exclude, exclude_count});
   admission->answer = found ? SEAWALL_ALLOWED : SEAWALL_DENIED;
-  admission->retry_after_ns = found ? 0 : wait.count();
   admission->has_instance = found ? 1 : 0;
   admission->generation = call.instance.generation;
   admission->slot = call.instance.slot;

@@ -1627,6 +1627,9 @@ SEAWALL_API int32_t seawall_registry_heartbeat(seawall_registry* registry, const
 /* No new picks; calls in flight go on. The same as set_admin with SEAWALL_ADMIN_DRAINING. */
 SEAWALL_API int32_t seawall_registry_drain(seawall_registry* registry, const char* id, size_t id_size,
                                            uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Closes the instance's breaker: who was ejected for its failures is picked again. */
+SEAWALL_API int32_t seawall_registry_restore(seawall_registry* registry, const char* id, size_t id_size,
+                                             uint64_t generation, int64_t now_ns) SEAWALL_NOEXCEPT;
 /* Drains, and lets tick take it out when no call is in flight, or at the deadline: it is expired then, and its process
  * fenced. Another set_admin takes it back. */
 SEAWALL_API int32_t seawall_registry_drain_until(seawall_registry* registry, const char* id, size_t id_size,
@@ -2085,7 +2088,7 @@ enum {
   SEAWALL_GATE_IN_FLIGHT = 1, /* as many calls are out as there may be */
   SEAWALL_GATE_LIMITS = 2,
   SEAWALL_GATE_BREAKER = 3,
-  SEAWALL_GATE_INSTANCE = 4, /* no healthy instance, or the breakers of all of them refuse */
+  SEAWALL_GATE_INSTANCE = 4, /* no healthy instance */
   SEAWALL_GATE_REQUEST = 5   /* has no key for a limit with keys */
 };
 
@@ -2109,10 +2112,9 @@ typedef struct seawall_pipeline_options {
   const seawall_pipeline_limit* limits; /* the narrowest first */
   size_t limit_count;                   /* at most SEAWALL_PIPELINE_MOST_LIMITS */
   seawall_circuit_breaker* breaker;     /* of the service: hears how requests end */
-  const seawall_service* service;
-  const seawall_circuit_breaker_options* instance_breaker; /* one for each instance, made by the pipeline */
-  int32_t max_instances;    /* of the registry, for the instances' breakers; 0: 1024. 3.5 KB each */
-  int32_t trace;            /* not 0: an admission brings a traceparent */
+  const seawall_service* service;       /* which of its instances are ejected: seawall_registry_configure */
+  int32_t trace;                        /* not 0: an admission brings a traceparent */
+  int32_t reserved;
   seawall_metrics* metrics; /* not NULL: the pipeline counts in seawall_pipeline_*{pipeline="name"} */
   const char* name;         /* for the metrics */
   size_t name_size;
@@ -2201,8 +2203,8 @@ SEAWALL_API int32_t seawall_complete(seawall_pipeline* pipeline, const seawall_t
 SEAWALL_API int32_t seawall_pipeline_cancel(seawall_pipeline* pipeline, const seawall_ticket* ticket,
                                             const seawall_request* request, int64_t now_ns) SEAWALL_NOEXCEPT;
 /* The call went to its instance and ended so, and the request goes on: picks another instance, the one before and
- * `exclude` left out. Answers SEAWALL_ALLOWED; SEAWALL_DENIED when there is none: the request is still to be completed,
- * retry_after_ns is the shortest wait of the instances' breakers, SEAWALL_NEVER if none refused. */
+ * `exclude` (at most 31) left out. Answers SEAWALL_ALLOWED; SEAWALL_DENIED when there is none: the request is still to
+ * be completed. */
 SEAWALL_API int32_t seawall_pipeline_another(seawall_pipeline* pipeline, seawall_admission* admission, int32_t outcome,
                                              const uint32_t* exclude, size_t exclude_count,
                                              int64_t now_ns) SEAWALL_NOEXCEPT;
@@ -2219,8 +2221,8 @@ SEAWALL_API int32_t seawall_pipeline_limit_names(seawall_pipeline* pipeline, cha
 SEAWALL_API int32_t seawall_pipeline_get_stats(seawall_pipeline* pipeline, int64_t now_ns,
                                                seawall_pipeline_stats* stats) SEAWALL_NOEXCEPT;
 
-/* Routes with their limits and breakers from a JSON text, reloaded under load; include/seawall/runtime/pipelines.h has
- * the text. */
+/* Routes with their limits, breakers and services from a JSON text, reloaded under load;
+ * include/seawall/runtime/pipelines.h has the text. */
 typedef struct seawall_pipelines seawall_pipelines;
 /* New pipelines in *out, owned by the caller. `registry` and `metrics` are borrowed, and may be NULL: routes then have
  * no service, or count nothing. `keys`: the names of what requests are told apart by, joined by commas, in the order of

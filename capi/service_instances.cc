@@ -132,6 +132,12 @@ int32_t seawall_registry_drain(seawall_registry* registry, const char* id, size_
   return seawall_registry_set_admin(registry, id, id_size, generation, SEAWALL_ADMIN_DRAINING, now_ns);
 }
 
+int32_t seawall_registry_restore(seawall_registry* registry, const char* id, size_t id_size, uint64_t generation,
+                                 int64_t now_ns) noexcept {
+  return addressed(registry, id, id_size, true, now_ns,
+                   [&](auto& rep, auto name, auto now) { return rep.restore_at(name, generation, now); });
+}
+
 int32_t seawall_registry_drain_until(seawall_registry* registry, const char* id, size_t id_size, uint64_t generation,
                                      int64_t deadline_ns, int64_t now_ns) noexcept {
   const bool sound = deadline_ns != SEAWALL_NOW;

@@ -80,9 +80,6 @@ Result<std::unique_ptr<const PipelinePlan>> PipelinePlan::make(PipelineParts&& p
   if (parts.limits.size() > kMostPipelineLimits) {
     return out_of_range("limits", static_cast<std::int64_t>(parts.limits.size()), 0, kMostPipelineLimits);
   }
-  if (parts.instance_breakers != nullptr && !parts.service) {
-    return Error{Code::kInvalidArgument, "instance_breakers need a service"};
-  }
   auto plan = std::make_unique<PipelinePlan>();
   for (std::size_t i = 0; i < parts.limits.size(); ++i) {
     const PipelineLimit& limit = parts.limits[i];
@@ -94,7 +91,6 @@ Result<std::unique_ptr<const PipelinePlan>> PipelinePlan::make(PipelineParts&& p
   plan->limit_count = static_cast<std::uint32_t>(parts.limits.size());
   plan->breaker = parts.breaker;
   plan->service = parts.service;
-  plan->instance_breakers = parts.instance_breakers;
   plan->trace = parts.trace;
   plan->owner = std::move(parts.owner);
   return std::unique_ptr<const PipelinePlan>(std::move(plan));

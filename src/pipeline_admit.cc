@@ -13,86 +13,30 @@ namespace {
 
 using Held = detail::TicketSlots::Held;
 
-// The instances that are not wanted, and those whose breakers refused.
-class Excluded {
- public:
-  explicit Excluded(std::span<const std::uint32_t> given) noexcept : slots_(given) {}
-  std::span<const std::uint32_t> slots() const noexcept { return slots_; }
-  bool add(std::uint32_t slot) noexcept {
-    if (slots_.size() >= room_.size()) return false;
-    if (slots_.data() != room_.data()) std::copy(slots_.begin(), slots_.end(), room_.begin());
-    room_[slots_.size()] = slot;
-    slots_ = {room_.data(), slots_.size() + 1};
-    return true;
-  }
-
- private:
-  std::span<const std::uint32_t> slots_;
-  std::array<std::uint32_t, Pipeline::kMostExcluded> room_;
-};
-
 Duration since(std::int64_t then_ns, TimePoint now) noexcept {
   return Duration(std::max<std::int64_t>(0, detail::saturating_sub(to_ns(now), then_ns)));
 }
 
-// What the registry and the instance's breaker hold for a call.
-class AtInstance {
- public:
-  AtInstance(const PipelinePlan& plan, Admission& call) noexcept : plan_(plan), call_(call) {}
-
-  // One whose own breaker lets the call through. False: there is none; `wait` becomes the shortest wait of the breakers
-  // that refused, if that is shorter than it was.
-  bool take(TimePoint now, Excluded& excluded, Duration& wait) noexcept {
-    while (const auto picked = plan_.service->pick_at(now, excluded.slots())) {
-      call_.instance = *picked;
-      call_.has_instance = true;
-      CircuitBreaker* breaker = breaker_of(plan_, call_);
-      if (breaker == nullptr) return true;
-      Ticket ticket = breaker->try_acquire_at(now);
-      if (ticket) [[likely]] {
-        call_.ticket.instance_breaker = ticket.detach();
-        return true;
-      }
-      wait = std::min(wait, ticket.retry_after());
-      drop(now);
-      if (!excluded.add(picked->slot)) break;
-    }
-    return false;
-  }
-
-  // The call was not made there.
-  void drop(TimePoint now) noexcept {
-    if (!call_.has_instance) return;
-    plan_.service->done_at(call_.instance.ticket, Outcome::kIgnored, now);
-    if (call_.ticket.instance_breaker != 0) {
-      if (CircuitBreaker* breaker = breaker_of(plan_, call_)) breaker->cancel(call_.ticket.instance_breaker);
-    }
-    forget();
-  }
-  void forget() noexcept {
-    call_.has_instance = false;
-    call_.ticket.instance_breaker = 0;
-  }
-
-  static void report(const PipelinePlan& plan, const Admission& call, Outcome outcome, TimePoint now) noexcept {
-    if (!call.has_instance || !plan.service) return;
-    plan.service->done_at(call.instance.ticket, outcome, now, since(call.ticket.attempt_at_ns, now));
-    if (call.ticket.instance_breaker == 0) return;
-    if (CircuitBreaker* breaker = breaker_of(plan, call)) {
-      breaker->report_at(call.ticket.instance_breaker, outcome, now);
-    }
-  }
-
- private:
-  // Of the call's instance. The slot is checked: C callers could have written anything there.
-  static CircuitBreaker* breaker_of(const PipelinePlan& plan, const Admission& call) noexcept {
-    const bool known = plan.instance_breakers != nullptr && call.instance.slot < plan.instance_breakers->size();
-    return known ? &plan.instance_breakers->of(call.instance) : nullptr;
-  }
-
-  const PipelinePlan& plan_;
-  Admission& call_;
-};
+// The place of a call at an instance. False: nobody may be picked.
+bool take_place(const PipelinePlan& plan, Admission& call, TimePoint now,
+                std::span<const std::uint32_t> exclude) noexcept {
+  const auto picked = plan.service->pick_at(now, exclude);
+  if (!picked) return false;
+  call.instance = *picked;
+  call.has_instance = true;
+  return true;
+}
+// The call was not made there.
+void drop_place(const PipelinePlan& plan, Admission& call, TimePoint now) noexcept {
+  if (!plan.service || !call.has_instance) return;
+  plan.service->done_at(call.instance.ticket, Outcome::kIgnored, now);
+  call.has_instance = false;
+}
+// It was, and feeds the load, the latency and the breaker of its instance.
+void report_place(const PipelinePlan& plan, const Admission& call, Outcome outcome, TimePoint now) noexcept {
+  if (!plan.service || !call.has_instance) return;
+  plan.service->done_at(call.instance.ticket, outcome, now, since(call.ticket.attempt_at_ns, now));
+}
 
 constexpr LimiterKey kNoKey(0);
 
@@ -169,16 +113,8 @@ class Passage {
     return limits_.charge_at(decisions_, now_, request_.permits);
   }
   void refund_limits() noexcept { limits_.refund_at(decisions_, now_); }
-  bool take_instance() noexcept {
-    if (!plan_.service) return true;
-    Excluded excluded(request_.exclude);
-    Duration wait = Decision::kNever;
-    if (AtInstance(plan_, call_).take(now_, excluded, wait)) [[likely]]
-      return true;
-    if (wait != Decision::kNever) wait_ = wait;
-    return false;
-  }
-  void drop_instance() noexcept { AtInstance(plan_, call_).drop(now_); }
+  bool take_instance() noexcept { return !plan_.service || take_place(plan_, call_, now_, request_.exclude); }
+  void drop_instance() noexcept { drop_place(plan_, call_, now_); }
   bool take_breaker() noexcept {
     if (plan_.breaker == nullptr) return true;
     Ticket ticket = plan_.breaker->try_acquire_at(now_);
@@ -258,19 +194,21 @@ Admission Pipeline::charge_at(const PipelineRequest& request, TimePoint now) noe
   return call;
 }
 
-bool Pipeline::another_at(Admission& call, Outcome outcome, TimePoint now, Duration& wait,
+bool Pipeline::another_at(Admission& call, Outcome outcome, TimePoint now,
                           std::span<const std::uint32_t> exclude) noexcept {
   Held held;
   if (!state_->enter_again(call.ticket, held)) return false;
   const PipelinePlan& plan = state_->plan(held);
   bool found = false;
   if (plan.service && call.has_instance) {
-    Excluded excluded(exclude);
-    AtInstance::report(plan, call, outcome, now);
-    AtInstance next(plan, call);
-    next.forget();
+    report_place(plan, call, outcome, now);
+    call.has_instance = false;
     call.ticket.attempt_at_ns = to_ns(now);
-    found = excluded.add(call.instance.slot) && next.take(now, excluded, wait);
+    std::array<std::uint32_t, kMostExcluded> unwanted;
+    if (exclude.size() < unwanted.size()) {
+      *std::copy(exclude.begin(), exclude.end(), unwanted.begin()) = call.instance.slot;
+      found = take_place(plan, call, now, std::span(unwanted).first(exclude.size() + 1));
+    }
   }
   call.ticket.id = state_->leave_with_ticket(held, now);
   return found;
@@ -281,7 +219,7 @@ bool Pipeline::complete_at(const Admission& call, Outcome outcome, TimePoint now
   if (!state_->enter_again(call.ticket, held)) [[unlikely]]
     return false;
   const PipelinePlan& plan = state_->plan(held);
-  AtInstance::report(plan, call, outcome, now);
+  report_place(plan, call, outcome, now);
   if (plan.breaker != nullptr) plan.breaker->report_at(call.ticket.breaker, outcome, now);
   state_->slots.leave(held);
   const PipelineMetrics& metrics = state_->metrics;
@@ -295,7 +233,7 @@ bool Pipeline::cancel_at(Admission& call, const PipelineRequest& request, TimePo
   Held held;
   if (!state_->enter_again(call.ticket, held)) return false;
   const PipelinePlan& plan = state_->plan(held);
-  if (plan.service) AtInstance(plan, call).drop(now);
+  drop_place(plan, call, now);
   if (plan.breaker != nullptr) plan.breaker->cancel(call.ticket.breaker);
   Passage(plan, request, now, call).refund();
   state_->slots.leave(held);

@@ -33,7 +33,6 @@ struct PipelinePlan {
   std::uint32_t keys_needed = 0;
   CircuitBreaker* breaker = nullptr;
   std::optional<Service> service;
-  InstanceBreakers* instance_breakers = nullptr;
   bool trace = false;
   std::shared_ptr<const void> owner;
 };

@@ -41,13 +41,10 @@ struct LimitState {
   }
 };
 
-template <class Options, class Held>
-struct RuledState {
-  Options config;
-  std::shared_ptr<Held> held;
+struct BreakerOfRoute {
+  CircuitBreakerConfig config;
+  std::shared_ptr<CircuitBreaker> held;
 };
-using ServiceBreaker = RuledState<CircuitBreakerConfig, CircuitBreaker>;
-using InstanceState = RuledState<CircuitBreakerConfig, InstanceBreakers>;
 
 // What a reload does to limits that go on; runs when nothing can fail any more.
 using Changes = std::vector<std::function<void(TimePoint)>>;
@@ -132,8 +129,8 @@ class Pipelines::State {
   // All states of one configuration.
   struct States {
     ByPath<LimitState> limits;
-    ByPath<ServiceBreaker> breakers;
-    ByPath<InstanceState> instance_breakers;
+    ByPath<BreakerOfRoute> breakers;
+    ByPath<ServiceRule> services;
     std::vector<std::string> routes;
   };
   struct Replacement {
@@ -145,9 +142,12 @@ class Pipelines::State {
                            ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
   Result<PipelineParts> parts_of(const RouteConfig& route, TimePoint now, States& next, ReloadReport& report) const
       SEAWALL_REQUIRES(mutex_);
-  template <class T, class Make>
-  static void take_breaker(const std::string& path, const CircuitBreakerConfig& config, const ByPath<T>& before,
-                           ByPath<T>& next, ReloadReport& report, Make&& make);
+  void take_breaker(const std::string& path, const CircuitBreakerConfig& config, TimePoint now, States& next,
+                    ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
+  // What is to be said to the registry.
+  Result<std::vector<ServiceRule>> take_services(const PipelinesConfig& config, States& next,
+                                                 ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
+  Result<Service> service_of(std::string_view name, const std::string& path) const;
   template <class T>
   static void list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report);
   Result<std::unique_ptr<Pipeline>> make_pipeline(const std::string& name, PipelineParts parts, TimePoint now) const;
@@ -184,17 +184,45 @@ Result<void> Pipelines::State::take_limits(const PipelinesConfig& config, TimePo
   return {};
 }
 
-template <class T, class Make>
-void Pipelines::State::take_breaker(const std::string& path, const CircuitBreakerConfig& config,
-                                    const ByPath<T>& before, ByPath<T>& next, ReloadReport& report, Make&& make) {
-  const auto found = before.find(path);
-  if (found != before.end() && found->second.config.options() == config.options()) {
+void Pipelines::State::take_breaker(const std::string& path, const CircuitBreakerConfig& config, TimePoint now,
+                                    States& next, ReloadReport& report) const {
+  const auto found = present_.breakers.find(path);
+  if (found != present_.breakers.end() && found->second.config.options() == config.options()) {
     report.kept.push_back(path);
-    next.insert_or_assign(path, found->second);
+    next.breakers.insert_or_assign(path, found->second);
     return;
   }
-  (found != before.end() ? report.reset : report.added).push_back(path);
-  next.insert_or_assign(path, T{config, make()});
+  (found != present_.breakers.end() ? report.reset : report.added).push_back(path);
+  next.breakers.insert_or_assign(path, BreakerOfRoute{config, std::make_shared<CircuitBreaker>(config, now)});
+}
+
+Result<Service> Pipelines::State::service_of(std::string_view name, const std::string& path) const {
+  const auto wrong = [&](const Error& why) {
+    return Error{why.code, Message(path).append(": ").append(why.message.view())};
+  };
+  if (registry_ == nullptr) return wrong({Code::kInvalidArgument, "there is no registry"});
+  const auto service = registry_->service(name);
+  if (!service) return wrong(service.error());
+  return service.value();
+}
+
+Result<std::vector<ServiceRule>> Pipelines::State::take_services(const PipelinesConfig& config, States& next,
+                                                                 ReloadReport& report) const {
+  std::vector<ServiceRule> rules;
+  for (const ServiceRule& rule : config.services) {
+    const std::string path = "/services/" + rule.service;
+    if (const auto service = service_of(rule.service, path); !service) return service.error();
+    const auto found = present_.services.find(path);
+    const bool known = found != present_.services.end();
+    const bool same = known && found->second.config->options() == rule.config->options();
+    (same ? report.kept : known ? report.changed : report.added).push_back(path);
+    if (!same) rules.push_back(rule);
+    next.services.insert_or_assign(path, rule);
+  }
+  for (const auto& [path, rule] : present_.services) {
+    if (next.services.find(path) == next.services.end()) rules.push_back({rule.service, std::nullopt});
+  }
+  return rules;
 }
 
 Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimePoint now, States& next,
@@ -208,27 +236,14 @@ Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimeP
     owners->push_back(limit.owner());
   }
   if (!route.service.empty()) {
-    const auto wrong = [&](std::string_view why) {
-      return Error{Code::kInvalidArgument, Message(path).append("/service: ").append(why)};
-    };
-    if (registry_ == nullptr) return wrong("there is no registry");
-    const auto service = registry_->service(route.service);
-    if (!service) return wrong(service.error().message.view());
+    const auto service = service_of(route.service, path + "/service");
+    if (!service) return service.error();
     parts.service = service.value();
   }
   if (route.breaker) {
-    take_breaker(path + "/breaker", *route.breaker, present_.breakers, next.breakers, report,
-                 [&] { return std::make_shared<CircuitBreaker>(*route.breaker, now); });
-    parts.breaker = next.breakers.find(path + "/breaker")->second.held.get();
-    owners->push_back(next.breakers.find(path + "/breaker")->second.held);
-  }
-  if (route.instance_breaker) {
-    const auto slots = static_cast<std::size_t>(options_.max_instances);
-    take_breaker(path + "/instance_breaker", *route.instance_breaker, present_.instance_breakers,
-                 next.instance_breakers, report,
-                 [&] { return std::make_shared<InstanceBreakers>(slots, *route.instance_breaker, now); });
-    const auto& held = next.instance_breakers.find(path + "/instance_breaker")->second.held;
-    parts.instance_breakers = held.get();
+    take_breaker(path + "/breaker", *route.breaker, now, next, report);
+    const auto& held = next.breakers.find(path + "/breaker")->second.held;
+    parts.breaker = held.get();
     owners->push_back(held);
   }
   parts.trace = route.trace;
@@ -264,6 +279,8 @@ Result<ReloadReport> Pipelines::State::reload(std::string_view json, TimePoint n
   std::vector<Replacement> replacements;
   ByPath<std::unique_ptr<Pipeline>> fresh;
   if (const auto taken = take_limits(config.value(), now, next, changes, report); !taken) return taken.error();
+  const auto rules = take_services(config.value(), next, report);
+  if (!rules) return rules.error();
   for (const RouteConfig& route : config.value().routes) {
     next.routes.push_back(route.name);
     auto parts = parts_of(route, now, next, report);
@@ -291,7 +308,12 @@ Result<ReloadReport> Pipelines::State::reload(std::string_view json, TimePoint n
   }
   list_removed(present_.limits, next.limits, report);
   list_removed(present_.breakers, next.breakers, report);
-  list_removed(present_.instance_breakers, next.instance_breakers, report);
+  list_removed(present_.services, next.services, report);
+  if (!rules.value().empty()) {
+    const auto configured = registry_->configure(rules.value());
+    if (!configured)
+      return Error{configured.error().code, Message("/services: ").append(configured.error().message.view())};
+  }
 
   // From here on nothing can fail.
   for (const auto& change : changes) change(now);
@@ -310,9 +332,6 @@ Result<std::unique_ptr<Pipelines>> Pipelines::make(std::string_view json, Servic
   constexpr std::int32_t kMost = 65536;
   if (options.max_routes < 1 || options.max_routes > kMost) {
     return out_of_range("max_routes", options.max_routes, 1, kMost);
-  }
-  if (options.max_instances < 1 || options.max_instances > kMost) {
-    return out_of_range("max_instances", options.max_instances, 1, kMost);
   }
   if (options.keys.size() > 16) return out_of_range("keys", static_cast<std::int64_t>(options.keys.size()), 0, 16);
   auto state = std::make_unique<State>(registry, metrics, options);

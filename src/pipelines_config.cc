@@ -159,6 +159,39 @@ Result<CircuitBreakerConfig> breaker(const JsonNode& node, const JsonPath& path)
   return config.value();
 }
 
+Result<ServiceConfig> service_config(const JsonNode& node, const JsonPath& path) {
+  constexpr std::array<std::string_view, 6> kBalancers = {"round_robin", "random", "least_loaded",
+                                                          "peak_ewma",   "maglev", "ring_hash"};
+  constexpr std::array<std::string_view, 2> kPanic = {"all", "fail"};
+  Members members(node, path);
+  if (const auto object = members.is_object(); !object) return object.error();
+  ServiceOptions o;
+  members.number("over_provisioning_percent", o.over_provisioning_percent)
+      .number("panic_threshold", o.panic_threshold)
+      .number("ejection_failures", o.ejection_failures)
+      .number("ejection_growth_percent", o.ejection_growth_percent)
+      .number("ejection_jitter_percent", o.ejection_jitter_percent)
+      .number("max_ejected_percent", o.max_ejected_percent)
+      .number("least_left", o.least_left)
+      .number("slow_start_least_percent", o.slow_start_least_percent)
+      .optional("balancer", o.balancer,
+                [&](const auto& n, const auto& p) { return one_of<Balancer>(n, p, kBalancers); })
+      .optional("panic_mode", o.panic_mode,
+                [&](const auto& n, const auto& p) { return one_of<PanicMode>(n, p, kPanic); })
+      .optional("zone", o.zone, text)
+      .optional("ejection_duration", o.ejection_duration, duration)
+      .optional("max_ejection_duration", o.max_ejection_duration, duration)
+      .optional("ejection_decay", o.ejection_decay, duration)
+      .optional("probe_lease", o.probe_lease, duration)
+      .optional("ewma_half_life", o.ewma_half_life, duration)
+      .optional("failure_latency", o.failure_latency, duration)
+      .optional("slow_start", o.slow_start, duration);
+  if (const auto done = members.done(); !done) return done.error();
+  const auto config = ServiceConfig::make(o);
+  if (!config) return of_option(path, config.error());
+  return config.value();
+}
+
 // Whether an algorithm can keep the quota.
 Result<void> suits(LimitConfig::Algorithm algorithm, const Quota& quota) {
   const auto checked = [](const auto& made) { return made ? Result<void>() : Result<void>(made.error()); };
@@ -174,13 +207,20 @@ class Reader {
   Result<PipelinesConfig> read(const JsonNode& root) {
     for (const JsonNode& node : root.members) {
       const JsonPath path = JsonPath() / node.name;
-      if (node.name != "limits" && node.name != "routes") return path.wrong("unknown key");
+      if (node.name != "limits" && node.name != "services" && node.name != "routes") return path.wrong("unknown key");
       if (node.kind != Kind::kObject) return path.expected("an object", node);
     }
     if (const JsonNode* limits = root.find("limits")) {
       for (const JsonNode& node : limits->members) {
         const JsonPath path = JsonPath() / "limits" / node.name;
         if (const auto read = limit(node, path, path, node.name, /*in_route=*/false); !read) return read.error();
+      }
+    }
+    if (const JsonNode* services = root.find("services")) {
+      for (const JsonNode& node : services->members) {
+        auto config = service_config(node, JsonPath() / "services" / node.name);
+        if (!config) return config.error();
+        config_.services.push_back({node.name, std::move(config).value()});
       }
     }
     if (const JsonNode* routes = root.find("routes")) {
@@ -258,7 +298,6 @@ class Reader {
     members.optional("service", route.service, text)
         .optional("trace", route.trace, boolean)
         .optional("breaker", route.breaker, breaker)
-        .optional("instance_breaker", route.instance_breaker, breaker)
         .optional("limits", ignored, [](const auto& n, const auto& p) -> Result<bool> {
           if (n.kind != Kind::kArray) return p.expected("an array", n);
           return true;
@@ -266,7 +305,6 @@ class Reader {
     if (const auto done = members.done(); !done) return done;
     if (name.empty()) return path.wrong("a route needs a name");
     if (members.has("service") && route.service.empty()) return (path / "service").wrong("must not be empty");
-    if (route.instance_breaker && route.service.empty()) return (path / "instance_breaker").wrong("needs a service");
     if (limits != nullptr) {
       if (const auto read = limits_of(*limits, path, route); !read) return read;
     }

@@ -16,6 +16,7 @@
 #include "seawall/keyed_options.h"
 #include "seawall/quota.h"
 #include "seawall/result.h"
+#include "seawall/service_config.h"
 
 namespace seawall {
 
@@ -38,12 +39,12 @@ struct RouteConfig {
   std::string service;              // empty: none
   std::vector<std::string> limits;  // paths of their states, in order
   std::optional<CircuitBreakerConfig> breaker;
-  std::optional<CircuitBreakerConfig> instance_breaker;
   bool trace = false;
 };
 
 struct PipelinesConfig {
   std::vector<LimitConfig> limits;  // shared ones, then those of routes
+  std::vector<ServiceRule> services;
   std::vector<RouteConfig> routes;
 
   const LimitConfig* find(std::string_view path) const noexcept;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "json_text.h"
@@ -125,6 +126,12 @@ RegistryAnswer ServiceRegistry::set_health_at(std::string_view name, std::uint64
   return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
 }
 
+RegistryAnswer ServiceRegistry::restore_at(std::string_view name, std::uint64_t generation, TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
+  return impl_->restore(name, generation);
+}
+
 RegistryAnswer ServiceRegistry::deregister_at(std::string_view name, std::uint64_t generation, TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
@@ -147,10 +154,20 @@ Result<Service> ServiceRegistry::service(std::string_view name) {
 }
 
 Result<void> ServiceRegistry::configure(std::string_view name, const ServiceConfig& config) {
-  if (auto checked = check_service_name(name); !checked) return checked.error();
+  const std::array rules{ServiceRule{std::string(name), config}};
+  return configure(rules);
+}
+
+Result<void> ServiceRegistry::configure(std::span<const ServiceRule> rules) {
+  for (const ServiceRule& rule : rules) {
+    if (auto checked = check_service_name(rule.service); !checked) return checked.error();
+    if (std::ranges::count(rules, rule.service, &ServiceRule::service) > 1) {
+      return Error{Code::kInvalidArgument, Message(rule.service).append(": there are two rules for it")};
+    }
+  }
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->written_by_me()) return another_writer();
-  return impl_->configure_named(name, config);
+  return impl_->configure(rules);
 }
 
 Result<void> ServiceRegistry::configure_default(const ServiceConfig& config) {

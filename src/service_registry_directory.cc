@@ -15,6 +15,11 @@ std::uint64_t packed_address(const RegisteredInstance& instance) {
          spec.id.size() << 8 | spec.host.size();
 }
 
+std::int64_t open_for_ns(std::uint64_t breaker, std::int64_t now) {
+  if (algorithm::breaker::state_of(breaker) != BreakerState::kOpen) return 0;
+  return std::max<std::int64_t>(0, algorithm::breaker::open_deadline_ns(breaker) - std::max<std::int64_t>(now, 0));
+}
+
 }  // namespace
 
 // The record is free: no current list names it, and its stamp is 0.
@@ -79,9 +84,8 @@ std::int64_t ServiceRegistry::Impl::in_flight(const RegisteredInstance& instance
   return count;
 }
 
-bool ServiceRegistry::Impl::is_ejected(const RegisteredInstance& instance) const {
-  const std::uint64_t breaker = detail::seen(directory.record(instance.record).breaker);
-  return algorithm::breaker::state_of(breaker) != BreakerState::kClosed;
+std::uint64_t ServiceRegistry::Impl::breaker_of(const RegisteredInstance& instance) const {
+  return detail::seen(directory.record(instance.record).breaker);
 }
 
 InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std::int64_t in_flight,
@@ -96,7 +100,10 @@ InstanceInfo ServiceRegistry::Impl::info(const RegisteredInstance& instance, std
   info.zone = instance.spec.zone;
   info.metadata = instance.spec.metadata;
   info.status = instance.status(lease_at(instance, now));
-  if (is_ejected(instance)) info.status.reasons |= kReasonEjected;
+  const std::uint64_t breaker = breaker_of(instance);
+  info.breaker = algorithm::breaker::state_of(breaker);
+  if (info.breaker != BreakerState::kClosed) info.status.reasons |= kReasonEjected;
+  info.ejected_for = Duration(open_for_ns(breaker, now));
   info.admin = instance.admin;
   info.self = instance.self;
   info.health = instance.health;

@@ -32,11 +32,6 @@ void for_each_reason(HealthStatus status, const Each& each) {
   }
 }
 
-std::int64_t open_for_ns(std::uint64_t breaker, std::int64_t now) {
-  if (algorithm::breaker::state_of(breaker) != BreakerState::kOpen) return 0;
-  return std::max<std::int64_t>(0, algorithm::breaker::open_deadline_ns(breaker) - std::max<std::int64_t>(now, 0));
-}
-
 }  // namespace
 
 InstanceExplanation ServiceRegistry::Impl::explain(const RegisteredService& service, const RegisteredInstance& instance,
@@ -47,8 +42,9 @@ InstanceExplanation ServiceRegistry::Impl::explain(const RegisteredService& serv
   why.zone = instance.spec.zone;
   why.slot = instance.slot;
   why.generation = instance.generation;
-  why.status = info(instance, in_flight, now).status;
-  why.ejected_for = Duration(open_for_ns(detail::seen(record.breaker), now));
+  const InstanceInfo listed = info(instance, in_flight, now);
+  why.status = listed.status;
+  why.ejected_for = listed.ejected_for;
   why.weight = weight_now(service, instance, service.ramping_now) / double{kWeightUnit};
   why.in_flight = in_flight;
   if (service.config.options().balancer == Balancer::kPeakEwma) {

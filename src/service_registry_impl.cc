@@ -278,14 +278,6 @@ Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
   return index;
 }
 
-Result<void> ServiceRegistry::Impl::configure_named(std::string_view name, const ServiceConfig& config) {
-  const auto index = pin(name);
-  if (!index) return index.error();
-  if (auto r = configure(index.value(), config); !r) return r;
-  services_[index.value()].configured = true;
-  return {};
-}
-
 RegistryStats ServiceRegistry::Impl::counted() const {
   const auto total = [](const detail::Word& word) { return static_cast<std::int64_t>(detail::seen(word)); };
   RegistryStats stats = stats_;

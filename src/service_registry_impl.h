@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -122,9 +123,9 @@ class ServiceRegistry::Impl {
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
-  // Error: kFull, when it chooses by key and no table is left.
-  Result<void> configure(std::uint32_t service, const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
-  Result<void> configure_named(std::string_view name, const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
+  // All or none. Error: kFull, when services or tables run out.
+  Result<void> configure(std::span<const ServiceRule> rules) SEAWALL_REQUIRES(mutex);
+  RegistryAnswer restore(std::string_view name, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
   void configure_default(const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
 
   RegistryStats counted() const SEAWALL_REQUIRES(mutex);
@@ -204,8 +205,15 @@ class ServiceRegistry::Impl {
   std::uint32_t build_maglev(detail::Word* to) SEAWALL_REQUIRES(mutex);
   std::uint32_t build_ring(detail::Word* to) SEAWALL_REQUIRES(mutex);
   void reserve_for_tables() SEAWALL_REQUIRES(mutex);
+  struct Configured {
+    std::uint32_t service;
+    bool by_name;
+    ServiceConfig config;
+  };
+  void apply(Configured& one) SEAWALL_REQUIRES(mutex);
+  void restore(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void restore_ejected(std::uint32_t service) SEAWALL_REQUIRES(mutex);
-  bool is_ejected(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
+  std::uint64_t breaker_of(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   template <class Which>
   std::int64_t end_flights(const Which& which) SEAWALL_REQUIRES(mutex);
   InstanceExplanation explain(const RegisteredService& service, const RegisteredInstance& instance,

@@ -208,34 +208,65 @@ std::uint32_t ServiceRegistry::Impl::build_ring(detail::Word* to) {
   return unsigned_of(static_cast<std::int64_t>(ring_.size()));
 }
 
-Result<void> ServiceRegistry::Impl::configure(std::uint32_t index, const ServiceConfig& config) {
-  RegisteredService& service = services_[index];
-  if (config.hashed() && !service.tables) {
-    if (free_tables_.empty()) return full("max_hashed_services", options_.max_hashed_services);
-    reserve_for_tables();
+Result<void> ServiceRegistry::Impl::configure(std::span<const ServiceRule> rules) {
+  std::vector<Configured> all;
+  std::size_t tables = free_tables_.size(), needed = 0;
+  for (const ServiceRule& rule : rules) {
+    const std::uint32_t* known = find_service(rule.service);
+    if (!rule.config && known == nullptr) continue;
+    const auto index = rule.config ? pin(rule.service) : Result<std::uint32_t>(*known);
+    if (!index) return index.error();
+    all.push_back({index.value(), rule.config.has_value(), rule.config.value_or(default_config_)});
+    if (services_[index.value()].tables) ++tables;
+    if (all.back().config.hashed()) ++needed;
+  }
+  if (needed > tables) return full("max_hashed_services", options_.max_hashed_services);
+  if (needed != 0) reserve_for_tables();
+  // From here on nothing can fail. Who gives tables back comes first.
+  for (const bool hashed : {false, true}) {
+    for (Configured& one : all) {
+      if (one.config.hashed() == hashed) apply(one);
+    }
+  }
+  return {};
+}
+
+void ServiceRegistry::Impl::apply(Configured& one) {
+  RegisteredService& service = services_[one.service];
+  if (one.config.hashed() && !service.tables) {
     service.tables = free_tables_.back();
     free_tables_.pop_back();
   }
-  ServiceConfig copy = config;
-  if (!config.hashed() && service.tables) {
-    free_tables_.push_back(*service.tables);
+  if (!one.config.hashed() && service.tables) {
+    free_tables_.push_back(*service.tables);  // where it came from: there is room
     service.tables.reset();
   }
-  service.config = std::move(copy);
+  service.config = std::move(one.config);
+  service.configured = one.by_name;
   service.table_of = 0;
-  publish(index);
-  restore_ejected(index);
-  return {};
+  publish(one.service);
+  restore_ejected(one.service);
+}
+
+RegistryAnswer ServiceRegistry::Impl::restore(std::string_view name, std::uint64_t generation) {
+  RegistryAnswer answer{};
+  const RegisteredInstance* instance = addressed(name, generation, answer);
+  if (instance != nullptr) restore(*instance);
+  return answer;
+}
+
+// NOLINTNEXTLINE(readability-make-member-function-const): as above
+void ServiceRegistry::Impl::restore(const RegisteredInstance& instance) {
+  detail::BasicInstanceBreaker<detail::Word>(directory.record(instance.record).breaker,
+                                             directory.share(instance.service))
+      .clear();
 }
 
 // Where nobody is ejected any more, no call would close what is open. After the list that says so.
 // NOLINTNEXTLINE(readability-make-member-function-const): as above
 void ServiceRegistry::Impl::restore_ejected(std::uint32_t index) {
   if (services_[index].config.ejects()) return;
-  for (const RegisteredInstance* instance : services_[index].instances) {
-    detail::BasicInstanceBreaker<detail::Word>(directory.record(instance->record).breaker, directory.share(index))
-        .clear();
-  }
+  for (const RegisteredInstance* instance : services_[index].instances) restore(*instance);
 }
 
 // So that publishing allocates nothing.

@@ -59,7 +59,7 @@ http::Response reset_breaker_route(App& app, const Exchange& exchange) {
   for (const auto& service : app.registry.services_at(exchange.start)) {
     if (service.name != upstream->name) continue;
     for (const auto& instance : service.instances) {
-      app.instance_breakers.of(instance.slot, instance.generation).reset_at(exchange.start);
+      app.registry.restore_at(seawall::instance_name(service.name, instance.id), instance.generation, exchange.start);
     }
   }
   upstream->breaker.reset_at(exchange.start);

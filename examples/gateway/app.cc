@@ -49,6 +49,17 @@ std::int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+// The contract: no healthy instance is a 503, and each instance has a breaker, for which after each open_duration one
+// probe decides. All but one may be ejected: what the last one answers is up to the breaker of the service.
+seawall::ServiceConfig service_config(const Options& options) {
+  return checked(seawall::ServiceConfig::make({.panic_threshold = 0,
+                                               .ejection_duration = options.open_duration,
+                                               .ejection_growth_percent = 0,
+                                               .ejection_jitter_percent = 0,
+                                               .max_ejected_percent = 100}),
+                 "--open-duration");
+}
+
 // Room for some 200,000 users in one period; half of that many never crowd it.
 constexpr std::size_t kUserTable = 16 * 1024 * 1024;
 constexpr std::size_t kTestTable = 1024 * 1024;
@@ -66,12 +77,9 @@ App::App(Options given)
       user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
       test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
       shared_limits(options.redis ? make_shared_limits(options) : nullptr),
-      instance_breakers(static_cast<std::size_t>(registry_config().options().max_instances), breaker_config(options)),
       tracer(tracer_config(options)) {
   const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");
-  // The contract: no healthy instance is a 503, and each instance has a breaker that is listed and reset over HTTP.
-  const auto service = seawall::ServiceConfig::make({.panic_threshold = 0, .ejection_failures = 0});
-  (void)registry.configure_default(checked(service, "service"));  // fails only for one that chooses by key
+  (void)registry.configure_default(service_config(options));  // fails only for one that chooses by key
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, checked(registry.service(name), "service"), seawall::SlidingWindow(limit),
@@ -88,8 +96,7 @@ App::App(Options given)
 seawall::PipelineParts App::parts(Upstream& upstream) {
   return {.limits = {{"user", options.user_limit, user_limit}, {"service", options.service_limit, upstream.limit}},
           .breaker = &upstream.breaker,
-          .service = upstream.instances,
-          .instance_breakers = &instance_breakers};
+          .service = upstream.instances};
 }
 
 Upstream* App::find(std::string_view name) {
@@ -126,7 +133,7 @@ Sample App::sample(seawall::TimePoint now) {
       if (service.name != upstreams[i]->name) continue;
       sample.services[i].instances = service.instances.size();
       for (const auto& instance : service.instances) {
-        if (takes_calls(*this, instance, now)) ++sample.services[i].healthy_instances;
+        if (takes_calls(instance)) ++sample.services[i].healthy_instances;
       }
     }
   }
@@ -152,8 +159,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
   }
 }
 
-bool takes_calls(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now) {
-  if (!instance.status.healthy()) return false;
-  const auto breaker = app.instance_breakers.of(instance.slot, instance.generation).snapshot_at(now);
-  return breaker.state != seawall::BreakerState::kOpen || breaker.retry_after <= seawall::Duration(0);
+bool takes_calls(const seawall::InstanceInfo& instance) {
+  const seawall::HealthStatus but_for_ejection{instance.status.reasons & ~std::uint32_t{seawall::kReasonEjected}};
+  return but_for_ejection.healthy() && instance.ejected_for <= seawall::Duration(0);
 }

@@ -17,7 +17,6 @@
 #include "gateway/services_file.h"
 #include "gateway/shared_limits.h"
 #include "seawall/circuit_breaker.h"
-#include "seawall/instance_breakers.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_windows.h"
@@ -62,7 +61,6 @@ struct App {
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis
-  seawall::InstanceBreakers instance_breakers;
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
   seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above
@@ -81,5 +79,5 @@ struct App {
   std::atomic<std::size_t> users_{0};
 };
 
-// How an instance is listed: alive by the registry, and its own breaker lets calls through or is ready for a probe.
-bool takes_calls(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now);
+// How an instance is listed: alive by the registry, and not ejected or ready for a probe.
+bool takes_calls(const seawall::InstanceInfo& instance);

@@ -10,31 +10,30 @@ using nlohmann::json;
 
 namespace {
 
-json instance_json(App& app, const seawall::InstanceInfo& instance, seawall::TimePoint now) {
-  const auto breaker = app.instance_breakers.of(instance.slot, instance.generation).snapshot_at(now);
+json instance_json(const seawall::InstanceInfo& instance) {
   json metadata = json::object();
   for (const auto& [name, value] : instance.metadata) metadata[name] = value;
   return {{"id", instance.id},
           {"host", instance.host},
           {"port", instance.port},
-          {"healthy", takes_calls(app, instance, now)},
+          {"healthy", takes_calls(instance)},
           {"state", instance.status.state()},
           {"weight", instance.weight},
-          {"circuit_breaker", seawall::to_string(breaker.state)},
+          {"circuit_breaker", seawall::to_string(instance.breaker)},
           {"in_flight", instance.in_flight},
           {"metadata", std::move(metadata)}};
 }
 
-json service_json(App& app, const seawall::ServiceInfo& service, seawall::TimePoint now) {
+json service_json(const seawall::ServiceInfo& service) {
   const seawall::InstanceInfo* address = service.instances.empty() ? nullptr : &service.instances.front();
   bool healthy = false;
   json instances = json::array();
   for (const auto& instance : service.instances) {
-    if (!healthy && takes_calls(app, instance, now)) {
+    if (!healthy && takes_calls(instance)) {
       healthy = true;
       address = &instance;
     }
-    instances.push_back(instance_json(app, instance, now));
+    instances.push_back(instance_json(instance));
   }
   return {{"host", address ? json(address->host) : json()},
           {"port", address ? json(address->port) : json()},
@@ -44,7 +43,7 @@ json service_json(App& app, const seawall::ServiceInfo& service, seawall::TimePo
 
 json services_json(App& app, seawall::TimePoint now) {
   json services = json::object();
-  for (const auto& service : app.registry.services_at(now)) services[service.name] = service_json(app, service, now);
+  for (const auto& service : app.registry.services_at(now)) services[service.name] = service_json(service);
   return services;
 }
 

@@ -62,8 +62,7 @@ http::Task<http::CallResult> send(App& app, Upstream& upstream, const UpstreamMe
     const Outcome outcome = outcome_of(result);
     end_attempt(span, result, outcome);
     if (result.status != CallStatus::kNotSent || attempt > 0) break;
-    seawall::Duration wait = seawall::Decision::kNever;
-    if (!upstream.pipeline->another_at(call, outcome, seawall::Clock::now(), wait)) break;
+    if (!upstream.pipeline->another_at(call, outcome, seawall::Clock::now())) break;
     metrics.retries.add();
   }
   co_return result;

@@ -28,7 +28,6 @@
 #include "seawall/fixed_window.h"
 #include "seawall/gauge.h"
 #include "seawall/histogram.h"
-#include "seawall/instance_breakers.h"
 #include "seawall/keyed_circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/leased_token_bucket.h"

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,6 +66,8 @@ struct ServiceOptions {
 
   Duration slow_start{0};  // a newcomer's weight grows for so long from its first traffic on; not with keys; 0: off
   std::int32_t slow_start_least_percent = 10;
+
+  friend bool operator==(const ServiceOptions&, const ServiceOptions&) = default;
 };
 
 class ServiceConfig {
@@ -115,5 +118,11 @@ inline Result<ServiceConfig> ServiceConfig::make(const ServiceOptions& o) {
   config.options_ = o;
   return config;
 }
+
+// How one service's calls are spread; without a config, as those of all services that are not configured by name.
+struct ServiceRule {
+  std::string service;
+  std::optional<ServiceConfig> config;
+};
 
 }  // namespace seawall

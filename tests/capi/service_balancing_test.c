@@ -55,6 +55,9 @@ static void ejection(void) {
   CHECK(strstr(text, "a: nobody, ejected for") != NULL && strlen(text) == needed);
   CHECK(seawall_registry_explain_text(registry, "s", kText, 1, 0, text, sizeof text, &needed) == SEAWALL_OK);
   CHECK(strstr(text, "\"verdict\":\"nobody\",\"reasons\":[\"ejected\"]") != NULL);
+  CHECK(seawall_registry_restore(registry, "s/c", kText, 0, 0) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_registry_restore(registry, "s/a", kText, 0, 0) == SEAWALL_OK);
+  CHECK(seawall_registry_explain(registry, "s", kText, 0, why, 2, &needed) == 0 && why[0].reasons == 0);
   CHECK(seawall_registry_explain_text(registry, "t", kText, 1, 0, text, sizeof text, NULL) == SEAWALL_E_NOT_FOUND);
   seawall_service_free(service);
   seawall_registry_free(registry);

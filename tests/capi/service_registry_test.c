@@ -169,6 +169,7 @@ static void refusals(void) {
     CHECK(seawall_registry_register(r, &given, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_heartbeat(r, "a", 1, 1, -1, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_drain(r, "a", 1, 1, 0) == SEAWALL_E_WRONG_HANDLE);
+    CHECK(seawall_registry_restore(r, "a", 1, 1, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_set_admin(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_set_health(r, "a", 1, 1, 0, 0) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_registry_deregister(r, "a", 1, 1, 0) == SEAWALL_E_WRONG_HANDLE);

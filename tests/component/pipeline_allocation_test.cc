@@ -52,11 +52,9 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   MetricsRegistry metrics;
   auto users = Users::make({.quota = quota, .memory_bytes = 64 * 1024}, at(0s)).value();
   CircuitBreaker breaker({}, at(0s));
-  InstanceBreakers instance_breakers(1024, {}, at(0s));
   const auto pipeline = Pipeline::make({.limits = {{"user", quota, users}},
                                         .breaker = &breaker,
                                         .service = registry.service("trading").value(),
-                                        .instance_breakers = &instance_breakers,
                                         .trace = true},
                                        {.metrics = PipelineMetrics::make(metrics, "trading").value()}, at(0s))
                             .value();
@@ -65,11 +63,10 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   const std::array<std::uint32_t, 2> all{0, 1};
   PickText text;
   std::array<LimitLabel, 4> labels;
-  Duration wait{0};
 
   const std::size_t before = allocations;
   auto call = pipeline->admit_at(request, at(0s));
-  bool ok = pipeline->describe(call, text) && pipeline->another_at(call, Outcome::kFailure, at(0s), wait) &&
+  bool ok = pipeline->describe(call, text) && pipeline->another_at(call, Outcome::kFailure, at(0s)) &&
             pipeline->complete_at(call, Outcome::kFailure, at(0s), 500);
   auto cancelled = pipeline->admit_at(request, at(0s));
   ok &= pipeline->cancel_at(cancelled, request, at(0s));

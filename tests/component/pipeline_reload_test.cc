@@ -28,7 +28,7 @@ struct World {
     REQUIRE(registry.register_instance_at("trading", spec, at(0s)));
   }
   std::string load(const std::string& json) {
-    auto made = Pipelines::make(json, &registry, &metrics, {.keys = {"user", "host"}, .max_instances = 4}, at(0s));
+    auto made = Pipelines::make(json, &registry, &metrics, {.keys = {"user", "host"}}, at(0s));
     if (!made) return std::string(made.error().message.view());
     pipelines = std::move(made).value();
     return "made";
@@ -73,7 +73,25 @@ TEST_CASE("what is wrong in a configuration is named by path and value") {
       {R"({"routes": {"a": {"service": 1}}})", "/routes/a/service: expected a text, not 1"},
       {R"({"routes": {"a": {"service": ""}}})", "/routes/a/service: must not be empty"},
       {R"({"routes": {"a": {"service": "b c"}}})", "/routes/a/service: "},
-      {R"({"routes": {"a": {"instance_breaker": {}}}})", "/routes/a/instance_breaker: needs a service"},
+      {R"({"services": []})", "/services: expected an object, not an array"},
+      {R"({"services": {"trading": 7}})", "/services/trading: expected an object, not 7"},
+      {R"({"services": {"a b": {}}})", "/services/a b: "},
+      {R"({"services": {"trading": {"balancer": "best"}}})",
+       "/services/trading/balancer: expected one of round_robin random least_loaded peak_ewma maglev ring_hash, not "
+       "best"},
+      {R"({"services": {"trading": {"panic_mode": 1}}})",
+       "/services/trading/panic_mode: expected one of all fail, not 1"},
+      {R"({"services": {"trading": {"panic_threshold": 101}}})",
+       "/services/trading/panic_threshold: must be from 0 to 100, not 101"},
+      {R"({"services": {"trading": {"ejection_duration": 30}}})",
+       "/services/trading/ejection_duration: expected a duration such as"},
+      {R"({"services": {"trading": {"slow_start": "25h"}}})", "/services/trading/slow_start: must be from 0 to"},
+      {R"({"services": {"trading": {"least_left": 4294967296}}})",
+       "/services/trading/least_left: expected an integer that fits, not 4294967296"},
+      {R"({"services": {"trading": {"zone": 1}}})", "/services/trading/zone: expected a text, not 1"},
+      {R"({"services": {"trading": {"eject": 1}}})", "/services/trading/eject: unknown key"},
+      {R"({"services": {"a": {"balancer": "maglev"}, "b": {"balancer": "maglev"}, "c": {"balancer": "ring_hash"}}})",
+       "/services: the registry is full: max_hashed_services is 2"},
       {R"({"routes": {"a": {"limits": {}}}})", "/routes/a/limits: expected an array, not an object"},
       {R"({"routes": {"a": {"limits": ["user"]}}})",
        "/routes/a/limits/0: expected the name of one of /limits, not user"},
@@ -128,13 +146,14 @@ TEST_CASE("what is wrong in a configuration is named by path and value") {
   CHECK(w.load("{}") == "made");
   CHECK(Pipelines::make(text(kLimit), nullptr, nullptr, {}, at(0s)).error().message.view() ==
         "/routes/trading/service: there is no registry");
+  CHECK(Pipelines::make(R"({"services": {"trading": {}}})", nullptr, nullptr, {}, at(0s)).error().message.view() ==
+        "/services/trading: there is no registry");
   CHECK_FALSE(Pipelines::make("{}", nullptr, nullptr, {.max_routes = 0}, at(0s)));
 }
 
 TEST_CASE("a configuration is what a request passes") {
   World w;
-  REQUIRE(w.load(text(kLimit, R"({"failure_threshold": 2, "open_duration": "10s"})",
-                      R"(, "instance_breaker": {"failure_threshold": 5})")) == "made");
+  REQUIRE(w.load(text(kLimit, R"({"failure_threshold": 2, "open_duration": "10s"})")) == "made");
   CHECK(w.pipelines->routes() == Paths{"trading"});
   CHECK(w.pipelines->find("other") == nullptr);
   for (int i = 0; i < 2; ++i) {
@@ -249,6 +268,45 @@ TEST_CASE("routes come and go; who looked one up may keep it") {
   REQUIRE(w.pipelines->reload_at(R"({"routes": {"a": {}}})", at(1s)));
   CHECK(w.admit("a"));
   CHECK(w.pipelines->find("a") == a);
+}
+
+TEST_CASE("a reload puts services under other rules, keeps who is ejected, and lets go who is not mentioned") {
+  World w;
+  REQUIRE(w.registry.register_instance_at("trading", {.id = "t-1", .host = "h", .port = 2}, at(0s)));
+  const auto json = [](const std::string& services) {
+    return R"({"services": )" + services + R"(, "routes": {"trading": {"service": "trading"}}})";
+  };
+  const auto balancer = [&] { return w.registry.explain_at("trading", at(1s))->balancer; };
+  const auto reload = [&](const std::string& services) { return w.pipelines->reload_at(json(services), at(1s)); };
+  const std::string two = R"({"trading": {"ejection_failures": 2, "ejection_duration": "10s", "balancer": "random"}})";
+  const Paths path{"/services/trading"};
+  REQUIRE(w.load(json(two)) == "made");
+  CHECK(balancer() == Balancer::kRandom);
+  const std::array<std::uint32_t, 1> not_the_other{1};
+  for (int i = 0; i < 2; ++i) {
+    const auto call = w.pipelines->find("trading")->admit_at({.exclude = not_the_other}, at(1s));
+    REQUIRE(call);
+    CHECK(w.pipelines->find("trading")->complete_at(call, Outcome::kFailure, at(1s)));
+  }
+  const auto ejected = [&] { return w.registry.explain_at("trading", at(1s))->ejected; };
+  CHECK(ejected() == 1);
+  CHECK(reload(two).value().kept == path);
+  CHECK(reload(R"({"trading": {"balancer": "maglev"}})").value().changed == path);
+  CHECK(balancer() == Balancer::kMaglev);
+  CHECK(ejected() == 1);
+
+  // What fails changes nothing: neither of the two is configured.
+  CHECK_FALSE(reload(R"({"trading": {}, "a": {"balancer": "maglev"}, "b": {"balancer": "maglev"},
+                         "c": {"balancer": "maglev"}})"));
+  CHECK(balancer() == Balancer::kMaglev);
+  // Tables that one service gives back are there for others of the same text.
+  CHECK(reload(R"({"a": {"balancer": "maglev"}, "b": {"balancer": "ring_hash"}})").value().removed == path);
+  CHECK(balancer() == Balancer::kRoundRobin);
+  CHECK(ejected() == 1);
+  REQUIRE(w.registry.configure_default(ServiceConfig::make({.balancer = Balancer::kPeakEwma}).value()).ok());
+  CHECK(balancer() == Balancer::kPeakEwma);  // as all that are not configured by name
+  CHECK(w.registry.restore_at("trading/t-0", 0, at(1s)) == RegistryAnswer::kOk);
+  CHECK(ejected() == 0);
 }
 
 // The model: of each limit how much is taken, by the rules of the header. Random configurations, requests in between.

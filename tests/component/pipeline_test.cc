@@ -58,7 +58,6 @@ struct World {
   Users users = Users::make({.quota = quota(3, 60s), .memory_bytes = 64 * 1024}, at(0s)).value();
   SlidingWindow service{window(5), at(0s)};
   CircuitBreaker breaker{three_failures(), at(0s)};
-  InstanceBreakers instance_breakers{1024, three_failures(), at(0s)};
   MetricsRegistry metrics;
   std::unique_ptr<Pipeline> pipeline;
   std::array<LimiterKey, 1> ann{LimiterKey("ann")}, bob{LimiterKey("bob")};
@@ -76,7 +75,6 @@ struct World {
     return {.limits = {{"user", quota(3, 60s), users}, {"service", quota(5, 60s), service}},
             .breaker = &breaker,
             .service = registry.service("trading").value(),
-            .instance_breakers = &instance_breakers,
             .trace = true};
   }
   Admission admit(const std::array<LimiterKey, 1>& who, Duration when = 0s) {
@@ -91,6 +89,16 @@ struct World {
     }
     return sum;
   }
+  // Three calls to the instance that is not in `other`.
+  void fail_at(std::uint32_t other) {
+    const auto trading = registry.service("trading").value();
+    for (int i = 0; i < 3; ++i) {
+      const auto pick = trading.pick_at(at(0s), std::array{other});
+      REQUIRE(pick);
+      trading.done_at(pick->ticket, Outcome::kFailure, at(0s));
+    }
+  }
+  std::int64_t failures(std::uint32_t slot) { return registry.services_at(at(0s)).at(0).instances.at(slot).failures; }
   void fail(int times) {
     for (int i = 0; i < times; ++i) {
       auto ticket = breaker.try_acquire_at(at(0s));
@@ -149,8 +157,7 @@ TEST_CASE("an admission has all that the call needs, and is completed once") {
   CHECK_FALSE(w.pipeline->complete_at(call, Outcome::kFailure, at(2s)));
   CHECK_FALSE(w.pipeline->describe(call, text));
   auto again = call;
-  Duration wait = Decision::kNever;
-  CHECK_FALSE(w.pipeline->another_at(again, Outcome::kFailure, at(2s), wait));
+  CHECK_FALSE(w.pipeline->another_at(again, Outcome::kFailure, at(2s)));
   CHECK_FALSE(w.pipeline->cancel_at(again, {.keys = w.ann}, at(2s)));
   CHECK(w.in_flight() == 0);
   CHECK(w.breaker.snapshot_at(at(2s)).failure_count == 0);
@@ -245,17 +252,12 @@ TEST_CASE("no instance, or none whose breaker admits: refused, and charged nobod
   CHECK(none.left() == 5);
 
   World w;
-  for (std::uint32_t slot = 0; slot < 2; ++slot) {
-    const auto pick = w.registry.service("trading").value().pick_at(at(0s), std::array{1 - slot});
-    REQUIRE(pick);
-    auto& breaker = w.instance_breakers.of(*pick);
-    for (int i = 0; i < 3; ++i)
-      breaker.try_acquire_at(at(0s)).report_at(Outcome::kFailure, at(std::chrono::seconds(slot)));
-    w.registry.done(pick->ticket);
-  }
+  const ServiceOptions all{.panic_threshold = 0, .max_ejected_percent = 100, .least_left = 0};
+  REQUIRE(w.registry.configure("trading", ServiceConfig::make(all).value()).ok());
+  for (const std::uint32_t slot : {0u, 1u}) w.fail_at(1 - slot);
   const auto broken = w.admit(w.ann, 2s);
   CHECK(broken.gate == Gate::kInstance);
-  CHECK(broken.retry_after == 28s);  // of the one that opened first
+  CHECK(broken.retry_after == Pipeline::kInstanceWait);
   CHECK(w.left(w.ann) == 3);
   CHECK(w.left() == 5);
   CHECK(w.in_flight() == 0);
@@ -271,21 +273,44 @@ TEST_CASE("another instance for the same request: each attempt counts for its in
   auto call = w.admit(w.ann);
   REQUIRE(call);
   const Pick first = call.instance;
-  Duration wait = Decision::kNever;
-  REQUIRE(w.pipeline->another_at(call, Outcome::kFailure, at(0s), wait));
+  REQUIRE(w.pipeline->another_at(call, Outcome::kFailure, at(0s)));
   CHECK(call.instance.slot != first.slot);
   CHECK(w.in_flight() == 1);
-  CHECK(w.instance_breakers.of(first).snapshot_at(at(0s)).failure_count == 1);
+  CHECK(w.failures(first.slot) == 1);
   CHECK(w.breaker.snapshot_at(at(0s)).failure_count == 0);
   CHECK(w.left(w.ann) == 2);
 
   const std::array<std::uint32_t, 1> tried{first.slot};
-  CHECK_FALSE(w.pipeline->another_at(call, Outcome::kFailure, at(0s), wait, tried));
+  CHECK_FALSE(w.pipeline->another_at(call, Outcome::kFailure, at(0s), tried));
   CHECK_FALSE(call.has_instance);
   CHECK(w.in_flight() == 0);
   CHECK(w.pipeline->complete_at(call, Outcome::kFailure, at(0s)));
   CHECK(w.breaker.snapshot_at(at(0s)).failure_count == 1);
-  CHECK(w.instance_breakers.of(first).snapshot_at(at(0s)).failure_count == 1);
+  CHECK(w.failures(first.slot) == 1);
+  CHECK(w.failures(1 - first.slot) == 1);
+}
+
+TEST_CASE(
+    "calls that fail eject their instance, a probe that was never made leaves it to the next, and one call decides") {
+  World w;
+  w.fail_at(1);
+  CHECK(w.failures(0) == 3);
+  const auto ann = w.admit(w.ann);
+  REQUIRE(ann);
+  CHECK(ann.instance.slot == 1);
+  CHECK(w.pipeline->complete_at(ann, Outcome::kSuccess, at(0s)));
+  // Those of the caller's that the service's breaker or its own input stop give the probe back.
+  const std::array<std::uint32_t, 1> not_the_other{1};
+  auto probe = w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s));
+  REQUIRE(probe);
+  CHECK(probe.instance.flags == kPickProbe);
+  CHECK(w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s)).gate == Gate::kInstance);
+  CHECK(w.pipeline->cancel_at(probe, {.keys = w.bob}, at(100s)));
+  probe = w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s));
+  REQUIRE(probe);
+  CHECK(probe.instance.flags == kPickProbe);
+  CHECK(w.pipeline->complete_at(probe, Outcome::kSuccess, at(100s)));
+  CHECK(w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s)).instance.flags == 0);
 }
 
 TEST_CASE("only the limits: charged, nothing to complete, and before any other gate") {
@@ -449,8 +474,6 @@ TEST_CASE("what cannot be composed is named") {
   CHECK(refused({.limits = {{"\xc3\xa4", q, limit}}}) != "made");
   CHECK(refused({.limits = {{"a", q, {}}}}) == "limits/0/limiter is missing");
   CHECK(refused({.limits = {{"a", q, limit, 16}}}) == "limits/0/key must be from 0 to 15");
-  InstanceBreakers breakers(1);
-  CHECK(refused({.instance_breakers = &breakers}) == "instance_breakers need a service");
   CHECK(refused({}, {.max_in_flight = 0}) == "max_in_flight must be from 1 to 1048576, not 0");
   CHECK(refused({}, {.lease = 1ms}) != "made");
   MetricsRegistry metrics;

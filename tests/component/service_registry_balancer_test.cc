@@ -284,6 +284,29 @@ TEST_CASE("tables for keys are bounded, given back, and their bound is named") {
   CHECK(prime.error().message.view() == "hash_table_size must be a prime, such as 65537, not 65536");
 }
 
+TEST_CASE("rules of several services come into force together, or none of them") {
+  Fleet fleet;
+  const auto by = [](const char* name, Balancer balancer) {
+    return seawall::ServiceRule{name, ServiceConfig::make({.balancer = balancer}).value()};
+  };
+  const auto said = [&](std::vector<seawall::ServiceRule> rules) {
+    const auto done = fleet.registry.configure(rules);
+    return done ? std::string() : std::string(done.error().message.view());
+  };
+  const auto balancer = [&](const char* name) { return fleet.registry.explain_at(name, fleet.now())->balancer; };
+  CHECK(said({by("s", Balancer::kMaglev), by("a", Balancer::kRingHash)}).empty());
+  CHECK(said({by("s", Balancer::kRandom), by("b", Balancer::kMaglev), by("c", Balancer::kMaglev)}) ==
+        "the registry is full: max_hashed_services is 2");
+  CHECK(balancer("s") == Balancer::kMaglev);
+  CHECK(said({by("b", Balancer::kMaglev), by("s", Balancer::kRandom)}).empty());  // with the tables of the other
+  CHECK(balancer("b") == Balancer::kMaglev);
+  CHECK(said({by("s", Balancer::kRandom), by("s", Balancer::kMaglev)}) == "s: there are two rules for it");
+  CHECK_FALSE(said({by("a b", Balancer::kRandom)}).empty());
+  CHECK(said({{"s", std::nullopt}, {"nobody", std::nullopt}}).empty());
+  CHECK(balancer("s") == Balancer::kRoundRobin);
+  CHECK_FALSE(fleet.registry.explain_at("nobody", fleet.now()));
+}
+
 TEST_CASE("another balancer is in force from the next pick on") {
   Fleet fleet;
   fleet.add_many(3);

@@ -136,6 +136,26 @@ TEST_CASE("an ejected instance that leaves gives its place in the share back") {
   CHECK(fleet.state("i3") == "healthy");  // two of three would be too many
 }
 
+TEST_CASE("an operator brings an ejected instance back, and its place in the share is free") {
+  Fleet fleet({.ejection_jitter_percent = 0});
+  fleet.add_many(3);
+  fleet.fail("i0", 3);
+  const auto listed = fleet.registry.find_at("i0", fleet.now()).value();
+  CHECK(listed.breaker == seawall::BreakerState::kOpen);
+  CHECK(listed.ejected_for == 30s);
+  CHECK(fleet.registry.restore_at("i0", listed.generation + 1, fleet.now()) == seawall::RegistryAnswer::kUnknown);
+  CHECK(fleet.registry.restore_at("i0", listed.generation, fleet.now()) == seawall::RegistryAnswer::kOk);
+  CHECK(fleet.registry.restore_at("i9", 0, fleet.now()) == seawall::RegistryAnswer::kUnknown);
+  CHECK(fleet.registry.find_at("i0", fleet.now())->breaker == seawall::BreakerState::kClosed);
+  CHECK(fleet.calls(30) == std::map<std::string, int>{{"i0", 10}, {"i1", 10}, {"i2", 10}});
+  fleet.fail("i1", 3);
+  CHECK(fleet.state("i1") == "ejected");
+  CHECK(fleet.registry.restore_at("i2", 0, fleet.now()) ==
+        seawall::RegistryAnswer::kOk);  // was not ejected: nothing changes
+  fleet.fail("i2", 3);
+  CHECK(fleet.state("i2") == "healthy");
+}
+
 TEST_CASE("a probe that is lost is given up after its lease") {
   Fleet fleet({.ejection_jitter_percent = 0, .probe_lease = 5s});
   fleet.add_many(2);

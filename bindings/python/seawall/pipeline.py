@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
 from ._library import NOW, SeawallError, check, fill, lib, lib_waiting, new_error, read_text
-from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome, breaker_options
+from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
 from .keyed_rate_limiter import Key
 from .limit_set import _keys
 from .metrics import MetricsRegistry
@@ -196,7 +196,6 @@ class Pipeline(Guard):
         limits: Sequence[Limit] = (),
         breaker: Optional[CircuitBreaker] = None,
         service: Optional[Service] = None,
-        instance_breaker: Optional[dict] = None,
         trace: bool = False,
         metrics: Optional[MetricsRegistry] = None,
         name: str = "",
@@ -206,10 +205,10 @@ class Pipeline(Guard):
         ignored: Exceptions = (),
         now_ns: int = NOW,
     ):
-        """`instance_breaker`: the options of CircuitBreaker for one breaker for each instance. `metrics` and `name`: the
-        pipeline counts in seawall_pipeline_*{pipeline=name}. At most 4 limits, the narrowest first."""
+        """`metrics` and `name`: the pipeline counts in seawall_pipeline_*{pipeline=name}. At most 4 limits, the narrowest
+        first. Which instances of the service are ejected for their failures is up to ServiceRegistry.configure."""
         self._failures, self._ignored = failures, ignored
-        parts = _Parts(limits, breaker, service, instance_breaker, trace)
+        parts = _Parts(limits, breaker, service, trace)
         fill(parts.options, {"max_in_flight": max_in_flight, "lease_ns": round(lease * 1e9)})
         if metrics is not None:
             parts.options.metrics = metrics._handle
@@ -227,12 +226,11 @@ class Pipeline(Guard):
         limits: Sequence[Limit] = (),
         breaker: Optional[CircuitBreaker] = None,
         service: Optional[Service] = None,
-        instance_breaker: Optional[dict] = None,
         trace: bool = False,
         now_ns: int = NOW,
     ) -> None:
         """From here on another composition; calls that are out end on theirs."""
-        parts, error = _Parts(limits, breaker, service, instance_breaker, trace), new_error()
+        parts, error = _Parts(limits, breaker, service, trace), new_error()
         with self._replacing:  # the last that is kept is the one in use
             self._kept.append(parts)
             check(lib.seawall_pipeline_replace(self._handle, parts.options, now_ns, error), error)
@@ -414,7 +412,6 @@ class _Parts:
         limits: Sequence[Limit],
         breaker: Optional[CircuitBreaker],
         service: Optional[Service],
-        instance_breaker: Optional[dict],
         trace: bool,
     ):
         self.borrowed = (tuple(limits), breaker, service)
@@ -430,8 +427,3 @@ class _Parts:
         options.breaker = breaker._handle if breaker is not None else None
         options.service = service._handle if service is not None else None
         options.trace = int(trace)
-        if instance_breaker is not None:
-            self.instance = _ffi.seawall_circuit_breaker_options()
-            check(lib.seawall_circuit_breaker_options_init(self.instance))
-            fill(self.instance, breaker_options(**instance_breaker), "instance_breaker/")
-            options.instance_breaker = ctypes.pointer(self.instance)

@@ -380,6 +380,11 @@ class ServiceRegistry:
         text = _bytes(id)
         return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now_ns))
 
+    def restore(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
+        """Closes the instance's breaker: who was ejected for its failures is picked again."""
+        text = _bytes(id)
+        return self._answer(lib.seawall_registry_restore(self._handle, text, len(text), _generation(generation), now_ns))
+
     def update(
         self,
         id: str,

@@ -30,7 +30,6 @@ class World:
             limits=self.limits,
             breaker=self.breaker,
             service=self.service,
-            instance_breaker={"failure_threshold": 2},
             trace=True,
             metrics=self.metrics,
             name="trading",
@@ -202,10 +201,6 @@ class Requests(unittest.TestCase):
             ({"limits": [Limit("a", world.all, 1, 1.0, key=2**32)]}, "limits/0/key does not fit"),
             ({"limits": [world.limits[0], Limit("a", world.all, 2**64 + 3, 1.0)]}, "limits/1/quota does not fit"),
             ({"limits": [Limit("a", world.all, 1, 18446744074.0)]}, "limits/0/window_ns does not fit"),
-            (
-                {"service": world.service, "instance_breaker": {"failure_threshold": 2**32 + 2}},
-                "instance_breaker/failure_threshold does not fit",
-            ),
         ):
             with self.subTest(text), self.assertRaisesRegex(seawall.SeawallError, text):
                 Pipeline(**options)
@@ -246,6 +241,19 @@ class Routes(unittest.TestCase):
         del pipelines
         gc.collect()
         self.assertTrue(trading.admit("eve", now_ns=0))
+
+    def test_balancers_of_services(self):
+        world = World()
+        config = {**self.config(), "services": {"trading": {"balancer": "least_loaded", "ejection_failures": 1}}}
+        pipelines = seawall.Pipelines(config, world.registry, now_ns=0)
+        self.assertEqual(world.registry.explain("trading", now_ns=0)["balancer"], "least_loaded")
+        pipelines["trading"].admit("ann", now_ns=0).complete(Outcome.FAILURE, now_ns=0)
+        self.assertEqual(world.registry.explain("trading", now_ns=0)["ejected"], 1)
+        with self.assertRaisesRegex(seawall.SeawallError, "/services/trading/balancer: expected one of .*, not best"):
+            pipelines.reload({"services": {"trading": {"balancer": "best"}}})
+        self.assertEqual(pipelines.reload(self.config(), now_ns=0).removed, ["/services/trading"])
+        self.assertEqual(world.registry.explain("trading", now_ns=0)["balancer"], "round_robin")
+        self.assertEqual(world.registry.explain("trading", now_ns=0)["ejected"], 1)
 
     def test_replaced_through_a_temporary(self):
         pipelines = seawall.Pipelines({"routes": {"a": {}, "b": {}}})

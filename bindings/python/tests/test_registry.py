@@ -151,6 +151,10 @@ class Registry(unittest.TestCase):
         self.assertEqual((why["b"]["verdict"], why["b"]["reasons"], why["b"]["in_flight"]), ("picked", [], 10))
         self.assertIn("a: nobody, ejected for 5.0 s", registry.explain_text("s", now_ns=0))
         self.assertIsNone(registry.explain("t", now_ns=0))
+        self.assertTrue(registry.restore("a", now_ns=0))
+        self.assertEqual({service.pick(now_ns=0).id for _ in range(10)}, {"a", "b"})
+        for _ in range(2):
+            service.done(service.pick([slot["b"]], now_ns=0), Outcome.FAILURE, now_ns=0)
         later = 5 * SECOND
         for _ in range(5):
             registry.heartbeat("a", why["a"]["generation"], now_ns=later), registry.heartbeat("b", why["b"]["generation"], now_ns=later)

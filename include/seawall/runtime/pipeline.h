@@ -10,7 +10,7 @@
 //   in flight    at most max_in_flight calls are out: a bound of memory, not of load
 //   limits       the narrowest first (of a user before that of a service)
 //   breaker      of the service. Its probe is taken last of all, so no other gate can waste it
-//   instance     a healthy one whose own breaker, if there is one, lets the call through
+//   instance     one that the service's balancer chooses, among those that are not ejected (service_config.h)
 //
 // Retry belongs outside the instance and inside the rest: another_at() picks again under the same admission, and the
 // breaker hears only how the request ended. An admitted call is completed once, or cancelled (it was never made: the
@@ -47,7 +47,6 @@
 #include "seawall/counter.h"
 #include "seawall/decision.h"
 #include "seawall/histogram.h"
-#include "seawall/instance_breakers.h"
 #include "seawall/limiter_key.h"
 #include "seawall/limiter_ref.h"
 #include "seawall/outcome.h"
@@ -88,9 +87,8 @@ struct PipelineParts {
   std::vector<PipelineLimit> limits = {};  // at most kMostPipelineLimits, narrowest first
   CircuitBreaker* breaker = nullptr;
   std::optional<Service> service = std::nullopt;
-  InstanceBreakers* instance_breakers = nullptr;  // as many slots as the registry has instances
-  bool trace = false;                             // whether an admission brings a traceparent
-  std::shared_ptr<const void> owner = nullptr;    // of what is referred to: let go when no call needs it any more
+  bool trace = false;                           // whether an admission brings a traceparent
+  std::shared_ptr<const void> owner = nullptr;  // of what is referred to: let go when no call needs it any more
 };
 
 struct PipelineOptions {
@@ -128,7 +126,7 @@ struct PipelineRequest {
 // To be given back once; plain numbers, to be copied freely.
 struct PipelineTicket {
   std::uint64_t id = 0;  // 0: none
-  std::uint64_t breaker = 0, instance_breaker = 0;
+  std::uint64_t breaker = 0;
   std::int64_t admitted_at_ns = 0, attempt_at_ns = 0;
 };
 
@@ -198,7 +196,7 @@ struct PipelineStats {
 class Pipeline {
  public:
   static constexpr Duration kInstanceWait = std::chrono::seconds(1);  // an instance may register any moment
-  static constexpr std::size_t kMostExcluded = 32;  // instances passed over for one request, the caller's included
+  static constexpr std::size_t kMostExcluded = 32;                    // of another_at, the instance before included
 
   // Errors: kInvalidArgument, naming the part; kNoMemory.
   static Result<std::unique_ptr<Pipeline>> make(PipelineParts parts, const PipelineOptions& options = {},
@@ -215,9 +213,8 @@ class Pipeline {
   Admission charge(const PipelineRequest& request) noexcept { return charge_at(request, Clock::now()); }
 
   // The call went to its instance and ended so, and the request goes on: picks another instance for it, the one before
-  // and `exclude` left out. False: there is none, the request is still to be completed, and `call` has no instance;
-  // `wait` becomes the shortest time after which one of them may take calls, if that is shorter than it was.
-  bool another_at(Admission& call, Outcome outcome, TimePoint now, Duration& wait,
+  // and `exclude` left out. False: there is none, the request is still to be completed, and `call` has no instance.
+  bool another_at(Admission& call, Outcome outcome, TimePoint now,
                   std::span<const std::uint32_t> exclude = {}) noexcept;
 
   // The end of the request, once. `status`: of HTTP, 0 for none; only counted. False: it was given back before.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Pipelines: the routes of a gateway with their limits and breakers, from a JSON text, and reloaded under load.
+// Pipelines: the routes of a gateway with their limits, breakers and services, from a JSON text, and reloaded under
+// load.
 //
 // Use it where routes come from a configuration; use Pipeline where they are part of the program. A reload checks the
 // whole text and makes all that is new before it changes anything: an error, which names path and value
@@ -9,20 +10,23 @@
 //
 // State is kept where it can be. A limit of the same name, place and kind goes on when its numbers are the same; with
 // others it is changed as its "on_change" says, and a window of another period begins anew. A breaker with the same
-// options keeps its word. What is not mentioned any more is dropped when the last call on it has ended; a route that
-// is left out refuses all requests until it is there again. While a reload is under way, a request may meet the new
-// numbers of one limit and the old ones of another. What a keyed limit whose numbers change grants while its keys are
-// copied is not known to the new table: at most its old limit for each key, once for each reload.
+// options keeps its word; a service keeps loads, latencies and who is ejected under any. What is not mentioned any more
+// is dropped when the last call on it has ended; a route that is left out refuses all requests until it is there again.
+// While a reload is under way, a request may meet the new numbers of one limit and the old ones of another. What a
+// keyed limit whose numbers change grants while its keys are copied is not known to the new table: at most its old
+// limit for each key, once for each reload.
 //
 //   {"limits": {"user": {"key": "user", "permits": 200, "period": "60s"}},
+//    "services": {"trading": {"balancer": "peak_ewma", "ejection_duration": "10s"}},
 //    "routes": {"trading": {"service": "trading", "trace": true, "breaker": {"open_duration": "30s"},
-//                           "instance_breaker": {},
 //                           "limits": ["user", {"name": "service", "permits": 1000, "period": "60s"}]}}}
 //
 // A limit: name (of one in a route), algorithm ("sliding_window"; "token_bucket", "fixed_window"), permits, period,
 // burst, key (one limit for each key of this name), memory_bytes, when_full ("overflow", "deny", "allow"), on_change
 // ("keep", "proportional", "reset"). A text in a route names one of the shared "limits". Breakers: the fields of
-// CircuitBreakerOptions. Durations are texts: "150ms", "30s", "5m", "1h". Unknown keys are errors.
+// CircuitBreakerOptions. Services: those of ServiceOptions, with the names of to_string(Balancer) and "all" or "fail"
+// for panic_mode; the registry is configured so, and who is not mentioned any more is as by its default again.
+// Durations are texts: "150ms", "30s", "5m", "1h". Unknown keys are errors.
 //
 // Threads: any; find() and reload lock a mutex, so look pipelines up once: they live as long as this object.
 #pragma once
@@ -46,12 +50,11 @@ class ServiceRegistry;
 struct PipelinesOptions {
   std::vector<std::string> keys = {"user"};  // what requests are told apart by, in the order of PipelineRequest::keys
   std::int32_t max_routes = 256;             // ever known, 1 to 65536
-  std::int32_t max_instances = 1024;         // of the registry: the slots that instance_breaker makes breakers for
   std::int32_t max_in_flight = 4096;         // of each route; see PipelineOptions
   Duration lease = std::chrono::minutes(10);
 };
 
-// What became of the state of each limit and breaker, by its path; all lists in the order of the text.
+// What became of the state of each limit, breaker and service, by its path; all lists in the order of the text.
 struct ReloadReport {
   std::vector<std::string> kept;     // goes on as it was
   std::vector<std::string> changed;  // goes on under other numbers

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "seawall/algorithm/breaker_word.h"
 #include "seawall/algorithm/instance_health.h"
 #include "seawall/time.h"
 
@@ -86,6 +87,9 @@ struct InstanceInfo {
   std::uint32_t slot = 0;
   std::int64_t in_flight = 0;
   std::int64_t failures = 0;  // of this generation, as reported to Service::done
+  // Of the instance's breaker: ejected while it is not closed, and until when no probe may go.
+  BreakerState breaker = BreakerState::kClosed;
+  Duration ejected_for{0};
 };
 
 struct ServiceInfo {

@@ -181,6 +181,11 @@ class ServiceRegistry {
   RegistryAnswer set_health(std::string_view name, std::uint64_t generation, Health health) {
     return set_health_at(name, generation, health, Clock::now());
   }
+  // Closes the instance's breaker: who was ejected is picked again.
+  RegistryAnswer restore_at(std::string_view name, std::uint64_t generation, TimePoint now);
+  RegistryAnswer restore(std::string_view name, std::uint64_t generation = kAnyGeneration) {
+    return restore_at(name, generation, Clock::now());
+  }
   // What changes of an instance while it lives. Errors: as register_instance_at.
   Result<RegistryAnswer> update_at(std::string_view name, std::uint64_t generation, const InstanceUpdate& update,
                                    TimePoint now);
@@ -204,6 +209,8 @@ class ServiceRegistry {
   // How calls to it are spread and who is ejected, from now on. The service is kept as one with a handle is. Errors:
   // kInvalidArgument (name), kFull (max_services, max_hashed_services).
   Result<void> configure(std::string_view service, const ServiceConfig& config);
+  // All of them at once, or none. Loads, latencies and who is ejected stay.
+  Result<void> configure(std::span<const ServiceRule> rules);
   // Of all that are not configured by name, now and later. Error: kInvalidArgument, for one that chooses by key.
   Result<void> configure_default(const ServiceConfig& config);
   // What needs no lock: picks by name, for callers that have no handle. Valid while the registry lives.
