@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Short names for what CMake presets and scripts do; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help build test bench bench-peers demo fuzz lint format sanitize install clean
+.PHONY: help build test redis-faults bench bench-peers demo fuzz lint format sanitize install clean
 
 PREFIX ?= /usr/local
 JOBS ?= 2
@@ -51,6 +51,12 @@ fuzz: ## the fuzzers, each for FUZZ_SECONDS (60); tests run them for moments
 	.ci/install-deps test
 	cmake --preset release -DFUZZ_SECONDS=$(FUZZ_SECONDS)
 	cmake --build --preset release --target fuzz
+
+redis-faults: ## the faults of Redis, with a server that stands still for 30 s at a time (three minutes)
+	.ci/install-deps test
+	cmake --preset release
+	cmake --build --preset release --target redis_tests
+	SEAWALL_LONG_FAULTS=1 ctest --preset release --output-on-failure -V -R '^redis:'
 
 lint: ## clang-format, the source rules of tests/lint, clang-tidy
 	.ci/install-deps test

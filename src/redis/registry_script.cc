@@ -22,12 +22,12 @@ local function whole(text)
 end
 
 if verb == 'enter' or verb == 'services' then
-  local directory, day = KEYS[1], 86400000000
+  local directory, month = KEYS[1], 2592000000000
   if not usable(directory, 'zset') then return foreign('the key ' .. directory) end
   if verb == 'services' then return call('ZRANGE', directory, 0, -1) end
   call('ZADD', directory, text_of(now), service)
-  call('ZREMRANGEBYSCORE', directory, '-inf', text_of(now - day))
-  call('PEXPIRE', directory, 86400000)
+  call('ZREMRANGEBYSCORE', directory, '-inf', text_of(now - month))
+  call('PEXPIRE', directory, 2592000000)
   return {0}
 end
 
@@ -85,9 +85,9 @@ local function mend()
     end
   end
 end
--- What nobody touches for a day is garbage.
+-- What nobody touches for a month is garbage.
 local function keep()
-  for i = 1, 4 do call('PEXPIRE', KEYS[i], 86400000) end
+  for i = 1, 4 do call('PEXPIRE', KEYS[i], 2592000000) end
 end
 -- Not at each call: a poll that finds nothing new writes nothing.
 local function touch()

@@ -222,6 +222,49 @@ TEST_CASE("when most fall silent together nobody is gone, until the ceiling") {
   while (listed != 0) listed = news(source).instances.size();
 }
 
+TEST_CASE("time in which nobody was heard ends no lease, and a clock that steps prolongs none") {
+  RedisServer server({.stepped_clock = true});
+  const Store store = Store::open(patient(server)).value();
+  Registrar registrar = Registrar::make(store, {.heartbeat_interval = 50ms, .lease = 300ms}).value();
+  // A source that looks for the first time, now.
+  const auto listed = [&] {
+    StoreSource source = StoreSource::make(store, {.services = {"trading"}, .poll_interval = 50ms}).value();
+    return ids(news(source));
+  };
+  const auto a = registrar.register_instance("trading", spec("a")).generation;
+  CHECK(registrar.register_instance("trading", spec("b")).ok());
+  CHECK(listed() == "a b");
+  for (const std::int64_t step : {std::int64_t{24 * 3600}, std::int64_t{-365} * 24 * 3600}) {
+    server.step_clock(step);
+    CHECK(listed() == "a b");
+    CHECK(registrar.renew("trading", "a", a).ok());
+    CHECK(registrar.register_instance("trading", spec("b")).ok());
+  }
+  server.stop();
+  const TimePoint stopped = Clock::now();
+  while (Clock::now() - stopped < 900ms) seawall::testing::short_sleep();
+  server.resume();
+  CHECK(listed() == "a b");
+  // After all of that b's lease, not renewed, still ends.
+  CHECK(eventually([&] {
+    registrar.renew("trading", "a", a);
+    return listed() == "a";
+  }));
+}
+
+TEST_CASE("a store that forgot everything gives no number twice") {
+  Registry r;
+  StoreSource source = StoreSource::make(r.store, {.services = {"trading"}, .poll_interval = 1h}).value();
+  const auto generation = r.registrar.register_instance("trading", spec("a")).generation;
+  CHECK(ids(news(source)) == "a");
+  CHECK(eventually([&] {
+    return r.server({"PUBSUB", "NUMSUB", "seawall-registry:main"}) == "[seawall-registry:main,1]";
+  }));
+  CHECK(r.server({"FLUSHALL"}) == "OK");
+  CHECK(r.registrar.register_instance("trading", spec("b")).generation > generation);
+  CHECK(ids(news(source)) == "b");
+}
+
 TEST_CASE("foreign values under the keys are a clear error, and stay as they are") {
   Registry r;
   const auto generation = r.registrar.register_instance("trading", spec("a")).generation;

@@ -10,6 +10,8 @@
 #include "redis/hash_slot.h"
 #include "seawall/redis/limit_set.h"
 #include "seawall/redis/rate_limiter.h"
+#include "seawall/redis/registrar.h"
+#include "seawall/redis/store_source.h"
 #include "support/catch.h"
 #include "support/redis_server.h"
 
@@ -72,6 +74,32 @@ class Cluster {
 
   std::vector<std::unique_ptr<RedisServer>> nodes_;
 };
+
+// Each service lies in a slot of its own, the directory in another one, and hints come from wherever they were said.
+void registry_of_many_services(Cluster& cluster, const Store& store) {
+  constexpr std::size_t kServices = 12;
+  Registrar registrar = Registrar::make(store).value();
+  const Store other = Store::open({.endpoints = {cluster.node(2).endpoint()}, .cluster = true}).value();
+  StoreSource source = StoreSource::make(other, {.poll_interval = 1h}).value();
+  REQUIRE(eventually([&] {
+    source.poll_at(Clock::now());
+    return other.stats().answered > 0;
+  }));
+  for (std::size_t i = 0; i < kServices; ++i) {
+    const std::string service = std::string("s").append(std::to_string(i));
+    REQUIRE(eventually([&] { return registrar.enter(service).ok(); }));
+    REQUIRE(eventually(
+        [&] { return registrar.register_instance(service, {.id = service, .host = "10.0.0.1", .port = 8001}).ok(); }));
+  }
+  std::size_t listed = 0;
+  CHECK(eventually([&] {
+    for (const SourceAnswer& answer : source.poll_at(Clock::now())) {
+      listed += answer.instances.size() == 1 && answer.instances[0].id == answer.service ? 1 : 0;
+    }
+    return listed >= kServices;
+  }));
+  CHECK(source.stats().services == kServices);
+}
 
 StoreOptions options_for(RedisServer& seed, Duration deadline) {
   return {.endpoints = {seed.endpoint()},
@@ -151,6 +179,7 @@ TEST_CASE("a cluster of three: every key finds its node, MOVED and ASK are follo
   answer = users.try_acquire(user);
   CHECK(answer.by == DecidedBy::kStore);
   CHECK(answer.remaining == 97);
+  registry_of_many_services(cluster, store);
 }
 
 TEST_CASE("a cluster's replica takes over, and the other nodes' keys do not notice") {

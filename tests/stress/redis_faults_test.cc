@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,8 +100,8 @@ TEST_CASE("a server that was never there") {
   CHECK_FALSE(store.stats().up);
 }
 
-// The issue says 30 s. What a stop of any length shows after the silence (100 ms here) is the same: the connection is
-// closed, new ones are opened and never greeted. So this one takes 1.5 s.
+// In earnest 30 s (make redis-faults). What a stop of any length shows after the silence (100 ms here)
+// is the same: the connection is closed, new ones are opened and never greeted.
 TEST_CASE("SIGSTOP: the connection is found silent and left, and on SIGCONT all is back") {
   RedisServer server;
   const Store store = Store::open(options_for({server.endpoint()})).value();
@@ -109,6 +110,9 @@ TEST_CASE("SIGSTOP: the connection is found silent and left, and on SIGCONT all 
   const auto before = users.admitted;
   server.stop();
   // Found silent, left, tried again and found silent again.
+  const Duration stop = std::getenv("SEAWALL_LONG_FAULTS") != nullptr ? 30s : 0s;
+  const TimePoint end = Clock::now() + stop;
+  while (Clock::now() < end) CHECK(users.ask().by == DecidedBy::kPolicy);
   CHECK(seawall::testing::eventually([&] {
     CHECK(users.ask().by == DecidedBy::kPolicy);
     return store.stats().silences >= 2;
@@ -149,6 +153,8 @@ TEST_CASE("FLUSHALL and SCRIPT FLUSH: the limit begins anew, the script comes ba
   CHECK(server({"FLUSHALL"}) == "OK");
   for (int i = 0; i < 5; ++i) CHECK(users.ask().by == DecidedBy::kStore);
   CHECK(users.admitted == 6);  // one burst for each FLUSHALL, no more
+  std::printf("FLUSHALL: %lld admitted, bound 6 (limit 3, and a store that forgot)\n",
+              static_cast<long long>(users.admitted));
   for (int i = 0; i < 3; ++i) {
     CHECK(server({"SCRIPT", "FLUSH"}) == "OK");
     CHECK(users.ask("other").by == DecidedBy::kStore);
