@@ -51,26 +51,27 @@ inline Decision read(const seawall_decision& given) noexcept {
 }
 
 // The caller's decisions: as far apart as they say they are long, which is more in a newer caller.
-class DecisionsOut {
+template <class D>
+class BasicDecisionsOut {
  public:
-  DecisionsOut(seawall_decision* first, std::size_t count) noexcept : first_(first), count_(count) {}
+  BasicDecisionsOut(D* first, std::size_t count) noexcept : first_(first), count_(count) {}
   bool usable() const noexcept {
     if (count_ == 0) return true;
-    if (first_ == nullptr || !capi::usable(first_) || first_->struct_size % alignof(seawall_decision) != 0)
-      return false;
+    if (first_ == nullptr || !capi::usable(first_) || first_->struct_size % alignof(D) != 0) return false;
     for (std::size_t i = 1; i < count_; ++i) {
       if ((*this)[i].struct_size != first_->struct_size) return false;
     }
     return true;
   }
-  seawall_decision& operator[](std::size_t i) const noexcept {
-    return *reinterpret_cast<seawall_decision*>(reinterpret_cast<unsigned char*>(first_) + i * first_->struct_size);
+  D& operator[](std::size_t i) const noexcept {
+    return *reinterpret_cast<D*>(reinterpret_cast<unsigned char*>(first_) + i * first_->struct_size);
   }
 
  private:
-  seawall_decision* first_;
+  D* first_;
   std::size_t count_;
 };
+using DecisionsOut = BasicDecisionsOut<seawall_decision>;
 
 // ask(limiter) -> Decision
 template <class H, class Ask>

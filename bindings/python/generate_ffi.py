@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes seawall/_ffi.py, the ctypes table of the C API, from capi/seawall_c.h.
+"""Writes the ctypes tables of the C API: seawall/_ffi.py from capi/seawall_c.h, seawall/_redis_ffi.py from
+capi/seawall_redis_c.h.
 
-    generate_ffi.py            rewrite the file
-    generate_ffi.py --check    exit 1 when the file is not what the header says
+    generate_ffi.py            rewrite the files
+    generate_ffi.py --check    exit 1 when a file is not what its header says
 
 Needs pycparser and a C preprocessor (cc). The header is parsed against stub system headers, so the output is the same
 on every machine.
@@ -19,8 +20,9 @@ import tempfile
 from pycparser import c_ast, c_parser
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEADER = HERE.parent.parent / "capi" / "seawall_c.h"
-OUTPUT = HERE / "seawall" / "_ffi.py"
+CAPI = HERE.parent.parent / "capi"
+# {table: its header}; those behind the first include it.
+TABLES = {"_ffi": CAPI / "seawall_c.h", "_redis_ffi": CAPI / "seawall_redis_c.h"}
 
 STUBS = {
     "stddef.h": "typedef unsigned long size_t;\n",
@@ -44,18 +46,18 @@ SCALARS = {
 MACRO_VALUES = {"INT64_MIN": -(2**63), "INT64_MAX": 2**63 - 1, "((size_t)-1)": 2**64 - 1}
 
 
-def preprocess() -> str:
+def preprocess(header: pathlib.Path) -> str:
     with tempfile.TemporaryDirectory() as stubs:
         for name, text in STUBS.items():
             pathlib.Path(stubs, name).write_text(text)
-        command = ["cc", "-E", "-P", "-nostdinc", "-U__GNUC__", "-I", stubs, str(HEADER)]
+        command = ["cc", "-E", "-P", "-nostdinc", "-U__GNUC__", "-I", stubs, str(header)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def macros() -> list[tuple[str, str]]:
+def macros(header: pathlib.Path) -> list[tuple[str, str]]:
     """(name, Python literal) of the integer and text macros, in the order of the header."""
     found = []
-    for name, text in re.findall(r"^#define (SEAWALL_\w+) (.+?)(?:\s*/\*.*)?$", HEADER.read_text(), re.M):
+    for name, text in re.findall(r"^#define (SEAWALL_\w+) (.+?)(?:\s*/\*.*)?$", header.read_text(), re.M):
         text = text.strip()
         if text in MACRO_VALUES:
             found.append((name, repr(MACRO_VALUES[text])))
@@ -157,18 +159,29 @@ def eval_constant(node) -> int:
         return eval_constant(node.left) << eval_constant(node.right)
     if isinstance(node, c_ast.Constant):
         return int(node.value.rstrip("uUlL"), 0)
-    raise SystemExit(f"{HEADER.name}: constant expression not understood: {node}")
+    raise SystemExit(f"constant expression not understood: {node}")
 
 
-def render(header: Header) -> str:
+def without(header: Header, base: Header) -> "tuple[Header, list[str]]":
+    """What `header` has beside what it includes, and the structs of `base` that it uses."""
+    header.constants = [item for item in header.constants if item not in base.constants]
+    header.structs = {name: fields for name, fields in header.structs.items() if name not in base.structs}
+    header.functions = [item for item in header.functions if item not in base.functions]
+    used = str(list(header.structs.values())) + str(header.functions)
+    return header, [name for name in base.structs if re.search(rf"\b{name}\b", used)]
+
+
+def render(path: pathlib.Path, header: Header, imported: "list[str]") -> str:
     lines = [
         "# SPDX-License-Identifier: MIT",
-        '"""The ctypes table of the C API. Generated from capi/seawall_c.h by generate_ffi.py: do not edit."""',
+        f'"""The ctypes table of the C API. Generated from capi/{path.name} by generate_ffi.py: do not edit."""',
         "",
         "import ctypes",
         "",
     ]
-    lines += [f"{name} = {value}" for name, value in macros()]
+    if imported:
+        lines += [f"from ._ffi import {', '.join(sorted(imported))}", ""]
+    lines += [f"{name} = {value}" for name, value in macros(path)]
     lines += [f"{name} = {value}" for name, value in header.constants]
     for name, fields in header.structs.items():
         lines += ["", "", f"class {name}(ctypes.Structure):", "    _fields_ = ["]
@@ -192,15 +205,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     options = parser.parse_args()
-    text = render(Header(preprocess()))
-    if not options.check:
-        OUTPUT.write_text(text)
-        return 0
-    if OUTPUT.exists() and OUTPUT.read_text() == text:
-        print(f"{OUTPUT.name} is up to date")
-        return 0
-    print(f"{OUTPUT} is not what {HEADER.name} says: run bindings/python/generate_ffi.py", file=sys.stderr)
-    return 1
+    headers = {name: Header(preprocess(path)) for name, path in TABLES.items()}
+    code = 0
+    for name, path in TABLES.items():
+        header, imported = headers[name], []
+        if name != "_ffi":
+            header, imported = without(header, headers["_ffi"])
+        text, output = render(path, header, imported), HERE / "seawall" / f"{name}.py"
+        if not options.check:
+            output.write_text(text)
+        elif not output.exists() or output.read_text() != text:
+            print(f"{output} is not what {path.name} says: run bindings/python/generate_ffi.py", file=sys.stderr)
+            code = 1
+        else:
+            print(f"{output.name} is up to date")
+    return code
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-# find_package(seawall [COMPONENTS headers cpp c dns redis]): seawall::headers, seawall::seawall, seawall::c, seawall::dns
-# and seawall::redis. Only `cpp` (threads), `dns` (c-ares) and `redis` (hiredis) need other packages. Without COMPONENTS:
+# find_package(seawall [COMPONENTS headers cpp c dns redis redis_c]): seawall::headers, seawall::seawall, seawall::c,
+# seawall::dns, seawall::redis and seawall::redis_c (the C API of redis). Only `cpp` (threads), `dns` (c-ares) and `redis` (hiredis) need other packages. Without COMPONENTS:
 # all that is installed and whose needs are there.
 include(CMakeFindDependencyMacro)
 
 set(_seawall_wanted ${seawall_FIND_COMPONENTS})
 if(NOT _seawall_wanted)
-  set(_seawall_wanted headers cpp c dns redis)
+  set(_seawall_wanted headers cpp c dns redis redis_c)
   foreach(_seawall_part IN LISTS _seawall_wanted)
     set(seawall_FIND_REQUIRED_${_seawall_part} FALSE)
   endforeach()

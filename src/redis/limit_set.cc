@@ -26,7 +26,7 @@ SetAnswer concluded(std::vector<Answer> answers) {
 }
 
 // Whether an earlier place has the same key in Redis, which would be charged once for both.
-bool given_twice(const std::vector<RateLimiter>& limiters, const Keys& keys, std::size_t at) {
+bool given_before(const std::vector<RateLimiter>& limiters, const auto& keys, std::size_t at) noexcept {
   const RateLimiterOptions& own = limiters[at].options();
   for (std::size_t i = 0; i < at; ++i) {
     const RateLimiterOptions& other = limiters[i].options();
@@ -42,7 +42,7 @@ std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const
   bool refused = false;
   for (std::size_t i = 0; i < limiters.size(); ++i) {
     LimiterCore& limiter = *limiters[i].core();
-    const bool never = i >= keys.size() || n > limiter.rule().limit() || given_twice(limiters, keys, i);
+    const bool never = i >= keys.size() || n > limiter.rule().limit() || given_before(limiters, keys, i);
     const Duration wait = never ? Decision::kNever : limiter.denied(keys[i], now, n);
     answers[i] = limiter.refusal(wait, DecidedBy::kDenialCache);
     answers[i].allowed = wait == Duration(0);
@@ -124,6 +124,14 @@ std::size_t SetAnswer::refused_by() const noexcept {
     if (!answers[i].allowed && longer) worst = i;
   }
   return worst;
+}
+
+std::size_t LimitSet::repeated(std::span<const std::string_view> keys) const noexcept {
+  const std::size_t count = std::min(keys.size(), limiters_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (given_before(limiters_, keys, i)) return i;
+  }
+  return keys.size();
 }
 
 Result<LimitSet> LimitSet::make(std::vector<RateLimiter> limiters) {

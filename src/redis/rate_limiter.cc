@@ -128,6 +128,16 @@ Answer RateLimiter::try_acquire(std::string_view key, std::int64_t n) {
   return answer;
 }
 
+std::optional<Answer> RateLimiter::try_acquire_here(std::string_view key, std::int64_t n) {
+  if (n <= 0) return std::nullopt;
+  const TimePoint now = Clock::now();
+  Answer answer;
+  std::int64_t room = 0;
+  if (core_->decide_here(key, now, n, answer, room)) return answer;
+  if (room > 0) core_->ask_ahead(key, now, room);
+  return std::nullopt;
+}
+
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it is kept in what is asked
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
   const TimePoint now = Clock::now();

@@ -69,15 +69,16 @@ def umbrellas(root: pathlib.Path) -> list[Finding]:
 
 
 def c_header(root: pathlib.Path) -> list[Finding]:
-    line = '#include "seawall_c.h"\n'
     findings = []
     for what, command in {
         "C99": [*C, "-std=c99"],
         "C11": [*C, "-std=c11"],
         "C++20": [*CXX, "-pedantic", "-fno-exceptions"],
     }.items():
-        if why := compiles(command, root / "capi", line + line + "int the_unit_is_not_empty;\n"):
-            findings.append(Finding("capi/seawall_c.h", "c-header", f"as {what}: {why}"))
+        for path in sorted((root / "capi").glob("seawall*_c.h")):
+            line = f'#include "{path.name}"\n'
+            if why := compiles(command, root / "capi", line + line + "int the_unit_is_not_empty;\n"):
+                findings.append(Finding(f"capi/{path.name}", "c-header", f"as {what}: {why}"))
     return findings
 
 

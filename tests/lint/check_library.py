@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""libseawall.so: exports exactly the functions of its header, needs only what is listed, cannot be unloaded.
+"""A shared library of ours: exports exactly the functions of its header, needs only what is listed, cannot be unloaded.
 
 check_library.py LIBRARY [--header HEADER]
 """
@@ -20,6 +20,10 @@ NEEDED = re.compile(
 )
 
 
+# And what it is there for.
+ALSO_NEEDED = {"libseawall_redis.so": re.compile(r"libhiredis\.so\.[\d.]+")}
+
+
 def declared(header: str) -> set[str]:
     """The functions of the C header."""
     text = re.sub(r"/\*.*?\*/", " ", header, flags=re.S)
@@ -37,19 +41,21 @@ def exported(library: pathlib.Path) -> set[str]:
 
 def check(library: pathlib.Path, header: str) -> list[Finding]:
     where = library.name
+    name_alone = where.split(".so")[0] + ".so"
+    also = ALSO_NEEDED.get(name_alone)
     have, want = exported(library), declared(header)
     findings = [Finding(where, "symbols", f"exports {name}, which the header lacks") for name in sorted(have - want)]
     findings += [Finding(where, "symbols", f"does not export {name}") for name in sorted(want - have)]
     dynamic = output("readelf", "-dW", str(library))
     for name in re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic):
-        if not NEEDED.fullmatch(name):
+        if not NEEDED.fullmatch(name) and not (also and also.fullmatch(name)):
             findings.append(Finding(where, "needed", f"links {name}, which is not in the list of {__file__}"))
     if not re.search(r"\(FLAGS_1\).*\bNODELETE\b", dynamic):
         findings.append(Finding(where, "nodelete", "is not linked with -z nodelete"))
     if re.search(r"\(FLAGS\).*\bSTATIC_TLS\b", dynamic):
         findings.append(Finding(where, "tls", "has initial-exec thread-locals, so dlopen may fail"))
-    if not re.search(r"\(SONAME\).*\[libseawall\.so\.\d", dynamic):
-        findings.append(Finding(where, "soname", "has no SONAME libseawall.so.N"))
+    if not re.search(rf"\(SONAME\).*\[{re.escape(name_alone)}\.\d", dynamic):
+        findings.append(Finding(where, "soname", f"has no SONAME {name_alone}.N"))
     if "__cxa_thread_atexit" in output("nm", "-D", "--undefined-only", str(library)):
         findings.append(Finding(where, "tls", "has a thread-local with a destructor"))
     return findings

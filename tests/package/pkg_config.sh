@@ -14,10 +14,15 @@ test "$(pkg-config --modversion seawall)" = "$(pkg-config --modversion seawall-c
 # shellcheck disable=SC2046
 "$cxx" -std=c++20 "$consumers/cpp/main.cc" -o "$out/cpp" $(pkg-config --cflags --libs seawall-cpp)
 "$out/cpp"
-for part in dns redis; do
+for part in dns redis-cpp; do
   if pkg-config --exists seawall-$part; then
     # shellcheck disable=SC2046
-    "$cxx" -std=c++20 "$consumers/$part/main.cc" -o "$out/$part" $(pkg-config --cflags --libs seawall-$part)
+    "$cxx" -std=c++20 "$consumers/${part%-cpp}/main.cc" -o "$out/$part" $(pkg-config --cflags --libs seawall-$part)
     "$out/$part"
   fi
 done
+if pkg-config --exists seawall-redis; then
+  # shellcheck disable=SC2046
+  "$cc" -std=c99 "$consumers/redis_c/main.c" -o "$out/redis_c" $(pkg-config --cflags --libs seawall-redis)
+  "$out/redis_c"
+fi

@@ -23,37 +23,36 @@ class SeawallError(Exception):
         return self.args[1]
 
 
-def _candidates():
+def _candidates(name: str, variable: str):
     """Where the library may be, best first: named by the user, in a wheel, in a source tree, on the system."""
-    if named := os.environ.get("SEAWALL_LIBRARY"):
+    if named := os.environ.get(variable):
         yield named
         return
     here = pathlib.Path(__file__).resolve().parent
     for folder in (here, here.parent.parent.parent / "build" / "release" / "lib"):
-        if (path := folder / "libseawall.so").exists():
+        if (path := folder / f"lib{name}.so").exists():
             yield str(path)
-    if found := ctypes.util.find_library("seawall"):
+    if found := ctypes.util.find_library(name):
         yield found
 
 
-def _load():
-    """The library twice: `lib` keeps the GIL in a call, `lib_waiting` gives it away."""
-    for path in _candidates():
+def load(name: str, variable: str, table):
+    """The library twice: what the first calls keeps the GIL, the second gives it away. `table`: its ctypes table."""
+    for path in _candidates(name, variable):
         try:
-            library, waiting = _ffi.declare(ctypes.PyDLL(path)), _ffi.declare(ctypes.CDLL(path))
+            library, waiting = table.declare(ctypes.PyDLL(path)), table.declare(ctypes.CDLL(path))
         except OSError as error:
-            raise ImportError(f"libseawall.so cannot be loaded: {error}") from error
-        if library.seawall_abi_version() != _ffi.SEAWALL_ABI_VERSION:
-            raise ImportError(
-                f"{path} has ABI version {library.seawall_abi_version()}, this package needs {_ffi.SEAWALL_ABI_VERSION}"
-            )
+            raise ImportError(f"lib{name}.so cannot be loaded: {error}") from error
+        version = getattr(library, f"{name}_abi_version")()
+        if version != _ffi.SEAWALL_ABI_VERSION:
+            raise ImportError(f"{path} has ABI version {version}, this package needs {_ffi.SEAWALL_ABI_VERSION}")
         return library, waiting
-    raise ImportError("libseawall.so not found: set SEAWALL_LIBRARY to its path, install it, or run `make build`")
+    raise ImportError(f"lib{name}.so not found: set {variable} to its path, install it, or run `make build`")
 
 
 # A call that never waits is shorter than giving the GIL away and taking it back. What walks a table, writes pages of text
 # or waits for another thread goes through lib_waiting, so that the other Python threads run meanwhile.
-lib, lib_waiting = _load()
+lib, lib_waiting = load("seawall", "SEAWALL_LIBRARY", _ffi)
 NOW = _ffi.SEAWALL_NOW
 
 

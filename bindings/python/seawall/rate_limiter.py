@@ -35,8 +35,8 @@ _SIZE = ctypes.sizeof(_ffi.seawall_decision)
 _ALLOWED = _ffi.SEAWALL_ALLOWED
 
 
-class Decision(_ffi.seawall_decision):
-    """A limiter's answer: true when allowed. It is the struct that the library fills: one object for each call."""
+class _Answer:
+    """What a struct that says how a limiter answered can tell."""
 
     __slots__ = ()
 
@@ -74,6 +74,12 @@ class Decision(_ffi.seawall_decision):
     def __repr__(self) -> str:
         word = "allowed" if self else "never allowed" if self.never else f"denied for {self.retry_after:.9f} s"
         return f"<Decision {word}, {self.remaining} of {self.limit} remaining>"
+
+
+class Decision(_Answer, _ffi.seawall_decision):
+    """A limiter's answer: true when allowed. It is the struct that the library fills: one object for each call."""
+
+    __slots__ = ()
 
 
 class Reservation:

@@ -41,12 +41,17 @@ class LimitSet {
   // Errors: kInvalidArgument: none or more than kMost limiters, of different stores, or of different tags in a cluster.
   static Result<LimitSet> make(std::vector<RateLimiter> limiters);
 
-  // A key for each limiter, in the order of make(). Refused with never(): a limiter without a key, and the second of
-  // two places with the same name, tag and key, since the store would charge both as one.
+  // A key for each limiter, in the order of make(). A limiter without a key and one that is repeated() refuse with
+  // never().
   SetAnswer try_acquire(std::span<const std::string_view> keys, std::int64_t n = 1);
   SetAnswer try_acquire(std::initializer_list<std::string_view> keys, std::int64_t n = 1) {
     return try_acquire(std::span<const std::string_view>(keys.begin(), keys.size()), n);
   }
+  // The first place whose limiter and an earlier one have the same name, tag and key, which the store would charge once
+  // for both; keys.size() when there is none.
+  std::size_t repeated(std::span<const std::string_view> keys) const noexcept;
+  std::size_t size() const noexcept { return limiters_.size(); }
+
   using Done = std::function<void(const SetAnswer&)>;
   void try_acquire_async(std::span<const std::string_view> keys, std::int64_t n, Done done);
 

@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -85,6 +86,10 @@ class RateLimiter {
   // n permits of the key's, or nothing. Blocks until Redis has answered, the deadline at most; not at all when a lease,
   // the denial cache or the policy decides. n above the limit is never() allowed; n of 0 or less takes nothing.
   Answer try_acquire(std::string_view key, std::int64_t n = 1);
+
+  // The same where it can be decided without blocking. Else nothing is taken: then ask with one of the other two. A
+  // lease that is missing has been asked for.
+  std::optional<Answer> try_acquire_here(std::string_view key, std::int64_t n = 1);
 
   // The same without blocking: `done` is called once, before this returns or later on the store's thread, where it must
   // not block.

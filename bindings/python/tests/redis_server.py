@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""A redis-server of the test's own on a free port of loopback, stopped by its pid."""
+
+import socket
+import subprocess
+import tempfile
+import time
+
+
+def eventually(holds, limit: float = 20.0) -> None:
+    give_up = time.monotonic() + limit
+    while not holds():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"not within {limit} s")
+        time.sleep(0.005)
+
+
+class RedisServer:
+    def __init__(self, *options: str):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.endpoint = f"127.0.0.1:{self.port}"
+        self.options = options
+        self.folder = tempfile.TemporaryDirectory()
+        self.start()
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(
+            [*command, *self.options], cwd=self.folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        eventually(self.answers)
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as sock:
+                sock.sendall(b"PING\r\n")
+                return sock.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        self.folder.cleanup()

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/redis/rate_limiter.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "options.h"
+#include "redis_handles.h"
+
+using namespace seawall;
+using namespace seawall::capi;
+using seawall::redis::Answer;
+using seawall::redis::RateLimiter;
+using seawall::redis::RateLimiterOptions;
+using seawall::redis::RateLimiterStats;
+using seawall::redis::WhenAway;
+
+namespace {
+
+Result<WhenAway> when_away(int32_t given) {
+  switch (given) {
+    case SEAWALL_REDIS_AWAY_LOCAL_SHARE:
+      return WhenAway::kLocalShare;
+    case SEAWALL_REDIS_AWAY_ALLOW:
+      return WhenAway::kAllow;
+    case SEAWALL_REDIS_AWAY_DENY:
+      return WhenAway::kDeny;
+    default:
+      return out_of_range("when_away", given, SEAWALL_REDIS_AWAY_LOCAL_SHARE, SEAWALL_REDIS_AWAY_DENY);
+  }
+}
+
+Result<RateLimiterOptions> options_of(const seawall_redis_limiter_options& given, std::string_view name,
+                                      std::string_view tag) {
+  const auto quota = capi::quota(given.permits, given.period_ns, given.burst);
+  if (!quota) return quota.error();
+  const auto policy = when_away(given.when_away);
+  if (!policy) return policy.error();
+  if (given.algorithm < 0 || given.algorithm > 1) return out_of_range("algorithm", given.algorithm, 0, 1);
+  if (given.mode < 0 || given.mode > 1) return out_of_range("mode", given.mode, 0, 1);
+  RateLimiterOptions options{.name = std::string(name), .quota = quota.value(), .tag = std::string(tag)};
+  options.algorithm = static_cast<redis::Algorithm>(given.algorithm);
+  options.mode = static_cast<redis::Mode>(given.mode);
+  options.when_away = policy.value();
+  options.batch = given.batch;
+  if (given.gateways != 0) options.gateways = given.gateways;
+  if (given.lease_time_ns != 0) options.lease_time = Duration(given.lease_time_ns);
+  if (given.denial_cache_ns == SEAWALL_REDIS_OFF) {
+    options.denial_cache = Duration(0);
+  } else if (given.denial_cache_ns != 0) {
+    options.denial_cache = Duration(given.denial_cache_ns);
+  }
+  if (given.memory_bytes != 0) options.memory_bytes = given.memory_bytes;
+  return options;
+}
+
+int32_t create(const seawall_redis_store& store, const seawall_redis_limiter_options& given, std::string_view name,
+               std::string_view tag, seawall_redis_limiter** out, seawall_error* error) {
+  const auto options = options_of(given, name, tag);
+  if (!options) return fail(error, options.error());
+  auto made = RateLimiter::make(store.rep, options.value());
+  if (!made) return fail(error, made.error());
+  *out = std::make_unique<seawall_redis_limiter>(std::move(made).value()).release();
+  return SEAWALL_OK;
+}
+
+struct Texts {
+  std::string name;
+  std::string tag;
+};
+
+Result<void> read_json(std::string_view json, seawall_redis_limiter_options& options, Texts& texts) {
+  return read_json_options(json, {{"algorithm", &options.algorithm},
+                                  {"name", &texts.name},
+                                  {"tag", &texts.tag},
+                                  {"permits", &options.permits},
+                                  {"period_ns", &options.period_ns},
+                                  {"burst", &options.burst},
+                                  {"mode", &options.mode},
+                                  {"when_away", &options.when_away},
+                                  {"gateways", &options.gateways},
+                                  {"batch", &options.batch},
+                                  {"lease_time_ns", &options.lease_time_ns},
+                                  {"denial_cache_ns", &options.denial_cache_ns},
+                                  {"memory_bytes", &options.memory_bytes}});
+}
+
+int32_t check(const seawall_redis_limiter* limiter, const char* key, const seawall_redis_decision* decision) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (key == nullptr || (decision != nullptr && !usable(decision))) return SEAWALL_E_INVALID_ARGUMENT;
+  return SEAWALL_OK;
+}
+
+// ask(limiter, key) -> optional Answer
+template <class Ask>
+int32_t decide(seawall_redis_limiter* limiter, const char* key, size_t key_size, int64_t permits,
+               seawall_redis_decision* decision, Ask&& ask) noexcept {
+  if (const int32_t code = check(limiter, key, decision); code != SEAWALL_OK) return code;
+  if (permits < 0) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    const std::optional<Answer> answer = ask(limiter->rep, text_in(key, key_size));
+    if (!answer) return static_cast<int32_t>(SEAWALL_REDIS_UNDECIDED);
+    if (decision != nullptr) write(*answer, *decision);
+    return code_of(*answer);
+  });
+}
+
+// give(limiter, key, answer) -> permits
+template <class Give>
+int32_t refund(seawall_redis_limiter* limiter, const char* key, size_t key_size, seawall_redis_decision* decision,
+               Give&& give) noexcept {
+  if (const int32_t code = check(limiter, key, decision); code != SEAWALL_OK) return code;
+  if (decision == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    const Answer answer = read(*decision);
+    decision->charge_permits = 0;
+    const std::int64_t back = give(limiter->rep, text_in(key, key_size), answer);
+    return static_cast<int32_t>(std::min<std::int64_t>(back, INT32_MAX));
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t seawall_redis_limiter_options_init(seawall_redis_limiter_options* options) noexcept {
+  return init_options(options);
+}
+
+int32_t seawall_redis_store_new_limiter(const seawall_redis_store* store, const seawall_redis_limiter_options* options,
+                                        seawall_redis_limiter** out, seawall_error* error) noexcept {
+  if (!valid(store)) return wrong_handle(error, "store is no live store");
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  seawall_redis_limiter_options given{};
+  if (!read_options(options, given)) return invalid(error, "options.struct_size is wrong");
+  if (!readable(given.name.data, given.name.size)) return invalid(error, "name is NULL");
+  if (!readable(given.tag.data, given.tag.size)) return invalid(error, "tag is NULL");
+  return guarded(error, [&] {
+    return create(*store, given, text_in(given.name.data, given.name.size), text_in(given.tag.data, given.tag.size),
+                  out, error);
+  });
+}
+
+int32_t seawall_redis_store_new_limiter_from_json(const seawall_redis_store* store, const char* json, size_t size,
+                                                  seawall_redis_limiter** out, seawall_error* error) noexcept {
+  if (!valid(store)) return wrong_handle(error, "store is no live store");
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  if (!readable(json, size)) return invalid(error, "json is NULL");
+  return guarded(error, [&] {
+    seawall_redis_limiter_options options{};
+    Texts texts;
+    if (const auto done = read_json(text_in(json, size), options, texts); !done) return fail(error, done.error());
+    return create(*store, options, texts.name, texts.tag, out, error);
+  });
+}
+
+void seawall_redis_limiter_free(seawall_redis_limiter* limiter) noexcept { free_handle(limiter); }
+
+int32_t seawall_redis_limiter_try_acquire(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                          int64_t permits, seawall_redis_decision* decision) noexcept {
+  return decide(limiter, key, key_size, permits, decision, [permits](RateLimiter& rep, std::string_view text) {
+    return std::optional(rep.try_acquire(text, permits));
+  });
+}
+
+int32_t seawall_redis_limiter_try_acquire_here(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                               int64_t permits, seawall_redis_decision* decision) noexcept {
+  return decide(limiter, key, key_size, permits, decision,
+                [permits](RateLimiter& rep, std::string_view text) { return rep.try_acquire_here(text, permits); });
+}
+
+int32_t seawall_redis_limiter_peek(seawall_redis_limiter* limiter, const char* key, size_t key_size, int64_t permits,
+                                   seawall_redis_decision* decision) noexcept {
+  return decide(limiter, key, key_size, permits, decision,
+                [permits](RateLimiter& rep, std::string_view text) { return std::optional(rep.peek(text, permits)); });
+}
+
+int32_t seawall_redis_limiter_refund(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                     seawall_redis_decision* decision) noexcept {
+  return refund(limiter, key, key_size, decision,
+                [](RateLimiter& rep, std::string_view text, const Answer& answer) { return rep.refund(text, answer); });
+}
+
+int32_t seawall_redis_limiter_refund_async(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                           seawall_redis_decision* decision) noexcept {
+  return refund(limiter, key, key_size, decision,
+                [](RateLimiter& rep, std::string_view text, const Answer& answer) -> std::int64_t {
+                  rep.refund_async(text, answer);
+                  return SEAWALL_OK;
+                });
+}
+
+int32_t seawall_redis_limiter_get_stats(const seawall_redis_limiter* limiter,
+                                        seawall_redis_limiter_stats* out) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    const RateLimiterStats stats = limiter->rep.stats();
+    *out = {.struct_size = out->struct_size,
+            .reserved = 0,
+            .by_store = stats.by_store,
+            .by_denial_cache = stats.by_denial_cache,
+            .by_policy = stats.by_policy,
+            .foreign = stats.foreign,
+            .leases = stats.leases,
+            .leased_permits = stats.leased_permits};
+    return SEAWALL_OK;
+  });
+}
+
+}  // extern "C"

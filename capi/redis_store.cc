@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "seawall/redis/store.h"
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "options.h"
+#include "redis_handles.h"
+
+using namespace seawall;
+using namespace seawall::capi;
+using seawall::redis::Endpoint;
+using seawall::redis::Store;
+using seawall::redis::StoreOptions;
+using seawall::redis::StoreStats;
+
+namespace {
+
+// HOST:PORT, or [ADDRESS]:PORT.
+std::optional<Endpoint> endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  Endpoint found{std::string(host), 0};
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + colon + 1, end, found.port);
+  const bool whole = read.ec == std::errc() && read.ptr == end && found.port != 0;
+  return whole && !host.empty() ? std::optional(found) : std::nullopt;
+}
+
+Result<std::vector<Endpoint>> endpoints(std::string_view text) {
+  if (text.empty()) return Error{Code::kInvalidArgument, "endpoints must be given, as HOST:PORT[,HOST:PORT]..."};
+  std::vector<Endpoint> found;
+  for (;;) {
+    const auto comma = text.find(',');
+    const auto one = endpoint(text.substr(0, comma));
+    if (!one) {
+      return Error{Code::kInvalidArgument, Message("endpoints: no HOST:PORT: ").append(text.substr(0, comma))};
+    }
+    found.push_back(*one);
+    if (comma == std::string_view::npos) return found;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+struct Texts {
+  std::string endpoints;
+  std::string user;
+  std::string password;
+};
+
+int32_t create(const seawall_redis_store_options& given, const Texts& texts, seawall_redis_store** out,
+               seawall_error* error) {
+  auto nodes = endpoints(texts.endpoints);
+  if (!nodes) return fail(error, nodes.error());
+  const auto time = [](int64_t ns, Duration fallback) { return ns != 0 ? Duration(ns) : fallback; };
+  StoreOptions options;
+  options.endpoints = std::move(nodes).value();
+  options.cluster = given.cluster != 0;
+  options.user = texts.user;
+  options.password = texts.password;
+  options.database = given.database;
+  options.deadline = time(given.deadline_ns, options.deadline);
+  options.silence = time(given.silence_ns, options.silence);
+  options.reconnect_min = time(given.reconnect_min_ns, options.reconnect_min);
+  options.reconnect_max = time(given.reconnect_max_ns, options.reconnect_max);
+  if (given.most_pending < 0) return invalid(error, "most_pending must not be negative");
+  if (given.most_pending != 0) options.most_pending = static_cast<std::uint32_t>(given.most_pending);
+  if (given.breaker_failure_threshold != 0) options.breaker.failure_threshold = given.breaker_failure_threshold;
+  options.breaker.open_duration = time(given.breaker_open_duration_ns, options.breaker.open_duration);
+  const auto made = Store::open(options);
+  if (!made) return fail(error, made.error());
+  *out = std::make_unique<seawall_redis_store>(made.value()).release();
+  return SEAWALL_OK;
+}
+
+Result<void> read_json(std::string_view json, seawall_redis_store_options& options, Texts& texts) {
+  return read_json_options(json, {{"endpoints", &texts.endpoints},
+                                  {"cluster", &options.cluster},
+                                  {"user", &texts.user},
+                                  {"password", &texts.password},
+                                  {"database", &options.database},
+                                  {"most_pending", &options.most_pending},
+                                  {"deadline_ns", &options.deadline_ns},
+                                  {"silence_ns", &options.silence_ns},
+                                  {"reconnect_min_ns", &options.reconnect_min_ns},
+                                  {"reconnect_max_ns", &options.reconnect_max_ns},
+                                  {"breaker_failure_threshold", &options.breaker_failure_threshold},
+                                  {"breaker_open_duration_ns", &options.breaker_open_duration_ns}});
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t seawall_redis_abi_version(void) noexcept { return SEAWALL_ABI_VERSION; }
+
+int32_t seawall_redis_store_options_init(seawall_redis_store_options* options) noexcept {
+  return init_options(options);
+}
+
+int32_t seawall_redis_store_new(const seawall_redis_store_options* options, seawall_redis_store** out,
+                                seawall_error* error) noexcept {
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  seawall_redis_store_options given{};
+  if (!read_options(options, given)) return invalid(error, "options.struct_size is wrong");
+  for (const seawall_text& text : {given.endpoints, given.user, given.password}) {
+    if (!readable(text.data, text.size)) return invalid(error, "a text of the options is NULL");
+  }
+  return guarded(error, [&] {
+    const auto text = [](const seawall_text& from) { return std::string(text_in(from.data, from.size)); };
+    return create(given, {text(given.endpoints), text(given.user), text(given.password)}, out, error);
+  });
+}
+
+int32_t seawall_redis_store_new_from_json(const char* json, size_t size, seawall_redis_store** out,
+                                          seawall_error* error) noexcept {
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  if (!readable(json, size)) return invalid(error, "json is NULL");
+  return guarded(error, [&] {
+    seawall_redis_store_options options{};
+    Texts texts;
+    if (const auto done = read_json(text_in(json, size), options, texts); !done) return fail(error, done.error());
+    return create(options, texts, out, error);
+  });
+}
+
+void seawall_redis_store_free(seawall_redis_store* store) noexcept { free_handle(store); }
+
+int32_t seawall_redis_store_get_stats(const seawall_redis_store* store, seawall_redis_store_stats* out) noexcept {
+  if (!valid(store)) return SEAWALL_E_WRONG_HANDLE;
+  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    const StoreStats stats = store->rep.stats();
+    *out = {.struct_size = out->struct_size,
+            .up = stats.up,
+            .unauthorized = stats.unauthorized,
+            .reserved = 0,
+            .requests = stats.requests,
+            .answered = stats.answered,
+            .timeouts = stats.timeouts,
+            .not_sent = stats.not_sent,
+            .connects = stats.connects,
+            .disconnects = stats.disconnects,
+            .silences = stats.silences,
+            .reloads = stats.reloads,
+            .moved = stats.moved,
+            .asked = stats.asked,
+            .batches = stats.batches};
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_redis_store_refusal(const seawall_redis_store* store, char* buffer, size_t capacity,
+                                    size_t* needed) noexcept {
+  if (!valid(store)) return SEAWALL_E_WRONG_HANDLE;
+  return guarded(nullptr, [&] { return text_out(store->rep.stats().refusal, buffer, capacity, needed); });
+}
+
+}  // extern "C"

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * Limits in Redis from C, with a redis-server of the test's own, and without one. */
+#include "redis_server.h"
+/* first, for _GNU_SOURCE */
+#include <poll.h>
+
+#include "capi/check.h"
+#include "seawall_redis_c.h"
+
+static int64_t const kDay = INT64_C(86400000000000);
+
+static seawall_redis_store* open_store(uint16_t port, const char* password, int64_t deadline_ns) {
+  char endpoints[64];
+  seawall_redis_store_options options;
+  seawall_redis_store* store = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  snprintf(endpoints, sizeof endpoints, "127.0.0.1:%u", (unsigned)port);
+  seawall_redis_store_options_init(&options);
+  options.endpoints.data = endpoints;
+  options.endpoints.size = SEAWALL_TEXT;
+  options.password.data = password;
+  options.password.size = strlen(password);
+  options.deadline_ns = deadline_ns;
+  options.silence_ns = INT64_C(5000000000);
+  options.reconnect_max_ns = INT64_C(20000000);
+  CHECK(seawall_redis_store_new(&options, &store, &error) == SEAWALL_OK);
+  return store;
+}
+
+static seawall_redis_store_stats stats_of(seawall_redis_store* store) {
+  seawall_redis_store_stats stats;
+  memset(&stats, 0, sizeof stats);
+  stats.struct_size = sizeof stats;
+  CHECK(seawall_redis_store_get_stats(store, &stats) == SEAWALL_OK);
+  return stats;
+}
+
+static void wait_until_up(seawall_redis_store* store) {
+  for (int i = 0; i < 2000 && !stats_of(store).up; ++i) short_sleep();
+  CHECK(stats_of(store).up == 1);
+}
+
+static seawall_redis_limiter* limiter_of(seawall_redis_store* store, const char* json) {
+  seawall_redis_limiter* limiter = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_redis_store_new_limiter_from_json(store, json, SEAWALL_TEXT, &limiter, &error) == SEAWALL_OK);
+  if (limiter == NULL) fprintf(stderr, "%s\n", error.message);
+  return limiter;
+}
+
+static void test_exact(seawall_redis_store* store) {
+  seawall_redis_limiter* limiter = NULL;
+  seawall_redis_limiter_options options;
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  seawall_redis_limiter_options_init(&options);
+  options.name.data = "exact";
+  options.name.size = 5;
+  options.algorithm = SEAWALL_REDIS_SLIDING_WINDOW;
+  options.permits = 3;
+  options.period_ns = kDay;
+  CHECK(seawall_redis_store_new_limiter(store, &options, &limiter, NULL) == SEAWALL_OK);
+
+  CHECK(seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision) == SEAWALL_REDIS_UNDECIDED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 2, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_STORE && decision.fault == SEAWALL_REDIS_FAULT_NONE);
+  CHECK(decision.limit == 3 && decision.remaining == 1 && decision.charge_permits == 2);
+  CHECK(seawall_redis_limiter_peek(limiter, "ann", SEAWALL_TEXT, 2, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 4, NULL) == SEAWALL_NEVER_ALLOWED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 0, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, -1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limiter_refund(limiter, "ann", 3, &decision) == 2);
+  CHECK(decision.charge_permits == 0);
+  CHECK(seawall_redis_limiter_refund(limiter, "ann", 3, &decision) == 0);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 3, &decision) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_DENIED);
+  CHECK(decision.retry_after_ns > 0 && decision.charge_permits == 0);
+  CHECK(seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision) == SEAWALL_DENIED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_DENIAL_CACHE);
+  seawall_redis_limiter_free(limiter);
+}
+
+static void test_leased(seawall_redis_store* store) {
+  seawall_redis_limiter* limiter = limiter_of(
+      store, "{\"name\": \"leased\", \"permits\": 1000, \"period_ns\": 86400000000000, \"mode\": 1, \"batch\": 100}");
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  seawall_redis_limiter_stats stats;
+  int32_t code = SEAWALL_REDIS_UNDECIDED;
+  memset(&stats, 0, sizeof stats);
+  stats.struct_size = sizeof stats;
+  /* The first call asks for a lease, which comes without any other call. */
+  for (int i = 0; i < 2000 && code == SEAWALL_REDIS_UNDECIDED; ++i) {
+    code = seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision);
+    if (code == SEAWALL_REDIS_UNDECIDED) short_sleep();
+  }
+  CHECK(code == SEAWALL_ALLOWED && decision.decided_by == SEAWALL_REDIS_BY_LEASE);
+  CHECK(seawall_redis_limiter_refund(limiter, "ann", 3, &decision) == 1);
+  CHECK(seawall_redis_limiter_get_stats(limiter, &stats) == SEAWALL_OK);
+  CHECK(stats.leases >= 1 && stats.leased_permits >= 1 && stats.by_store == 0);
+  seawall_redis_limiter_free(limiter);
+}
+
+static void test_set_and_inbox(seawall_redis_store* store) {
+  seawall_redis_limiter* limiters[2];
+  seawall_redis_limit_set* set = NULL;
+  seawall_redis_inbox* inbox = NULL;
+  seawall_redis_decision decisions[SEAWALL_LIMIT_SET_MOST];
+  seawall_redis_set_decision answer = SEAWALL_REDIS_SET_DECISION_INIT;
+  const seawall_text keys[2] = {{"ann", 3}, {"trading", SEAWALL_TEXT}};
+  const seawall_text twice[2] = {{"ann", 3}, {"ann", 3}};
+  uint64_t tags = 0, tag = 0;
+  struct pollfd polled;
+
+  limiters[0] = limiter_of(store, "{\"name\": \"user\", \"permits\": 2, \"period_ns\": 86400000000000}");
+  limiters[1] =
+      limiter_of(store, "{\"name\": \"service\", \"permits\": 9, \"period_ns\": 86400000000000, \"algorithm\": 1}");
+  for (size_t i = 0; i < SEAWALL_LIMIT_SET_MOST; ++i) decisions[i].struct_size = sizeof decisions[i];
+  answer.decisions = decisions;
+  answer.decision_count = SEAWALL_LIMIT_SET_MOST;
+  CHECK(seawall_redis_limit_set_new((const seawall_redis_limiter* const*)limiters, 2, &set, NULL) == SEAWALL_OK);
+  CHECK(seawall_redis_limit_set_try_acquire(set, keys, 2, 1, &answer) == SEAWALL_ALLOWED);
+  CHECK(answer.answered == 2 && answer.refused_by == -1);
+  CHECK(decisions[0].remaining == 1 && decisions[1].remaining == 8);
+  CHECK(seawall_redis_limit_set_try_acquire(set, keys, 1, 1, &answer) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_try_acquire(set, NULL, 2, 1, &answer) == SEAWALL_E_INVALID_ARGUMENT);
+  answer.decision_count = 1;
+  CHECK(seawall_redis_limit_set_try_acquire(set, keys, 2, 1, &answer) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_try_acquire((seawall_redis_limit_set*)limiters[0], keys, 2, 1, NULL) ==
+        SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_redis_limiter_try_acquire((seawall_redis_limiter*)set, "a", 1, 1, NULL) == SEAWALL_E_WRONG_HANDLE);
+
+  /* Without waiting. */
+  answer.decision_count = SEAWALL_LIMIT_SET_MOST;
+  CHECK(seawall_redis_inbox_new(&inbox, NULL) == SEAWALL_OK);
+  polled.fd = seawall_redis_inbox_fd(inbox);
+  polled.events = POLLIN;
+  CHECK(poll(&polled, 1, 0) == 0);
+  CHECK(seawall_redis_inbox_receive(inbox, &tag, &answer) == 0);
+  CHECK(seawall_redis_limit_set_try_acquire_async(set, keys, 2, 1, inbox, 1) == SEAWALL_OK);
+  CHECK(seawall_redis_limiter_try_acquire_async(limiters[1], "social", 6, 3, inbox, 2) == SEAWALL_OK);
+  CHECK(seawall_redis_limiter_try_acquire_async(limiters[0], "bob", 3, 9, inbox, 4) == SEAWALL_OK);
+  CHECK(seawall_redis_limiter_try_acquire_async(limiters[0], "bob", 3, 1, (seawall_redis_inbox*)set, 8) ==
+        SEAWALL_E_WRONG_HANDLE);
+  while (tags != 7 && poll(&polled, 1, 10000) == 1) {
+    while (seawall_redis_inbox_receive(inbox, &tag, &answer) == 1) {
+      tags += tag;
+      if (tag == 1) CHECK(answer.answer == SEAWALL_ALLOWED && answer.answered == 2 && decisions[0].remaining == 0);
+      if (tag == 2) CHECK(answer.answer == SEAWALL_ALLOWED && answer.answered == 1 && decisions[0].remaining == 6);
+      if (tag == 4) CHECK(answer.answer == SEAWALL_NEVER_ALLOWED && answer.refused_by == 0);
+    }
+  }
+  CHECK(tags == 7);
+  CHECK(poll(&polled, 1, 0) == 0);
+  /* One that is under way when its inbox goes. */
+  CHECK(seawall_redis_limiter_try_acquire_async(limiters[1], "social", 6, 1, inbox, 16) == SEAWALL_OK);
+  seawall_redis_inbox_free(inbox);
+
+  seawall_redis_limit_set_free(set);
+  set = NULL;
+  limiters[1] = limiters[0];
+  CHECK(seawall_redis_limit_set_new((const seawall_redis_limiter* const*)limiters, 2, &set, NULL) == SEAWALL_OK);
+  CHECK(seawall_redis_limit_set_try_acquire(set, twice, 2, 1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  seawall_redis_limit_set_free(set);
+  seawall_redis_limiter_free(limiters[0]);
+}
+
+static void test_password(uint16_t port) {
+  seawall_redis_store* store = open_store(port, "wrong", 100000000);
+  seawall_redis_limiter* limiter =
+      limiter_of(store, "{\"name\": \"a\", \"permits\": 3, \"period_ns\": 1000000000, \"when_away\": 2}");
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  char words[200];
+  size_t needed = 0;
+  for (int i = 0; i < 2000 && !stats_of(store).unauthorized; ++i) short_sleep();
+  CHECK(stats_of(store).up == 0);
+  CHECK(seawall_redis_store_refusal(store, words, sizeof words, &needed) == SEAWALL_OK);
+  CHECK(strncmp(words, "WRONGPASS", 9) == 0 && needed == strlen(words));
+  seawall_redis_store_free(store); /* its limiter goes on */
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_DENIED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_POLICY && decision.fault == SEAWALL_REDIS_FAULT_UNAUTHORIZED);
+  seawall_redis_limiter_free(limiter);
+}
+
+static void test_options(void) {
+  seawall_redis_store* store = NULL;
+  seawall_redis_limiter* limiter = NULL;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  static const char* const kWrong[] = {"{}",
+                                       "{\"endpoints\": \"nowhere\"}",
+                                       "{\"endpoints\": \"a:1,\"}",
+                                       "{\"endpoints\": \"a:0\"}",
+                                       "{\"endpoints\": \":1\"}",
+                                       "{\"endpoints\": \"[]:1\"}",
+                                       "{\"endpoints\": \"a:70000\"}"};
+  for (size_t i = 0; i < sizeof kWrong / sizeof *kWrong; ++i) {
+    CHECK(seawall_redis_store_new_from_json(kWrong[i], SEAWALL_TEXT, &store, &error) == SEAWALL_E_INVALID_ARGUMENT);
+    CHECK(store == NULL && strstr(error.message, "endpoints") != NULL);
+  }
+  CHECK(seawall_redis_store_new_from_json("{\"endpoints\": \"127.0.0.1:1,[::1]:1\", \"deadline_ns\": 1000000}",
+                                          SEAWALL_TEXT, &store, &error) == SEAWALL_OK);
+  CHECK(seawall_redis_store_new_limiter_from_json(store, "{\"permits\": 1, \"period_ns\": 1000}", SEAWALL_TEXT,
+                                                  &limiter, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "name") != NULL && limiter == NULL);
+  limiter = limiter_of(store, "{\"name\": \"a\", \"algorithm\": 1, \"permits\": 1, \"period_ns\": 86400000000000}");
+  /* Nobody is there: the local share decides. */
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_POLICY && decision.fault != SEAWALL_REDIS_FAULT_NONE);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_redis_limiter_refund(limiter, "ann", 3, &decision) == 1);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, NULL) == SEAWALL_ALLOWED);
+  seawall_redis_limiter_free(limiter);
+  seawall_redis_store_free(store);
+  CHECK(seawall_redis_abi_version() == SEAWALL_ABI_VERSION);
+}
+
+int main(void) {
+  const uint16_t port = free_port();
+  const pid_t redis = start_redis(port, "sesame");
+  seawall_redis_store* store = open_store(port, "sesame", 2000000000);
+  wait_until_up(store);
+  test_exact(store);
+  test_leased(store);
+  test_set_and_inbox(store);
+  seawall_redis_store_free(store);
+  test_password(port);
+  test_options();
+  stop_redis(redis);
+  return check_result();
+}
