@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Short names for what CMake presets and scripts do; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help build test redis-faults bench bench-peers demo fuzz lint format sanitize install clean
+.PHONY: help build test redis-faults bench bench-peers bench-peers-install demo fuzz lint format sanitize install clean
 
 PREFIX ?= /usr/local
 JOBS ?= 2
 FUZZ_SECONDS ?= 60
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
 
 demo: ## the gateway in front of its four services, on port 8000
 	.ci/install-deps demo
@@ -31,6 +31,12 @@ bench: ## the benchmarks; prints a table, writes build/bench/results.json
 	cmake --preset bench
 	cmake --build --preset bench
 	bench/run.py
+
+bench-peers-install: ## what bench-peers downloads and compiles, so that it measures at once
+	.ci/install-deps bench-peers
+	cmake --preset bench
+	cmake --build --preset bench
+	bench/peers/peers.py --install
 
 bench-peers: ## the same beside other libraries, which it installs from their registries below build/peers
 	.ci/install-deps bench-peers

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "unpinned.h"
+
 namespace {
 
 // Filled by main before any thread starts; never changed after.
@@ -35,7 +37,22 @@ cpu_set_t only(std::size_t index) {
   return set;
 }
 
+thread_local bool unpinned = false;
+
 }  // namespace
+
+Unpinned::Unpinned() {
+  sched_getaffinity(0, sizeof before_, &before_);
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (const int cpu : cpus()) CPU_SET(static_cast<std::size_t>(cpu), &all);
+  if (!cpus().empty()) sched_setaffinity(0, sizeof all, &all);
+  unpinned = true;
+}
+Unpinned::~Unpinned() {
+  sched_setaffinity(0, sizeof before_, &before_);
+  unpinned = false;
+}
 
 // Takes the place of the C library's: the main thread works too and has the first CPU, those it starts go round the
 // others.
@@ -46,7 +63,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
   // Relaxed: only distinct numbers are wanted.
   static std::atomic<std::size_t> started{0};
   const int code = create(thread, attributes, run, argument);
-  if (code == 0 && cpus().size() > 1) {
+  if (code == 0 && cpus().size() > 1 && !unpinned) {
     const std::size_t others = cpus().size() - 1;
     const cpu_set_t set = only(1 + started.fetch_add(1, std::memory_order_relaxed) % others);
     pthread_setaffinity_np(*thread, sizeof set, &set);

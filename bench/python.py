@@ -14,7 +14,8 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-os.environ.setdefault("SEAWALL_LIBRARY", str(ROOT / "build" / "bench" / "lib" / "libseawall.so"))
+for variable, name in (("SEAWALL_LIBRARY", "libseawall.so"), ("SEAWALL_REDIS_LIBRARY", "libseawall_redis.so")):
+    os.environ.setdefault(variable, str(ROOT / "build" / "bench" / "lib" / name))
 sys.path[:0] = [str(ROOT / "bindings" / "python"), str(ROOT / "bench" / "peers" / "python")]
 
 import measure  # noqa: E402
@@ -173,12 +174,30 @@ def traces() -> None:
     measure.operation(PEER, "python.trace_root", "TraceContext.root", seawall.TraceContext.root)
 
 
+def shared() -> None:
+    """With the redis-server that peers.py has started."""
+    if (port := os.environ.get("PEER_REDIS_PORT")) is None:
+        return
+    from seawall import redis
+
+    store = redis.Store(f"127.0.0.1:{port}", deadline=5.0, silence=5.0)
+    exact = redis.RateLimiter(store, "exact", permits=1_000_000_000, period=1.0)
+    leased = redis.RateLimiter(
+        store, "leased", permits=1_000_000_000, period=1.0, mode=redis.Mode.LEASED, batch=1_000_000
+    )
+    for limiter, wanted in ((exact, redis.DecidedBy.STORE), (leased, redis.DecidedBy.LEASE)):
+        while limiter.try_acquire("user-42").decided_by is not wanted:
+            pass
+    measure.operation(PEER, "python.redis", "exact, try_acquire, granted", lambda: exact.try_acquire("user-42"))
+    measure.operation(PEER, "python.redis", "leased, try_acquire, granted", lambda: leased.try_acquire("user-42"))
+
+
 def yardsticks() -> None:
     measure.operation("yardstick", "python.call", "a Python function that does nothing", nothing)
     measure.operation("yardstick", "python.call", "a ctypes call that does nothing", lib.seawall_abi_version)
 
 
-PARTS = (breakers, limiters, pipelines, metrics, traces, yardsticks)
+PARTS = (breakers, limiters, pipelines, metrics, traces, shared, yardsticks)
 
 if __name__ == "__main__":
     for part in PARTS:

@@ -5,7 +5,8 @@ it compares with an atomic addition, a clock read and an uncontended mutex that 
 must reach (targets.py).
 
 Writes build/bench/results.json: [{"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"}], one row for each
-(id, threads), with "bytes" where a key or series was weighed. README.md beside this file says how to read the numbers.
+(id, threads), with "bytes" where a key or series was weighed, "ratio" and "ratio_to" where the target is another row,
+and "local_percent" of decisions that could be made without asking Redis. README.md beside this file says how to read the numbers.
 """
 
 import argparse
@@ -22,6 +23,8 @@ BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "bench"
 BASELINES = {"fetch_add": "baseline.fetch_add", "clock": "baseline.clock", "mutex": "baseline.mutex"}
 _DECORATION = re.compile(r"/(?:real_time|process_time|manual_time|threads:\d+|min_time:[\d.]+s?|repeats:\d+)")
 _ID = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+EXTRA = ("bytes", "local_percent")  # counters of Google Benchmark that are kept
+MISSING = "needs "  # how the error of a benchmark begins that could not run here
 _NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -47,18 +50,20 @@ def measure(program: pathlib.Path, options: argparse.Namespace) -> dict:
 
 
 def samples(report: dict) -> tuple[dict, dict, list[str]]:
-    """{(id, threads): [ns of each repetition]}, {(id, threads): bytes}, and the names that are no part.what.
+    """{(id, threads): [ns of each repetition]}, {(id, threads): what else was counted}, and the names that are no part.what.
 
     Google Benchmark's real_time is wall time over the operations of all threads together; what one thread waits for
     one operation is that times the number of threads.
     """
     found: dict[tuple[str, int], list[float]] = {}
-    weights: dict[tuple[str, int], float] = {}
+    weights: dict[tuple[str, int], dict[str, float]] = {}
     other: list[str] = []
     for run in report["benchmarks"]:
         if run.get("run_type", "iteration") != "iteration":
             continue
         name = _DECORATION.sub("", run.get("run_name", run["name"]))
+        if str(run.get("error_message")).startswith(MISSING):
+            continue
         if run.get("error_occurred"):
             raise SystemExit(f"{run['name']}: {run.get('error_message', 'failed')}")
         if not _ID.fullmatch(name):
@@ -67,9 +72,16 @@ def samples(report: dict) -> tuple[dict, dict, list[str]]:
         threads = run.get("threads", 1)
         ns = run["real_time"] * _NS[run["time_unit"]] * threads
         found.setdefault((name, threads), []).append(ns)
-        if "bytes" in run:
-            weights[name, threads] = run["bytes"]
+        for key in EXTRA:
+            if key in run:
+                weights.setdefault((name, threads), {})[key] = run[key]
     return found, weights, sorted(set(other))
+
+
+def missing(report: dict) -> list[str]:
+    """Which operations were left out, for want of what."""
+    left_out = [run for run in report["benchmarks"] if str(run.get("error_message")).startswith(MISSING)]
+    return sorted({f"{_DECORATION.sub('', run['name'])}: {run['error_message']}" for run in left_out})
 
 
 def samples_from_python() -> dict:
@@ -94,8 +106,10 @@ def rows(found: dict, weights: dict) -> list[dict]:
         ns = statistics.median(values)
         row = {"id": identifier, "threads": threads, "ns": ns, "spread": (max(values) - min(values)) / ns}
         row.update({f"{name}_ratio": ns / unit for name, unit in base.items()})
-        if (identifier, threads) in weights:
-            row["bytes"] = weights[identifier, threads]
+        row.update(weights.get((identifier, threads), {}))
+        target = TARGETS.get(identifier)
+        if target and (other := target.other()) and (other, threads) in found:
+            row.update(ratio=ns / statistics.median(found[other, threads]), ratio_to=other)
         table.append(row)
     return table
 
@@ -119,10 +133,13 @@ def render(table: list[dict]) -> str:
     for row in table:
         ratios = " | ".join(f"{row[f'{name}_ratio']:.2f}" for name in BASELINES)
         weight = f"{row['bytes']:.1f}" if "bytes" in row else ""
+        must, reached = verdict(row)
+        if reached and "ratio" in row:
+            local = f", {row['local_percent']:.3f} % local" if "local_percent" in row else ""
+            reached = f"{reached} ({row['ratio']:.2f}{local})"
         lines.append(
             f"| {row['id']} | {row['threads']} | {row['ns']:.1f} | {ratios} | {row['spread']:.0%} | {weight} | "
-            + " | ".join(verdict(row))
-            + " |"
+            f"{must} | {reached} |"
         )
     return "\n".join(lines)
 
@@ -135,6 +152,8 @@ def missed(table: list[dict]) -> list[str]:
         if reached == "NO":
             got = f"{row['ns']:.1f} ns, {row['fetch_add_ratio']:.2f} FA, {row['clock_ratio']:.2f} CLK"
             got += f", {row['bytes']:.1f} bytes" if "bytes" in row else ""
+            got += f", {row['ratio']:.2f} {row['ratio_to']}" if "ratio" in row else ""
+            got += f", {row['local_percent']:.3f} % local" if "local_percent" in row else ""
             lines.append(f"{row['id']}, {row['threads']} threads: {got}; must reach {must}")
     return lines
 
@@ -145,7 +164,7 @@ def unmeasured(table: list[dict]) -> list[str]:
 
 
 def results(table: list[dict]) -> list[dict]:
-    kept = ("id", "threads", "ns", "fetch_add_ratio", "clock_ratio", "bytes", "peer")
+    kept = ("id", "threads", "ns", "fetch_add_ratio", "clock_ratio", "bytes", "ratio", "ratio_to", "local_percent", "peer")
     return [
         {key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in kept if key in row}
         for row in table
@@ -176,6 +195,8 @@ def main() -> None:
         print("\nNot reached:\n" + "\n".join(f"- {line}" for line in lines))
     if (names := unmeasured(table)) and everything:
         print(f"\nWith a target, but not measured: {', '.join(names)}")
+    if lines := missing(report):
+        print("\nNot measured:\n" + "\n".join(f"- {line}" for line in lines))
     if other:
         print(f"\nnot in the table, because not named part.what: {', '.join(other)}", file=sys.stderr)
     path = BUILD / "results.json"

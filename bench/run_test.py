@@ -64,6 +64,43 @@ class Table(unittest.TestCase):
         self.assertEqual(set(written[0]), {"id", "threads", "ns", "fetch_add_ratio", "clock_ratio"})
 
 
+class Ratios(unittest.TestCase):
+    """Targets that are another row of the same run."""
+
+    def table(self, *more):
+        found, weights, _ = run.samples({"benchmarks": BASE + list(more)})
+        return {(row["id"], row["threads"]): row for row in run.rows(found, weights)}
+
+    def test_the_other_row_with_as_many_threads_counts(self):
+        table = self.table(
+            benchmark("redis.local", 1, 10.0), benchmark("redis.local", 2, 30.0),
+            benchmark("redis.leased", 1, 12.0, local_percent=99.9), benchmark("redis.leased", 2, 37.0, local_percent=99.9),
+            benchmark("redis.evalsha", 1, 100.0), benchmark("redis.exact", 1, 131.0),
+        )
+        self.assertEqual(table["redis.leased", 1]["ratio"], 1.2)
+        self.assertEqual(run.verdict(table["redis.leased", 1]), ("1.2 redis.local, 99 % local", "yes"))
+        self.assertEqual(run.verdict(table["redis.leased", 2])[1], "NO")
+        self.assertEqual(run.verdict(table["redis.exact", 1]), ("1.3 redis.evalsha", "NO"))
+        self.assertIn("yes (1.20, 99.900 % local)", run.render(list(table.values())))
+        self.assertIn("1.31 redis.evalsha", "".join(run.missed(list(table.values()))))
+        kept = {row["id"]: row for row in run.results([table["redis.exact", 1]])}["redis.exact"]
+        self.assertEqual((kept["ratio"], kept["ratio_to"]), (1.31, "redis.evalsha"))
+
+    def test_too_few_local_decisions_miss_the_target(self):
+        rows = (benchmark("redis.local", 1, 10.0), benchmark("redis.leased", 1, 10.0, local_percent=98.9))
+        self.assertEqual(run.verdict(self.table(*rows)["redis.leased", 1])[1], "NO")
+
+    def test_without_the_other_row_nothing_is_said(self):
+        self.assertEqual(run.verdict(self.table(benchmark("redis.exact", 1, 1.0))["redis.exact", 1]), ("", ""))
+
+    def test_what_is_not_installed_is_named_and_the_rest_is_measured(self):
+        absent = benchmark("redis.exact/real_time", 1, 0.0, error_occurred=True, error_message="needs redis-server")
+        report = {"benchmarks": BASE + [absent, absent]}
+        found, weights, _ = run.samples(report)
+        self.assertEqual(len(run.rows(found, weights)), len(BASE))
+        self.assertEqual(run.missing(report), ["redis.exact: needs redis-server"])
+
+
 class Targets(unittest.TestCase):
     """FA is 5 ns and CLK 20 ns in BASE."""
 

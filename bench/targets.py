@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What an operation must reach, in the terms in which it was asked: multiples of an uncontended atomic addition (FA) or
-of a clock read (CLK), both measured in the same run, or plain nanoseconds; and the bytes of one key or series."""
+"""What an operation must reach, in the terms in which it was asked: multiples of an uncontended atomic addition (FA), of a
+clock read (CLK) or of another row, all measured in the same run, or plain nanoseconds; the bytes of one key or series;
+and the share of decisions that wait for nobody."""
 
 import dataclasses
 
@@ -8,30 +9,39 @@ import dataclasses
 @dataclasses.dataclass(frozen=True)
 class Target:
     most: float
-    unit: str  # "FA", "CLK" or "ns"
+    unit: str  # "FA", "CLK", "ns", or the id of another row with as many threads
     most_at_two: "float | None" = None  # with two threads on one object, where that was asked too
     most_bytes: "float | None" = None
+    least_local: "float | None" = None  # percent of the decisions
 
     def limit(self, threads: int) -> "float | None":
         return self.most if threads == 1 else self.most_at_two
 
+    def other(self) -> "str | None":
+        """The row that this one is compared with."""
+        return self.unit if "." in self.unit else None
+
     def reached(self, row: dict) -> "float | None":
-        """The row's time in our unit."""
-        return row[{"FA": "fetch_add_ratio", "CLK": "clock_ratio", "ns": "ns"}[self.unit]]
+        """The row's time in our unit; None where the other row was not measured."""
+        return row.get({"FA": "fetch_add_ratio", "CLK": "clock_ratio", "ns": "ns"}.get(self.unit, "ratio"))
 
     def met(self, row: dict) -> "bool | None":
-        """None where nothing was asked of this number of threads."""
-        limit = self.limit(row["threads"])
-        if limit is None:
+        """None where nothing was asked of this number of threads, or cannot be told."""
+        limit, reached = self.limit(row["threads"]), self.reached(row)
+        if limit is None or reached is None:
             return None
         fits = self.most_bytes is None or row.get("bytes") is None or row["bytes"] <= self.most_bytes
-        return self.reached(row) <= limit and fits
+        local = self.least_local is None or row.get("local_percent", 0) >= self.least_local
+        return reached <= limit and fits and local
 
     def text(self, threads: int) -> str:
         limit = self.limit(threads)
         if limit is None:
             return ""
-        return f"{limit:g} {self.unit}" + (f", {self.most_bytes:g} bytes" if self.most_bytes is not None else "")
+        text = f"{limit:g} {self.unit}"
+        if self.most_bytes is not None:
+            text += f", {self.most_bytes:g} bytes"
+        return text + (f", {self.least_local:g} % local" if self.least_local is not None else "")
 
 
 TARGETS = {
@@ -57,6 +67,8 @@ TARGETS = {
     "tracestate.parse32": Target(1000, "ns"),
     "trace.span_id": Target(1, "FA"),
     "trace.root_ids": Target(5, "FA"),
+    "redis.leased": Target(1.2, "redis.local", 1.2, least_local=99),
+    "redis.exact": Target(1.3, "redis.evalsha"),
 }
 # Rows of bytes alone: what one more series costs beyond its label text, on a machine with two CPUs.
 MOST_BYTES = {"series.bytes": 100}

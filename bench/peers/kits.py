@@ -34,7 +34,8 @@ def rust() -> Kit:
 def go() -> Kit:
     target = BUILD / "go"
     build = ("go", "-C", f"{HERE}/go", "build", "-o", f"{target}/", "./...")
-    names = {"x/time/rate": "xtime", "gobreaker": "gobreaker", "client_golang": "client_golang", "OpenTelemetry Go": "otel"}
+    names = {"x/time/rate": "xtime", "gobreaker": "gobreaker", "client_golang": "client_golang", "OpenTelemetry Go": "otel",
+             "redis_rate": "redis_rate"}
     return Kit("go", ("go",), (("mkdir", "-p", f"{target}"), build), {k: (f"{target}/{v}",) for k, v in names.items()})
 
 
@@ -42,7 +43,7 @@ def python() -> Kit:
     venv = BUILD / "python"
     install = (("/usr/bin/python3", "-m", "venv", f"{venv}"),
                (f"{venv}/bin/pip", "install", "--quiet", "--no-deps", "-r", f"{HERE}/python/requirements.txt"))
-    names = ("pybreaker", "limits", "prometheus_client", "opentelemetry")
+    names = ("pybreaker", "limits", "prometheus_client", "opentelemetry", "limits_redis")
     peers = {name: (f"{venv}/bin/python", "-B", f"{HERE}/python/{name}_peer.py") for name in names}
     return Kit("python", ("/usr/bin/python3",), install, peers)
 
@@ -52,7 +53,8 @@ def node() -> Kit:
     install = (("mkdir", "-p", f"{target}"),
                ("cp", f"{HERE}/node/package.json", f"{HERE}/node/package-lock.json", f"{target}"),
                ("npm", "ci", "--silent", "--ignore-scripts", f"--prefix={target}"))
-    names = {"opossum": "opossum", "rate-limiter-flexible": "rate_limiter_flexible", "prom-client": "prom_client"}
+    names = {"opossum": "opossum", "rate-limiter-flexible": "rate_limiter_flexible", "prom-client": "prom_client",
+             "rate-limiter-flexible, Redis": "rate_limiter_flexible_redis"}
     peers = {name: ("node", f"{HERE}/node/{file}.js") for name, file in names.items()}
     return Kit("node", ("node", "npm"), install, peers, {"NODE_PATH": f"{target}/node_modules"})
 
@@ -61,8 +63,9 @@ def java() -> Kit:
     target = BUILD / "java"
     build = ("mvn", "-q", "-B", "-f", f"{HERE}/java/pom.xml", f"-Dpeers.build={target}", "compile",
              "dependency:build-classpath", f"-Dmdep.outputFile={target}/classpath")
-    run = ("sh", "-c", f"exec java -cp '{target}/classes:'$(cat '{target}/classpath') peers.Resilience4j")
-    return Kit("java", ("mvn", "java"), (build,), {"resilience4j": run})
+    run = f"exec java -cp '{target}/classes:'$(cat '{target}/classpath') peers."
+    peers = {name.lower(): ("sh", "-c", run + name) for name in ("Resilience4j", "Bucket4j")}
+    return Kit("java", ("mvn", "java"), (build,), peers)
 
 
 def cpp() -> Kit:

@@ -12,9 +12,13 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -56,6 +60,34 @@ def install(kit: Kit) -> str:
     return ""
 
 
+class Redis:
+    """A redis-server of our own on a free port of loopback, in which the peers and ours keep their limits."""
+
+    def __enter__(self) -> dict[str, str]:
+        """The environment that names it; empty where there is none."""
+        self.process = None
+        if shutil.which("redis-server") is None:
+            return {}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.folder = tempfile.TemporaryDirectory()
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(command, cwd=self.folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for _ in range(500):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return {"PEER_REDIS_PORT": str(port)}
+            time.sleep(0.01)
+        raise SystemExit("redis-server does not start")
+
+    def __exit__(self, *_) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.folder.cleanup()
+
+
 def parse(text: str) -> list[dict]:
     """The rows of one peer's output: {"peer", "id", "what", "threads", "ns": [each repetition], "bytes"?}."""
     rows = []
@@ -69,15 +101,22 @@ def parse(text: str) -> list[dict]:
     return rows
 
 
-def measure_peers(kits: list[Kit], options: argparse.Namespace) -> tuple[list[dict], dict[str, str]]:
-    """The rows, and {peer: why it is not among them}."""
-    rows: list[dict] = []
+def install_all(kits: list[Kit]) -> dict[str, str]:
+    """{peer: why it is not installed}"""
     failed: dict[str, str] = {}
-    pace = {"PEER_REPETITIONS": str(options.repetitions), "PEER_MS": str(options.ms)}
     for kit in kits:
         print(f"{kit.name}: installing ...", flush=True)
         if why := install(kit):
             failed |= {peer: f"not installed: {why}" for peer in kit.peers}
+    return failed
+
+
+def measure_peers(kits: list[Kit], pace: dict[str, str]) -> tuple[list[dict], dict[str, str]]:
+    """The rows, and {peer: why it is not among them}. `pace`: what the environment of each says."""
+    rows: list[dict] = []
+    failed = install_all(kits)
+    for kit in kits:
+        if failed.keys() >= kit.peers.keys():
             continue
         for peer, command in kit.peers.items():
             print(f"{kit.name}: {peer} ...", flush=True)
@@ -96,7 +135,8 @@ def measure_peers(kits: list[Kit], options: argparse.Namespace) -> tuple[list[di
 
 
 def measure_ours(options: argparse.Namespace) -> list[dict]:
-    wanted = "|".join(name.replace(".", r"\.") for name in [*TARGETS, "series.bytes"])
+    beside = [target.other() for target in TARGETS.values() if target.other()]
+    wanted = "|".join(name.replace(".", r"\.") for name in [*TARGETS, *beside, "redis.call", "series.bytes"])
     settings = argparse.Namespace(
         filter=f"^baseline|^({wanted})(/|$)", repetitions=options.repetitions, min_time=options.ms / 1000
     )
@@ -206,18 +246,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", action="append", choices=[kit.name for kit in KITS], help="these kits; may be repeated")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--install", action="store_true", help="download and build, measure nothing")
     parser.add_argument("--ms", type=int, default=100, help="length of each repetition")
     options = parser.parse_args()
     kits = [kit for kit in KITS if not options.only or kit.name in options.only]
+
+    if options.install:
+        failed = install_all(kits)
+        raise SystemExit("\n".join(f"{peer}: {why}" for peer, why in failed.items()) or 0)
 
     mine = measure_ours(options)
     base = {row["id"].removeprefix("baseline."): row["ns"] for row in mine
             if row["id"].startswith("baseline.") and row["threads"] == 1}
     base = {name: base[name] for name in ("fetch_add", "clock")}
-    theirs, failed = measure_peers(kits, options)
+    with Redis() as redis:
+        pace = {"PEER_REPETITIONS": str(options.repetitions), "PEER_MS": str(options.ms)}
+        theirs, failed = measure_peers(kits, pace | redis)
     theirs = compare(theirs, base)
 
-    shown = [row | {"peer": OURS, "what": "as bench/README.md says"} for row in mine if row["id"] in TARGETS]
+    shown = [row | {"peer": OURS, "what": "as bench/README.md says"} for row in mine if row["id"] in {*TARGETS, "redis.call"}]
     text = report(shown + theirs + quoted(), failed, base)
     (ours.BUILD / "peers.md").write_text(text)
     merge(ours.BUILD / "results.json", mine, theirs)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import json
 import pathlib
+import socket
 import tempfile
 import unittest
 
@@ -53,6 +54,24 @@ class Peers(unittest.TestCase):
     def test_an_install_that_fails_says_its_last_line(self):
         kit = peers.Kit("none", (), (("sh", "-c", "echo first >&2; echo last >&2; exit 3"),), {})
         self.assertTrue(peers.install(kit).endswith("last"))
+
+    def test_what_is_only_installed_is_not_measured_and_says_what_is_missing(self):
+        good = peers.Kit("good", (), (("true",),), {"one": ("false",)})
+        bad = peers.Kit("bad", (), (("sh", "-c", "echo why >&2; exit 1"),), {"two": ("false",)})
+        failed = peers.install_all([good, bad])
+        self.assertEqual(list(failed), ["two"])
+        self.assertTrue(failed["two"].endswith("why"))
+
+    def test_the_peers_are_told_where_their_redis_is_and_it_ends_with_them(self):
+        tell = peers.Kit("tell", (), (), {"redis": ("sh", "-c", """printf '{"peer": "%s", "id": "a.b", "ns": [1]}' "$PEER_REDIS_PORT\"""")})
+        with peers.Redis() as environment:
+            if not environment:
+                self.skipTest("no redis-server")
+            [row], failed = peers.measure_peers([tell], environment)
+            port = int(environment["PEER_REDIS_PORT"])
+        self.assertEqual((row["peer"], failed), (str(port), {}))
+        with socket.socket() as probe:
+            self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0)
 
     def test_peers_are_merged_under_ids_of_their_own_and_replace_older_ones(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -16,11 +16,13 @@ async function repeat(operation, calls, awaits) {
   return Number(process.hrtime.bigint() - begin) / calls;
 }
 
-// `awaits`: the operation is a promise and its end counts.
-exports.operation = async (peer, id, what, operation, awaits = false, bytes = undefined) => {
+// `awaits`: the operation is a promise and its end counts. `each`: calls in one operation.
+exports.operation = async (peer, id, what, operation, awaits = false, bytes = undefined, each = 1) => {
   let calls = 1;
   while ((await repeat(operation, calls, awaits)) * calls < lengthNs / 4) calls *= 2;
   const ns = [];
-  for (let i = 0; i < repetitions; ++i) ns.push(Math.round((await repeat(operation, calls * 4, awaits)) * 10) / 10);
+  for (let i = 0; i < repetitions; ++i) {
+    ns.push(Math.round(((await repeat(operation, calls * 4, awaits)) / each) * 10) / 10);
+  }
   console.log(JSON.stringify({ peer, id, what, threads: 1, ns, bytes }));
 };

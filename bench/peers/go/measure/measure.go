@@ -84,8 +84,13 @@ func repeat(threads, calls int, loop func(thread, calls int)) float64 {
 
 // Operation measures loop, which calls the operation so many times on a thread.
 func Operation(peer, id, what string, bytes float64, loop func(thread, calls int)) {
+	OperationOn([]int{1, 2}, peer, id, what, bytes, loop)
+}
+
+// OperationOn measures it with each of these numbers of threads.
+func OperationOn(numbers []int, peer, id, what string, bytes float64, loop func(thread, calls int)) {
 	length := float64(setting("PEER_MS", 100)) * 1e6
-	for _, threads := range []int{1, 2} {
+	for _, threads := range numbers {
 		calls := 1
 		for repeat(threads, calls, loop)*float64(calls) < length/4 {
 			calls *= 2

@@ -7,22 +7,13 @@ import io.github.resilience4j.ratelimiter.RateLimiterConfig;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.DoubleStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
 
-// Prints lines of JSON as ../peers.py reads them. PEER_REPETITIONS and PEER_MS say how often and how long. JMH does not
-// choose the threads' CPUs.
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -72,29 +63,7 @@ public class Resilience4j {
         return denying.acquirePermission();
     }
 
-    private static int setting(String name, int fallback) {
-        String text = System.getenv(name);
-        return text == null ? fallback : Integer.parseInt(text);
-    }
-
-    private static void print(RunResult result, int threads) {
-        String[] row = ROWS.get(result.getPrimaryResult().getLabel());
-        String ns = result.getBenchmarkResults().stream()
-            .flatMapToDouble(run -> run.getIterationResults().stream()
-                .flatMapToDouble(one -> DoubleStream.of(one.getPrimaryResult().getScore())))
-            .mapToObj(value -> String.format("%.2f", value)).collect(Collectors.joining(", "));
-        System.out.printf("{\"peer\": \"%s\", \"id\": \"%s\", \"what\": \"%s\", \"threads\": %d, \"ns\": [%s]}%n",
-            PEER, row[0], row[1], threads, ns);
-    }
-
     public static void main(String[] arguments) throws Exception {
-        for (int threads = 1; threads <= 2; ++threads) {
-            var options = new OptionsBuilder().include(Resilience4j.class.getName()).threads(threads).forks(1)
-                .warmupIterations(2).warmupTime(TimeValue.milliseconds(10L * setting("PEER_MS", 100)))
-                .measurementIterations(setting("PEER_REPETITIONS", 5))
-                .measurementTime(TimeValue.milliseconds(setting("PEER_MS", 100)))
-                .verbosity(VerboseMode.SILENT).build();
-            for (RunResult result : new Runner(options).run()) print(result, threads);
-        }
+        Measure.run(Resilience4j.class, PEER, ROWS, 1, 2);
     }
 }
