@@ -212,10 +212,13 @@ ReportResult Service::done_with(const Now& clock, std::uint64_t ticket, Outcome 
     return ReportResult::kLate;
   }
   const std::uint32_t note = detail::Flight::note(ticket);
-  const bool quiet =
-      detail::BreakerNote::quiet(detail::seen(record.breaker)) && (note & detail::BreakerNote::kProbe) == 0;
-  if (outcome == Outcome::kFailure || !quiet || detail::Flight::loaded(held)) {
-    settle({held, generation, note, outcome, to_ns(clock()), took.count()});
+  const bool quiet = outcome != Outcome::kFailure && (note & detail::BreakerNote::kProbe) == 0 &&
+                     detail::BreakerNote::quiet(detail::seen(record.breaker));
+  const bool loaded = detail::Flight::loaded(held);
+  if (loaded) unload(directory_->record(detail::Flight::record(held)));
+  // Who has nothing to learn from the call reads no clock either.
+  if (!quiet || (loaded && took >= Duration(0))) {
+    settle({held, generation, note, quiet, outcome, to_ns(clock()), took.count()});
   }
   return ReportResult::kRecorded;
 }

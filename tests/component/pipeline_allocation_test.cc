@@ -11,6 +11,8 @@
 #include <array>
 #include <cstdlib>
 #include <new>
+#include <optional>
+#include <string>
 
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_registry.h"
@@ -83,6 +85,52 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   CHECK(after == before);
   CHECK(Pipeline::make({}).value() != nullptr);
   CHECK(allocations > after);  // the hook does count
+}
+
+TEST_CASE("picked, given back, failed, ejected, probed and in panic, by each balancer: nothing is allocated") {
+  for (const Balancer balancer : {Balancer::kRoundRobin, Balancer::kRandom, Balancer::kLeastLoaded, Balancer::kPeakEwma,
+                                  Balancer::kMaglev, Balancer::kRingHash}) {
+    ServiceRegistry registry(ServiceRegistryConfig(), at(0s));
+    const ServiceOptions options{.balancer = balancer, .zone = "west", .slow_start = 1s};
+    REQUIRE(registry.configure("trading", ServiceConfig::make(options).value()).ok());
+    for (const char* id : {"a", "b", "c"}) {
+      const std::string zone = *id == 'a' ? "west" : "east";
+      const InstanceSpec spec{.id = id, .host = "127.0.0.1", .port = 8001, .weight = 1 + (*id - 'a'), .zone = zone};
+      REQUIRE(registry.register_instance_at("trading", spec, at(0s)));
+    }
+    const Service service = registry.service("trading").value();
+    const std::array<std::uint32_t, 1> one{0};
+    const std::array<std::uint32_t, 2> but_one{1, 2};
+    PickText text;
+    std::uint32_t flags = 0;
+    int picked = 0;
+    const auto call = [&](std::optional<Pick> pick, Outcome outcome, TimePoint now) {
+      if (!pick) return;
+      ++picked;
+      flags |= pick->flags;
+      service.done_at(pick->ticket, outcome, now, 5ms);
+    };
+
+    const std::size_t before = allocations;
+    call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
+    call(service.pick_at(at(0s), text), Outcome::kIgnored, at(0s));
+    call(service.pick_at(at(0s), one), Outcome::kSuccess, at(0s));
+    call(service.pick_for_at(7, at(0s), text), Outcome::kSuccess, at(0s));
+    call(registry.pick_at("trading", at(0s)), Outcome::kSuccess, at(0s));
+    for (int i = 0; i < 3; ++i) call(service.pick_at(at(0s), but_one), Outcome::kFailure, at(0s));
+    call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
+    call(service.pick_at(at(1h), but_one), Outcome::kSuccess, at(1h));  // its time is over
+    std::size_t made = allocations - before;
+    CHECK(picked == 10);
+    CHECK((flags & (kPickProbe | kPickPanic)) == kPickProbe);
+    for (const char* id : {"a", "b"}) registry.set_health_at(id, 0, Health::kFailing, at(0s));
+    const std::size_t again = allocations;
+    call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
+    made += allocations - again;
+    CHECK((flags & kPickPanic) != 0);
+    CHECK(made == 0);
+    CHECK(registry.stats().ejections == 1);
+  }
 }
 
 #endif

@@ -69,9 +69,13 @@ class PeakEwma {
 
   // value * 2^-(ms / half life)
   constexpr std::uint64_t decayed(std::uint64_t value, std::uint64_t ms) const noexcept {
-    const std::uint64_t halvings = ms / half_life_ms_;
-    if (halvings >= 27) return 0;
-    const std::uint64_t part = (ms % half_life_ms_) * 256 / half_life_ms_;  // of a half life, in 1/256
+    std::uint64_t halvings = 0;
+    if (ms >= half_life_ms_) {
+      halvings = ms / half_life_ms_;
+      if (halvings >= 27) return 0;
+      ms %= half_life_ms_;
+    }
+    const std::uint64_t part = ms * 256 / half_life_ms_;  // of a half life, in 1/256
     const std::uint64_t left = kPowers[part / 16], right = kPowers[part / 16 + 1];
     const std::uint64_t power = left - (left - right) * (part % 16) / 16;
     return (value * power) >> (16 + halvings);

@@ -132,21 +132,30 @@ class ServiceChooser {
   Choice better_of_two(Range range) noexcept {
     if (range.size == 1) return admit(range.first);
     for (std::uint32_t i = 0; i < kTries; ++i) {
-      const algorithm::Pair pair = algorithm::distinct_pair(range.size, random());
-      const std::uint32_t a = range.first + pair.first, b = range.first + pair.second;
-      __builtin_prefetch(&record(a));
-      __builtin_prefetch(&record(b));
-      const Fit fit_a = fit(a), fit_b = fit(b);
-      for (const auto& [at, fits] : {std::pair{a, fit_a}, std::pair{b, fit_b}}) {
-        if (fits != Fit::kProbe) continue;
-        const Choice choice = admit(at);
-        if (choice.found()) return choice;
-      }
-      if (fit_a != Fit::kYes && fit_b != Fit::kYes) continue;
-      const Choice choice = admit(fit_b != Fit::kYes || (fit_a == Fit::kYes && !cheaper(b, a)) ? a : b);
+      const Choice choice = better_of(range, algorithm::distinct_pair(range.size, random()));
       if (choice.found()) return choice;
     }
     return scan(range, algorithm::below(range.size, static_cast<std::uint32_t>(random())));
+  }
+
+  Choice better_of(Range range, algorithm::Pair pair) noexcept {
+    const std::uint32_t a = range.first + pair.first, b = range.first + pair.second;
+    const ListEntry entry_a = entry(a), entry_b = entry(b);
+    const InstanceRecord &record_a = d_.record(entry_a.record), &record_b = d_.record(entry_b.record);
+    __builtin_prefetch(&record_a);
+    __builtin_prefetch(&record_b);
+    const Fit fit_a = fit(record_a), fit_b = fit(record_b);
+    for (const auto& [at, fits] : {std::pair{a, fit_a}, std::pair{b, fit_b}}) {
+      if (fits != Fit::kProbe) continue;
+      const Choice choice = admit(at);
+      if (choice.found()) return choice;
+    }
+    if (fit_a != Fit::kYes && fit_b != Fit::kYes) return {};
+    const bool first = fit_b != Fit::kYes ||
+                       (fit_a == Fit::kYes && !algorithm::PeakEwma::cheaper(candidate(record_b, entry_b.weight),
+                                                                            candidate(record_a, entry_a.weight)));
+    return {(first ? entry_a : entry_b).pack(), Gate::note(seen((first ? record_a : record_b).breaker)),
+            spilled(first ? a : b)};
   }
 
   Choice scan(Range range, std::uint32_t from) noexcept {
@@ -157,21 +166,16 @@ class ServiceChooser {
     return {};
   }
 
-  bool cheaper(std::uint32_t a, std::uint32_t b) const noexcept {
-    const algorithm::PeakEwma::Candidate x = candidate(a), y = candidate(b);
-    return algorithm::PeakEwma::cheaper(x, y);
-  }
-  algorithm::PeakEwma::Candidate candidate(std::uint32_t at) const noexcept {
-    const InstanceRecord& r = record(at);
+  algorithm::PeakEwma::Candidate candidate(const InstanceRecord& r, std::uint32_t weight) const noexcept {
     // Relaxed: a count to compare with another.
     const auto load = static_cast<std::int32_t>(r.load.load(std::memory_order_relaxed));
     const auto in_flight = static_cast<std::uint32_t>(std::clamp(load, 0, (1 << 20) - 1));
-    if (head_.balancer() == 2) return {0, in_flight, entry(at).weight};
+    if (head_.balancer() == 2) return {0, in_flight, weight};
     const auto half_life = static_cast<std::uint32_t>(std::max<std::uint64_t>(seen(words_[5]) >> 32, 1));
     const std::uint64_t latency = algorithm::PeakEwma(half_life).at(seen(r.ewma), wanted_.now_ms);
     // Nobody knows how fast it is: one call finds out.
     const bool unknown = latency == 0 && in_flight > 0;
-    return {unknown ? algorithm::PeakEwma::kMaxLatencyUs : latency, in_flight, entry(at).weight};
+    return {unknown ? algorithm::PeakEwma::kMaxLatencyUs : latency, in_flight, weight};
   }
 
   Choice by_key(Range range) noexcept {
@@ -215,11 +219,10 @@ class ServiceChooser {
   }
 
   ListEntry entry(std::uint32_t at) const noexcept { return ListEntry::unpack(seen(words_[ListHead::kWords + at])); }
-  InstanceRecord& record(std::uint32_t at) const noexcept { return d_.record(entry(at).record); }
 
   // Without taking anything.
-  Fit fit(std::uint32_t at) const noexcept {
-    const InstanceRecord& r = record(at);
+  Fit fit(std::uint32_t at) const noexcept { return fit(d_.record(entry(at).record)); }
+  Fit fit(const InstanceRecord& r) const noexcept {
     if (excluded(r)) return Fit::kNo;
     if (panic_) return Fit::kYes;
     if (static_cast<std::int64_t>(seen(r.lease_end)) <= wanted_.now) return Fit::kNo;
@@ -227,9 +230,9 @@ class ServiceChooser {
     if (Gate::closed(breaker)) return Fit::kYes;
     return gate_.open_to(r) ? Fit::kProbe : Fit::kNo;
   }
-  Choice admit(std::uint32_t at) noexcept {
-    const std::uint32_t flags = local_ != 0 && at >= local_ ? std::uint32_t{kPickSpilled} : 0;
-    return admit_word(seen(words_[ListHead::kWords + at]), flags);
+  Choice admit(std::uint32_t at) noexcept { return admit_word(seen(words_[ListHead::kWords + at]), spilled(at)); }
+  std::uint32_t spilled(std::uint32_t at) const noexcept {
+    return local_ != 0 && at >= local_ ? std::uint32_t{kPickSpilled} : 0;
   }
   Choice admit_word(std::uint64_t word, std::uint32_t flags) noexcept {
     InstanceRecord& r = d_.record(ListEntry::unpack(word).record);

@@ -107,6 +107,7 @@ class ServiceCore {
   struct Settle {
     std::uint64_t cell, generation;
     std::uint32_t note;
+    bool quiet;  // nothing to tell the breaker
     Outcome outcome;
     std::int64_t now, took;
   };
@@ -141,7 +142,7 @@ class ServiceCore {
 
   [[gnu::noinline]] Picked choose_at(TimePoint now, Wanted wanted) const noexcept {
     wanted.now = believed(now);
-    wanted.now_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns(now), 0)) / 1'000'000;
+    wanted.now_ms = ms(now);
     for (;;) {
       const std::uint64_t version = seen(directory_->head(index_));
       const Word* words = directory_->list(index_, version);
@@ -153,25 +154,30 @@ class ServiceCore {
       const bool good = hashed ? seen(directory_->head(index_)) == version : whole(version);
       if (good && !choice.found()) return {};
       if (!choice.found()) continue;
-      const ListEntry entry = choice.entry();
-      InstanceRecord& record = directory_->record(entry.record);
-      if (good) {
-        const std::uint64_t address = seen(record.address);
-        const bool loaded = head.balancer() == kLeastLoaded || head.balancer() == kPeakEwma;
-        // Relaxed: a count to compare with others. Before the ticket: who ends that takes this one away.
-        if (loaded) record.load.fetch_add(1, std::memory_order_relaxed);
-        const std::uint32_t what = Flight::begun(to_ns(now)) << 17 | (loaded ? Flight::kLoaded : 0);
-        const Taken taken = take(entry, what, choice.note);
-        if (loaded && taken.ticket == 0) unload(record);
-        if (taken.generation != 0) {
-          if ((choice.flags & kPickPanic) != 0) ServiceDirectory::happened(directory_->header().panic_picks);
-          return {taken.generation, taken.ticket, address, entry.record, choice.flags};
-        }
+      const bool loaded = head.balancer() == kLeastLoaded || head.balancer() == kPeakEwma;
+      const Picked picked = good ? take_chosen(choice, loaded, now) : Picked{};
+      if (picked.generation != 0) {
+        if ((choice.flags & kPickPanic) != 0) ServiceDirectory::happened(directory_->header().panic_picks);
+        return picked;
       }
+      InstanceRecord& record = directory_->record(choice.entry().record);
       if ((choice.flags & kPickProbe) != 0) gate.settle(record, choice.note, Outcome::kIgnored);
       // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
       if (good && seen(directory_->head(index_)) == version) return {};
     }
+  }
+
+  // generation 0: it was retired meanwhile.
+  Picked take_chosen(const Choice& choice, bool loaded, TimePoint now) const noexcept {
+    const ListEntry entry = choice.entry();
+    InstanceRecord& record = directory_->record(entry.record);
+    const std::uint64_t address = seen(record.address);
+    // Relaxed: a count to compare with others. Before the ticket: who ends that takes this one away.
+    if (loaded) record.load.fetch_add(1, std::memory_order_relaxed);
+    const std::uint32_t what = Flight::begun(to_ns(now)) << 17 | (loaded ? Flight::kLoaded : 0);
+    const Taken taken = take(entry, what, choice.note);
+    if (loaded && taken.ticket == 0) unload(record);
+    return {taken.generation, taken.ticket, address, entry.record, choice.flags};
   }
 
   [[gnu::noinline]] void settle(const Settle& what) const noexcept {
@@ -180,11 +186,14 @@ class ServiceCore {
     const std::uint64_t version = seen(directory_->head(index));
     const Word* words = directory_->list(index, version);
     const ListHead head(seen(words[0]));
-    if (Flight::loaded(what.cell)) unload(record);
     if (what.outcome == Outcome::kFailure) ServiceDirectory::add(record.failures, what.generation, 1);
     if (head.balancer() == kPeakEwma) learn(record, seen(words[5]), what);
-    if (head.ejects()) InstanceGate(*directory_, words, index, what.now).settle(record, what.note, what.outcome);
+    if (head.ejects() && !what.quiet)
+      InstanceGate(*directory_, words, index, what.now).settle(record, what.note, what.outcome);
   }
+
+  // Relaxed: as where it is counted.
+  static void unload(InstanceRecord& record) noexcept { record.load.fetch_sub(1, std::memory_order_relaxed); }
 
   const ServiceDirectory* directory_;
   std::uint32_t index_;
@@ -192,15 +201,16 @@ class ServiceCore {
  private:
   static constexpr std::uint32_t kLeastLoaded = 2, kPeakEwma = 3, kMaglev = 4;  // Balancer
 
-  // Relaxed: as where it is counted.
-  static void unload(InstanceRecord& record) noexcept { record.load.fetch_sub(1, std::memory_order_relaxed); }
+  static std::uint64_t ms(TimePoint now) noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns(now), 0)) / 1'000'000;
+  }
 
   // What a failure took is what its limit in time would have been, or more; what was ignored teaches nothing.
   static void learn(InstanceRecord& record, std::uint64_t rule, const Settle& what) noexcept {
     const bool failed = what.outcome == Outcome::kFailure;
     if (what.outcome == Outcome::kIgnored || (!failed && what.took < 0)) return;
     const algorithm::PeakEwma ewma(static_cast<std::uint32_t>(std::max<std::uint64_t>(rule >> 32, 1)));
-    const auto now_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(what.now, 0)) / 1'000'000;
+    const std::uint64_t now_ms = ms(time_from_ns(what.now));
     const auto took_us = static_cast<std::uint64_t>(std::max<std::int64_t>(what.took, 0)) / 1'000;
     update(record.ewma, [&](std::uint64_t word) {
       // The stamp after the word: a word that is another instance's is not touched.
