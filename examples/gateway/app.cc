@@ -77,6 +77,7 @@ App::App(Options given)
       user_limit(keyed_limiter(options.user_limit, kUserTable, "--user-limit")),
       test_limit(keyed_limiter(seawall::Quota::make(10, std::chrono::seconds(60)).value(), kTestTable, "test limit")),
       shared_limits(options.redis ? make_shared_limits(options) : nullptr),
+      shared_registry(options.redis ? make_shared_registry(options, registry) : nullptr),
       tracer(tracer_config(options)) {
   const auto limit = checked(seawall::SlidingWindowConfig::make(options.service_limit), "--service-limit");
   (void)registry.configure_default(service_config(options));  // fails only for one that chooses by key
@@ -147,6 +148,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
     const auto now = seawall::Clock::now();
     if (services_file) services_file->tick(now);
     if (shared_limits) shared_limits->tick();
+    if (shared_registry) shared_registry->tick(now);
     registry.tick_at(now);
     windows.tick_at(now);
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.

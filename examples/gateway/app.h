@@ -16,6 +16,7 @@
 #include "gateway/options.h"
 #include "gateway/services_file.h"
 #include "gateway/shared_limits.h"
+#include "gateway/shared_registry.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
@@ -61,6 +62,7 @@ struct App {
   seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis
+  std::unique_ptr<SharedRegistry> shared_registry;               // with --redis
   std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
   seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above

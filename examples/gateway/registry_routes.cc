@@ -52,17 +52,17 @@ http::Response register_route(App& app, const Exchange& exchange) {
   const auto parsed = parse_instance(exchange.request.body);
   if (const auto* fault = std::get_if<Fault>(&parsed)) return refuse(exchange, *fault);
   const auto& record = std::get<InstanceRecord>(parsed);
-  const auto made = app.registry.register_instance_at(record.service,
-                                                      {.id = record.id,
-                                                       .host = record.host,
-                                                       .port = record.port,
-                                                       .weight = static_cast<std::int32_t>(record.weight),
-                                                       .metadata = record.metadata},
-                                                      exchange.start);
+  const seawall::InstanceSpec spec{.id = record.id,
+                                   .host = record.host,
+                                   .port = record.port,
+                                   .weight = static_cast<std::int32_t>(record.weight),
+                                   .metadata = record.metadata};
+  const auto made = app.registry.register_instance_at(record.service, spec, exchange.start);
   if (!made) {
     return refuse(exchange, status_of(made.error().code), made.error().message.view());
   }
   const auto& registration = made.value();
+  if (app.shared_registry) app.shared_registry->registered(record.service, spec, registration.generation);
   return reply(exchange, 201,
                {{"success", true},
                 {"id", registration.id},
@@ -76,8 +76,13 @@ http::Response heartbeat_route(App& app, const Exchange& exchange) {
   const auto parsed = parse_heartbeat(exchange.request.body);
   if (const auto* fault = std::get_if<Fault>(&parsed)) return refuse(exchange, *fault);
   const auto& heartbeat = std::get<Heartbeat>(parsed);
-  const auto answer = app.registry.heartbeat_at(instance_name(exchange), heartbeat.generation, exchange.start,
-                                                self_state(heartbeat.state));
+  const std::string name = instance_name(exchange);
+  if (app.shared_registry) {
+    const auto told = app.shared_registry->answer_for(name, heartbeat.generation, exchange.start);
+    if (told) return answer_for(exchange, *told, "");
+  }
+  const auto answer =
+      app.registry.heartbeat_at(name, heartbeat.generation, exchange.start, self_state(heartbeat.state));
   return answer_for(exchange, answer, "heartbeat noted");
 }
 

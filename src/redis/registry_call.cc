@@ -76,6 +76,7 @@ bool read_state(std::string_view word, StoredInstance& into) {
     if (word == word_of(state)) into.spec.state = state;
   }
   into.gone = word == "gone";
+  if (into.gone) into.spec.state = SelfState::kDraining;
   return into.gone || word == word_of(into.spec.state);
 }
 
@@ -147,7 +148,6 @@ std::optional<StoredInstance> parse_item(std::string_view id, std::string_view t
   if (next_word(text) != "i1" || !read(next_word(text), found.generation) || !read_state(next_word(text), found)) {
     return std::nullopt;
   }
-  if (found.gone) return found;
   found.spec.host = next_word(text);
   if (!read(next_word(text), found.spec.port) || !read(next_word(text), found.spec.weight)) return std::nullopt;
   const std::string_view zone = next_word(text);

@@ -18,7 +18,7 @@ namespace seawall::redis {
 struct StoredInstance {
   InstanceSpec spec;
   std::uint64_t generation = 0;
-  bool gone = false;  // a gravestone
+  bool gone = false;  // a gravestone; the state is draining
 };
 
 class RegistryCalls {

@@ -187,7 +187,7 @@ if verb == 'renew' then
   if tonumber(ARGV[8]) > 0 then lease_until(id, tonumber(ARGV[8])) end
 elseif verb == 'remove' and state ~= 'gone' then
   -- The gravestone outlives what a stopped server may still find in a connection that its client has left.
-  call('HSET', items, id, item(generation, 'gone', ''))
+  call('HSET', items, id, item(generation, 'gone', rest))
   call('ZREM', leases, id)
   call('ZADD', graves, text_of(now + 10 * lease), id)
   changed()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two gateways and one Redis: limits are of both together, and each gateway's own while Redis is away."""
+"""Two gateways and one Redis: limits and registry are of both together, and each gateway's own while Redis is away."""
 
 import socket
 import subprocess
@@ -117,6 +117,58 @@ class SharedLimits(unittest.TestCase):
                     wait_until("the refusal", lambda: health().get("redis_error") == "unauthorized")
                     self.assertEqual(health()["redis"], "unavailable")
                     self.assertEqual([self.feed(wrong, "ann").status for _ in range(4)], [200] * 3 + [429])
+
+
+class SharedRegistry(unittest.TestCase):
+    def feed(self, stack: Stack) -> int:
+        return stack.get("/api/v1/social/feed", X_User_ID="ann").status
+
+    def redis_of(self, stack: Stack) -> str:
+        return stack.get("/health").json()["infrastructure"]["redis"]
+
+    def test_what_registers_at_one_serves_at_both(self):
+        with Redis() as redis:
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "1")
+            with Stack(*options) as one, Stack(*options) as two:
+                first = one.start("social")
+                two.wait_until_healthy("social")
+                self.assertEqual(self.feed(two), 200)
+
+                redis.kill()
+                wait_until("away", lambda: self.redis_of(two) == "unavailable")
+                self.assertEqual([self.feed(two) for _ in range(20)], [200] * 20)
+                redis.start()
+                one.start("social")
+                two.wait_until_healthy("social", 2)
+
+                self.assertEqual(first.stop(), 0)
+                wait_until("the end of the first", lambda: two.health("social")["healthy_instances"] == 1)
+                self.assertEqual([self.feed(two) for _ in range(20)], [200] * 20)
+
+    def test_an_instance_belongs_to_where_it_registered_last(self):
+        with Redis() as redis:
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "1", "--probe-interval", "0s")
+            with Stack(*options) as one, Stack(*options) as two:
+                record = {"service": "social", "id": "s-1", "host": "127.0.0.1", "port": 9}
+
+                def register(stack: Stack) -> int:
+                    answer = stack.call("POST", "/registry/instances", record)
+                    self.assertEqual(answer.status, 201)
+                    return answer.json()["generation"]
+
+                def beat(stack: Stack, generation: int) -> int:
+                    return stack.call("PUT", "/registry/instances/s-1/heartbeat", {"generation": generation}).status
+
+                def listed(stack: Stack) -> int:
+                    return len(stack.instances("social"))
+
+                old = register(one)
+                wait_until("seen", lambda: beat(one, old) == 200 and listed(two) == 1)
+                self.assertEqual(beat(two, old), 404)  # not here: it may register
+                new = register(two)
+                wait_until("fenced", lambda: beat(two, new) == 200 and beat(one, old) == 409)
+                wait_until("followed", lambda: beat(two, new) == 200 and listed(one) == 1 and beat(one, new) == 404)
+                self.assertEqual(beat(one, old), 409)  # still: it must stop
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@
 // instance comes, goes or changes (heartbeats change nothing). Redis also publishes that there is something new: a hint
 // that the next poll need not wait, of which none must arrive. While Redis is away the last good list stays, flagged
 // stale and with its age, and the follower removes nobody; an empty or shrunken list is doubted by it as any source's.
-// Instances that fell silent in Redis, and are not gone yet, come with Health::kWarning: others are picked first. The
-// follower's removal_grace should be longer than a heartbeat interval and StoreOptions::reconnect_max of the writers
-// together: after Redis lost everything they need so long to come back.
+// Instances that deregistered are listed as draining for ten leases: they get no picks from the next poll on, and then
+// leave as any that is listed no more. Instances that fell silent in Redis, and are not gone yet, come with
+// Health::kWarning: others are picked first. The follower's removal_grace should be longer than a heartbeat interval
+// and StoreOptions::reconnect_max of the writers together: after Redis lost everything they need so long to come back.
 //
 // Threads: as its follower. Copies share one state. The first list comes a tick or two after the first tick.
 //
