@@ -41,6 +41,11 @@ void fast_clock_read(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(clock.now());
 }
 
+void fast_clock_relaxed(benchmark::State& state) {
+  const seawall::FastClock& clock = fast_clock();
+  for (auto _ : state) benchmark::DoNotOptimize(clock.relaxed_now());
+}
+
 void lock_and_unlock(benchmark::State& state) {
   for (auto _ : state) {
     const std::lock_guard lock(mutex);
@@ -52,6 +57,7 @@ BENCHMARK(fetch_add)->Name("baseline.fetch_add")->ThreadRange(1, 2)->UseRealTime
 BENCHMARK(cas_loop)->Name("baseline.cas_loop")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(clock_read)->Name("baseline.clock")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_read)->Name("clock.fast")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(fast_clock_relaxed)->Name("clock.relaxed")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(lock_and_unlock)->Name("baseline.mutex")->ThreadRange(1, 2)->UseRealTime();
 
 }  // namespace

@@ -79,7 +79,7 @@ void keyed_batch(benchmark::State& state) {
   auto i = static_cast<std::uint64_t>(state.thread_index()) * kKeys / 2;
   while (state.KeepRunningBatch(decisions.size())) {  // so that the row is of one key
     const std::span<const std::uint64_t> keys(&users.keys[i], decisions.size());
-    users.limiter.try_acquire_batch_at(keys, users.clock.now(), decisions);
+    users.limiter.try_acquire_batch(keys, users.clock, decisions);
     benchmark::DoNotOptimize(decisions);
     i = i + 2 * decisions.size() > kKeys ? 0 : i + decisions.size();
   }

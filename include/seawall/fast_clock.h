@@ -59,6 +59,7 @@ enum class CounterTrust : std::uint8_t {
 // What a FastClock reads; tests put their own in its place.
 struct HostCounter {
   std::uint64_t ticks() const noexcept { return detail::read_counter(); }
+  std::uint64_t relaxed_ticks() const noexcept { return detail::read_counter_relaxed(); }
   std::int64_t monotonic_ns() const noexcept { return to_ns(Clock::now()); }
   bool usable(CounterTrust trust) const noexcept {
     if (trust == CounterTrust::kKernel) return detail::kernel_vouches_for_counter();
@@ -76,9 +77,15 @@ class alignas(detail::kCacheLine) BasicFastClock {
   BasicFastClock& operator=(const BasicFastClock&) = delete;
 
   TimePoint now() const noexcept {
-    if (scale_.shift == 0) return time_from_ns(source_.monotonic_ns());
-    const std::int64_t ns = read();
-    return time_from_ns(ns != kNoAnswer ? ns : read_slowly());
+    return reading([this] { return ticks(); });
+  }
+
+  // As now(), but may be earlier, by what the processor works ahead (some hundred nanoseconds at most), and so before a
+  // reading that the caller knows of. now() waits until all loads and stores before it are done, a cache miss of
+  // somebody's included; this does not. Limiters take it when they are given the clock: they judge as of the latest
+  // instant that they have seen, and for an early one they refuse rather than admit.
+  TimePoint relaxed_now() const noexcept {
+    return reading([this] { return source_.relaxed_ticks() - first_tick_; });
   }
 
   // May change from kCounter to kMonotonic, once.
@@ -106,10 +113,16 @@ class alignas(detail::kCacheLine) BasicFastClock {
   Cell& knot(std::uint64_t number) const noexcept { return knots_[number % kRing]; }
   std::uint64_t ticks() const noexcept { return source_.ticks() - first_tick_; }
 
+  template <class Ticks>
+  TimePoint reading(const Ticks& counter) const noexcept {
+    if (scale_.shift == 0) return time_from_ns(source_.monotonic_ns());
+    const std::int64_t ns = read(counter());
+    return time_from_ns(ns != kNoAnswer ? ns : read_slowly());
+  }
+
   // The common path: the counter, the head and two knots, no write. kNoAnswer when the counter has left the last
   // stretch.
-  std::int64_t read() const noexcept {
-    const std::uint64_t now = ticks();
+  std::int64_t read(std::uint64_t now) const noexcept {
     const std::uint64_t number = now >> scale_.shift;
     // Acquire: who sees a stopped clock sees its last knot too. Unsigned: also false behind the ring and when stopped.
     if (Head::reach(head_.load(std::memory_order_acquire)) - (number + 1) >= kRing - 1) return kNoAnswer;
@@ -127,7 +140,7 @@ class alignas(detail::kCacheLine) BasicFastClock {
       if (Head::stopped(head)) return after_the_end(head);
       const Sample sample = take_sample((std::uint64_t{1} << scale_.shift) / 2048);  // 0.5 to 1 us
       extend(head, sample);
-      std::int64_t ns = read();
+      std::int64_t ns = read(ticks());
       // Two processors whose counters differ a little may disagree about who is past a knot: here somebody was.
       if (ns == kNoAnswer && stretch(sample) + 2 == Head::last(head)) ns = time_at_knot(Head::last(head) - 1);
       if (ns != kNoAnswer) return ns;

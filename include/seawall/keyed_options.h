@@ -36,10 +36,4 @@ struct KeyedStats {
   std::uint64_t overflow_admissions = 0;  // WhenFull::kOverflow at work
 };
 
-// A clock of the host's: FastClock, testing::ManualClock, ...
-template <class C>
-concept ReadableClock = requires(const C& clock) {
-  { clock.now() } -> std::convertible_to<TimePoint>;
-};
-
 }  // namespace seawall

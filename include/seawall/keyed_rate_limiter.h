@@ -85,7 +85,7 @@ class KeyedRateLimiter {
   Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
     const std::uint64_t hash = key.hash(table_.hash());
     table_.prefetch(hash);
-    return acquire(hash, clock.now(), n);
+    return acquire(hash, relaxed_now(clock), n);
   }
 
   // try_acquire_at for each key in turn, with 16 lines at a time asked from memory first. decisions.size() at least
@@ -98,7 +98,7 @@ class KeyedRateLimiter {
   template <class Key, ReadableClock C>
   void try_acquire_batch(std::span<const Key> keys, const C& clock, std::span<Decision> decisions,
                          std::int64_t n = 1) noexcept {
-    batch(keys, decisions, n, [&clock] { return clock.now(); });
+    batch(keys, decisions, n, [&clock] { return relaxed_now(clock); });
   }
 
   // What try_acquire_at would answer, without taking anything.

@@ -115,7 +115,11 @@ class BasicLeasedTokenBucket {
       return from_cell(permits_in(seen) - n, n);
     return lease(here, seen, unit, now, n);
   }
-  Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire_at(Clock::now(), n); }
+  Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire(Clock(), n); }
+  template <ReadableClock C>
+  Decision try_acquire(const C& clock, std::int64_t n = 1) noexcept {
+    return try_acquire_at(relaxed_now(clock), n);
+  }
 
   // What try_acquire_at would answer, without taking anything. `remaining` is what is left everywhere.
   Decision peek_at(TimePoint now, std::int64_t n = 1) const noexcept {

@@ -83,7 +83,11 @@ class BasicSlidingWindow {
     }
     return algorithm::seen_from(now, epoch_, acquire(elapsed, n));
   }
-  Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire_at(Clock::now(), n); }
+  Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire(Clock(), n); }
+  template <ReadableClock C>
+  Decision try_acquire(const C& clock, std::int64_t n = 1) noexcept {
+    return try_acquire_at(relaxed_now(clock), n);
+  }
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(TimePoint now, std::int64_t n = 1) noexcept {

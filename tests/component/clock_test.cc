@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "seawall/testing/manual_clock.h"
+#include "seawall/token_bucket.h"
 #include "support/catch.h"
 #include "support/fake_counter.h"
 
@@ -106,6 +108,47 @@ TEST_CASE("clock: a correction is slewed at an eighth and never steps") {
   CHECK(clock.source() == ClockSource::kCounter);
   CHECK(met_after > 7'000);  // 1 ms at an eighth takes 8 ms
   CHECK(met_after < 12'000);
+}
+
+TEST_CASE("clock: a relaxed reading is one that was made earlier, whatever stretch that was in") {
+  Machine machine;
+  const TestClock clock(CounterTrust::kKernel, &machine);
+  REQUIRE(clock.source() == ClockSource::kCounter);
+  machine.ns_per_reading = 0;
+  for (std::int64_t i = 0; i < 20'000; ++i) {
+    const std::int64_t earlier = to_ns(clock.now());
+    machine.ticks_ahead = static_cast<std::uint64_t>(i) % 700;
+    machine.pass(static_cast<std::int64_t>(machine.ticks_ahead));  // a tick is a nanosecond here
+    if (to_ns(clock.relaxed_now()) != earlier) FAIL("read " << to_ns(clock.relaxed_now()) << " for " << earlier);
+    machine.pass(500);
+  }
+}
+
+TEST_CASE("clock: a relaxed reading without a counter is CLOCK_MONOTONIC") {
+  Machine machine;
+  const TestClock clock(CounterTrust::kNever, &machine);
+  machine.ns_per_reading = 0;
+  machine.ticks_ahead = 1000;
+  CHECK(to_ns(clock.relaxed_now()) == static_cast<std::int64_t>(machine.ns));
+}
+
+TEST_CASE("clock: limiters that are given the clock take relaxed readings, others plain ones") {
+  Machine machine;
+  const TestClock clock(CounterTrust::kKernel, &machine);
+  machine.ns_per_reading = 0;
+  machine.pass(100 * kMs);
+  const TimePoint now = clock.now();
+  machine.ticks_ahead = 5'000;
+  CHECK(clock.now() == now);
+  CHECK(relaxed_now(clock) == now - Duration(5'000));
+  testing::ManualClock manual;
+  CHECK(relaxed_now(manual) == manual.now());
+  // An early reading refuses rather than admits: of one permit a second nothing has come back yet.
+  TokenBucket bucket(TokenBucketConfig::make(Quota::make(1, Duration(5'000)).value()).value(), now - Duration(10'000));
+  CHECK(bucket.try_acquire_at(now - Duration(5'000)).allowed);
+  CHECK_FALSE(bucket.try_acquire(clock).allowed);
+  machine.ticks_ahead = 0;
+  CHECK(bucket.try_acquire(clock).allowed);
 }
 
 TEST_CASE("clock: after a pause the first reading is right, without a slew") {

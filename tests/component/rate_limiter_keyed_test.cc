@@ -242,5 +242,19 @@ TEST_CASE("siphash gives the published values") {
     text += static_cast<char>(text.size());
   }
   CHECK(detail::siphash({}, "user-12345") == 0x95aac4cf492867c0);
+  // The rest of a text behind its whole words, of any size: as the definition has it, byte by byte.
+  for (std::size_t size = 0; size <= 40; ++size) {
+    text.assign(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 37 + 129);
+    detail::SipHash<2, 4> hash(key);
+    for (std::size_t at = 0; at <= size; at += 8) {
+      std::uint64_t word = at + 8 > size ? std::uint64_t{size} << 56 : 0;
+      for (std::size_t i = at; i < std::min(at + 8, size); ++i) {
+        word |= std::uint64_t{static_cast<unsigned char>(text[i])} << 8 * (i - at);
+      }
+      hash.add(word);
+    }
+    CHECK(detail::siphash<2, 4>(key, text) == hash.finish());
+  }
   CHECK(detail::siphash({}, "a text that is longer than one word") == 0xc0ed4396b527afbb);
 }

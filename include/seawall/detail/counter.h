@@ -4,7 +4,8 @@
 //
 // An ordered read waits for the loads before it. A plain rdtsc does not: it may run before the load that saw another
 // thread's message, and then reads less than that thread had read. As the kernel's vDSO does, x86 takes rdtscp and
-// aarch64 an isb before the read; a store after it needs nothing, since stores become visible in order, later.
+// aarch64 an isb before the read; a store after it needs nothing, since stores become visible in order, later. A
+// relaxed read is the plain one: it never reads what is yet to come, but may be done early.
 #pragma once
 
 #include <fcntl.h>
@@ -27,6 +28,7 @@ inline std::uint64_t read_counter() noexcept {
   unsigned cpu = 0;
   return __builtin_ia32_rdtscp(&cpu);
 }
+inline std::uint64_t read_counter_relaxed() noexcept { return __builtin_ia32_rdtsc(); }
 
 // rdtscp is there (8000_0001), and the counter's rate does not change with the processor's (8000_0007).
 inline bool counter_is_invariant() noexcept {
@@ -42,6 +44,11 @@ inline std::uint64_t read_counter() noexcept {
   asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
   return ticks;
 }
+inline std::uint64_t read_counter_relaxed() noexcept {
+  std::uint64_t ticks = 0;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+}
 
 // By the architecture.
 inline bool counter_is_invariant() noexcept { return true; }
@@ -49,6 +56,7 @@ inline bool counter_is_invariant() noexcept { return true; }
 inline constexpr std::string_view kCounterClockSource = "";
 
 inline std::uint64_t read_counter() noexcept { return 0; }
+inline std::uint64_t read_counter_relaxed() noexcept { return 0; }
 inline bool counter_is_invariant() noexcept { return false; }
 #endif
 

@@ -7,7 +7,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
+#include <type_traits>
 
 namespace seawall::detail {
 
@@ -57,21 +59,42 @@ class SipHash {
 };
 
 // The hash of a text: words of 8 bytes, little end first; the last holds the rest and the length.
+// The bytes from `at` on as a number, the first one lowest.
+template <class Word>
+constexpr std::uint64_t little_endian(std::string_view text, std::size_t at) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    if (!std::is_constant_evaluated()) {
+      Word word;
+      std::memcpy(&word, text.data() + at, sizeof(Word));
+      return word;
+    }
+  }
+  std::uint64_t word = 0;
+  for (std::size_t i = sizeof(Word); i-- > 0;) word = word << 8 | static_cast<unsigned char>(text[at + i]);
+  return word;
+}
+
+// The last size % 8 bytes, by loads that overlap: a loop of as many turns is a branch that is guessed wrong when sizes
+// differ.
+constexpr std::uint64_t tail_of(std::string_view text) noexcept {
+  const std::size_t left = text.size() % 8;
+  if (left == 0) return 0;
+  if (text.size() > 8) return little_endian<std::uint64_t>(text, text.size() - 8) >> (64 - 8 * left);
+  if (left >= 4) {
+    return little_endian<std::uint32_t>(text, 0) | little_endian<std::uint32_t>(text, left - 4) << 8 * (left - 4);
+  }
+  return little_endian<std::uint8_t>(text, 0) | little_endian<std::uint8_t>(text, left / 2) << 8 * (left / 2) |
+         little_endian<std::uint8_t>(text, left - 1) << 8 * (left - 1);
+}
+
 template <int kRounds = 1, int kFinalRounds = 3>
 constexpr std::uint64_t siphash(SipKey key, std::string_view text) noexcept {
   SipHash<kRounds, kFinalRounds> hash(key);
-  const auto word = [text](std::size_t from, std::size_t size) {
-    std::uint64_t w = 0;
-    for (std::size_t i = size; i-- > 0;) w = w << 8 | static_cast<unsigned char>(text[from + i]);
-    return w;
-  };
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) hash.add(word(at, 8));
-  hash.add(word(at, text.size() - at) | std::uint64_t{text.size()} << 56);
+  for (std::size_t at = 0; at + 8 <= text.size(); at += 8) hash.add(little_endian<std::uint64_t>(text, at));
+  hash.add(tail_of(text) | std::uint64_t{text.size()} << 56);
   return hash.finish();
 }
 
-// The hash of a number: under another key than that of a text, whose last word could be the same.
 constexpr std::uint64_t siphash(SipKey key, std::uint64_t number) noexcept {
   SipHash<1, 3> hash({~key.k0, key.k1});
   hash.add(number);
