@@ -20,7 +20,7 @@ struct Machine {
   bool usable = true;
   std::int64_t ns_per_reading = 20;   // of the counter and of the clock alike
   std::int64_t interrupted_once = 0;  // the next reading of the kernel's clock takes so much longer
-  std::uint64_t ticks_ahead = 0;  // by which the processor works ahead, where it is not told to wait
+  std::uint64_t ticks_ahead = 0;      // by which the processor works ahead, where it is not told to wait
   std::int64_t kernel_readings = 0;
   std::function<void()> while_stopped;  // once, after the next reading of the kernel's clock: what others do meanwhile
 
