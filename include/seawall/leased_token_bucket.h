@@ -99,10 +99,9 @@ class BasicLeasedTokenBucket {
 
   // The shared bucket starts full, the cells empty. Instants before the epoch count as the epoch.
   explicit BasicLeasedTokenBucket(const Config& config, TimePoint epoch = Clock::now()) noexcept
-      : batch_(config.batch()),
-        limit_(config.shared().rule().burst()),
-        epoch_(epoch),
-        shared_(config.shared(), epoch) {}
+      : batch_(config.batch()), epoch_(epoch), shared_(config.shared(), epoch) {
+    tell_cells(config);
+  }
 
   // Takes n permits or nothing. n above `limit` is never() allowed; n of 0 or less takes nothing.
   Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
@@ -112,7 +111,7 @@ class BasicLeasedTokenBucket {
     const std::uint64_t unit = unit_of(now);
     const std::uint64_t seen = take(here, unit, n);
     if (permits_in(seen) >= n) [[likely]]
-      return from_cell(permits_in(seen) - n, n);
+      return from_cell(here, permits_in(seen) - n, n);
     return lease(here, seen, unit, now, n);
   }
   Decision try_acquire(std::int64_t n = 1) noexcept { return try_acquire(Clock(), n); }
@@ -182,7 +181,9 @@ class BasicLeasedTokenBucket {
   // As in TokenBucket, of the shared bucket; the cells keep what they hold. Also false, and nothing changed, when the
   // batches of `config` are smaller than those of this object: its burst would leave too little for the cells.
   bool change_limit_at(const Config& config, LimitChange how, TimePoint now) noexcept {
-    return config.batch() >= batch_ && shared_.change_limit_at(config.shared(), how, now);
+    if (config.batch() < batch_ || !shared_.change_limit_at(config.shared(), how, now)) return false;
+    tell_cells(config);
+    return true;
   }
   bool change_limit(const Config& config, LimitChange how) noexcept {
     return change_limit_at(config, how, Clock::now());
@@ -193,6 +194,9 @@ class BasicLeasedTokenBucket {
   static constexpr int kPermitBits = 20;
   struct alignas(detail::kCacheLine) Place {
     Cell word{0};
+    // What its decisions say is the shared bucket's: of the latest change or lease. Of two changes at once a cell may
+    // keep the earlier one's until its next lease.
+    std::atomic<std::int64_t> limit{0};
   };
   // No generation of the shared bucket's word has this number.
   static constexpr std::uint64_t kFromCell = std::uint64_t{7} << 61;
@@ -216,9 +220,13 @@ class BasicLeasedTokenBucket {
       return detail::Step<std::uint64_t>{enough ? used_at(seen, unit) - static_cast<std::uint64_t>(n) : seen, seen};
     });
   }
-  Decision from_cell(std::int64_t left, std::int64_t n) const noexcept {
+  void tell_cells(const Config& config) noexcept {
+    // Relaxed, here and below: a number that is told, and decides nothing.
+    for (Place& place : places_) place.limit.store(config.shared().rule().burst(), std::memory_order_relaxed);
+  }
+  static Decision from_cell(const Place& place, std::int64_t left, std::int64_t n) noexcept {
     return {.allowed = true,
-            .limit = limit_,
+            .limit = place.limit.load(std::memory_order_relaxed),
             .remaining = left,
             .retry_after = Duration(0),
             .reset_after = Duration(0),
@@ -228,9 +236,12 @@ class BasicLeasedTokenBucket {
   // A batch for the cell and n for the caller; fewer, when there are fewer.
   Decision lease(Place& here, std::uint64_t before, std::uint64_t unit, TimePoint now, std::int64_t n) noexcept {
     const std::int64_t room = batch_ - permits_in(before);
-    Decision leased = shared_.try_acquire_at(now, std::min(n + room, limit_));
+    Decision leased = shared_.try_acquire_at(now, std::min(n + room, here.limit.load(std::memory_order_relaxed)));
     if (!leased.allowed) leased = shared_.try_acquire_at(now, std::max(n, leased.remaining));
     if (!leased.allowed) return take_back(leased, unit, n);
+    if (here.limit.load(std::memory_order_relaxed) != leased.limit) {
+      here.limit.store(leased.limit, std::memory_order_relaxed);
+    }
     const std::int64_t extra = leased.charge.permits - n;
     const std::int64_t left = detail::update(here.word, [&](std::uint64_t seen) {
       // Not on top of what another brought meanwhile, and not into a cell that was used at a later time.
@@ -238,21 +249,20 @@ class BasicLeasedTokenBucket {
       const std::uint64_t next = bring ? used_at(seen, unit) + static_cast<std::uint64_t>(extra) : seen;
       return detail::Step<std::int64_t>{next, permits_in(next)};
     });
-    return from_cell(left, n);
+    return from_cell(here, left, n);
   }
 
   // The shared bucket has refused: from any cell that holds n.
   Decision take_back(const Decision& refusal, std::uint64_t unit, std::int64_t n) noexcept {
     for (Place& place : places_) {
       const std::int64_t held = permits_in(take(place, unit, n));
-      if (held >= n) return from_cell(held - n, n);
+      if (held >= n) return from_cell(place, held - n, n);
     }
     return refusal;
   }
 
   // Read by everybody, written by nobody.
   std::int64_t batch_;
-  std::int64_t limit_;
   TimePoint epoch_;
 
   // Written by leases.

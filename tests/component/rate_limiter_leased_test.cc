@@ -103,7 +103,15 @@ TEST_CASE("leased: reservations and a change of limit concern the shared bucket"
   const auto faster = LeasedTokenBucketConfig::make({quota(2000, 1s, 301), 5}).value();
   CHECK(bucket.change_limit_at(faster, LimitChange::kReset, at(0s)));
   CHECK(bucket.peek_at(at(0s), 0).remaining == 220);
-  CHECK(bucket.try_acquire_at(at(0s), 220).limit == 220);
+  CHECK(bucket.try_acquire_at(at(0s), 210).limit == 220);
+  // A cell that still holds permits tells the new limit too.
+  CHECK(bucket.try_acquire_at(at(0s)).limit == 220);
+  const Decision from_cell = bucket.try_acquire_at(at(0s));
+  CHECK((from_cell.allowed && from_cell.remaining < 5));
+  CHECK(from_cell.limit == 220);
+  const auto slower = LeasedTokenBucketConfig::make({quota(1000, 1s, 201), 5}).value();
+  CHECK(bucket.change_limit_at(slower, LimitChange::kKeep, at(0s)));
+  CHECK(bucket.try_acquire_at(at(0s)).limit == slower.shared().rule().burst());
 }
 
 // The bound, with an adversary: all CPUs fill their cells, everybody waits until the shared bucket is full again, and
