@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The yardsticks: what everything else in this program is compared with, in the same run.
 #include <benchmark/benchmark.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
+#include <new>
 
 #include "seawall/fast_clock.h"
 #include "seawall/time.h"
@@ -26,13 +29,36 @@ void cas_loop(benchmark::State& state) {
   }
 }
 
-void clock_read(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(seawall::Clock::now());
-}
-
 const seawall::FastClock& fast_clock() {
   static const seawall::FastClock clock;
   return clock;
+}
+
+// What a keyed table with a million keys at 24 bytes cannot avoid: the clock, a random line of so much memory (in huge
+// pages), an exchange of one of its words. Each waits for the one before, as calls do whose instructions fill the
+// window in which a processor looks ahead.
+void random_line(benchmark::State& state) {
+  constexpr std::size_t kBytes = 24'000'000;
+  static auto* const lines = [] {
+    void* memory = ::operator new (kBytes, std::align_val_t{2 << 20});
+    (void)madvise(memory, kBytes, MADV_HUGEPAGE);
+    std::memset(memory, 0, kBytes);
+    return static_cast<std::atomic<std::uint64_t>*>(memory);
+  }();
+  std::uint64_t random = static_cast<std::uint64_t>(state.thread_index()) + 1;
+  for (auto _ : state) {
+    random = random * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407;
+    auto& word = lines[(random >> 32) % (kBytes / 64) * 8];
+    __builtin_prefetch(&word, 1);
+    const auto now = static_cast<std::uint64_t>(seawall::to_ns(fast_clock().relaxed_now()));
+    std::uint64_t seen = word.load(std::memory_order_relaxed);
+    word.compare_exchange_strong(seen, now | 1, std::memory_order_relaxed);
+    random += seen & 1;
+  }
+}
+
+void clock_read(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(seawall::Clock::now());
 }
 
 void fast_clock_read(benchmark::State& state) {
@@ -55,6 +81,7 @@ void lock_and_unlock(benchmark::State& state) {
 
 BENCHMARK(fetch_add)->Name("baseline.fetch_add")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(cas_loop)->Name("baseline.cas_loop")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(random_line)->Name("baseline.random_line")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(clock_read)->Name("baseline.clock")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_read)->Name("clock.fast")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_relaxed)->Name("clock.relaxed")->ThreadRange(1, 2)->UseRealTime();
