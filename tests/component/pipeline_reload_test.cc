@@ -208,6 +208,22 @@ TEST_CASE("a reload keeps the state that it can keep, and says what it did") {
   CHECK(renamed.kept == Paths{"/limits/user", breaker});
 }
 
+TEST_CASE("what a call took teaches its instance, and each attempt is measured from its own beginning") {
+  World w;
+  REQUIRE(w.registry.register_instance_at("trading", {.id = "t-1", .host = "h", .port = 2}, at(0s)));
+  REQUIRE(w.load(R"({"services": {"trading": {"balancer": "peak_ewma", "ejection_failures": 0}},
+                     "routes": {"trading": {"service": "trading"}}})") == "made");
+  Pipeline& trading = *w.pipelines->find("trading");
+  auto call = trading.admit_at({}, at(1s));
+  REQUIRE(call);
+  const std::uint32_t first = call.instance.slot;
+  REQUIRE(trading.another_at(call, Outcome::kFailure, at(2s)));
+  REQUIRE(trading.complete_at(call, Outcome::kSuccess, at(2s + 20ms)));
+  const auto why = w.registry.explain_at("trading", at(2s + 20ms)).value();
+  CHECK(why.instances[first].latency > 900ms);
+  CHECK(why.instances[1 - first].latency == 20ms);
+}
+
 TEST_CASE("a keyed limit goes on under another quota, key by key") {
   World w;
   const auto json = [](const std::string& permits, const std::string& more = "") {

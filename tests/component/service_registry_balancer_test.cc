@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/catch.h"
@@ -12,6 +13,7 @@
 
 using namespace std::chrono_literals;
 using seawall::Balancer;
+using seawall::InstanceSpec;
 using seawall::Outcome;
 using seawall::ServiceConfig;
 using seawall::ServiceOptions;
@@ -159,6 +161,53 @@ TEST_CASE("the less loaded of two gets the call, and of two instances none is dr
   for (int i = 0; i < 50; ++i) CHECK(fleet.service.pick_at(fleet.now())->slot == 0);
 }
 
+TEST_CASE("who has three times the weight has three times the calls under way") {
+  Fleet fleet({.balancer = Balancer::kLeastLoaded});
+  fleet.add("a", 3);
+  fleet.add("b", 1);
+  int heavy = 0;
+  for (int i = 0; i < 100; ++i) heavy += fleet.service.pick_at(fleet.now())->slot == 0;
+  CHECK(heavy >= 74);
+  CHECK(heavy <= 76);
+}
+
+TEST_CASE("the light beside one that is excluded get their shares at random too") {
+  Fleet fleet({.balancer = Balancer::kRandom}, {}, 3);
+  const std::array<std::uint32_t, 1> heavy{fleet.add("heavy", 1000)};
+  std::map<std::uint32_t, int> got;
+  for (const auto& [id, weight] : {std::pair("a", 1), std::pair("b", 3)}) fleet.add(id, weight);
+  for (int i = 0; i < 4000; ++i) {
+    const auto pick = fleet.service.pick_at(fleet.now(), heavy).value();
+    fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now());
+    ++got[pick.slot];
+  }
+  CHECK(got[1] > 850);
+  CHECK(got[1] < 1150);
+}
+
+TEST_CASE("one slow answer counts at once, and wears off") {
+  Fleet fleet({.balancer = Balancer::kPeakEwma, .ewma_half_life = 1s}, {}, 4);
+  fleet.add_many(2);
+  for (int i = 0; i < 20; ++i) fleet.call(Outcome::kSuccess, 10ms);
+  const std::string slow = fleet.call(Outcome::kSuccess, 1s);
+  CHECK(fleet.calls(20).count(slow) == 0);
+  const auto latency = [&] {
+    const auto why = fleet.registry.explain_at("s", fleet.now()).value();
+    for (const auto& one : why.instances) {
+      if (one.id == slow) return one.latency;
+    }
+    return seawall::Duration(0);
+  };
+  CHECK(latency() == 1s);
+  fleet.pass(1s);
+  CHECK(latency() == 500ms);
+  // What is faster than the average moves it by what has passed, no further: here nothing has.
+  const std::array<std::uint32_t, 1> other{slow == "i0" ? 1u : 0u};
+  const auto pick = fleet.service.pick_at(fleet.now(), other).value();
+  fleet.service.done_at(pick.ticket, Outcome::kSuccess, fleet.now(), 10ms);
+  CHECK(latency() > 490ms);
+}
+
 TEST_CASE("a load comes down once for a pick, whoever ends it") {
   Fleet fleet({.balancer = Balancer::kLeastLoaded}, {.ticket_deadline = 60s});
   fleet.add("a");
@@ -257,6 +306,36 @@ TEST_CASE("a key keeps its instance, and few keys move when instances come and g
     }
     CHECK(heirs.size() > 8);
   }
+}
+
+TEST_CASE("the keys of one that drains go to the others by weight") {
+  for (const Balancer balancer : kHashed) {
+    INFO(to_string(balancer));
+    Fleet fleet({.balancer = balancer});
+    for (const auto& [id, weight] : {std::pair("a", 10), std::pair("b", 9), std::pair("c", 1)}) fleet.add(id, weight);
+    const auto before = owners(fleet, 4000);
+    fleet.registry.drain_at("a", 0, fleet.now());
+    std::map<std::string, int> heirs;
+    for (const auto& [key, id] : owners(fleet, 4000)) heirs[before.at(key) == "a" ? id : "kept"] += 1;
+    CHECK(heirs["b"] > 5 * heirs["c"]);
+    CHECK(heirs["c"] > 0);
+  }
+}
+
+TEST_CASE("tables that another service had are not taken for one's own") {
+  Fleet fleet({.balancer = Balancer::kMaglev}, {.max_hashed_services = 1});
+  fleet.add_many(5);
+  const auto before = owners(fleet, 200);
+  const auto maglev = ServiceConfig::make({.balancer = Balancer::kMaglev}).value();
+  REQUIRE(fleet.registry.configure("s", ServiceConfig()).ok());
+  REQUIRE(fleet.registry.configure("other", maglev).ok());
+  for (const char* id : {"x", "y"}) {  // each writes one of the two
+    const InstanceSpec spec{.id = id, .host = "h", .port = 1};
+    REQUIRE(fleet.registry.register_instance_at("other", spec, fleet.now()));
+  }
+  REQUIRE(fleet.registry.configure("other", ServiceConfig()).ok());
+  REQUIRE(fleet.registry.configure("s", maglev).ok());
+  CHECK(owners(fleet, 200) == before);
 }
 
 TEST_CASE("two registries that heard of the same fleet in another order agree about keys") {
@@ -362,6 +441,14 @@ TEST_CASE("a newcomer's share grows from its first traffic on") {
   CHECK(share() == Approx(100.0 * 0.5 / 3.5).margin(0.3));
   fleet.pass(51s);
   CHECK(share() == Approx(25).margin(0.3));
+}
+
+TEST_CASE("where most are new, all have their whole weight") {
+  Fleet fleet({.slow_start = 30s});
+  fleet.add("old");
+  fleet.pass(60s);
+  for (const char* id : {"a", "b", "c"}) fleet.add(id);
+  CHECK(fleet.calls(400) == std::map<std::string, int>{{"old", 100}, {"a", 100}, {"b", 100}, {"c", 100}});
 }
 
 TEST_CASE("options of a service are checked by name") {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Who fails is ejected, but never too many; who is too few panics: for one, two and three instances, in order.
+#include <array>
 #include <chrono>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "support/catch.h"
 #include "support/service_fleet.h"
@@ -154,6 +157,57 @@ TEST_CASE("an operator brings an ejected instance back, and its place in the sha
         seawall::RegistryAnswer::kOk);  // was not ejected: nothing changes
   fleet.fail("i2", 3);
   CHECK(fleet.state("i2") == "healthy");
+}
+
+TEST_CASE("what a probe brings back, and who is brought back by hand, leaves one place in the share") {
+  Fleet fleet({.ejection_jitter_percent = 0});
+  fleet.add_many(4);
+  fleet.fail("i0", 3);
+  fleet.fail("i1", 3);
+  const auto ejected = [&] { return fleet.registry.explain_at("s", fleet.now())->ejected; };
+  CHECK(ejected() == 2);
+  CHECK(fleet.registry.restore_at("i0", 0, fleet.now()) == seawall::RegistryAnswer::kOk);
+  CHECK(ejected() == 1);
+  fleet.pass(31s);
+  for (int i = 0; i < 8; ++i) fleet.call();
+  CHECK(ejected() == 0);
+  fleet.fail("i2", 3);
+  fleet.fail("i3", 3);
+  CHECK(ejected() == 2);
+}
+
+TEST_CASE("failures of calls from before an ejection do not count after it") {
+  Fleet fleet({.ejection_jitter_percent = 0});
+  fleet.add_many(2);
+  const std::array<std::uint32_t, 1> not_i1{1};
+  std::vector<std::uint64_t> old;
+  for (int i = 0; i < 3; ++i) old.push_back(fleet.service.pick_at(fleet.now(), not_i1)->ticket);
+  fleet.fail("i0", 3);
+  fleet.pass(30s);
+  for (int i = 0; i < 4; ++i) fleet.call();
+  CHECK(fleet.state("i0") == "healthy");
+  for (const std::uint64_t ticket : old) fleet.service.done_at(ticket, Outcome::kFailure, fleet.now());
+  CHECK(fleet.state("i0") == "healthy");
+}
+
+TEST_CASE("where nobody is ejected any more, those that were are back") {
+  Fleet fleet;
+  fleet.add_many(2);
+  fleet.fail("i0", 3);
+  CHECK(fleet.state("i0") == "ejected");
+  REQUIRE(fleet.registry.configure("s", seawall::ServiceConfig::make({.ejection_failures = 0}).value()).ok());
+  CHECK(fleet.state("i0") == "healthy");
+  CHECK(fleet.registry.explain_at("s", fleet.now())->ejected == 0);
+}
+
+TEST_CASE("ejections count for panic: those that are left would drown") {
+  Fleet fleet({.panic_threshold = 60});
+  fleet.add_many(4);
+  fleet.fail("i0", 3);
+  CHECK(fleet.flags() == 0);  // 75 %
+  fleet.fail("i1", 3);
+  CHECK(fleet.flags() == seawall::kPickPanic);
+  CHECK(fleet.calls(40) == std::map<std::string, int>{{"i0", 10}, {"i1", 10}, {"i2", 10}, {"i3", 10}});
 }
 
 TEST_CASE("a probe that is lost is given up after its lease") {
