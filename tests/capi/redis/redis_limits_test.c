@@ -156,6 +156,7 @@ static void test_set_and_inbox(seawall_redis_store* store) {
 
   seawall_redis_limit_set_free(set);
   set = NULL;
+  seawall_redis_limiter_free(limiters[1]);
   limiters[1] = limiters[0];
   CHECK(seawall_redis_limit_set_new((const seawall_redis_limiter* const*)limiters, 2, &set, NULL) == SEAWALL_OK);
   CHECK(seawall_redis_limit_set_try_acquire(set, twice, 2, 1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
