@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
 // FieldFamilies: one family for each figure of a struct that some part answers, and FieldSeries: the series of one such
-// part. Totals are counters, which take what was added since the last time; all else is a gauge.
+// part. Totals are counters, which take what was added since the last time; all else is a gauge. Source: such a part.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "seawall/runtime/metrics_registry.h"
+#include "seawall/time.h"
 
 namespace seawall::detail {
+
+template <class Number>
+constexpr double plain(Number value) {
+  return static_cast<double>(value);
+}
 
 template <class Reading>
 struct MetricsField {
@@ -94,6 +101,23 @@ class FieldSeries {
   const FieldFamilies<Reading>* families_;
   std::vector<FollowingCounter> totals_;
   std::vector<Gauge> gauges_;
+};
+
+// What is watched under one name.
+class Source {
+ public:
+  explicit Source(std::string_view name) : name_(name) {}
+  virtual ~Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual void publish(TimePoint now) = 0;
+  virtual void remove() = 0;  // its series
+
+ protected:
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  const std::string name_;
 };
 
 }  // namespace seawall::detail

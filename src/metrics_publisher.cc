@@ -10,21 +10,17 @@
 #include <vector>
 
 #include "metrics_fields.h"
+#include "metrics_instances.h"
+#include "metrics_registry_source.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/keyed_circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_registry.h"
-#include "seawall/runtime/service_registry.h"
 
 namespace seawall {
 namespace detail {
 namespace {
-
-template <class Number>
-constexpr double plain(Number value) {
-  return static_cast<double>(value);
-}
 
 struct BreakerReading {
   CircuitBreakerSnapshot snapshot;
@@ -98,75 +94,6 @@ constexpr MetricsField<KeyedCircuitBreakerStats> kBreakersGauges[] = {
      [](const KeyedCircuitBreakerStats& s) { return plain(s.capacity); }},
     {"seawall_keyed_circuit_breaker_memory_bytes", "Memory of all breakers.",
      [](const KeyedCircuitBreakerStats& s) { return plain(s.memory_bytes); }},
-};
-
-constexpr MetricsField<RegistryStats> kRegistryTotals[] = {
-    {"seawall_service_registry_registrations_total", "Instances registered, again ones included.",
-     [](const RegistryStats& s) { return plain(s.registrations); }},
-    {"seawall_service_registry_heartbeats_total", "Leases renewed.",
-     [](const RegistryStats& s) { return plain(s.heartbeats); }},
-    {"seawall_service_registry_expirations_total", "Leases that ended without a heartbeat.",
-     [](const RegistryStats& s) { return plain(s.expirations); }},
-    {"seawall_service_registry_removals_total", "Instances removed.",
-     [](const RegistryStats& s) { return plain(s.removals); }},
-    {"seawall_service_registry_fenced_total", "Calls refused because a newer process took the id over.",
-     [](const RegistryStats& s) { return plain(s.fenced); }},
-    {"seawall_service_registry_unknown_total", "Calls for instances that are not known.",
-     [](const RegistryStats& s) { return plain(s.unknown); }},
-    {"seawall_service_registry_refused_full_total", "Registrations refused at a bound.",
-     [](const RegistryStats& s) { return plain(s.refused_full); }},
-    {"seawall_service_registry_holds_total", "Leases that ended with so many others that their instances were held.",
-     [](const RegistryStats& s) { return plain(s.holds); }},
-    {"seawall_service_registry_ceiling_expirations_total", "Held instances that expired at the ceiling.",
-     [](const RegistryStats& s) { return plain(s.expirations_at_ceiling); }},
-    {"seawall_service_registry_drains_total", "Drains that ended with no call in flight.",
-     [](const RegistryStats& s) { return plain(s.drains); }},
-    {"seawall_service_registry_drains_cut_total", "Drains that ended at their deadline, with calls in flight.",
-     [](const RegistryStats& s) { return plain(s.drains_cut); }},
-    {"seawall_service_registry_endpoints_taken_total", "Instances fenced because another one has their host and port.",
-     [](const RegistryStats& s) { return plain(s.endpoints_taken); }},
-    {"seawall_service_registry_late_ticks_total", "Ticks so late that leases were extended.",
-     [](const RegistryStats& s) { return plain(s.late_ticks); }},
-    {"seawall_service_tickets_late_total", "Tickets of picks given back when they were over.",
-     [](const RegistryStats& s) { return plain(s.tickets_late); }},
-    {"seawall_service_tickets_reaped_total", "Tickets of picks that were never given back.",
-     [](const RegistryStats& s) { return plain(s.tickets_reaped); }},
-    {"seawall_service_tickets_untracked_total", "Picks without a ticket, beyond max_in_flight.",
-     [](const RegistryStats& s) { return plain(s.tickets_untracked); }},
-    {"seawall_service_ejections_total", "Instances ejected for their failures.",
-     [](const RegistryStats& s) { return plain(s.ejections); }},
-    {"seawall_service_ejections_refused_total", "Ejections that the share of ejected instances did not allow.",
-     [](const RegistryStats& s) { return plain(s.ejections_refused); }},
-    {"seawall_service_panic_picks_total", "Picks made because too few instances were eligible.",
-     [](const RegistryStats& s) { return plain(s.panic_picks); }},
-};
-constexpr MetricsField<RegistryStats> kRegistryGauges[] = {
-    {"seawall_service_registry_services", "Services known.", [](const RegistryStats& s) { return plain(s.services); }},
-    {"seawall_service_registry_instances", "Instances known, in any state.",
-     [](const RegistryStats& s) { return plain(s.instances); }},
-    {"seawall_service_registry_suspects", "Instances with a heartbeat overdue.",
-     [](const RegistryStats& s) { return plain(s.suspects); }},
-    {"seawall_service_registry_held", "Instances whose lease ended, kept because so many ended at once.",
-     [](const RegistryStats& s) { return plain(s.held); }},
-    {"seawall_service_registry_protected_services", "Services with held instances.",
-     [](const RegistryStats& s) { return plain(s.protected_services); }},
-};
-
-// What is watched under one name.
-class Source {
- public:
-  explicit Source(std::string_view name) : name_(name) {}
-  virtual ~Source() = default;
-  Source(const Source&) = delete;
-  Source& operator=(const Source&) = delete;
-  virtual void publish(TimePoint now) = 0;
-  virtual void remove() = 0;  // its series
-
- protected:
-  const std::string& name() const noexcept { return name_; }
-
- private:
-  const std::string name_;
 };
 
 // A struct of figures and nothing else.
@@ -307,74 +234,6 @@ class KeyedBreakerSource final : public Source {
   std::array<Gauge, kBreakerStates.size()> counts_;
 };
 
-struct RegistryFamilies {
-  FieldFamilies<RegistryStats> fields;
-  std::optional<Family<Gauge>> instances;
-  std::optional<Family<Gauge>> in_flight;
-
-  Result<void> open(MetricsRegistry& metrics) {
-    if (instances) return {};
-    if (auto opened = fields.open(metrics, kRegistryTotals, kRegistryGauges, {"registry"}); !opened) return opened;
-    const auto flying =
-        metrics.gauge("seawall_service_registry_service_in_flight", "Picks not done yet.", {"registry", "service"});
-    if (!flying) return flying.error();
-    const auto listed =
-        metrics.gauge("seawall_service_registry_service_instances",
-                      "Instances of a service, by whether they are picked.", {"registry", "service", "healthy"});
-    if (!listed) return listed.error();
-    in_flight = flying.value();
-    instances = listed.value();
-    return {};
-  }
-};
-
-class RegistrySource final : public Source {
- public:
-  RegistrySource(std::string_view name, const RegistryFamilies& families, ServiceRegistry& registry)
-      : Source(name), families_(families), registry_(registry), fields_(families.fields, {name}) {}
-
-  void publish(TimePoint now) override {
-    fields_.set(registry_.stats());
-    std::vector<std::string> listed;
-    for (const ServiceInfo& service : registry_.services_at(now)) {
-      set(service);
-      listed.push_back(service.name);
-    }
-    for (const std::string& service : services_) {  // both in order of name
-      if (!std::binary_search(listed.begin(), listed.end(), service)) forget(service);
-    }
-    services_ = std::move(listed);
-  }
-
-  void remove() override {
-    fields_.remove({name()});
-    for (const std::string& service : services_) forget(service);
-  }
-
- private:
-  void set(const ServiceInfo& service) {
-    std::int64_t healthy = 0, in_flight = 0;
-    for (const InstanceInfo& instance : service.instances) {
-      healthy += instance.status.healthy() ? 1 : 0;
-      in_flight += instance.in_flight;
-    }
-    const auto rest = static_cast<std::int64_t>(service.instances.size()) - healthy;
-    families_.instances->with({name(), service.name, "true"}).set(plain(healthy));
-    families_.instances->with({name(), service.name, "false"}).set(plain(rest));
-    families_.in_flight->with({name(), service.name}).set(plain(in_flight));
-  }
-  void forget(const std::string& service) {
-    families_.instances->remove({name(), service, "true"});
-    families_.instances->remove({name(), service, "false"});
-    families_.in_flight->remove({name(), service});
-  }
-
-  const RegistryFamilies& families_;
-  ServiceRegistry& registry_;
-  FieldSeries<RegistryStats> fields_;
-  std::vector<std::string> services_;
-};
-
 }  // namespace
 }  // namespace detail
 
@@ -396,6 +255,14 @@ class MetricsPublisher::Impl {
   Result<void> watch(std::string_view name, ServiceRegistry& registry) {
     return add<detail::RegistrySource>(
         "registry", name, registries_, [&] { return registries_.open(metrics_); }, registry);
+  }
+  Result<void> watch(std::string_view name, Prober& prober) {
+    return add<detail::ProberSource>(
+        "prober", name, probers_, [&] { return probers_.open(metrics_); }, prober);
+  }
+  Result<void> watch(std::string_view name, std::function<SourceFollowerReading(TimePoint)> read) {
+    return add<detail::FollowerSource>(
+        "follower", name, followers_, [&] { return followers_.open(metrics_); }, std::move(read));
   }
   Result<void> watch(std::string_view name, std::function<KeyedStats(TimePoint)> read) {
     const auto open = [&] { return keyed_.open(metrics_, detail::kKeyedTotals, detail::kKeyedGauges, {"limiter"}); };
@@ -442,6 +309,8 @@ class MetricsPublisher::Impl {
   detail::BreakerFamilies breakers_;
   detail::KeyedBreakerFamilies keyed_breakers_;
   detail::RegistryFamilies registries_;
+  detail::ProberFamilies probers_;
+  detail::FollowerFamilies followers_;
   detail::FieldFamilies<KeyedStats> keyed_;
   detail::FieldFamilies<Decision> limiters_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<detail::Source>> sources_;
@@ -460,6 +329,16 @@ Result<void> MetricsPublisher::watch(std::string_view name, KeyedCircuitBreaker&
 }
 Result<void> MetricsPublisher::watch(std::string_view name, ServiceRegistry& registry) {
   return impl_->watch(name, registry);
+}
+Result<void> MetricsPublisher::watch(std::string_view name, Prober& prober) { return impl_->watch(name, prober); }
+Result<void> MetricsPublisher::watch(std::string_view name, SourceFollower& follower) {
+  return impl_->watch(name, [&follower](TimePoint now) {
+    return SourceFollowerReading{follower.stats(), follower.sources_at(now)};
+  });
+}
+Result<void> MetricsPublisher::watch_follower(std::string_view name,
+                                              std::function<SourceFollowerReading(TimePoint)> read) {
+  return impl_->watch(name, std::move(read));
 }
 Result<void> MetricsPublisher::watch_keyed(std::string_view name, std::function<KeyedStats(TimePoint)> stats) {
   return impl_->watch(name, std::move(stats));

@@ -121,6 +121,18 @@ class Pipelines::State {
     const auto found = present_.breakers.find(std::string("/routes/").append(route).append("/breaker"));
     return found != present_.breakers.end() ? found->second.held : nullptr;
   }
+  std::vector<PipelineLimitInfo> limits() const SEAWALL_EXCLUDES(mutex_) {
+    const detail::MutexLock lock(mutex_);
+    std::vector<PipelineLimitInfo> found;
+    for (const auto& [path, limit] : present_.limits) found.push_back({path, limit.config.name, limit.config.key >= 0});
+    return found;
+  }
+  // A copy, which keeps the limiter: it is asked without the mutex.
+  std::optional<LimitState> limit(std::string_view path) const SEAWALL_EXCLUDES(mutex_) {
+    const detail::MutexLock lock(mutex_);
+    const auto found = present_.limits.find(path);
+    return found != present_.limits.end() ? std::optional(found->second) : std::nullopt;
+  }
 
  private:
   template <class T>
@@ -343,5 +355,28 @@ Result<ReloadReport> Pipelines::reload_at(std::string_view json, TimePoint now) 
 Pipeline* Pipelines::find(std::string_view route) const { return state_->find(route); }
 std::vector<std::string> Pipelines::routes() const { return state_->routes(); }
 std::shared_ptr<CircuitBreaker> Pipelines::breaker(std::string_view route) const { return state_->breaker(route); }
+std::vector<PipelineLimitInfo> Pipelines::limits() const { return state_->limits(); }
+
+std::optional<Decision> Pipelines::peek_at(std::string_view limit, TimePoint now) const {
+  const auto state = state_->limit(limit);
+  if (!state) return std::nullopt;
+  return std::visit(
+      [now](const auto& held) -> std::optional<Decision> {
+        if constexpr (requires { held->peek_at(now); }) return held->peek_at(now);
+        return std::nullopt;
+      },
+      state->limiter);
+}
+
+std::optional<KeyedStats> Pipelines::keyed_stats_at(std::string_view limit, TimePoint now) const {
+  const auto state = state_->limit(limit);
+  if (!state) return std::nullopt;
+  return std::visit(
+      [now](const auto& held) -> std::optional<KeyedStats> {
+        if constexpr (requires { held->stats_at(now); }) return held->stats_at(now);
+        return std::nullopt;
+      },
+      state->limiter);
+}
 
 }  // namespace seawall

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // MetricsPublisher: what breakers, limiters and the registry know, as metrics.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,10 @@
 #include "seawall/leased_token_bucket.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/prober.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_source.h"
+#include "seawall/runtime/source_follower.h"
 #include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
 #include "support/catch.h"
@@ -266,4 +270,95 @@ TEST_CASE("a family that cannot be registered is said at once") {
   REQUIRE(!refused);
   CHECK(refused.error().code == Code::kAlreadyExists);
   CHECK(refused.error().message.view().find("seawall_circuit_breaker_state") != std::string_view::npos);
+}
+
+TEST_CASE("each service's instances are published by their state") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  seawall::ServiceRegistry registry({}, kStart);
+  REQUIRE(publisher.watch("r", registry));
+  for (const char* id : {"a", "b", "c"}) {
+    REQUIRE(registry.register_instance_at("trading", {.id = id, .host = "127.0.0.1", .port = 80}, kStart));
+  }
+  registry.drain_at("trading/b", seawall::ServiceRegistry::kAnyGeneration, kStart);
+  publisher.publish_at(kStart);
+  const auto states = [](const char* state) {
+    return R"(seawall_service_registry_service_instance_states{registry="r",service="trading",state=")" +
+           std::string(state) + "\"} ";
+  };
+  CHECK(has(metrics, states("healthy") + "2"));
+  CHECK(has(metrics, states("draining") + "1"));
+  CHECK(has(metrics, states("ejected") + "0"));
+  for (int s = 1; s <= 4; ++s) registry.tick_at(kStart + seconds(s));
+  publisher.publish_at(kStart + seconds(4));
+  CHECK(has(metrics, states("expired") + "3"));
+  CHECK(has(metrics, states("healthy") + "0"));
+  REQUIRE(publisher.unwatch("r"));
+  CHECK(!mentions(metrics, "_instance_states{"));
+}
+
+TEST_CASE("a prober's results and what they changed are published") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  seawall::ServiceRegistry registry({}, kStart);
+  const auto mine = registry.register_instance_at("trading", {.id = "a", .host = "127.0.0.1", .port = 80}, kStart);
+  REQUIRE(mine);
+  seawall::Prober prober(registry, seawall::ProberConfig::make({.fall = 1}).value());
+  REQUIRE(publisher.watch("p", prober));
+  publisher.publish_at(kStart);
+  CHECK(has(metrics, R"(seawall_prober_transitions_total{prober="p",to="failing"} 0)"));  // so that it is an increase
+  TimePoint now = kStart;
+  for (const int status : {200, 200, 500, 200, 200}) {
+    std::optional<seawall::Probe> probe;
+    for (int waited = 0; !probe && waited < 20; ++waited) {
+      now += seconds(1);
+      registry.heartbeat_at(mine.value().name, mine.value().generation, now);
+      probe = prober.next_at(now);
+    }
+    REQUIRE(probe);
+    prober.finish_at(probe->id, {.status = status}, now);
+  }
+  publisher.publish_at(now);
+  publisher.publish_at(now);  // totals are followed, not added up
+  CHECK(has(metrics, R"(seawall_prober_probes_total{prober="p",result="passed"} 4)"));
+  CHECK(has(metrics, R"(seawall_prober_probes_total{prober="p",result="failed"} 1)"));
+  CHECK(has(metrics, R"(seawall_prober_transitions_total{prober="p",to="failing"} 1)"));
+  CHECK(has(metrics, R"(seawall_prober_transitions_total{prober="p",to="passing"} 1)"));
+  CHECK(has(metrics, R"(seawall_prober_targets{prober="p"} 1)"));
+  CHECK(publisher.watch("p", prober).error().code == Code::kAlreadyExists);
+  REQUIRE(publisher.unwatch("p"));
+  CHECK(!mentions(metrics, "seawall_prober_targets{"));
+  CHECK(!mentions(metrics, R"(prober="p")"));
+}
+
+TEST_CASE("of sources their age, failures and what the registry refuses are published") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  seawall::ServiceRegistry registry({}, kStart);
+  seawall::ListSource list;
+  seawall::SourceFollower follower(registry);
+  follower.add(list, {.name = "dns"});
+  REQUIRE(publisher.watch("f", follower));
+  const auto with = [](const char* field, const char* value) {
+    return std::string("seawall_source_") + field + R"({follower="f",source="dns",service="trading"} )" + value;
+  };
+  list.say(
+      {.service = "trading",
+       .instances = {{.id = "a", .host = "127.0.0.1", .port = 80}, {.id = "bad/id", .host = "127.0.0.1", .port = 1}},
+       .ttl = seconds(60)});
+  follower.tick_at(kStart);
+  publisher.publish_at(kStart + seconds(5));
+  CHECK(has(metrics, with("age_seconds", "5")));
+  CHECK(has(metrics, with("stale", "0")));
+  CHECK(has(metrics, with("listed_instances", "2")));
+  CHECK(has(metrics, R"(seawall_source_follower_instances{follower="f"} 1)"));
+  CHECK(has(metrics, R"(seawall_source_follower_refused_instances{follower="f"} 1)"));
+  CHECK(has(metrics, R"(seawall_source_follower_added_total{follower="f"} 1)"));
+  list.say({.service = "trading", .status = seawall::SourceStatus::kFailed, .reason = "no route"});
+  follower.tick_at(kStart + seconds(6));
+  publisher.publish_at(kStart + seconds(6));
+  CHECK(has(metrics, with("stale", "1")));
+  CHECK(has(metrics, with("failures_total", "1")));
+  REQUIRE(publisher.unwatch("f"));
+  CHECK(!mentions(metrics, R"(follower="f")"));
 }

@@ -371,3 +371,24 @@ TEST_CASE("model: what reloads keep, against an oracle") {
     }
   }
 }
+
+TEST_CASE("who watches asks limits by their paths") {
+  World w;
+  REQUIRE(w.load(text(kLimit)) == "made");
+  const auto limits = w.pipelines->limits();
+  REQUIRE(limits.size() == 2);
+  CHECK((limits[0].path == "/limits/user" && limits[0].name == "user" && limits[0].keyed));
+  CHECK((limits[1].path == "/routes/trading/limits/service" && limits[1].name == "service" && !limits[1].keyed));
+  REQUIRE(w.admit("trading", "ann"));
+  REQUIRE(w.admit("trading", "bob"));
+  CHECK(w.pipelines->peek_at(limits[1].path, at(1s))->remaining == 8);
+  CHECK(w.pipelines->keyed_stats_at(limits[0].path, at(1s))->keys_active == 2);
+  CHECK_FALSE(w.pipelines->peek_at(limits[0].path, at(1s)));
+  CHECK_FALSE(w.pipelines->keyed_stats_at(limits[1].path, at(1s)));
+  CHECK_FALSE(w.pipelines->peek_at("/limits/none", at(1s)));
+  REQUIRE(w.pipelines->reload_at(text(R"({"name": "service", "permits": 4, "period": "60s"})"), at(1s)));
+  CHECK(w.pipelines->peek_at(limits[1].path, at(1s))->remaining == 2);
+  REQUIRE(w.pipelines->reload_at(R"({"routes": {"trading": {}}})", at(1s)));
+  CHECK(w.pipelines->limits().empty());
+  CHECK_FALSE(w.pipelines->peek_at(limits[1].path, at(1s)));
+}

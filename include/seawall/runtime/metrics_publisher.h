@@ -12,7 +12,11 @@
 //   seawall_keyed_circuit_breaker_keys, _capacity, _memory_bytes, _evictions_total, _full_total {breaker}
 //   seawall_keyed_circuit_breaker_breakers{breaker,state}: how many of the keys' breakers are in each state
 //   seawall_service_registry_services, _instances, _heartbeats_total, ... {registry}
-//   seawall_service_registry_service_instances{registry,service,healthy}, _service_in_flight{registry,service}
+//   seawall_service_registry_service_instances{registry,service,healthy}, _service_in_flight{registry,service},
+//     _service_instance_states{registry,service,state}: how many instances are in each state
+//   seawall_prober_probes_total{prober,result}, _transitions_total{prober,to}, _targets{prober}, ...
+//   seawall_source_follower_instances, _refused_instances, _removed_total, ... {follower}
+//   seawall_source_age_seconds, _stale, _doubted, _failures_total, ... {follower,source,service}
 //
 // What is watched must stay until unwatch() or the end of the publisher, and the metrics registry for as long as the
 // publisher. Its series go with it. The events of a watched breaker are polled here and nowhere else; give watch() a
@@ -41,7 +45,10 @@ namespace seawall {
 
 class KeyedCircuitBreaker;
 class MetricsRegistry;
+class Prober;
 class ServiceRegistry;
+class SourceFollower;
+struct SourceFollowerReading;
 struct CircuitBreakerEvent;
 struct KeyedStats;
 template <class Cell>
@@ -65,6 +72,10 @@ class MetricsPublisher {
   Result<void> watch(std::string_view name, CircuitBreaker& breaker, EventTap tap = {});
   Result<void> watch(std::string_view name, KeyedCircuitBreaker& breakers);
   Result<void> watch(std::string_view name, ServiceRegistry& registry);
+  Result<void> watch(std::string_view name, Prober& prober);
+  // A follower belongs to the thread that ticks it, and so does publish() then; the function may take the host's lock.
+  Result<void> watch(std::string_view name, SourceFollower& follower);
+  Result<void> watch_follower(std::string_view name, std::function<SourceFollowerReading(TimePoint)> read);
   template <class Limiter>
   Result<void> watch(std::string_view name, KeyedRateLimiter<Limiter>& limiter) {
     return watch_keyed(name, [&limiter](TimePoint now) { return limiter.stats_at(now); });

@@ -33,11 +33,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
+#include "seawall/decision.h"
+#include "seawall/keyed_options.h"
 #include "seawall/result.h"
 #include "seawall/time.h"
 
@@ -63,6 +66,12 @@ struct ReloadReport {
   std::vector<std::string> removed;
 };
 
+struct PipelineLimitInfo {
+  std::string path;  // of its state: /limits/NAME, or /routes/ROUTE/limits/NAME
+  std::string name;
+  bool keyed = false;
+};
+
 class Pipelines {
  public:
   // `registry` and `metrics` may be null, and must outlive this object: routes then have no service, or count nothing.
@@ -83,6 +92,12 @@ class Pipelines {
   std::vector<std::string> routes() const;  // of the present configuration, in its order
   // The breaker of a route as it is now; null: none. It may be replaced by the next reload.
   std::shared_ptr<CircuitBreaker> breaker(std::string_view route) const;
+
+  // For those who watch: the limits of the present configuration, in order of path, and how one of them is now.
+  // Nothing: there is none of this path, or none of this kind.
+  std::vector<PipelineLimitInfo> limits() const;
+  std::optional<Decision> peek_at(std::string_view limit, TimePoint now) const;           // of one without keys
+  std::optional<KeyedStats> keyed_stats_at(std::string_view limit, TimePoint now) const;  // walks all keys
 
  private:
   class State;

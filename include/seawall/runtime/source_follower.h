@@ -95,6 +95,12 @@ struct SourceFollowerStats {
   std::string last_refusal;
 };
 
+// All that a follower knows of its sources, for those who show it.
+struct SourceFollowerReading {
+  SourceFollowerStats stats;
+  std::vector<SourceInfo> sources;
+};
+
 class SourceFollower {
  public:
   explicit SourceFollower(ServiceRegistry& registry, const SourceFollowerConfig& config = {});
