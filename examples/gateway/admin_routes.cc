@@ -62,8 +62,9 @@ http::Response reset_breaker_route(App& app, const Exchange& exchange) {
       app.registry.restore_at(seawall::instance_name(service.name, instance.id), instance.generation, exchange.start);
     }
   }
-  upstream->breaker.reset_at(exchange.start);
-  const auto state = upstream->breaker.snapshot_at(exchange.start);
+  const auto breaker = upstream->breaker();
+  breaker->reset_at(exchange.start);
+  const auto state = breaker->snapshot_at(exchange.start);
   return reply(exchange, 200,
                {{"success", true},
                 {"message", "circuit breaker of " + upstream->name + " reset"},
@@ -78,10 +79,11 @@ http::Response reset_breaker_route(App& app, const Exchange& exchange) {
 http::Response trip_breaker_route(App& app, const Exchange& exchange) {
   Upstream* upstream = app.find(exchange.segments.at(0));
   if (!upstream) return unknown_service(exchange);
+  const auto breaker = upstream->breaker();
   std::array<seawall::Ticket, 4> tickets;
-  for (auto& ticket : tickets) ticket = upstream->breaker.try_acquire_at(exchange.start);
+  for (auto& ticket : tickets) ticket = breaker->try_acquire_at(exchange.start);
   for (auto& ticket : tickets) ticket.report_at(seawall::Outcome::kFailure, exchange.start);
-  const auto state = upstream->breaker.snapshot_at(exchange.start);
+  const auto state = breaker->snapshot_at(exchange.start);
   return reply(exchange, 200,
                {{"success", true},
                 {"message", "four failures recorded for " + upstream->name},

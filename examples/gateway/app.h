@@ -6,22 +6,26 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "gateway/configuration.h"
 #include "gateway/history.h"
 #include "gateway/kpis.h"
 #include "gateway/metrics.h"
 #include "gateway/options.h"
-#include "gateway/services_file.h"
 #include "gateway/shared_limits.h"
 #include "gateway/shared_registry.h"
+#include "gateway/sources.h"
+#include "gateway/watched.h"
 #include "seawall/circuit_breaker.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_windows.h"
 #include "seawall/runtime/pipeline.h"
+#include "seawall/runtime/pipelines.h"
 #include "seawall/runtime/prober.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/tracer.h"
@@ -34,37 +38,40 @@ inline constexpr std::array<std::string_view, kUpstreams> kUpstreamNames = {"tra
 // One service behind the gateway.
 struct Upstream {
   std::string name;
-  seawall::Service instances;
-  seawall::SlidingWindow limit;
-  seawall::CircuitBreaker breaker;              // of the service: sees the final outcome of each request
-  std::unique_ptr<seawall::Pipeline> pipeline;  // all that a request passes
+  const seawall::Pipelines& all;
+  seawall::Pipeline& pipeline;  // all that a request passes
+
+  // Of the service: sees the final outcome of each request. A reload may replace it.
+  std::shared_ptr<seawall::CircuitBreaker> breaker() const { return all.breaker(name); }
 };
 
 struct App {
   explicit App(Options given);
 
   Upstream* find(std::string_view name);
+  // Reads the file of --config again. One that is wrong is reported and changes nothing. One call at a time, from any
+  // thread: it may take a while, and requests do not wait for it.
+  void reload();
   // Users (and addresses) with a request in the last period. The walk over all of them takes about a millisecond: it is
-  // left out when nobody came since the last one (a scrape walks, too), for a second.
+  // left out when nobody came since the last one, for a second.
   std::size_t active_users(seawall::TimePoint now);
   // Ends leases every 200 ms and takes a sample for the dashboard every second, for ever.
   http::Task<> keep_house(http::Loop& loop);
   // Probes the instances, for ever.
   http::Task<> keep_probing(http::Server& server, http::Loop& loop);
   Sample sample(seawall::TimePoint now);
-  seawall::KeyedStats user_stats(seawall::TimePoint now);  // that walk
 
   const Options options;
   const seawall::TimePoint started = seawall::Clock::now();
   seawall::ServiceRegistry registry;
-  std::unique_ptr<ServicesFile> services_file;  // of --services
+  std::unique_ptr<Sources> sources;  // of --services and --dns
   seawall::Prober prober;
-  seawall::KeyedRateLimiter<seawall::SlidingWindow> user_limit;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis
   std::unique_ptr<SharedRegistry> shared_registry;               // with --redis
-  std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   Metrics metrics;
+  std::unique_ptr<seawall::Pipelines> pipelines;  // limits, breakers and balancers, by --config
+  std::array<std::unique_ptr<Upstream>, kUpstreams> upstreams;
   seawall::MetricsPublisher publisher{metrics.registry};  // watches what is above
   // Of the families that kpis.cc asks for.
   seawall::MetricsWindows windows = kpi_windows(metrics.registry);
@@ -74,8 +81,10 @@ struct App {
   seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
-  seawall::PipelineParts parts(Upstream& upstream);
+  // The second half of changing the shared limits, if there are any.
+  std::function<void()> prepare(const Configuration& configuration);
 
+  std::unique_ptr<Watched> watched_;
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};
   std::atomic<std::uint64_t> requests_counted_{0};
   std::atomic<std::size_t> users_{0};

@@ -62,7 +62,7 @@ Health health_of(App& app, seawall::TimePoint now) {
   Health health;
   const json listed = services_json(app, now);
   for (auto& upstream : app.upstreams) {
-    const auto breaker = upstream->breaker.snapshot_at(now);
+    const auto breaker = upstream->breaker()->snapshot_at(now);
     const std::size_t instances = healthy_instances(listed.at(upstream->name));
     health.healthy = health.healthy && instances > 0 && breaker.state == seawall::BreakerState::kClosed;
     health.services[upstream->name] = {{"circuit_breaker", seawall::to_string(breaker.state)},
@@ -87,7 +87,7 @@ void publish(App& app, seawall::TimePoint now) {
 
 json metrics_json(App& app, const Exchange& exchange) {
   json breakers = json::object();
-  for (auto& upstream : app.upstreams) breakers[upstream->name] = seawall::to_string(upstream->breaker.state());
+  for (auto& upstream : app.upstreams) breakers[upstream->name] = seawall::to_string(upstream->breaker()->state());
   const Sample now = app.metrics.sample();
   json metrics = business_json(app, now, exchange.start);
   metrics["families"] = json::parse(app.metrics.registry.to_json()).at("families");

@@ -32,6 +32,7 @@ seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, 
 
 // The names are ours and short: a value always fits.
 void add_rate_limit_headers(http::Response& response, std::span<const seawall::LimitStatus> limits) {
+  if (limits.empty()) return;
   std::array<char, 256> buffer;
   response.headers.set("RateLimit-Policy", std::string(seawall::rate_limit_policy(buffer, limits).value()));
   response.headers.set("RateLimit", std::string(seawall::rate_limit(buffer, limits).value()));

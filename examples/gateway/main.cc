@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // seawall-gateway: a reverse proxy in front of AstraTrade's services, built on Seawall. Begin with proxy.cc.
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <csignal>
 #include <cstdio>
 #include <stdexcept>
 
@@ -36,8 +39,17 @@ int serve(const Options& options) {
   if (options.probe_interval.count() > 0) {
     server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
   }
-  return run(server);
+  boost::asio::thread_pool reloads(1);
+  if (!options.config_file.empty()) {
+    server.on_signal(SIGHUP, [&] { boost::asio::post(reloads, [&app] { app.reload(); }); });
+  }
+  const int done = run(server);
+  reloads.join();
+  return done;
 }
+
+// Of <sysexits.h>: what a supervisor shows as a mistake in the configuration, which no restart mends.
+constexpr int kBadConfiguration = 78;
 
 }  // namespace
 
@@ -51,6 +63,9 @@ int main(int argc, char** argv) {
     const Options options = parse_options(arguments);
     http::raise_open_file_limit();
     return options.no_seawall ? serve_without_seawall(options) : serve(options);
+  } catch (const ConfigurationError& error) {
+    std::fprintf(stderr, "seawall-gateway: %s\n", error.what());
+    return kBadConfiguration;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "seawall-gateway: %s\n", error.what());
     return 2;

@@ -49,6 +49,17 @@ Metrics::Metrics()
   active_users =
       made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
 
+  const auto reloads = made(
+      registry.counter("gateway_config_reloads_total", "Configurations read, that of the start included.", {"result"}));
+  reloads_taken_ = reloads.with({"success"});
+  reloads_refused_ = reloads.with({"failure"});
+  last_reload_taken_ = made(registry.gauge("gateway_config_last_reload_successful",
+                                           "Whether the configuration read last was taken; else an older one is."))
+                           .get();
+  last_reload_at_ = made(registry.gauge("gateway_config_last_reload_success_timestamp_seconds",
+                                        "When the present configuration was taken."))
+                        .get();
+
   const auto refused =
       made(registry.counter("gateway_trace_headers_refused_total",
                             "Trace headers and correlation ids not taken over, by reason.", {"reason"}));
@@ -70,6 +81,14 @@ Metrics::Metrics()
     upstreams[i] = {duration.with({name}), calls.with({name, "success"}), calls.with({name, "failure"}),
                     calls.with({name, "ignored"}), retries.with({name})};
   }
+}
+
+void Metrics::count_reload(bool taken) {
+  (taken ? reloads_taken_ : reloads_refused_).add();
+  last_reload_taken_.set(taken ? 1 : 0);
+  if (!taken) return;
+  const std::chrono::duration<double> unix_time = std::chrono::system_clock::now().time_since_epoch();
+  last_reload_at_.set(unix_time.count());
 }
 
 void Metrics::count_refused(seawall::TraceFault fault) { refused_[static_cast<std::size_t>(fault)].add(); }

@@ -37,6 +37,7 @@ class Metrics {
   Metrics();
 
   RouteCounters& route(const std::string& label);  // made at start, one for each route
+  void count_reload(bool taken);                   // of the configuration; the first is the start
   void count_refused(seawall::TraceFault fault);   // a trace header or correlation id; what is only absent is not
   Sample sample() const;                           // the totals, without what the registry and the breakers know
 
@@ -57,6 +58,8 @@ class Metrics {
   seawall::Gauge active_users;  // set when somebody asks
 
  private:
+  seawall::Counter reloads_taken_, reloads_refused_;
+  seawall::Gauge last_reload_taken_, last_reload_at_;
   seawall::Family<seawall::Counter> http_requests_;
   std::array<seawall::Counter, seawall::kTraceFaultCount> refused_;  // the first few record nothing
   std::vector<std::pair<std::string, std::unique_ptr<RouteCounters>>> routes_;

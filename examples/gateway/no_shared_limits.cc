@@ -11,6 +11,4 @@ std::unique_ptr<SharedLimits> make_shared_limits(const Options&) {
 
 std::unique_ptr<SharedRegistry> make_shared_registry(const Options&, seawall::ServiceRegistry&) { return nullptr; }
 
-std::vector<seawall::LimitStatus> told(std::vector<seawall::LimitStatus> own, const seawall::redis::SetAnswer&) {
-  return own;
-}
+std::vector<seawall::LimitStatus> told(std::vector<seawall::LimitStatus> own, const SharedCharge&) { return own; }

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "common/text.h"
+
 namespace {
 
 using std::chrono::milliseconds;
@@ -14,6 +16,10 @@ using std::chrono::seconds;
 seawall::Quota quota(const Arguments& arguments, const std::string& name, QuotaText fallback) {
   const QuotaText given = arguments.quota(name, fallback);
   const auto made = seawall::Quota::make(given.permits, given.period);
+  if (made && !seawall::SlidingWindowConfig::make(made.value())) {
+    const auto why = seawall::SlidingWindowConfig::make(made.value()).error();
+    throw std::invalid_argument(name + ": " + std::string(why.message.view()));
+  }
   if (!made) throw std::invalid_argument(name + ": " + std::string(made.error().message.view()));
   return made.value();
 }
@@ -30,6 +36,29 @@ void add_upstream(Options& options, const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == std::string::npos) throw std::invalid_argument("--upstream: '" + given + "' is not NAME=HOST:PORT");
   options.upstreams[given.substr(0, equals)].push_back(endpoint("--upstream", given.substr(equals + 1)));
+}
+
+// SERVICE=NAME:PORT, or SERVICE=NAME for SRV.
+DnsTarget dns_target(const std::string& given) {
+  const std::size_t equals = given.find('=');
+  if (equals == 0 || equals == std::string::npos || equals + 1 == given.size()) {
+    throw std::invalid_argument("--dns: '" + given + "' is neither SERVICE=NAME:PORT nor SERVICE=NAME of SRV records");
+  }
+  DnsTarget target{.service = given.substr(0, equals), .name = given.substr(equals + 1), .port = 0};
+  const std::size_t colon = target.name.rfind(':');
+  if (colon == std::string::npos) return target;
+  const auto port = to_integer(std::string_view(target.name).substr(colon + 1));
+  if (!port || *port < 1 || *port > 65535)
+    throw std::invalid_argument("--dns: '" + given + "' has no port from 1 to 65535");
+  target.port = static_cast<std::uint16_t>(*port);
+  target.name.resize(colon);
+  return target;
+}
+
+bool probes_by_tcp(const Arguments& arguments) {
+  const std::string kind = arguments.text("--probe", "http");
+  if (kind != "http" && kind != "tcp") throw std::invalid_argument("--probe: '" + kind + "' is neither http nor tcp");
+  return kind == "tcp";
 }
 
 // The first line of the file, or the environment's.
@@ -71,11 +100,15 @@ std::vector<OptionSpec> option_specs() {
       {"--open-duration", "how long an open breaker waits before it tries again (30s)"},
       {"--upstream-timeout", "limit for a whole upstream call, connecting and retrying included (2s)"},
       {"--slow-trace", "a proxied request that takes so long is kept among the traces (500ms)"},
-      {"--probe-interval", "how often each instance is asked for GET /health, 0s for never (5s)"},
+      {"--probe", "how instances are asked whether they are well: http (GET /health), or tcp (a connection) (http)"},
+      {"--probe-interval", "how often each instance is asked, 0s for never (5s)"},
       {"--read-timeout", "limit for a client to send a header, and a body (10s)"},
       {"--idle-timeout", "how long a connection without a request stays open (60s)"},
       {"--cors-origin", "web origin that may call the gateway; may be repeated"},
+      {"--config", "JSON file with limits, breakers and balancers, merged into these options; SIGHUP reads it again"},
       {"--services", "JSON file with instances that do not register themselves; read again when it changes"},
+      {"--dns", "SERVICE=NAME:PORT, or SERVICE=NAME of SRV records: instances from DNS; may be repeated"},
+      {"--dns-servers", "IP[:PORT],... of DNS servers (those of the system)"},
       {"--redis", "HOST:PORT of a Redis that gateways share"},
       {"--redis-user", "its user; without one the password is the server's (requirepass)"},
       {"--redis-password-file", "file whose first line is the password (environment: SEAWALL_REDIS_PASSWORD)"},
@@ -101,6 +134,10 @@ Options parse_options(const Arguments& arguments) {
       .redis_password = {},
       .admin_token = {},
       .services_file = arguments.text("--services", ""),
+      .config_file = arguments.text("--config", ""),
+      .dns = {},
+      .dns_servers = arguments.text("--dns-servers", ""),
+      .probe_tcp = probes_by_tcp(arguments),
       .test_endpoints = arguments.has("--test-endpoints"),
       .no_seawall = arguments.has("--no-seawall"),
       .upstreams = {},
@@ -113,7 +150,11 @@ Options parse_options(const Arguments& arguments) {
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
   if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
   set_redis(options, arguments);
+  for (const std::string& each : arguments.all("--dns")) options.dns.push_back(dns_target(each));
   for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
+  if (!options.config_file.empty() && options.no_seawall) {
+    throw std::invalid_argument("--config: not with --no-seawall, which has nothing to configure");
+  }
   if (!options.upstreams.empty() && !options.no_seawall) {
     throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");
   }

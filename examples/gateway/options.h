@@ -13,6 +13,13 @@
 #include "http/server.h"
 #include "seawall/quota.h"
 
+// Of --dns.
+struct DnsTarget {
+  std::string service;
+  std::string name;
+  std::uint16_t port = 0;  // 0: the name has SRV records, which bring their own
+};
+
 struct Options {
   http::ServerOptions server;
   seawall::Quota user_limit;
@@ -27,6 +34,10 @@ struct Options {
   std::string redis_password;  // from a file or SEAWALL_REDIS_PASSWORD: a command line can be read by all users
   std::string admin_token;     // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
   std::string services_file;   // empty: none
+  std::string config_file;     // empty: none
+  std::vector<DnsTarget> dns;
+  std::string dns_servers;  // empty: those of the system
+  bool probe_tcp = false;   // else over HTTP
   bool test_endpoints = false;
   bool no_seawall = false;
   std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall

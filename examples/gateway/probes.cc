@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Asks each registered instance for GET /health, as the prober says.
+// Asks each registered instance for GET /health, or for a connection, as the prober says.
 #include <nlohmann/json.hpp>
 
 #include "gateway/app.h"
@@ -41,7 +41,17 @@ void note(seawall::Prober& prober, const seawall::Probe& probe, const http::Call
   }
 }
 
+// Whoever accepts a connection is well.
+http::Task<> knock(seawall::Prober& prober, http::Loop& loop, const seawall::Probe& probe) {
+  const http::Endpoint endpoint{probe.host, static_cast<std::uint16_t>(probe.port)};
+  const auto status = co_await loop.client.connect(endpoint, std::chrono::steady_clock::now() + probe.timeout);
+  const bool shortage = status == http::CallStatus::kShortage;
+  const bool accepted = status == http::CallStatus::kAnswered;
+  prober.finish(probe.id, {.status = shortage ? seawall::ProbeAnswer::kNothingLearnt : accepted ? 1 : 0});
+}
+
 http::Task<> ask(seawall::Prober& prober, http::Loop& loop, seawall::Probe probe) {
+  if (probe.kind == seawall::ProbeKind::kTcp) co_return co_await knock(prober, loop, probe);
   const auto result = co_await call(loop, probe);
   note(prober, probe, result);
 }

@@ -54,7 +54,7 @@ http::Task<http::CallResult> send(App& app, Upstream& upstream, const UpstreamMe
   http::CallResult result;
   for (int attempt = 0;; ++attempt) {
     seawall::PickText text;
-    upstream.pipeline->describe(call, text);
+    upstream.pipeline.describe(call, text);
     const http::Endpoint endpoint{std::string(text.host.view()), call.instance.port};
     auto span = attempt_span(app, upstream, exchange, text, call.instance.port, attempt);
     const http::Request outgoing = exchange.outgoing(span);
@@ -62,7 +62,7 @@ http::Task<http::CallResult> send(App& app, Upstream& upstream, const UpstreamMe
     const Outcome outcome = outcome_of(result);
     end_attempt(span, result, outcome);
     if (result.status != CallStatus::kNotSent || attempt > 0) break;
-    if (!upstream.pipeline->another_at(call, outcome, seawall::Clock::now())) break;
+    if (!upstream.pipeline.another_at(call, outcome, seawall::Clock::now())) break;
     metrics.retries.add();
   }
   co_return result;
@@ -73,18 +73,19 @@ void note_verdicts(Exchange& exchange, const Upstream& upstream, const Limits& l
   for (const seawall::LimitStatus& limit : limits.of(call)) {
     seawall::add_limiter_event_at(exchange.span, limit.name, limit.decision, exchange.start);
   }
-  if (call.gate == Gate::kLimits || call.gate == Gate::kRequest) return;
-  seawall::add_breaker_event_at(exchange.span, upstream.name, call.gate != Gate::kBreaker, upstream.breaker.state(),
+  if (exchange.span.context() == nullptr || call.gate == Gate::kLimits || call.gate == Gate::kRequest) return;
+  seawall::add_breaker_event_at(exchange.span, upstream.name, call.gate != Gate::kBreaker, upstream.breaker()->state(),
                                 call.retry_after, exchange.start);
 }
 
 http::Response refuse_unavailable(const Exchange& exchange, const Upstream& upstream, seawall::Duration wait,
-                                  seawall::Duration longest, TimePoint now) {
+                                  TimePoint now) {
   auto response = refuse(exchange, 503, "the " + upstream.name + " service is temporarily unavailable",
                          {{"service", upstream.name},
-                          {"circuit_breaker_state", seawall::to_string(upstream.breaker.snapshot_at(now).state)}});
+                          {"circuit_breaker_state", seawall::to_string(upstream.breaker()->snapshot_at(now).state)}});
   // Breakers keep whole milliseconds, rounded up: one of them must not make 31 seconds of 30.
-  add_retry_after(response, std::min(wait, longest));
+  constexpr std::chrono::milliseconds kRounding{1};
+  add_retry_after(response, wait == seawall::Decision::kNever ? seawall::Pipeline::kInstanceWait : wait - kRounding);
   return response;
 }
 
@@ -99,16 +100,13 @@ http::Response refuse_limited(App& app, const Exchange& exchange, const Upstream
 }
 
 // A request that the limits of all gateways refused, which nobody else was asked about.
-http::Response refuse_shared(App& app, Exchange& exchange, const Upstream& upstream,
-                             const seawall::redis::SetAnswer& shared) {
-  const std::array told{status("user", app.options.user_limit, shared.answers[0]),
-                        status("service", app.options.service_limit, shared.answers[1])};
-  for (const auto& limit : told) {
+http::Response refuse_shared(App& app, Exchange& exchange, const Upstream& upstream, const SharedCharge& shared) {
+  for (const auto& limit : shared.told) {
     seawall::add_limiter_event_at(exchange.span, limit.name, limit.decision, exchange.start);
   }
-  auto response =
-      refuse_limited(app, exchange, upstream, std::string(told[shared.refused_by()].name), shared.retry_after);
-  add_rate_limit_headers(response, told);
+  const std::size_t by = std::min(shared.answer.refused_by(), shared.told.size() - 1);
+  auto response = refuse_limited(app, exchange, upstream, std::string(shared.told[by].name), shared.answer.retry_after);
+  add_rate_limit_headers(response, shared.told);
   return response;
 }
 
@@ -117,7 +115,7 @@ http::Response refuse_at_gate(App& app, const Exchange& exchange, const Upstream
                               const seawall::Admission& call) {
   if (call.gate != Gate::kLimits) {
     (call.gate == Gate::kBreaker ? app.metrics.breaker_open : app.metrics.no_instance).add();
-    return refuse_unavailable(exchange, upstream, call.retry_after, app.options.open_duration, exchange.start);
+    return refuse_unavailable(exchange, upstream, call.retry_after, exchange.start);
   }
   return refuse_limited(app, exchange, upstream, std::string(call.label.text()), call.retry_after);
 }
@@ -194,11 +192,11 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const std::string& user = std::get<std::string>(key);
 
   // Limits that gateways share are asked first; this gateway's own hold beside them.
-  seawall::redis::SetAnswer shared;
+  SharedCharge shared;
   if (app.shared_limits) shared = co_await app.shared_limits->try_acquire(loop, user, upstream.name);
-  if (app.shared_limits && !shared.allowed) co_return refuse_shared(app, exchange, upstream, shared);
+  if (!shared.allowed()) co_return refuse_shared(app, exchange, upstream, shared);
   const auto give_back = [&] {
-    if (app.shared_limits) app.shared_limits->refund(user, upstream.name, shared);
+    if (app.shared_limits) app.shared_limits->refund(user, shared);
   };
 
   // Limits, input, breaker and instance: the pipeline's order. What is wrong with the input costs a permit and no
@@ -209,8 +207,8 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const seawall::PipelineRequest request{.keys = keys, .check = good};
   // The time that Redis took is not the instance's.
   const TimePoint asked = app.shared_limits ? seawall::Clock::now() : exchange.start;
-  auto call = upstream.pipeline->admit_at(request, asked);
-  const Limits limits(*upstream.pipeline);
+  auto call = upstream.pipeline.admit_at(request, asked);
+  const Limits limits(upstream.pipeline);
   note_verdicts(exchange, upstream, limits, call);
   const auto with_limits = [&](http::Response response) {
     add_rate_limit_headers(response, told(limits.of(call), shared));
@@ -227,15 +225,14 @@ http::Task<http::Response> proxy(App& app, std::size_t service, Exchange& exchan
   const TimePoint now = seawall::Clock::now();
   if (result.status == CallStatus::kShortage) {
     app.metrics.no_instance.add();
-    upstream.pipeline->cancel_at(call, request, now);
+    upstream.pipeline.cancel_at(call, request, now);
     give_back();
-    co_return with_limits(
-        refuse_unavailable(exchange, upstream, seawall::Pipeline::kInstanceWait, app.options.open_duration, now));
+    co_return with_limits(refuse_unavailable(exchange, upstream, seawall::Pipeline::kInstanceWait, now));
   }
 
   // Report.
   const Outcome outcome = outcome_of(result);
-  upstream.pipeline->complete_at(call, outcome, now);
+  upstream.pipeline.complete_at(call, outcome, now, result.response.status);
   count_call(metrics, outcome, now - exchange.start, exchange.span);
   http::Response response = answer(exchange, upstream, result);
   if (response.status == 500 || response.status == 502 || response.status == 504) app.metrics.errors.add();

@@ -6,6 +6,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdio>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -13,45 +15,87 @@ namespace {
 
 using namespace seawall::redis;
 
+// The limits of one route, immutable.
+struct RouteSet {
+  std::vector<SharedLimitSpec> specs;
+  std::vector<RateLimiter> limiters;
+  LimitSet set;
+
+  std::string_view key(std::size_t i, std::string_view user) const {
+    return specs[i].key.empty() ? user : specs[i].key;
+  }
+};
+using RouteSets = std::map<std::string, std::shared_ptr<const RouteSet>>;
+
 template <class T>
-T checked(seawall::Result<T> result) {
-  if (!result) throw std::invalid_argument("--redis: " + std::string(result.error().message.view()));
+T made(seawall::Result<T> result, const std::string& what) {
+  if (!result) throw ConfigurationError("--redis: " + what + ": " + std::string(result.error().message.view()));
   return std::move(result).value();
 }
 
-RateLimiter limiter(const Store& store, const std::string& name, const seawall::Quota& quota) {
-  RateLimiterOptions options{.name = name, .quota = quota, .algorithm = Algorithm::kSlidingWindow};
+// Of a fixed window Redis knows nothing: there it is the stricter sliding one.
+RateLimiter limiter(const Store& store, const SharedLimitSpec& spec) {
+  RateLimiterOptions options{.name = "gateway-" + spec.place, .quota = spec.quota};
+  options.algorithm = spec.token_bucket ? Algorithm::kTokenBucket : Algorithm::kSlidingWindow;
   options.when_away = WhenAway::kAllow;  // the gateway's own limits hold then
-  return checked(RateLimiter::make(store, options));
+  return made(RateLimiter::make(store, options), "limit " + spec.name);
 }
 
 class RedisLimits final : public SharedLimits {
  public:
   explicit RedisLimits(const Options& options)
-      : store_(checked(Store::open({.endpoints = {{options.redis->host, options.redis->port}},
-                                    .user = options.redis_user,
-                                    .password = options.redis_password}))),
-        users_(limiter(store_, "gateway-user", options.user_limit)),
-        services_(limiter(store_, "gateway-service", options.service_limit)),
-        set_(checked(LimitSet::make({users_, services_}))) {}
+      : store_(made(Store::open({.endpoints = {{options.redis->host, options.redis->port}},
+                                 .user = options.redis_user,
+                                 .password = options.redis_password}),
+                    "store")) {}
 
-  http::Task<SetAnswer> try_acquire(http::Loop& loop, std::string user, std::string service) override {
+  std::function<void()> prepare(const std::vector<RouteLimits>& routes) override {
+    RouteSets sets;
+    for (const RouteLimits& route : routes) {
+      std::vector<RateLimiter> limiters;
+      for (const SharedLimitSpec& spec : route.limits) limiters.push_back(limiter(store_, spec));
+      if (limiters.empty()) continue;
+      LimitSet set = made(LimitSet::make(limiters), "limits of " + route.service);
+      sets[route.service] =
+          std::make_shared<const RouteSet>(RouteSet{route.limits, std::move(limiters), std::move(set)});
+    }
+    return [this, sets]() mutable {
+      const std::lock_guard lock(mutex_);
+      sets_.swap(sets);
+    };
+  }
+
+  http::Task<SharedCharge> try_acquire(http::Loop& loop, std::string user, std::string service) override {
+    SharedCharge charge;
+    const auto route = find(service);
+    if (!route) co_return charge;
     const auto ask = [&](auto handler) {
       // The answer comes on the store's thread; the work guard keeps the loop until it has been posted there.
       auto shared = std::make_shared<decltype(handler)>(std::move(handler));
       auto work = http::asio::make_work_guard(loop.context);
-      const std::array<std::string_view, 2> keys{user, service};
-      set_.try_acquire_async(keys, 1, [&loop, shared, work = std::move(work)](const SetAnswer& answer) {
+      std::vector<std::string_view> keys;
+      for (std::size_t i = 0; i < route->specs.size(); ++i) keys.push_back(route->key(i, user));
+      LimitSet set = route->set;
+      set.try_acquire_async(keys, 1, [&loop, shared, work = std::move(work)](const SetAnswer& answer) {
         http::asio::post(loop.context, [shared, answer] { (*shared)(answer); });
       });
     };
-    co_return co_await http::asio::async_initiate<decltype(http::use_task), void(SetAnswer)>(ask, http::use_task);
+    charge.answer = co_await http::asio::async_initiate<decltype(http::use_task), void(SetAnswer)>(ask, http::use_task);
+    for (std::size_t i = 0; i < charge.answer.answers.size(); ++i) {
+      const SharedLimitSpec& spec = route->specs[i];
+      charge.told.push_back({spec.name, spec.quota.permits(), spec.quota.period(), charge.answer.answers[i]});
+    }
+    charge.limits = route;
+    co_return charge;
   }
 
-  void refund(const std::string& user, const std::string& service, const SetAnswer& answer) override {
-    if (!answer.allowed) return;
-    users_.refund_async(user, answer.answers[0]);
-    services_.refund_async(service, answer.answers[1]);
+  void refund(const std::string& user, const SharedCharge& charge) override {
+    const auto* route = static_cast<const RouteSet*>(charge.limits.get());
+    if (route == nullptr || !charge.answer.allowed) return;
+    for (std::size_t i = 0; i < route->limiters.size(); ++i) {
+      RateLimiter limiter = route->limiters[i];
+      limiter.refund_async(route->key(i, user), charge.answer.answers[i]);
+    }
   }
 
   bool up() const override { return store_.stats().up; }
@@ -64,10 +108,15 @@ class RedisLimits final : public SharedLimits {
   }
 
  private:
+  std::shared_ptr<const RouteSet> find(const std::string& service) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = sets_.find(service);
+    return found != sets_.end() ? found->second : nullptr;
+  }
+
   Store store_;
-  RateLimiter users_;
-  RateLimiter services_;
-  LimitSet set_;
+  mutable std::mutex mutex_;
+  RouteSets sets_;
   std::string reported_;  // the loop's that keeps house
 };
 
@@ -77,9 +126,10 @@ std::unique_ptr<SharedLimits> make_shared_limits(const Options& options) {
   return std::make_unique<RedisLimits>(options);
 }
 
-std::vector<seawall::LimitStatus> told(std::vector<seawall::LimitStatus> own, const SetAnswer& shared) {
-  for (std::size_t i = 0; i < own.size() && i < shared.answers.size(); ++i) {
-    if (shared.answers[i].by != DecidedBy::kPolicy) own[i].decision = shared.answers[i];
+std::vector<seawall::LimitStatus> told(std::vector<seawall::LimitStatus> own, const SharedCharge& shared) {
+  for (std::size_t i = 0; i < own.size() && i < shared.told.size(); ++i) {
+    const bool known = shared.answer.answers[i].by != seawall::redis::DecidedBy::kPolicy;
+    if (known && own[i].name == shared.told[i].name) own[i].decision = shared.told[i].decision;
   }
   return own;
 }

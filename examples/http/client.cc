@@ -81,6 +81,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   explicit Impl(Executor executor) : executor_(executor) {}
 
   Task<CallResult> call(const Endpoint& endpoint, const Request& request, SteadyTime deadline, Peer* peer);
+  Task<CallStatus> knock(const Endpoint& endpoint, SteadyTime deadline);
 
  private:
   struct Connection;
@@ -89,6 +90,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   ConnectionPtr take_idle(const Endpoint& endpoint);
   void keep(const Endpoint& endpoint, ConnectionPtr connection);
   void drop_idle(const Endpoint& endpoint, const Connection* connection);
+  static Task<ErrorCode> open(Connection& connection, const Endpoint& endpoint);
   Task<CallResult> exchange(Connection& connection, const Endpoint& endpoint, const Request& request);
 
   Executor executor_;
@@ -148,6 +150,23 @@ void Client::Impl::drop_idle(const Endpoint& endpoint, const Connection* connect
   if (found->second.empty()) idle_.erase(found);
 }
 
+// A host that is no address is one that cannot be reached: names are resolved elsewhere.
+Task<ErrorCode> Client::Impl::open(Connection& connection, const Endpoint& endpoint) {
+  ErrorCode error;
+  const auto address = asio::ip::make_address(endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host, error);
+  if (!error) co_await connection.socket.async_connect({address, endpoint.port}, into(error));
+  co_return error;
+}
+
+Task<CallStatus> Client::Impl::knock(const Endpoint& endpoint, SteadyTime deadline) {
+  const auto connection = std::make_shared<Connection>(executor_);
+  connection->deadline.set(deadline);
+  const ErrorCode error = co_await open(*connection, endpoint);
+  if (connection->deadline.expired()) co_return CallStatus::kTimeout;
+  if (is_shortage(error)) co_return CallStatus::kShortage;
+  co_return error ? CallStatus::kNotSent : CallStatus::kAnswered;
+}
+
 Task<CallResult> Client::Impl::call(const Endpoint& endpoint, const Request& request, SteadyTime deadline, Peer* peer) {
   ConnectionPtr connection = take_idle(endpoint);
   const bool fresh = !connection;
@@ -161,7 +180,7 @@ Task<CallResult> Client::Impl::call(const Endpoint& endpoint, const Request& req
   }
   ErrorCode error;
   if (fresh) {
-    co_await connection->socket.async_connect({to_address(endpoint.host), endpoint.port}, into(error));
+    error = co_await open(*connection, endpoint);
     if (!error) connection->socket.set_option(tcp::no_delay(true), error);
   }
   CallResult result;
@@ -225,6 +244,10 @@ Client::~Client() = default;
 
 Task<CallResult> Client::call(const Endpoint& endpoint, const Request& request, SteadyTime deadline, Peer* peer) {
   return impl_->call(endpoint, request, deadline, peer);
+}
+
+Task<CallStatus> Client::connect(const Endpoint& endpoint, SteadyTime deadline) {
+  return impl_->knock(endpoint, deadline);
 }
 
 }  // namespace http

@@ -47,6 +47,8 @@ class Client {
   // Sends `request` as it stands (Host, Content-Length and Connection are added, hop-by-hop fields dropped) and reads
   // the whole answer, at most 16 MiB. `peer`, if given, is watched: when it goes away the call ends with kAborted.
   Task<CallResult> call(const Endpoint& endpoint, const Request& request, SteadyTime deadline, Peer* peer = nullptr);
+  // Only a connection, which is closed at once: kAnswered when somebody accepted it.
+  Task<CallStatus> connect(const Endpoint& endpoint, SteadyTime deadline);
 
  private:
   class Impl;

@@ -117,6 +117,8 @@ class Server::Impl {
   Task<> accept();
   void accept_the_rest();
   void serve(Lane& lane, Socket socket);
+  void on_signal(int signal, std::function<void()> action);
+  Task<> watch_signal(std::size_t index);
   Task<> stop();
   void ask_to_stop() {
     if (stop_asked_.exchange(true)) return;
@@ -140,6 +142,11 @@ class Server::Impl {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<asio::basic_socket_acceptor<tcp, Executor>> acceptor_;
   std::unique_ptr<asio::basic_signal_set<Executor>> signals_;
+  struct SignalAction {
+    asio::basic_signal_set<Executor> signals;
+    std::function<void()> action;
+  };
+  std::vector<std::unique_ptr<SignalAction>> actions_;
 };
 
 // One client connection, from accept to close. Lives on its lane's thread.
@@ -355,6 +362,22 @@ void Server::Impl::listen() {
   });
 }
 
+void Server::Impl::on_signal(int signal, std::function<void()> action) {
+  const auto executor = lanes_[0]->loop.context.get_executor();
+  actions_.emplace_back(new SignalAction{asio::basic_signal_set<Executor>(executor, signal), std::move(action)});
+  asio::co_spawn(lanes_[0]->loop.context, watch_signal(actions_.size() - 1), asio::detached);
+}
+
+Task<> Server::Impl::watch_signal(std::size_t index) {
+  SignalAction& watched = *actions_[index];
+  for (;;) {
+    ErrorCode error;
+    co_await watched.signals.async_wait(into(error));
+    if (error) co_return;
+    watched.action();
+  }
+}
+
 // Connections go to the loops in turn. One listening socket, without SO_REUSEPORT, so that a second gateway on the same
 // port fails loudly.
 Task<> Server::Impl::accept() {
@@ -442,6 +465,7 @@ std::uint16_t Server::port() const noexcept { return impl_->port_; }
 std::size_t Server::size() const noexcept { return impl_->lanes_.size(); }
 Loop& Server::loop(std::size_t index) noexcept { return impl_->lanes_[index]->loop; }
 void Server::run() { impl_->run(); }
+void Server::on_signal(int signal, std::function<void()> action) { impl_->on_signal(signal, std::move(action)); }
 void Server::stop() { impl_->ask_to_stop(); }
 void Server::before_stop(std::function<Task<>(Loop&)> work) { impl_->before_stop_ = std::move(work); }
 

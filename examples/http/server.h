@@ -65,6 +65,9 @@ class Server {
   // Work that a stop does first, while the server still answers: leaving the registry, say.
   void before_stop(std::function<Task<>(Loop&)> work);
 
+  // Instead of what the signal does otherwise: `action`, on the thread of loop 0. Before run().
+  void on_signal(int signal, std::function<void()> action);
+
   void run();
   void stop();  // what SIGTERM does; from any thread, once run() has begun
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Two gateways and one Redis: limits and registry are of both together, and each gateway's own while Redis is away."""
 
+import pathlib
+import signal
 import socket
 import subprocess
 import tempfile
@@ -86,6 +88,24 @@ class SharedLimits(unittest.TestCase):
                     return self.feed(one, name).status == 200 and '"user";r=4' in self.feed(two, name).headers["RateLimit"]
 
                 wait_until("shared again", shared)
+
+    def test_a_reload_changes_the_limit_of_all(self):
+        with Redis() as redis, tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "gateway.json")
+            path.write_text('{"limits": {"user": {"permits": 4, "period": "1h"}}}')
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--config", str(path), "--threads", "1")
+            with Stack(*options) as one, Stack(*options) as two:
+                for stack in (one, two):
+                    stack.start("social")
+                    stack.wait_until_healthy("social")
+                    wait_until("the store", lambda: self.redis_of(stack) == "connected")
+                self.assertEqual([self.feed(s, "ann").status for s in (one, two, one, two, one)], [200] * 4 + [429])
+                path.write_text('{"limits": {"user": {"permits": 6, "period": "1h"}}}')
+                for stack in (one, two):
+                    stack.gateway.process.send_signal(signal.SIGHUP)
+                    wait_until("reloaded", lambda: "configuration reloaded" in stack.gateway.errors())
+                self.assertEqual([self.feed(s, "ann").status for s in (two, one, two, one)], [200] * 2 + [429] * 2)
+                self.assertIn('"user";q=6;w=3600', self.feed(one, "ann").headers["RateLimit-Policy"])
 
     def test_an_address_that_is_no_redis(self):
         """Nothing listens there: every request is served, by the gateway's own limits."""
