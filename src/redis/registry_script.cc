@@ -21,6 +21,10 @@ local function whole(text)
   return number and number < 9007199254740992 and number or nil
 end
 
+if verb == 'announce' then
+  call('PUBLISH', channel, service)
+  return {0}
+end
 if verb == 'enter' or verb == 'services' then
   local directory, month = KEYS[1], 2592000000000
   if not usable(directory, 'zset') then return foreign('the key ' .. directory) end

@@ -16,7 +16,8 @@
 //   remove ID GENERATION                        -> answer, generation
 //   list VERSION CEILING                        -> version, number of doubted, 1 when all is listed;
 //                                                  ids of the doubted, then id and item of each
-// KEYS of all: the directory, a ZSET service -> when it was last entered. Verbs: enter (the service), services.
+// KEYS of all: the directory, a ZSET service -> when it was last entered. Verbs: enter (the service), services,
+// and announce (of a TripBoard: publishes the third argument, writes nothing).
 //
 // Answers are RegistryAnswer: 0 ok, 1 unknown, 2 fenced. Generation 0 means whoever has the id.
 //

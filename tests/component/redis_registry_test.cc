@@ -8,6 +8,7 @@
 #include "seawall/redis/instance_keeper.h"
 #include "seawall/redis/registrar.h"
 #include "seawall/redis/store_source.h"
+#include "seawall/redis/trip_board.h"
 #include "support/catch.h"
 #include "support/redis_server.h"
 
@@ -387,6 +388,47 @@ TEST_CASE("a hint makes readers look at once") {
   CHECK(r.registrar.deregister("trading", "a").ok());
   CHECK(ids(news(source)) == "a-");  // no calls from now on
   CHECK(source.stats().hints == 2);
+}
+
+TEST_CASE("a trip is told to the others, and to nobody who announced it") {
+  RedisServer server;
+  StoreOptions options = patient(server);
+  options.background_deadline = 500ms;
+  const Store store = Store::open(options).value();
+  const Store other_store = Store::open(patient(server)).value();
+  TripBoard mine = TripBoard::make(store).value();
+  TripBoard other = TripBoard::make(other_store).value();
+  TripBoard elsewhere = TripBoard::make(other_store, "elsewhere").value();
+  CHECK(eventually([&] { return server({"PUBSUB", "NUMSUB", "seawall-trips:main"}) == "[seawall-trips:main,2]"; }));
+  const auto heard = [&](TripBoard& board, std::int64_t count) {
+    return eventually([&] { return board.stats().heard == count; });
+  };
+  CHECK(mine.announce("trading").ok());
+  CHECK(mine.announce("trading").ok());
+  CHECK(mine.announce("social 10.0.0.1:80").ok());
+  CHECK(heard(other, 3));
+  const std::vector<Trip> trips = other.poll();
+  REQUIRE(trips.size() == 2);
+  CHECK(trips[0].name == "social 10.0.0.1:80");
+  CHECK(trips[1].name == "trading");
+  CHECK(trips[1].times == 2);
+  CHECK(other.poll().empty());
+  CHECK(other.announce("user").ok());
+  CHECK(heard(mine, 1));
+  CHECK(mine.poll()[0].name == "user");
+  CHECK(elsewhere.stats().heard == 0);
+
+  server({"PUBLISH", "seawall-trips:main", "anything"});
+  CHECK(eventually([&] { return mine.stats().left_out == 1; }));
+  for (std::size_t i = 0; i <= TripBoard::kMostTrips; ++i) CHECK(other.announce(std::to_string(i)).ok());
+  CHECK(eventually([&] { return mine.stats().left_out == 2; }));
+  CHECK(mine.poll().size() == TripBoard::kMostTrips);
+  CHECK_FALSE(mine.announce("").ok());
+  CHECK_FALSE(TripBoard::make(store, "a b").ok());
+  server.kill();
+  CHECK(eventually([&] { return !store.stats().up; }));
+  CHECK(mine.announce("lost").ok());
+  CHECK(eventually([&] { return mine.stats().faults == 1; }));
 }
 
 TEST_CASE("arguments of the registry are checked") {
