@@ -299,7 +299,7 @@ TEST_CASE("foreign values under the keys are a clear error, and stay as they are
       CHECK(told.fault == Fault::kForeign);
       CHECK(told.reason == foreign_key(key));
     }
-    CHECK(news(source).reason.view() == foreign_key(key));
+    CHECK(eventually([&] { return news(source).reason.view() == foreign_key(key); }));
     CHECK(r.server({"GET", key}) == "mine");
     r.server({"DEL", key});
   }
