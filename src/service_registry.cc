@@ -35,7 +35,7 @@ void append_instance(std::string& out, const InstanceInfo& info) {
   out += '}';
 }
 
-void append_service(std::string& out, const ServiceInfo& service) {
+void append_service(std::string& out, const ServiceInfo& service, bool selected) {
   const InstanceInfo* address = service.address();
   fmt::format_to(std::back_inserter(out), R"("{}":{{"host":)", service.name);
   if (address == nullptr) {
@@ -49,7 +49,9 @@ void append_service(std::string& out, const ServiceInfo& service) {
     if (&info != &service.instances.front()) out += ',';
     append_instance(out, info);
   }
-  out += "]}";
+  out += ']';
+  if (selected) fmt::format_to(std::back_inserter(out), R"(,"hidden":{})", service.hidden);
+  out += '}';
 }
 
 Error another_writer() { return {Code::kFenced, "another writer took over the memory of this registry"}; }
@@ -82,6 +84,13 @@ Result<Registration> ServiceRegistry::register_instance_at(std::string_view serv
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return another_writer();
   return impl_->add(service, spec, to_ns(now));
+}
+
+std::vector<Result<Registration>> ServiceRegistry::register_instances_at(std::span<const NewInstance> instances,
+                                                                         TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return std::vector<Result<Registration>>(instances.size(), another_writer());
+  return impl_->add_all(instances, to_ns(now));
 }
 
 Result<RegistryAnswer> ServiceRegistry::update_at(std::string_view name, std::uint64_t generation,
@@ -150,7 +159,21 @@ Result<Service> ServiceRegistry::service(std::string_view name) {
   if (!impl_->written_by_me()) return another_writer();
   const auto index = impl_->pin(name);
   if (!index) return index.error();
-  return Service(impl_->directory, index.value());
+  return impl_->handle(index.value());
+}
+
+Result<Service> ServiceRegistry::view(std::string_view name, const ServiceViewOptions& options) {
+  for (const std::string_view given : {name, std::string_view(options.service)}) {
+    if (auto checked = check_service_name(given); !checked) return checked.error();
+  }
+  if (auto checked = check_view(options); !checked) return checked.error();
+  const auto selector = InstanceSelector::parse(options.selector);
+  if (!selector) return selector.error();
+  const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->written_by_me()) return another_writer();
+  const auto index = impl_->define_view(name, options, selector.value());
+  if (!index) return index.error();
+  return impl_->handle(index.value());
 }
 
 Result<void> ServiceRegistry::configure(std::string_view name, const ServiceConfig& config) {
@@ -188,16 +211,16 @@ std::optional<InstanceInfo> ServiceRegistry::find_at(std::string_view name, Time
   return impl_->find(name, to_ns(now));
 }
 
-std::vector<ServiceInfo> ServiceRegistry::services_at(TimePoint now) const {
+std::vector<ServiceInfo> ServiceRegistry::services_at(TimePoint now, const InstanceSelector& selector) const {
   const detail::MutexLock lock(impl_->mutex);
-  return impl_->list(to_ns(now));
+  return impl_->list(to_ns(now), selector);
 }
 
-std::string ServiceRegistry::to_json_at(TimePoint now) const {
+std::string ServiceRegistry::to_json_at(TimePoint now, const InstanceSelector& selector) const {
   std::string out = "{";
-  for (const ServiceInfo& service : services_at(now)) {
+  for (const ServiceInfo& service : services_at(now, selector)) {
     if (out.size() > 1) out += ',';
-    append_service(out, service);
+    append_service(out, service, !selector.everybody());
   }
   return out += '}';
 }

@@ -40,7 +40,16 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
 }
 
 // After the list without it was published, before anything else is written into it.
-void ServiceRegistry::Impl::retire_record(std::uint32_t index) {
+void ServiceRegistry::Impl::retire_record(std::uint32_t index) noexcept {
+  if (holding_) {
+    leaving_records_.push_back(index);
+  } else {
+    free_record(index);
+  }
+}
+
+// NOLINTNEXTLINE(readability-make-member-function-const): as above
+void ServiceRegistry::Impl::free_record(std::uint32_t index) noexcept {
   detail::InstanceRecord& record = directory.record(index);
   // Sequentially consistent: whoever takes a ticket for it from now on sees this, all others the sweep sees.
   record.stamp.store(0, std::memory_order_seq_cst);
@@ -66,7 +75,13 @@ void ServiceRegistry::Impl::begin_service(std::uint32_t service, std::string_vie
   detail::show(directory.head(service), version);
   const std::uint64_t incarnation = detail::seen(header.incarnations) + 1;
   detail::show(header.incarnations, incarnation);
-  names().assign(service, name, incarnation);
+  const RegisteredView* view = services_[service].view.get();
+  if (view == nullptr) {
+    detail::show(directory.view(service).count, 0);
+  } else {
+    write_view(service);
+  }
+  names().assign(service, name, incarnation, view == nullptr ? 0 : view->of + 1);
   directory.changed();
 }
 
@@ -124,14 +139,19 @@ std::optional<InstanceInfo> ServiceRegistry::Impl::find(std::string_view name, s
   return info(*found, in_flight(*found), now);
 }
 
-std::vector<ServiceInfo> ServiceRegistry::Impl::list(std::int64_t now) const {
+std::vector<ServiceInfo> ServiceRegistry::Impl::list(std::int64_t now, const InstanceSelector& selector) const {
   std::vector<ServiceInfo> services;
   services.reserve(service_index_.size());
   const std::vector<std::int32_t> flights = flights_by_record();
   for (const auto& [name, index] : service_index_) {
+    if (services_[index].view != nullptr) continue;
     ServiceInfo& service = services.emplace_back();
     service.name = name;
     for (const RegisteredInstance* instance : services_[index].instances) {
+      if (!selector.matches(instance->spec.zone, instance->spec.metadata)) {
+        ++service.hidden;
+        continue;
+      }
       service.instances.push_back(info(*instance, flights[instance->record], now));
     }
     std::ranges::sort(service.instances, {}, &InstanceInfo::slot);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "json_text.h"
 #include "seawall/algorithm/peak_ewma.h"
 #include "seawall/algorithm/spill_over.h"
 #include "seawall/runtime/service_explanation.h"
@@ -23,7 +24,9 @@ constexpr std::pair<HealthReason, std::string_view> kReasonNames[] = {{kReasonLe
                                                                       {kReasonSuspect, "suspect"},
                                                                       {kReasonWarning, "warning"},
                                                                       {kReasonEjected, "ejected"},
-                                                                      {kReasonHeld, "held"}};
+                                                                      {kReasonHeld, "held"},
+                                                                      {kReasonUnmatched, "unmatched"},
+                                                                      {kReasonNotInSubset, "not_in_subset"}};
 
 template <class Each>
 void for_each_reason(HealthStatus status, const Each& each) {
@@ -45,7 +48,7 @@ InstanceExplanation ServiceRegistry::Impl::explain(const RegisteredService& serv
   const InstanceInfo listed = info(instance, in_flight, now);
   why.status = listed.status;
   why.ejected_for = listed.ejected_for;
-  why.weight = weight_now(service, instance, service.ramping_now) / double{kWeightUnit};
+  why.weight = weight_now(owner(service), instance, owner(service).ramping_now) / double{kWeightUnit};
   why.in_flight = in_flight;
   if (service.config.options().balancer == Balancer::kPeakEwma) {
     const auto half_life_ms = service.config.options().ewma_half_life.count() / 1'000'000;
@@ -62,6 +65,7 @@ std::optional<ServiceExplanation> ServiceRegistry::Impl::explain(std::string_vie
   const std::uint32_t* index = find_service(name);
   if (index == nullptr) return std::nullopt;
   const RegisteredService& service = services_[*index];
+  const RegisteredService& from = owner(service);
   const detail::Word* words = directory.list(*index, detail::seen(directory.head(*index)));
   const detail::ListHead head(detail::seen(words[0]));
   ServiceExplanation why;
@@ -71,14 +75,32 @@ std::optional<ServiceExplanation> ServiceRegistry::Impl::explain(std::string_vie
   why.panic_threshold = service.config.options().panic_threshold;
   why.eligible = head.eligible();
   why.known = head.known();
-  why.ejected = algorithm::EjectionShare::ejected(detail::seen(directory.share(*index)));
+  why.ejected = algorithm::EjectionShare::ejected(detail::seen(directory.share(names().owner(*index))));
+  why.view = head.view_state();
+  if (service.view != nullptr) {
+    why.view_of = from.name;
+    why.selector = service.view->selector.text();
+  }
   why.panic = head.panics(why.ejected);
   const bool zoned = head.local() != 0 && head.local() != head.eligible();
   if (zoned) why.local_share = static_cast<double>(detail::seen(words[1]) & 0x1ffff) / algorithm::kWholeShare;
   const std::vector<std::int32_t> flights = flights_by_record();
-  for (const RegisteredInstance* instance : service.instances) {
+  std::vector<std::uint32_t> listed(directory.record_count());  // by record. 1: for panic, 2: for its own worth
+  for (std::uint32_t i = 0; i < directory.list_size(head.known()); ++i) {
+    const auto entry = detail::ListEntry::unpack(detail::seen(words[detail::ListHead::kWords + i]));
+    listed[entry.record % listed.size()] = i < head.eligible() ? 2 : 1;
+  }
+  for (const RegisteredInstance* instance : from.instances) {
     InstanceExplanation& one = why.instances.emplace_back(explain(service, *instance, flights[instance->record], now));
-    const std::uint32_t entry = detail::ListEntry::unpack(detail::seen(directory.slot(instance->slot))).weight;
+    const std::uint32_t entry = listed[instance->record];
+    if (service.view != nullptr) {
+      const bool matches = service.view->selector.matches(instance->spec.zone, instance->spec.metadata);
+      const bool fits =
+          entry != 0 || detail::ListEntry::unpack(detail::seen(directory.slot(instance->slot))).weight == 0;
+      if (!matches) ++why.unmatched;
+      if (!matches && !head.unfiltered()) one.status.reasons |= kReasonUnmatched;
+      if ((matches || head.unfiltered()) && !fits) one.status.reasons |= kReasonNotInSubset;
+    }
     const bool live = (one.status.reasons & kReasonLeaseExpired) == 0;
     const bool ejected = (one.status.reasons & kReasonEjected) != 0;
     const bool fails = why.panic_mode == PanicMode::kFail;
@@ -99,6 +121,10 @@ std::optional<ServiceExplanation> ServiceRegistry::Impl::explain(std::string_vie
 std::string ServiceExplanation::to_text() const {
   std::string out = fmt::format("{}: {}, {} of {} known eligible, {} ejected", service, seawall::to_string(balancer),
                                 eligible, known, ejected);
+  if (!view_of.empty()) {
+    fmt::format_to(std::back_inserter(out), "; view of {}, {} unmatched by \"{}\": {}", view_of, unmatched, selector,
+                   seawall::to_string(view));
+  }
   if (panic) {
     fmt::format_to(std::back_inserter(out), "; panic, below {} %: {}", panic_threshold,
                    panic_mode == PanicMode::kFail ? "nobody is picked" : "all that are known are picked");
@@ -125,9 +151,15 @@ std::string ServiceExplanation::to_text() const {
 std::string ServiceExplanation::to_json() const {
   std::string out = fmt::format(
       R"({{"service":"{}","balancer":"{}","panic":{},"panic_mode":"{}","panic_threshold":{},"eligible":{},"known":{},)"
-      R"("ejected":{},"local_share":{:g},"instances":[)",
+      R"("ejected":{},"local_share":{:g})",
       service, seawall::to_string(balancer), panic, panic_mode == PanicMode::kFail ? "fail" : "all", panic_threshold,
       eligible, known, ejected, local_share);
+  if (!view_of.empty()) {
+    fmt::format_to(std::back_inserter(out), R"(,"view_of":"{}","view":"{}","unmatched":{},"selector":)", view_of,
+                   seawall::to_string(view), unmatched);
+    append_json_text(out, selector);
+  }
+  out += R"(,"instances":[)";
   for (const InstanceExplanation& one : instances) {
     if (&one != &instances.front()) out += ',';
     fmt::format_to(std::back_inserter(out), R"({{"id":"{}","slot":{},"generation":{},"verdict":"{}","reasons":[)",

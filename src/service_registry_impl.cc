@@ -40,6 +40,9 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
       free_slots_(descending(unsigned_of(options.max_instances))),
       free_records_(descending(directory.record_count())),
       free_tables_(descending(unsigned_of(options.max_hashed_services))) {
+  members_.reserve(std::min(unsigned_of(options.max_instances_per_service), unsigned_of(options.max_instances)));
+  held_lists_.resize(services_.size());
+  leaving_records_.reserve(free_records_.size());
   instances_.reserve(free_slots_.size());
   service_index_.reserve(free_services_.size());
 }
@@ -51,6 +54,11 @@ Error ServiceRegistry::Impl::full(std::string_view bound, std::int64_t limit) {
 
 Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const InstanceSpec& spec, std::int64_t now) {
   if (const std::uint32_t* index = find_service(service)) {
+    if (services_[*index].view != nullptr) {
+      return Error{
+          Code::kInvalidArgument,
+          Message("service: ").append(service).append(" is a view, of ").append(owner(services_[*index]).name)};
+    }
     const auto [begin, end] = instances_.equal_range(spec.id);
     const auto known = std::find_if(begin, end, [&](const auto& entry) { return entry.second->service == *index; });
     if (known != end) return replace(*known->second, spec, now);
@@ -59,6 +67,25 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
   const auto index = service_for(service);  // only now: evicting may have removed the service
   if (!index) return index.error();
   return add_new(index.value(), spec, now);
+}
+
+std::vector<Result<Registration>> ServiceRegistry::Impl::add_all(std::span<const NewInstance> instances,
+                                                                 std::int64_t now) {
+  std::vector<Result<Registration>> answers;
+  answers.reserve(instances.size());
+  hold_lists();
+  try {
+    for (const NewInstance& one : instances) {
+      auto checked = check_service_name(one.service);
+      if (checked) checked = check_instance(one.spec, options_.max_metadata_bytes);
+      answers.push_back(checked ? add(one.service, one.spec, now) : checked.error());
+    }
+  } catch (...) {
+    show_held();
+    throw;
+  }
+  show_held();
+  return answers;
 }
 
 std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) {
@@ -135,6 +162,10 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
                options_.lease.count() - options_.tick_tolerance.count());
   mine.heartbeat_interval = Duration(interval);
   mine.first_heartbeat = Duration(algorithm::spread(interval - interval / 4, 33, hash >> 32));  // 1/2 to 1 of it
+  if (holding_ && free_records_.empty()) {  // so that those that left are free
+    show_held();
+    hold_lists();
+  }
   instance.record = take(free_records_);
   instance.self = instance.spec.state;
   instance.lease = LeaseState::kLive;
@@ -245,7 +276,7 @@ void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   release_if_idle(service);
 }
 
-Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) {
+Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name, std::unique_ptr<RegisteredView> view) {
   if (const std::uint32_t* known = find_service(name)) return *known;
   if (free_services_.empty()) return full("max_services", options_.max_services);
   const std::uint32_t index = free_services_.back();
@@ -254,6 +285,7 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
   std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
   service_index_.emplace(std::move(key), index);
   free_services_.pop_back();
+  services_[index].view = std::move(view);
   begin_service(index, name);
   return index;
 }
@@ -261,6 +293,8 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name) 
 void ServiceRegistry::Impl::release_if_idle(std::uint32_t service) {
   RegisteredService& entry = services_[service];
   if (!entry.instances.empty() || !names().release(service)) return;
+  if (entry.view != nullptr) std::erase(services_[entry.view->of].views, service);
+  entry.view.reset();
   service_index_.erase(service_index_.find(entry.name));
   entry.name.clear();
   free_services_.push_back(service);
@@ -281,7 +315,8 @@ Result<std::uint32_t> ServiceRegistry::Impl::pin(std::string_view name) {
 RegistryStats ServiceRegistry::Impl::counted() const {
   const auto total = [](const detail::Word& word) { return static_cast<std::int64_t>(detail::seen(word)); };
   RegistryStats stats = stats_;
-  stats.services = static_cast<std::int64_t>(service_index_.size());
+  stats.services =
+      std::ranges::count_if(services_, [](const RegisteredService& s) { return !s.name.empty() && s.view == nullptr; });
   stats.instances = static_cast<std::int64_t>(instances_.size());
   stats.tickets_late = total(directory.header().tickets_late);
   stats.tickets_untracked = total(directory.header().tickets_untracked);

@@ -3,13 +3,11 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "seawall/algorithm/expiry_guard.h"
@@ -19,75 +17,13 @@
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/service_directory.h"
 #include "seawall/detail/service_names.h"
+#include "seawall/runtime/instance_selector.h"
 #include "seawall/runtime/service_explanation.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_view.h"
+#include "service_registry_records.h"
 
 namespace seawall {
-
-struct RegisteredInstance {
-  InstanceSpec spec;
-  std::uint32_t service = 0;
-  std::uint32_t slot = 0;
-  std::uint32_t record = 0;
-  std::uint64_t generation = 0;
-  AdminState admin = AdminState::kEnabled;
-  SelfState self = SelfState::kServing;
-  Health health = Health::kUnknown;
-  LeaseState lease = LeaseState::kLive;  // as the last tick found
-  bool shielded = false;                 // readers see no end of its lease
-  bool fenced = false;                   // drained, or another instance has its endpoint: its process is to stop
-  std::int64_t lease_end = 0;
-  std::int64_t expired_at = 0;
-  std::int64_t changed_at = 0;
-  struct Drain {
-    std::int64_t from, deadline;
-  };
-  std::optional<Drain> drain;                  // to be ended by tick
-  std::optional<std::int64_t> eligible_since;  // when it first was, for slow start
-
-  bool expired() const noexcept { return lease == LeaseState::kExpired; }
-  bool draining() const noexcept { return admin == AdminState::kDraining || self == SelfState::kDraining; }
-  // Whether the end of its lease is a loss, or what was going to happen.
-  bool guarded() const noexcept { return !draining() && admin != AdminState::kDisabled && !fenced; }
-  HealthStatus status(LeaseState as_of) const noexcept {
-    return algorithm::join_health(admin, self, health, as_of, static_cast<std::uint32_t>(spec.weight));
-  }
-  HealthStatus status() const noexcept { return status(lease); }
-};
-
-struct RegisteredService {
-  std::string name;
-  bool configured = false;   // by its name
-  bool ramping = false;      // there are newcomers, whose weights still grow
-  bool ramping_now = false;  // and they have less than their own: not when most are new
-  ServiceConfig config;
-  // Where it chooses by key: which pair of tables, the one of the last list, and what that was built of.
-  std::optional<std::uint32_t> tables;
-  std::uint32_t table_turn = 0, table_size = 0;
-  std::uint64_t table_of = 0;
-  std::vector<RegisteredInstance*> instances;
-};
-
-// Looks up by std::string_view, without making a string.
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
-};
-template <class T>
-using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
-template <class T>
-using ManyByName = std::unordered_multimap<std::string, T, NameHash, std::equal_to<>>;
-
-// An instance's name taken apart: "[[namespace/]service/]id".
-struct InstanceName {
-  std::string_view service, id;
-};
-constexpr InstanceName split_name(std::string_view name) noexcept {
-  const std::size_t slash = name.rfind('/');
-  if (slash == std::string_view::npos) return {{}, name};
-  return {name.substr(0, slash), name.substr(slash + 1)};
-}
-constexpr bool in_default_namespace(std::string_view service) noexcept { return service.find('/') == service.npos; }
 
 class ServiceRegistry::Impl {
  public:
@@ -108,6 +44,8 @@ class ServiceRegistry::Impl {
 
   Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
+  std::vector<Result<Registration>> add_all(std::span<const NewInstance> instances, std::int64_t now)
+      SEAWALL_REQUIRES(mutex);
   RegistryAnswer heartbeat(std::string_view name, std::uint64_t generation, std::int64_t now,
                            std::optional<SelfState> state) SEAWALL_REQUIRES(mutex);
   // Finds the instance and lets `change(instance)` alter it; publishes when its health is another afterwards.
@@ -121,6 +59,11 @@ class ServiceRegistry::Impl {
       SEAWALL_REQUIRES(mutex);
   DrainStatus drained(std::string_view name, std::uint64_t generation, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
+  Result<std::uint32_t> define_view(std::string_view name, const ServiceViewOptions& options,
+                                    const InstanceSelector& selector) SEAWALL_REQUIRES(mutex);
+  Service handle(std::uint32_t service) const SEAWALL_REQUIRES(mutex) {
+    return Service(directory, service, names().owner(service));
+  }
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
   // All or none. Error: kFull, when services or tables run out.
@@ -129,7 +72,7 @@ class ServiceRegistry::Impl {
   void configure_default(const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
 
   RegistryStats counted() const SEAWALL_REQUIRES(mutex);
-  std::vector<ServiceInfo> list(std::int64_t now) const SEAWALL_REQUIRES(mutex);
+  std::vector<ServiceInfo> list(std::int64_t now, const InstanceSelector& selector) const SEAWALL_REQUIRES(mutex);
   std::optional<ServiceExplanation> explain(std::string_view name, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   std::optional<InstanceInfo> find(std::string_view name, std::int64_t now) const SEAWALL_REQUIRES(mutex);
 
@@ -140,7 +83,9 @@ class ServiceRegistry::Impl {
  private:
   // Checks the bounds and, when nothing else can fail, evicts what expired first for what is to come.
   std::optional<Error> make_room(std::string_view service) SEAWALL_REQUIRES(mutex);
-  Result<std::uint32_t> service_for(std::string_view name) SEAWALL_REQUIRES(mutex);
+  // `view`: what it is to be when there is none of that name yet.
+  Result<std::uint32_t> service_for(std::string_view name, std::unique_ptr<RegisteredView> view = nullptr)
+      SEAWALL_REQUIRES(mutex);
   Error full(std::string_view bound, std::int64_t limit) SEAWALL_REQUIRES(mutex);
   Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
@@ -181,7 +126,8 @@ class ServiceRegistry::Impl {
   void adopt_instances() SEAWALL_REQUIRES(mutex);
   std::unique_ptr<RegisteredInstance> read_record(std::uint32_t record) const SEAWALL_REQUIRES(mutex);
   void adopt_instance(std::unique_ptr<RegisteredInstance> found) SEAWALL_REQUIRES(mutex);
-  void retire_record(std::uint32_t record) SEAWALL_REQUIRES(mutex);
+  void retire_record(std::uint32_t record) noexcept SEAWALL_REQUIRES(mutex);
+  void free_record(std::uint32_t record) noexcept SEAWALL_REQUIRES(mutex);
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   // service_registry_lists.cc. Weights are kept in 1/kWeightUnit, so that a light newcomer has less than its own.
@@ -191,15 +137,34 @@ class ServiceRegistry::Impl {
     std::uint32_t slot;
     std::int32_t weight;
   };
-  void publish(std::uint32_t service) SEAWALL_REQUIRES(mutex);
+  // Writes the service's list, or notes that it is to be: between hold_lists and show_held, where each list is written
+  // once for all changes. What a list names stays whole until the list without it is shown.
+  void publish(std::uint32_t service) noexcept SEAWALL_REQUIRES(mutex);
+  void hold_lists() noexcept SEAWALL_REQUIRES(mutex) { holding_ = true; }
+  void show_held() noexcept SEAWALL_REQUIRES(mutex);
+  void show_list(std::uint32_t index) noexcept SEAWALL_REQUIRES(mutex);
+  // Into members_: whom a list shows, and where.
+  void gather(const RegisteredService& shown) noexcept SEAWALL_REQUIRES(mutex);
+  void gather(const RegisteredService& from, const InstanceSelector* selector, std::string_view zone) noexcept
+      SEAWALL_REQUIRES(mutex);
+  void keep_subset(const RegisteredView& view) noexcept SEAWALL_REQUIRES(mutex);
+  const RegisteredService& owner(const RegisteredService& service) const SEAWALL_REQUIRES(mutex) {
+    return service.view == nullptr ? service : services_[service.view->of];
+  }
+  // What can throw of configuring comes before.
+  void choose_by(RegisteredService& service, ServiceConfig&& config) noexcept SEAWALL_REQUIRES(mutex);
+  void write_view(std::uint32_t index) noexcept SEAWALL_REQUIRES(mutex);
+  void adopt_views() SEAWALL_REQUIRES(mutex);
+  std::unique_ptr<RegisteredView> read_view(std::uint32_t index) const SEAWALL_REQUIRES(mutex);
   detail::ServiceNames names() const { return directory.names<detail::ServiceNames>(); }
   // Shows a service in a place that was free.
   void begin_service(std::uint32_t service, std::string_view name) SEAWALL_REQUIRES(mutex);
+  // Of a service that is no view, from members_.
   bool ramps(RegisteredService& service) const SEAWALL_REQUIRES(mutex);
   std::uint32_t weight_now(const RegisteredService& service, const RegisteredInstance& instance, bool ramps) const
       SEAWALL_REQUIRES(mutex);
   void show_head(RegisteredService& service, detail::Word* words, const std::array<std::uint32_t, 3>& counts,
-                 std::uint32_t local_known) SEAWALL_REQUIRES(mutex);
+                 bool unfiltered) SEAWALL_REQUIRES(mutex);
   std::uint64_t rebuilt_table(RegisteredService& service) SEAWALL_REQUIRES(mutex);
   detail::Word* service_table(const RegisteredService& service) const SEAWALL_REQUIRES(mutex);
   std::uint32_t build_maglev(detail::Word* to) SEAWALL_REQUIRES(mutex);
@@ -210,6 +175,7 @@ class ServiceRegistry::Impl {
     bool by_name;
     ServiceConfig config;
   };
+  void follow(std::vector<Configured>& all) const SEAWALL_REQUIRES(mutex);
   void apply(Configured& one) SEAWALL_REQUIRES(mutex);
   void restore(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void restore_ejected(std::uint32_t service) SEAWALL_REQUIRES(mutex);
@@ -241,8 +207,14 @@ class ServiceRegistry::Impl {
   std::vector<std::uint32_t> free_slots_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_records_ SEAWALL_GUARDED_BY(mutex);
   ServiceConfig default_config_ SEAWALL_GUARDED_BY(mutex);
+  bool holding_ SEAWALL_GUARDED_BY(mutex) = false;
+  std::vector<bool> held_lists_ SEAWALL_GUARDED_BY(mutex);                // of which services
+  std::vector<std::uint32_t> leaving_records_ SEAWALL_GUARDED_BY(mutex);  // when those are shown
   std::vector<std::uint32_t> free_tables_ SEAWALL_GUARDED_BY(mutex);
-  // What tables are made of, kept for the next time.
+  // What lists and tables are made of, kept for the next time.
+  std::vector<ListMember> members_ SEAWALL_GUARDED_BY(mutex);
+  bool unfiltered_ SEAWALL_GUARDED_BY(mutex) = false;  // gathered so
+  std::vector<std::uint64_t> scores_ SEAWALL_GUARDED_BY(mutex);
   std::vector<HashMember> hash_members_ SEAWALL_GUARDED_BY(mutex);
   std::vector<algorithm::MaglevEntry> maglev_entries_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint16_t> maglev_table_ SEAWALL_GUARDED_BY(mutex);
@@ -259,6 +231,7 @@ Result<detail::ServiceDirectory> make_directory(std::span<std::byte> memory, con
 Result<void> check_service_name(std::string_view name);
 Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
 Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadata_bytes);
+Result<void> check_view(const ServiceViewOptions& options);
 algorithm::LeaseRule lease_rule(const ServiceRegistryOptions& options);
 
 template <class Change>

@@ -59,10 +59,12 @@ std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
     const std::int64_t since = detail::saturating_sub(now, instance->expired_at);
     if (instance->expired() && since >= options_.expired_retention.count()) gone.push_back(instance.get());
   }
+  hold_lists();
   for (std::uint32_t service = 0; service < changed.size(); ++service) {
     if (changed[service] || services_[service].ramping) publish(service);
   }
   for (RegisteredInstance* instance : gone) erase(*instance);
+  show_held();
   reap_flights(now);
   return ended;
 }

@@ -19,46 +19,19 @@ std::uint32_t unsigned_of(std::int64_t value) { return static_cast<std::uint32_t
 std::uint64_t ms_of(Duration d) { return static_cast<std::uint64_t>(d.count()) / 1'000'000; }
 std::uint64_t hash_of(const RegisteredInstance* instance) { return detail::siphash({0, 0}, instance->spec.id); }
 
-// Who leads the others: in the list by its own worth, or only when there is panic.
-enum class Part : std::uint32_t { kLocal, kElsewhere, kPanicOnly, kOut };
-
-class Parts {
- public:
-  explicit Parts(const RegisteredService& service) : service_(service) {
-    std::array<std::uint32_t, 2> pickable{};  // by rank
-    for (const RegisteredInstance* instance : service.instances) {
-      if (instance->status().pickable()) ++pickable[instance->status().rank()];
-    }
-    worst_ = algorithm::worst_rank_listed(pickable);
-  }
-  Part of(const RegisteredInstance* instance) const {
-    const HealthStatus status = instance->status();
-    if (instance->fenced || !status.usable_in_panic()) return Part::kOut;
-    if (!status.pickable() || status.rank() > worst_) return Part::kPanicOnly;
-    return local(instance) ? Part::kLocal : Part::kElsewhere;
-  }
-  bool local(const RegisteredInstance* instance) const {
-    const std::string& zone = service_.config.options().zone;
-    return !zone.empty() && instance->spec.zone == zone;
-  }
-
- private:
-  const RegisteredService& service_;
-  std::uint32_t worst_;
-};
-
 std::uint64_t ejection_counts(const ServiceOptions& o) {
   return std::uint64_t{unsigned_of(o.ejection_failures)} | std::uint64_t{unsigned_of(o.ejection_growth_percent)} << 10 |
          std::uint64_t{unsigned_of(o.ejection_jitter_percent)} << 20 |
          std::uint64_t{unsigned_of(o.max_ejected_percent)} << 27 | std::uint64_t{unsigned_of(o.least_left)} << 34;
 }
 
-void show_rules(detail::Word* words, const ServiceOptions& o) {
+void show_rules(detail::Word* words, const ServiceOptions& o, const ServiceOptions& choice) {
   const Duration longest = std::max(o.ejection_duration, o.max_ejection_duration);
   detail::show(words[2], ejection_counts(o));
   detail::show(words[3], ms_of(o.ejection_duration) << 32 | ms_of(longest));
   detail::show(words[4], ms_of(o.ejection_decay) << 32 | ms_of(o.probe_lease));
-  detail::show(words[5], ms_of(o.ewma_half_life) << 32 | static_cast<std::uint64_t>(o.failure_latency.count()) / 1'000);
+  detail::show(words[5],
+               ms_of(choice.ewma_half_life) << 32 | static_cast<std::uint64_t>(choice.failure_latency.count()) / 1'000);
 }
 
 }  // namespace
@@ -77,10 +50,9 @@ std::uint32_t ServiceRegistry::Impl::weight_now(const RegisteredService& service
 bool ServiceRegistry::Impl::ramps(RegisteredService& service) const {
   const Duration window = service.config.options().slow_start;
   if (window == Duration(0) || service.config.hashed()) return service.ramping = service.ramping_now = false;
-  const Parts parts(service);
   std::uint32_t members = 0, newcomers = 0;
-  for (RegisteredInstance* instance : service.instances) {
-    if (parts.of(instance) >= Part::kPanicOnly) continue;
+  for (const auto& [instance, part, local, weight] : members_) {
+    if (part >= ListPart::kPanicOnly) continue;
     if (!instance->eligible_since) instance->eligible_since = last_tick_;
     ++members;
     newcomers += Duration(detail::saturating_sub(last_tick_, *instance->eligible_since)) < window;
@@ -89,59 +61,123 @@ bool ServiceRegistry::Impl::ramps(RegisteredService& service) const {
   return service.ramping_now = algorithm::SlowStart::worth_it(newcomers, members);
 }
 
-void ServiceRegistry::Impl::publish(std::uint32_t index) {
+void ServiceRegistry::Impl::gather(const RegisteredService& from, const InstanceSelector* selector,
+                                   std::string_view zone) noexcept {
+  members_.clear();
+  std::array<std::uint32_t, 2> pickable{};  // by rank
+  for (RegisteredInstance* instance : from.instances) {
+    if (selector != nullptr && !selector->matches(instance->spec.zone, instance->spec.metadata)) continue;
+    const HealthStatus status = instance->status();
+    if (status.pickable()) ++pickable[status.rank()];
+    members_.push_back({.instance = instance, .local = !zone.empty() && instance->spec.zone == zone});
+  }
+  const std::uint32_t worst = algorithm::worst_rank_listed(pickable);
+  for (ListMember& member : members_) {
+    const HealthStatus status = member.instance->status();
+    if (member.instance->fenced || !status.usable_in_panic()) continue;
+    const bool eligible = status.pickable() && status.rank() <= worst;
+    member.part = !eligible ? ListPart::kPanicOnly : member.local ? ListPart::kLocal : ListPart::kElsewhere;
+  }
+}
+
+void ServiceRegistry::Impl::gather(const RegisteredService& shown) noexcept {
+  const std::string& zone = shown.config.options().zone;
+  unfiltered_ = false;
+  if (shown.view == nullptr) return gather(shown, nullptr, zone);
+  const RegisteredService& from = owner(shown);
+  gather(from, &shown.view->selector, zone);
+  const auto out = [](const ListMember& member) { return member.part == ListPart::kOut; };
+  if (shown.view->fallback == ViewFallback::kAll && std::ranges::all_of(members_, out)) {
+    gather(from, nullptr, zone);
+    unfiltered_ = !std::ranges::all_of(members_, out);
+  }
+  if (shown.view->subset != 0) keep_subset(*shown.view);
+}
+
+void ServiceRegistry::Impl::publish(std::uint32_t index) noexcept {
+  if (holding_) {
+    held_lists_[index] = true;
+    return;
+  }
+  for (const RegisteredInstance* instance : services_[index].instances) write_state(*instance);
+  show_list(index);
+  for (const std::uint32_t view : services_[index].views) show_list(view);
+}
+
+void ServiceRegistry::Impl::show_held() noexcept {
+  holding_ = false;
+  for (std::uint32_t index = 0; index < held_lists_.size(); ++index) {
+    if (!held_lists_[index]) continue;
+    held_lists_[index] = false;
+    publish(index);
+  }
+  for (const std::uint32_t record : leaving_records_) free_record(record);
+  leaving_records_.clear();
+}
+
+void ServiceRegistry::Impl::show_list(std::uint32_t index) noexcept {
   RegisteredService& service = services_[index];
-  for (const RegisteredInstance* instance : service.instances) write_state(*instance);
-  const Parts parts(service);
-  const bool slowly = ramps(service);
-  std::uint32_t largest = 1, local_known = 0;
-  for (const RegisteredInstance* instance : service.instances) {
-    const Part part = parts.of(instance);
-    if (part != Part::kOut) largest = std::max(largest, weight_now(service, *instance, slowly));
-    local_known += part != Part::kOut && parts.local(instance);
+  const RegisteredService& from = owner(service);
+  gather(service);
+  const bool slowly = service.view == nullptr ? ramps(service) : from.ramping_now;
+  std::uint32_t largest = 1;
+  std::array<std::uint32_t, 4> counts{};
+  for (ListMember& member : members_) {
+    ++counts[static_cast<std::size_t>(member.part)];
+    if (member.part == ListPart::kOut) continue;
+    member.weight = weight_now(from, *member.instance, slowly);
+    largest = std::max(largest, member.weight);
   }
   detail::Word& head = directory.head(index);
   const std::uint64_t next = detail::seen(head) + 1;
   detail::Word* words = directory.list(index, next);
-  std::array<std::uint32_t, 3> counts{};
-  std::uint32_t at = detail::ListHead::kWords;
-  for (const Part wanted : {Part::kLocal, Part::kElsewhere, Part::kPanicOnly, Part::kOut}) {
-    for (const RegisteredInstance* instance : service.instances) {
-      if (parts.of(instance) != wanted) continue;
-      detail::ListEntry entry{static_cast<std::uint32_t>(instance->generation), 0, instance->record};
-      if (wanted != Part::kOut) {
-        entry.weight = algorithm::StaticStride::scale(weight_now(service, *instance, slowly), largest);
-        detail::show(words[at++], entry.pack());
-        ++counts[static_cast<std::size_t>(wanted)];
-        entry.weight = wanted == Part::kPanicOnly ? 1 : std::max(entry.weight, 2u);
-      }
-      detail::show(directory.slot(instance->slot), entry.pack());
+  std::array<std::uint32_t, 3> at{0, counts[0], counts[0] + counts[1]};
+  for (const ListMember& member : members_) {
+    const RegisteredInstance& instance = *member.instance;
+    detail::ListEntry entry{static_cast<std::uint32_t>(instance.generation), 0, instance.record};
+    if (member.part != ListPart::kOut) {
+      entry.weight = algorithm::StaticStride::scale(member.weight, largest);
+      detail::show(words[detail::ListHead::kWords + at[static_cast<std::size_t>(member.part)]++], entry.pack());
+      entry.weight = member.part == ListPart::kPanicOnly ? 1 : std::max(entry.weight, 2u);
     }
+    if (service.view == nullptr) detail::show(directory.slot(instance.slot), entry.pack());
   }
-  show_head(service, words, counts, local_known);
-  detail::publish(directory.share(index),
-                  [&](std::uint64_t word) { return algorithm::EjectionShare::know(word, counts[0] + counts[1]); });
+  show_head(service, words, {counts[0], counts[1], counts[2]}, unfiltered_);
+  if (service.view == nullptr) {
+    detail::publish(directory.share(index),
+                    [&](std::uint64_t word) { return algorithm::EjectionShare::know(word, counts[0] + counts[1]); });
+  }
   detail::show(head, next);
   directory.changed();
+  ++stats_.lists;
+  stats_.listed += static_cast<std::int64_t>(members_.size());
 }
 
+// Who is ejected, and what calls teach, is the service's, also in the lists of its views.
 void ServiceRegistry::Impl::show_head(RegisteredService& service, detail::Word* words,
-                                      const std::array<std::uint32_t, 3>& counts, std::uint32_t local_known) {
+                                      const std::array<std::uint32_t, 3>& counts, bool unfiltered) {
   const ServiceOptions& o = service.config.options();
+  const RegisteredService& from = owner(service);
+  const auto learns = [](const RegisteredService& s) { return s.config.options().balancer == Balancer::kPeakEwma; };
+  const auto local_known = std::ranges::count_if(
+      members_, [](const ListMember& member) { return member.local && member.part != ListPart::kOut; });
   detail::ListHead::Fields f;
   f.eligible = counts[0] + counts[1];
   f.known = f.eligible + counts[2];
   f.local = counts[0];
   f.balancer = unsigned_of(static_cast<std::int32_t>(o.balancer));
   f.fails = o.panic_mode == PanicMode::kFail;
-  f.ejects = service.config.ejects();
+  f.ejects = from.config.ejects();
+  f.learns = learns(from) || std::ranges::any_of(from.views, [&](std::uint32_t v) { return learns(services_[v]); });
+  f.unfiltered = unfiltered;
   f.panic_threshold = unsigned_of(o.panic_threshold);
-  f.plain = o.balancer == Balancer::kRoundRobin && (f.local == 0 || f.local == f.eligible) &&
+  f.plain = o.balancer == Balancer::kRoundRobin && !unfiltered && (f.local == 0 || f.local == f.eligible) &&
             !detail::ListHead(detail::ListHead::pack(f)).panics(0);
   detail::show(words[0], detail::ListHead::pack(f));
-  const std::uint64_t share = algorithm::local_share(f.local, local_known, unsigned_of(o.over_provisioning_percent));
+  const std::uint64_t share =
+      algorithm::local_share(f.local, unsigned_of(local_known), unsigned_of(o.over_provisioning_percent));
   detail::show(words[1], rebuilt_table(service) | share);
-  show_rules(words, o);
+  show_rules(words, from.config.options(), o);
 }
 
 // The table's number and size, as the list names it. Built anew, in the other one of the service's two, when who is in
@@ -149,7 +185,8 @@ void ServiceRegistry::Impl::show_head(RegisteredService& service, detail::Word* 
 std::uint64_t ServiceRegistry::Impl::rebuilt_table(RegisteredService& service) {
   if (!service.config.hashed() || !service.tables) return std::uint64_t{0xff} << 32;
   hash_members_.clear();
-  for (const RegisteredInstance* instance : service.instances) {
+  for (const ListMember& member : members_) {
+    const RegisteredInstance* instance = member.instance;
     if (instance->spec.weight != 0) hash_members_.push_back({hash_of(instance), instance->slot, instance->spec.weight});
   }
   std::ranges::sort(hash_members_, {}, [](const HashMember& m) { return std::pair(m.hash, m.slot); });
@@ -210,15 +247,18 @@ std::uint32_t ServiceRegistry::Impl::build_ring(detail::Word* to) {
 
 Result<void> ServiceRegistry::Impl::configure(std::span<const ServiceRule> rules) {
   std::vector<Configured> all;
-  std::size_t tables = free_tables_.size(), needed = 0;
   for (const ServiceRule& rule : rules) {
     const std::uint32_t* known = find_service(rule.service);
     if (!rule.config && known == nullptr) continue;
     const auto index = rule.config ? pin(rule.service) : Result<std::uint32_t>(*known);
     if (!index) return index.error();
     all.push_back({index.value(), rule.config.has_value(), rule.config.value_or(default_config_)});
-    if (services_[index.value()].tables) ++tables;
-    if (all.back().config.hashed()) ++needed;
+  }
+  follow(all);
+  std::size_t tables = free_tables_.size(), needed = 0;
+  for (const Configured& one : all) {
+    if (services_[one.service].tables) ++tables;
+    if (one.config.hashed()) ++needed;
   }
   if (needed > tables) return full("max_hashed_services", options_.max_hashed_services);
   if (needed != 0) reserve_for_tables();
@@ -231,21 +271,42 @@ Result<void> ServiceRegistry::Impl::configure(std::span<const ServiceRule> rules
   return {};
 }
 
+// A view that is not configured by its name is as its service.
+void ServiceRegistry::Impl::follow(std::vector<Configured>& all) const {
+  const auto find = [&](std::uint32_t service) { return std::ranges::find(all, service, &Configured::service); };
+  for (std::size_t i = 0, given = all.size(); i < given; ++i) {
+    for (const std::uint32_t view : services_[all[i].service].views) {
+      if (!services_[view].configured && find(view) == all.end()) all.push_back({view, false, all[i].config});
+    }
+  }
+  for (Configured& one : all) {
+    const RegisteredView* view = services_[one.service].view.get();
+    if (view == nullptr || one.by_name) continue;
+    const auto service = find(view->of);
+    one.config = service != all.end() ? service->config : services_[view->of].config;
+  }
+}
+
 void ServiceRegistry::Impl::apply(Configured& one) {
   RegisteredService& service = services_[one.service];
-  if (one.config.hashed() && !service.tables) {
+  choose_by(service, std::move(one.config));
+  service.configured = one.by_name;
+  // Also of a view: whether a service learns latencies stands in its list.
+  publish(service.view == nullptr ? one.service : service.view->of);
+  restore_ejected(one.service);
+}
+
+void ServiceRegistry::Impl::choose_by(RegisteredService& service, ServiceConfig&& config) noexcept {
+  if (config.hashed() && !service.tables) {
     service.tables = free_tables_.back();
     free_tables_.pop_back();
   }
-  if (!one.config.hashed() && service.tables) {
+  if (!config.hashed() && service.tables) {
     free_tables_.push_back(*service.tables);  // where it came from: there is room
     service.tables.reset();
   }
-  service.config = std::move(one.config);
-  service.configured = one.by_name;
+  service.config = std::move(config);
   service.table_of = 0;
-  publish(one.service);
-  restore_ejected(one.service);
 }
 
 RegistryAnswer ServiceRegistry::Impl::restore(std::string_view name, std::uint64_t generation) {
@@ -279,14 +340,16 @@ void ServiceRegistry::Impl::reserve_for_tables() {
 
 void ServiceRegistry::Impl::configure_default(const ServiceConfig& config) {
   default_config_ = config;
-  for (std::uint32_t index = 0; index < services_.size(); ++index) {
-    RegisteredService& service = services_[index];
-    if (service.configured) continue;
-    service.config = config;
-    if (service.name.empty()) continue;
-    publish(index);
-    restore_ejected(index);
+  std::vector<ServiceRule> rules;
+  for (RegisteredService& service : services_) {
+    if (service.configured || service.view != nullptr) continue;
+    if (service.name.empty()) {
+      service.config = config;
+    } else {
+      rules.push_back({service.name, {}});
+    }
   }
+  (void)configure(rules);  // which needs no table
 }
 
 }  // namespace seawall

@@ -218,6 +218,7 @@ void ServiceRegistry::Impl::write_state(const RegisteredInstance& instance) {
 void ServiceRegistry::Impl::adopt() {
   next_generation_ = std::max(next_generation_, seen(directory.header().generations) + 1);
   adopt_services();
+  adopt_views();
   adopt_instances();
   std::vector<std::uint32_t> known;
   for (const auto& [name, index] : service_index_) known.push_back(index);

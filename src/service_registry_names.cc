@@ -103,6 +103,11 @@ Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadat
   return check_metadata(*update.metadata, max_metadata_bytes);
 }
 
+Result<void> check_view(const ServiceViewOptions& options) {
+  if (auto r = check_range("subset", options.subset, 0, detail::ServiceDirectory::kMaxRecords); !r) return r;
+  return check_range("fallback", static_cast<std::int32_t>(options.fallback), 0, 1);
+}
+
 std::string instance_name(std::string_view service, std::string_view id) {
   return std::string(service).append("/").append(id);
 }

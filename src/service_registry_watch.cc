@@ -50,7 +50,9 @@ bool read_instance(const detail::ServiceDirectory& directory, const ListEntry& e
 bool read_list(const detail::ServiceDirectory& directory, std::uint32_t service, ServiceSnapshot& out) {
   out.version = seen(directory.head(service));
   const detail::Word* words = directory.list(service, out.version);
-  const std::uint32_t size = directory.list_size(detail::ListHead(seen(words[0])).eligible());
+  const detail::ListHead head(seen(words[0]));
+  const std::uint32_t size = directory.list_size(head.eligible());
+  out.view = head.view_state();
   out.instances.clear();
   for (std::uint32_t i = 0; i < size; ++i) {
     SnapshotInstance instance;
@@ -89,6 +91,7 @@ ServiceSnapshot ServiceReader::snapshot_at(std::string_view service, TimePoint n
     const detail::FoundService found = names().find(key);
     if (!found) {
       read.version = 0;
+      read.view = ViewState::kNobody;
       read.instances.clear();
       break;
     }
@@ -130,8 +133,9 @@ ServiceChanges changes_between(const ServiceSnapshot& before, const ServiceSnaps
 
 std::string to_json(const ServiceNews& news) {
   const ServiceSnapshot& snapshot = news.snapshot;
-  std::string out = fmt::format(R"({{"epoch":"{:016x}","version":{},"age_ms":{},"reset":{})", snapshot.epoch,
-                                snapshot.version, snapshot.age.count() / 1'000'000, news.changes.reset);
+  std::string out =
+      fmt::format(R"({{"epoch":"{:016x}","version":{},"age_ms":{},"reset":{},"view":"{}")", snapshot.epoch,
+                  snapshot.version, snapshot.age.count() / 1'000'000, news.changes.reset, to_string(snapshot.view));
   append(out, "instances", snapshot.instances);
   append(out, "added", news.changes.added);
   append(out, "removed", news.changes.removed);

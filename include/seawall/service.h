@@ -117,6 +117,8 @@ class Service : private detail::ServiceCore {
 
   // How many instances the current list holds: those healthy when it was made.
   std::uint32_t size() const noexcept;
+  // Whether a view's selector matches anybody (runtime/service_view.h).
+  ViewState view_state() const noexcept;
 
  private:
   friend class ServiceReader;
@@ -153,6 +155,14 @@ inline std::uint32_t Service::size() const noexcept {
   }
 }
 
+inline ViewState Service::view_state() const noexcept {
+  for (;;) {
+    const std::uint64_t version = detail::seen(directory_->head(index_));
+    const detail::ListHead head(detail::seen(*directory_->list(index_, version)));
+    if (whole(version)) return head.view_state();
+  }
+}
+
 // The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. All else goes the long
 // way.
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
@@ -160,7 +170,7 @@ inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::
   const detail::Word* words = directory_->list(index_, version);
   const detail::ListHead head(detail::seen(words[0]));
   const std::uint32_t size = directory_->list_size(head.eligible());
-  const std::uint64_t share = detail::seen(directory_->share(index_));
+  const std::uint64_t share = detail::seen(directory_->share(owner_));
   if (head.plain() && size != 0 && exclude.empty() && algorithm::EjectionShare::ejected(share) == 0) {
     detail::Word& cursor = directory_->cursor(index_, 0);
     // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.

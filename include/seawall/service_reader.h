@@ -48,7 +48,7 @@ class ServiceReader {
   std::optional<Service> service(std::string_view name) const noexcept {
     const detail::FoundService found = names().find(names().key(name));
     if (!found || !names().pin(found)) return std::nullopt;
-    return Service(*directory_, found.index);
+    return Service(*directory_, found.index, names().owner(found.index));
   }
 
   // As Service::pick_at. Nothing also when the registry does not know the name.
@@ -63,11 +63,11 @@ class ServiceReader {
   // Ends a pick of any service.
   ReportResult done_at(std::uint64_t ticket, Outcome outcome, TimePoint now,
                        Duration took = Service::kUnknown) const noexcept {
-    return Service(*directory_, 0).done_at(ticket, outcome, now, took);
+    return Service(*directory_, 0, 0).done_at(ticket, outcome, now, took);
   }
   ReportResult done(std::uint64_t ticket, Outcome outcome = Outcome::kSuccess,
                     Duration took = Service::kUnknown) const noexcept {
-    return Service(*directory_, 0).done(ticket, outcome, took);
+    return Service(*directory_, 0, 0).done(ticket, outcome, took);
   }
 
   // Random, drawn when the memory was made: a registry that was made anew has another one.
@@ -97,7 +97,8 @@ class ServiceReader {
   template <class Choose>
   std::optional<Pick> choose(std::string_view name, Choose&& choose) const noexcept {
     return names().ask<std::optional<Pick>>(
-        names().key(name), [&](std::uint32_t index) { return choose(Service(*directory_, index)); },
+        names().key(name),
+        [&](std::uint32_t index) { return choose(Service(*directory_, index, names().owner(index))); },
         [&](const std::optional<Pick>& pick) {
           if (pick) done(pick->ticket, Outcome::kIgnored);
         });

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "seawall/algorithm/view_state.h"
 #include "seawall/time.h"
 
 namespace seawall {
@@ -37,6 +38,7 @@ struct ServiceSnapshot {
   std::uint64_t version = 0;  // 0: the registry does not know the service
   // Since the registry's last tick, when this was read; it is older news the longer nobody ticked.
   Duration age{0};
+  ViewState view = ViewState::kMatched;     // whether anybody is who was asked for; kNobody also of an unknown service
   std::vector<SnapshotInstance> instances;  // in order of id; leases that ended since the last tick are among them
 };
 
@@ -53,7 +55,7 @@ struct ServiceNews {
 
 ServiceChanges changes_between(const ServiceSnapshot& before, const ServiceSnapshot& now);
 
-// {"epoch": "HEX", "version", "age_ms", "reset", "instances": [{"id", "host", "port", "weight", "zone", "slot",
+// {"epoch": "HEX", "version", "age_ms", "reset", "view", "instances": [{"id", "host", "port", "weight", "zone", "slot",
 // "generation"}], "added": [...], "removed": [...], "changed": [...]}
 std::string to_json(const ServiceNews& news);
 

@@ -61,7 +61,8 @@ TEST_CASE("the arrays of a directory lie one behind the other in its block") {
   CHECK(at.records % 64 == 0);
   CHECK(at.cursors >= at.records + 5 * sizeof(seawall::detail::InstanceRecord));
   CHECK(at.hints - at.flights >= 16 * 2 * 8);
-  CHECK(at.bytes == at.tables + 2 * 5 * 8);
+  CHECK(at.views == at.tables + 2 * 5 * 8 + 48);
+  CHECK(at.bytes == at.views + 3 * sizeof(seawall::detail::ServiceViewWords));
 }
 
 TEST_CASE("memory that is no directory is refused, and the refusal names what is wrong") {

@@ -41,6 +41,9 @@ enum HealthReason : std::uint32_t {
   kReasonWarning = 1u << 8,     // a doubt, by the prober
   kReasonEjected = 1u << 9,     // its calls failed: a breaker of its own is not closed
   kReasonHeld = 1u << 10,       // a doubt: its lease ended together with many others
+  // Of a view only, in what explain says:
+  kReasonUnmatched = 1u << 11,  // the selector does not match it
+  kReasonNotInSubset = 1u << 12,
 };
 inline constexpr std::uint32_t kDoubts = kReasonSuspect | kReasonWarning | kReasonHeld;
 

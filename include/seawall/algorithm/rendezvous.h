@@ -25,6 +25,15 @@ struct Rendezvous {
     return mix64(id_hash ^ mix64(seed + 0x9e3779b97f4a7c15u));
   }
 
+  // The score up to which members are of a subset of `size` (at least 1) of those whose scores these are; they are
+  // reordered.
+  static constexpr std::uint64_t limit(std::span<std::uint64_t> scores, std::size_t size) noexcept {
+    if (scores.size() <= size) return ~std::uint64_t{0};
+    const auto last = scores.begin() + static_cast<std::ptrdiff_t>(size - 1);
+    std::nth_element(scores.begin(), last, scores.end());
+    return *last;
+  }
+
   // Moves the `size` chosen members to the front, in order of score. Returns how many there are.
   static constexpr std::size_t choose(std::span<Member> members, std::size_t size, std::uint64_t seed) noexcept {
     for (Member& member : members) member.score = score(seed, member.id_hash);

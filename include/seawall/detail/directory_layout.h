@@ -5,6 +5,7 @@
 // are checked once and copied; after that a process trusts no number of the block that could lead it out of it.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -32,9 +33,23 @@ struct DirectorySizes {
   friend constexpr bool operator==(const DirectorySizes&, const DirectorySizes&) = default;
 };
 
+// How a view of a service is defined: for a writer that takes over. Two definitions, written in turn; `count` says how
+// many there were, and the last one is whole. rule: subset:16 | fallback:1 | bytes of the selector:8
+struct ViewDefinitionWords {
+  Word rule{0};
+  Word seed{0};
+  TextWords<32> selector;
+};
+struct alignas(kCacheLine) ServiceViewWords {
+  Word count{0};  // 0: it is no view
+  std::array<ViewDefinitionWords, 2> turns;
+
+  ViewDefinitionWords& of(std::uint64_t number) noexcept { return turns[number % 2]; }
+};
+
 struct DirectoryHeader {
   static constexpr std::uint64_t kMagic = 0x3165636976726553;
-  static constexpr std::uint32_t kLayout = 2;  // another number whenever what stands in the block changes
+  static constexpr std::uint32_t kLayout = 3;  // another number whenever what stands in the block changes
 
   Word magic{0};  // written last
   std::uint32_t layout = kLayout;
@@ -85,7 +100,8 @@ class DirectoryLayout {
         shares(place(hints + sizeof(Word) * kStripes * kHintStride)),
         slots(place(shares + sizeof(Word) * sizes.services)),
         tables(place(slots + sizeof(Word) * sizes.records)),
-        bytes(tables + sizeof(Word) * sizes.tables * std::size_t{sizes.table_words}) {}
+        views(place(tables + sizeof(Word) * sizes.tables * std::size_t{sizes.table_words})),
+        bytes(views + sizeof(ServiceViewWords) * sizes.services) {}
 
   static constexpr std::size_t padded(std::size_t words) noexcept { return (words + 15) / 8 * 8; }
 
@@ -146,7 +162,8 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, shares, slots, tables, bytes;
+  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, shares, slots, tables, views,
+      bytes;
 };
 
 }  // namespace seawall::detail

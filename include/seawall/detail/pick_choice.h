@@ -14,9 +14,10 @@ namespace seawall {
 
 // Bits of Pick::flags. They only grow at the end.
 enum PickFlag : std::uint32_t {
-  kPickPanic = 1u << 0,    // too few are eligible: all that are known get their share, this one may not be well
-  kPickProbe = 1u << 1,    // it was ejected, and this call decides whether it comes back
-  kPickSpilled = 1u << 2,  // it is in another zone than the caller
+  kPickPanic = 1u << 0,       // too few are eligible: all that are known get their share, this one may not be well
+  kPickProbe = 1u << 1,       // it was ejected, and this call decides whether it comes back
+  kPickSpilled = 1u << 2,     // it is in another zone than the caller
+  kPickUnfiltered = 1u << 3,  // the selector of the view matches nobody: it is any of the service
 };
 
 namespace detail {

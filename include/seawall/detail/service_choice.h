@@ -45,6 +45,7 @@ class ServiceChooser {
       choice = ordinary();
     }
     if (choice.found() && panic_) choice.flags |= kPickPanic;
+    if (choice.found() && head_.unfiltered()) choice.flags |= kPickUnfiltered;
     return choice;
   }
 

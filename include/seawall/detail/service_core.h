@@ -112,8 +112,9 @@ class ServiceCore {
     std::int64_t now, took;
   };
 
-  ServiceCore(const ServiceDirectory& directory, std::uint32_t index) noexcept
-      : directory_(&directory), index_(index) {}
+  // `owner`: the service itself, or the one that it is a view of, whose instances and ejections these are.
+  ServiceCore(const ServiceDirectory& directory, std::uint32_t index, std::uint32_t owner) noexcept
+      : directory_(&directory), index_(index), owner_(owner) {}
 
  protected:
   bool whole(std::uint64_t version) const noexcept {
@@ -147,9 +148,9 @@ class ServiceCore {
       const std::uint64_t version = seen(directory_->head(index_));
       const Word* words = directory_->list(index_, version);
       const ListHead head(seen(words[0]));
-      const InstanceGate gate(*directory_, words, index_, to_ns(now));
+      const InstanceGate gate(*directory_, words, owner_, to_ns(now));
       ServiceChooser<ServiceDirectory, InstanceGate> chooser(*directory_, index_, words, wanted, gate);
-      const Choice choice = chooser.choose(algorithm::EjectionShare::ejected(seen(directory_->share(index_))));
+      const Choice choice = chooser.choose(algorithm::EjectionShare::ejected(seen(directory_->share(owner_))));
       const bool hashed = head.balancer() >= kMaglev;
       const bool good = hashed ? seen(directory_->head(index_)) == version : whole(version);
       if (good && !choice.found()) return {};
@@ -187,7 +188,7 @@ class ServiceCore {
     const Word* words = directory_->list(index, version);
     const ListHead head(seen(words[0]));
     if (what.outcome == Outcome::kFailure) ServiceDirectory::add(record.failures, what.generation, 1);
-    if (head.balancer() == kPeakEwma) learn(record, seen(words[5]), what);
+    if (head.learns()) learn(record, seen(words[5]), what);
     if (head.ejects() && !what.quiet)
       InstanceGate(*directory_, words, index, what.now).settle(record, what.note, what.outcome);
   }
@@ -197,6 +198,7 @@ class ServiceCore {
 
   const ServiceDirectory* directory_;
   std::uint32_t index_;
+  std::uint32_t owner_;
 
  private:
   static constexpr std::uint32_t kLeastLoaded = 2, kPeakEwma = 3, kMaglev = 4;  // Balancer

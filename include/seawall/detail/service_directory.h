@@ -11,6 +11,7 @@
 //   slot      the entry of whoever has the slot; weight 0: no picks, 1: in panic only
 //   table     of a service that chooses by key: slots, four in a word, or points of a ring. Two for each, in turn, so
 //             what was read from one is whole as long as the head is as it was
+//   view      of a service that is a part of another one (directory_layout.h)
 //   cursor    pass:32 | entry:32, where a thread's next round robin choice begins
 //   flights   the calls under way (flight_table.h)
 //
@@ -107,6 +108,9 @@ class ServiceDirectory {
     return index < sizes_.tables ? &tables_[std::size_t{index} * sizes_.table_words] : nullptr;
   }
   std::uint32_t table_words() const noexcept { return sizes_.table_words; }
+  ServiceViewWords& view(std::uint32_t service) const noexcept {
+    return views_[service < sizes_.services ? service : 0];
+  }
 
   // A FlightTable, or whatever takes its words.
   template <class Table>
@@ -148,6 +152,7 @@ class ServiceDirectory {
     shares_ = reinterpret_cast<Word*>(memory + at.shares);
     slots_ = reinterpret_cast<Word*>(memory + at.slots);
     tables_ = reinterpret_cast<Word*>(memory + at.tables);
+    views_ = reinterpret_cast<ServiceViewWords*>(memory + at.views);
   }
 
   void construct(std::uint64_t epoch, SipKey seed) noexcept {
@@ -170,6 +175,7 @@ class ServiceDirectory {
     std::uninitialized_value_construct_n(shares_, sizes_.services);
     std::uninitialized_value_construct_n(slots_, sizes_.records);
     std::uninitialized_value_construct_n(tables_, std::size_t{sizes_.tables} * sizes_.table_words);
+    std::uninitialized_value_construct_n(views_, sizes_.services);
     show(header_->magic, DirectoryHeader::kMagic);
   }
 
@@ -190,6 +196,7 @@ class ServiceDirectory {
   Word* shares_;
   Word* slots_;
   Word* tables_;
+  ServiceViewWords* views_;
 };
 
 }  // namespace seawall::detail

@@ -14,6 +14,7 @@ inline constexpr std::size_t kServiceNameWords = 16;
 template <class Word>
 struct alignas(64) BasicServiceName {
   Word stamp{0};
+  Word of{0};  // of a view: one more than the index of its service
   std::array<Word, kServiceNameWords> text{};
 };
 

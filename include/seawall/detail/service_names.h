@@ -2,7 +2,7 @@
 //
 // The names of a directory's services, found without a lock, in any process.
 //
-//   name    stamp: incarnation:48 | pinned:8 | size:8, 0 = free; then the text
+//   name    stamp: incarnation:48 | pinned:8 | size:8, 0 = free; of which service it is a view; then the text
 //   table   fingerprint:32 | index + 1; 0 = none ever, kGone = none any more. Open addressing over four words a name
 //
 // One writer: a name is written, then stamped, then entered; it is struck out of the table after its stamp is cleared.
@@ -125,12 +125,20 @@ class BasicServiceNames {
       return Step<bool>{same ? (stamp | kPinned) : stamp, same};
     });
   }
+  // Whose instances these are: the service's own, or those of the one that it is a view of. Fixed for an incarnation.
+  std::uint32_t owner(std::uint32_t index) const noexcept {
+    const std::uint64_t of = look(names_[index].of);
+    return of == 0 || of > services_ ? index : static_cast<std::uint32_t>(of - 1);
+  }
   bool pinned(std::uint32_t index) const noexcept { return (look(names_[index].stamp) & kPinned) != 0; }
 
   // For the writer.
   // Gives a free index a name that no other has. `incarnation` is one never given before, below 2^48.
-  void assign(std::uint32_t index, std::string_view name, std::uint64_t incarnation) const noexcept {
+  // `of`: one more than the index of the service that it is a view of.
+  void assign(std::uint32_t index, std::string_view name, std::uint64_t incarnation,
+              std::uint32_t of = 0) const noexcept {
     const ServiceNameKey named = key(name);
+    put(names_[index].of, of);
     for (std::size_t i = 0; i < named.count(); ++i) put(names_[index].text[i], named.word(i));
     put(names_[index].stamp, incarnation << 16 | named.size());
     enter(index, named);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "seawall/algorithm/instance_health.h"
+#include "seawall/algorithm/view_state.h"
 #include "seawall/service_config.h"
 #include "seawall/time.h"
 
@@ -54,6 +55,10 @@ struct ServiceExplanation {
   std::uint32_t eligible = 0;  // but for ejections
   std::uint32_t known = 0;     // whom panic would use
   std::uint32_t ejected = 0;
+  // Of a view: whose, and by which selector; how many that does not match, and whether it matches anybody.
+  std::string view_of = {}, selector = {};
+  std::uint32_t unmatched = 0;
+  ViewState view = ViewState::kMatched;
   double local_share = 1;                      // of the traffic that stays in the caller's zone; 1 also without zones
   std::vector<InstanceExplanation> instances;  // in order of slot
 

@@ -37,6 +37,12 @@ struct InstanceSpec {
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 
+// One of several that are registered together.
+struct NewInstance {
+  std::string service;
+  InstanceSpec spec;
+};
+
 // What may change of an instance while it lives. Its generation, calls in flight and counts stay.
 struct InstanceUpdate {
   std::optional<std::int32_t> weight = {};
@@ -98,6 +104,7 @@ struct ServiceInfo {
   bool protected_from_expiry() const noexcept;   // has a held instance
   const InstanceInfo* address() const noexcept;  // the first healthy instance, else the first, else null
   std::vector<InstanceInfo> instances;           // in order of slot
+  std::int64_t hidden = 0;                       // more instances, which the selector of the listing does not match
 };
 
 // "service/id", where the service may have its namespace in front.

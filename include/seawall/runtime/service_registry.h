@@ -33,8 +33,10 @@
 #include <vector>
 
 #include "seawall/result.h"
+#include "seawall/runtime/instance_selector.h"
 #include "seawall/runtime/service_explanation.h"
 #include "seawall/runtime/service_instance.h"
+#include "seawall/runtime/service_view.h"
 #include "seawall/service.h"
 #include "seawall/service_config.h"
 #include "seawall/service_reader.h"
@@ -107,6 +109,7 @@ struct RegistryStats {
   std::int64_t ejections_refused = 0;    // that were due, but for ServiceOptions::max_ejected_percent and least_left
   std::int64_t panic_picks = 0;          // made because too few were eligible
   std::int64_t endpoints_taken = 0;      // instances fenced because another one registered their host and port
+  std::int64_t lists = 0, listed = 0;    // lists written for readers, and entries of them: what changes cost
 };
 
 class ServiceRegistry {
@@ -142,6 +145,10 @@ class ServiceRegistry {
   Result<Registration> register_instance(std::string_view service, const InstanceSpec& spec) {
     return register_instance_at(service, spec, Clock::now());
   }
+
+  // Many at once, each as above. All of them can be picked when this returns, and the list of each service was written
+  // once: to register n one by one writes n * n / 2 entries.
+  std::vector<Result<Registration>> register_instances_at(std::span<const NewInstance> instances, TimePoint now);
 
   // Here and below, `name` is an instance's name, with its service or without.
   //
@@ -213,6 +220,11 @@ class ServiceRegistry {
   Result<void> configure(std::span<const ServiceRule> rules);
   // Of all that are not configured by name, now and later. Error: kInvalidArgument, for one that chooses by key.
   Result<void> configure_default(const ServiceConfig& config);
+  // The handle of a view (service_view.h) of this name, which takes one of max_services and is kept with its service.
+  // Until it is configured by its name it chooses as its service does; slow start and ejection always are the
+  // service's. A view that exists is defined anew. Errors: kInvalidArgument (a name, the selector, a name that is a
+  // service's or another service's view), kFull (max_services, max_hashed_services).
+  Result<Service> view(std::string_view name, const ServiceViewOptions& options);
   // What needs no lock: picks by name, for callers that have no handle. Valid while the registry lives.
   const ServiceReader& reader() const noexcept { return reader_; }
   std::optional<Pick> pick_at(std::string_view service, TimePoint now,
@@ -233,9 +245,12 @@ class ServiceRegistry {
   // Why its picks go where they go; nothing for a service that is not known.
   std::optional<ServiceExplanation> explain_at(std::string_view service, TimePoint now) const;
   std::optional<InstanceInfo> find_at(std::string_view name, TimePoint now) const;
-  std::vector<ServiceInfo> services_at(TimePoint now) const;  // in order of name
-  // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing.
-  std::string to_json_at(TimePoint now) const;
+  // In order of name, without views. A service of whose instances a selector matches none is among them, and says how
+  // many are hidden.
+  std::vector<ServiceInfo> services_at(TimePoint now, const InstanceSelector& selector = {}) const;
+  // {"NAME": {"host", "port", "healthy", "instances": [{...}]}}, the `services` of the gateway's listing; with a
+  // selector also "hidden".
+  std::string to_json_at(TimePoint now, const InstanceSelector& selector = {}) const;
   std::uint64_t version() const noexcept { return reader_.version(); }
   RegistryStats stats() const;
 

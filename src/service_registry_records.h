@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// What the write side of the registry keeps of instances and services, and their names taken apart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "seawall/algorithm/instance_health.h"
+#include "seawall/runtime/instance_selector.h"
+#include "seawall/runtime/service_instance.h"
+#include "seawall/runtime/service_view.h"
+#include "seawall/service_config.h"
+
+namespace seawall {
+
+struct RegisteredInstance {
+  InstanceSpec spec;
+  std::uint32_t service = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t record = 0;
+  std::uint64_t generation = 0;
+  AdminState admin = AdminState::kEnabled;
+  SelfState self = SelfState::kServing;
+  Health health = Health::kUnknown;
+  LeaseState lease = LeaseState::kLive;  // as the last tick found
+  bool shielded = false;                 // readers see no end of its lease
+  bool fenced = false;                   // drained, or another instance has its endpoint: its process is to stop
+  std::int64_t lease_end = 0;
+  std::int64_t expired_at = 0;
+  std::int64_t changed_at = 0;
+  struct Drain {
+    std::int64_t from, deadline;
+  };
+  std::optional<Drain> drain;                  // to be ended by tick
+  std::optional<std::int64_t> eligible_since;  // when it first was, for slow start
+
+  bool expired() const noexcept { return lease == LeaseState::kExpired; }
+  bool draining() const noexcept { return admin == AdminState::kDraining || self == SelfState::kDraining; }
+  // Whether the end of its lease is a loss, or what was going to happen.
+  bool guarded() const noexcept { return !draining() && admin != AdminState::kDisabled && !fenced; }
+  HealthStatus status(LeaseState as_of) const noexcept {
+    return algorithm::join_health(admin, self, health, as_of, static_cast<std::uint32_t>(spec.weight));
+  }
+  HealthStatus status() const noexcept { return status(lease); }
+};
+
+struct RegisteredView {
+  std::uint32_t of = 0;
+  InstanceSelector selector;
+  std::uint32_t subset = 0;
+  std::uint64_t seed = 0;
+  ViewFallback fallback = ViewFallback::kNobody;
+};
+
+struct RegisteredService {
+  std::string name;
+  std::unique_ptr<RegisteredView> view = nullptr;  // it has no instances of its own then
+  std::vector<std::uint32_t> views = {};           // of this one
+  bool configured = false;                         // by its name
+  bool ramping = false;                            // there are newcomers, whose weights still grow
+  bool ramping_now = false;                        // and they have less than their own: not when most are new
+  ServiceConfig config;
+  // Where it chooses by key: which pair of tables, the one of the last list, and what that was built of.
+  std::optional<std::uint32_t> tables;
+  std::uint32_t table_turn = 0, table_size = 0;
+  std::uint64_t table_of = 0;
+  std::vector<RegisteredInstance*> instances;
+};
+
+// An instance as a list shows it. Which part of the list: in it by its own worth, or only when there is panic.
+enum class ListPart : std::uint32_t { kLocal, kElsewhere, kPanicOnly, kOut };
+struct ListMember {
+  RegisteredInstance* instance;
+  ListPart part = ListPart::kOut;
+  bool local = false;
+  std::uint32_t weight = 0;
+};
+
+// Looks up by std::string_view, without making a string.
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+};
+template <class T>
+using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
+template <class T>
+using ManyByName = std::unordered_multimap<std::string, T, NameHash, std::equal_to<>>;
+
+// An instance's name taken apart: "[[namespace/]service/]id".
+struct InstanceName {
+  std::string_view service, id;
+};
+constexpr InstanceName split_name(std::string_view name) noexcept {
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string_view::npos) return {{}, name};
+  return {name.substr(0, slash), name.substr(slash + 1)};
+}
+constexpr bool in_default_namespace(std::string_view service) noexcept { return service.find('/') == service.npos; }
+
+}  // namespace seawall
