@@ -1571,7 +1571,12 @@ typedef struct seawall_instance_update {
 
 /* Bits of seawall_pick.flags: too few are eligible, and all that are known get their share; this call decides whether
  * an ejected instance comes back; the instance is in another zone than the caller. */
-enum { SEAWALL_PICK_PANIC = 1, SEAWALL_PICK_PROBE = 2, SEAWALL_PICK_SPILLED = 4 };
+enum {
+  SEAWALL_PICK_PANIC = 1,
+  SEAWALL_PICK_PROBE = 2,
+  SEAWALL_PICK_SPILLED = 4,
+  SEAWALL_PICK_UNFILTERED = 8 /* the view's selector matches nobody: it is any of the service */
+};
 
 /* The instance that gets a call. Texts end with a zero byte. slot is small, dense and the same for as long as the
  * registry knows the id: an index into arrays of your own. ticket is for done. */
@@ -1617,9 +1622,18 @@ SEAWALL_API int32_t seawall_registry_register(seawall_registry* registry, const 
                                               int64_t now_ns, seawall_registration* out,
                                               seawall_error* error) SEAWALL_NOEXCEPT;
 
+/* Many at once, each as above, of the same struct_size: the list of each service is written once, where one by one they
+ * cost the square of their number. Answers how many were registered. out (may be NULL) has a place for each, zeros for
+ * one that was refused; codes (may be NULL) gets SEAWALL_OK or why not; error says what is wrong with the first such.
+ * Threads: any; the mutex for as long as it takes. Errors: INVALID_ARGUMENT (nothing was registered), NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_register_many(seawall_registry* registry, const seawall_instance* instances,
+                                                   size_t count, int64_t now_ns, seawall_registration* out,
+                                                   int32_t* codes, seawall_error* error) SEAWALL_NOEXCEPT;
+
 /* Each of these addresses an instance by its id, or "service/id", and generation. Threads: any; short mutex. Errors:
  * NOT_FOUND when the id is unknown or the generation was never given (register again); FENCED when a newer generation
- * took over (stop); INVALID_ARGUMENT, also for an id alone that instances of several services have. */
+ * took over (stop); INVALID_ARGUMENT, also for an id alone that instances of several services have, and for a name with
+ * nothing before or behind a slash. */
 
 /* Renews the lease. state is a SEAWALL_SELF_ value or SEAWALL_SELF_UNCHANGED. ANY_GENERATION is NOT_FOUND here. */
 SEAWALL_API int32_t seawall_registry_heartbeat(seawall_registry* registry, const char* id, size_t id_size,
@@ -1662,6 +1676,13 @@ SEAWALL_API int32_t seawall_registry_tick(seawall_registry* registry, int64_t no
 SEAWALL_API int32_t seawall_registry_to_json(const seawall_registry* registry, int64_t now_ns, char* buffer,
                                              size_t capacity, size_t* needed) SEAWALL_NOEXCEPT;
 
+/* The same of the instances that the selector matches (see seawall_view_options), each service with "hidden": how many
+ * more it has. Errors also: INVALID_ARGUMENT quoting what of the selector cannot be read. */
+SEAWALL_API int32_t seawall_registry_to_json_selected(const seawall_registry* registry, const char* selector,
+                                                      size_t selector_size, int64_t now_ns, char* buffer,
+                                                      size_t capacity, size_t* needed,
+                                                      seawall_error* error) SEAWALL_NOEXCEPT;
+
 /* The handle of a service, which may have no instance yet. *out is the caller's, to be freed before the registry; the
  * service keeps one of max_services for the registry's life. Threads: any; short mutex. Errors: INVALID_ARGUMENT
  * (name), FULL (max_services), NO_MEMORY. */
@@ -1669,10 +1690,85 @@ SEAWALL_API int32_t seawall_registry_service(seawall_registry* registry, const c
                                              seawall_service** out, seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_service_free(seawall_service* service) SEAWALL_NOEXCEPT;
 
+/* A view is a part of a service under a name of its own, which is picked from, watched, configured and explained as a
+ * service is: of the instances that the selector matches, or of a subset for one client of a large fleet, or both.
+ *
+ * selector: terms joined by commas, all of which must be true: tier=gold, tier!=gold, tier in (a, b), tier notin (a,
+ * b), gpu (has it), !gpu. "zone" is the instance's zone, all other names are of its metadata. Empty: all. 255 bytes at
+ * most. subset: as many that may get traffic, wherever there are, chosen by rendezvous; 0: no subset. subset_seed: the
+ * client's own number, such as a hash of its host's name; 0: one of this registry. fallback: when the selector matches
+ * nobody who could get traffic, VIEW_NOBODY picks nobody, VIEW_ALL takes the whole service and says so in each pick's
+ * flags. */
+enum { SEAWALL_VIEW_NOBODY = 0, SEAWALL_VIEW_ALL = 1 };
+typedef struct seawall_view_options {
+  uint32_t struct_size;
+  int32_t subset;
+  const char* service;
+  size_t service_size;
+  const char* selector;
+  size_t selector_size;
+  uint64_t subset_seed;
+  int32_t fallback;
+  int32_t reserved;
+} seawall_view_options;
+SEAWALL_API int32_t seawall_view_options_init(seawall_view_options* options) SEAWALL_NOEXCEPT;
+/* The view of this name, made or defined anew, in *out, the caller's, to be freed before the registry; the view takes
+ * one of max_services and is kept. Until it is configured by its name it chooses as its service does; ejection and slow
+ * start always are the service's. Threads: any; short mutex. Errors: INVALID_ARGUMENT (a name, one that is a service,
+ * the selector), FULL (max_services, max_hashed_services), NO_MEMORY. */
+SEAWALL_API int32_t seawall_registry_view(seawall_registry* registry, const char* name, size_t name_size,
+                                          const seawall_view_options* options, seawall_service** out,
+                                          seawall_error* error) SEAWALL_NOEXCEPT;
+/* Who is in the list: MATCHED, those asked for; UNFILTERED, the whole service, since the selector matches nobody;
+ * NOBODY, nobody who could get traffic, even in panic. Also of a service that is no view. Threads: any; does not block.
+ */
+enum { SEAWALL_VIEW_STATE_MATCHED = 0, SEAWALL_VIEW_STATE_UNFILTERED = 1, SEAWALL_VIEW_STATE_NOBODY = 2 };
+SEAWALL_API int32_t seawall_service_view_state(const seawall_service* service) SEAWALL_NOEXCEPT;
+
+/* A registry in memory of the caller's, which processes share: one writes it, the others read. The configuration is
+ * JSON as in _new_from_json and must have the same bounds (max_...) for all of these. The memory is aligned to 64
+ * bytes, holds no address, and outlives the handles.
+ *
+ * The bytes it needs, in *bytes. Errors: INVALID_ARGUMENT naming the option. Threads: any. */
+SEAWALL_API int32_t seawall_registry_memory_for(const char* json, size_t json_size, size_t* bytes,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+/* Makes a registry there, of which this process is the writer: its verbs renew a lease of writer_lease_ns (0: 3 s) in
+ * the memory. Errors: INVALID_ARGUMENT, also for memory that does not fit, NO_MEMORY. Threads: exclusive for the
+ * memory. */
+SEAWALL_API int32_t seawall_registry_new_in(const char* json, size_t json_size, void* memory, size_t memory_size,
+                                            int64_t writer_lease_ns, int64_t now_ns, seawall_registry** out,
+                                            seawall_error* error) SEAWALL_NOEXCEPT;
+/* Goes on with the registry in this memory after its writer: with its instances, views, versions and generations;
+ * services have to be configured anew. FENCED: the writer's lease still runs; at_once not 0 does not ask, for a host
+ * that knows the writer dead. The former one, should it live, finds itself fenced. Errors also: INVALID_ARGUMENT,
+ * NO_MEMORY. Threads: any. */
+SEAWALL_API int32_t seawall_registry_take_over(const char* json, size_t json_size, void* memory, size_t memory_size,
+                                               int32_t at_once, int64_t writer_lease_ns, int64_t now_ns,
+                                               seawall_registry** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* 1: this registry still is the writer of its memory; also of memory of its own. 0: another one took over. */
+SEAWALL_API int32_t seawall_registry_writes(const seawall_registry* registry) SEAWALL_NOEXCEPT;
+
+/* Reads a registry in memory that another process writes, whether that lives or not. */
+typedef struct seawall_reader seawall_reader;
+typedef struct seawall_watch seawall_watch;
+/* *out is the caller's; the memory must outlive it. Threads: any. Errors: INVALID_ARGUMENT (no registry was made in
+ * this memory, or by another version of the library), NO_MEMORY. */
+SEAWALL_API int32_t seawall_reader_attach(void* memory, size_t memory_size, seawall_reader** out,
+                                          seawall_error* error) SEAWALL_NOEXCEPT;
+/* Threads: exclusive, for the reader and all its services and watches; free those first. */
+SEAWALL_API void seawall_reader_free(seawall_reader* reader) SEAWALL_NOEXCEPT;
+/* The handle of a service or view that the registry knows, for seawall_service_pick and _done. Threads: any; does not
+ * block. Errors: NOT_FOUND, NO_MEMORY. */
+SEAWALL_API int32_t seawall_reader_service(const seawall_reader* reader, const char* name, size_t name_size,
+                                           seawall_service** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* As seawall_registry_watch and seawall_registry_version. */
+SEAWALL_API int32_t seawall_reader_watch(const seawall_reader* reader, const char* name, size_t name_size,
+                                         seawall_watch** out, seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_reader_version(const seawall_reader* reader, uint64_t* out) SEAWALL_NOEXCEPT;
+
 /* A watch holds the last snapshot of one service, by name, and says what changed since. Its version is the service's,
  * of a registry whose epoch is random: after a restart, or when a version goes back, the changes say "reset", and all
  * that stayed is among "changed". Pull: nothing waits, nothing calls back. */
-typedef struct seawall_watch seawall_watch;
 /* *out is the caller's, to be freed before the registry. The service need not be known. Threads: any; does not block.
  * Errors: INVALID_ARGUMENT, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_watch(const seawall_registry* registry, const char* name, size_t name_size,
@@ -1781,7 +1877,9 @@ enum {
   SEAWALL_REASON_SUSPECT = 128,
   SEAWALL_REASON_WARNING = 256,
   SEAWALL_REASON_EJECTED = 512,
-  SEAWALL_REASON_HELD = 1024
+  SEAWALL_REASON_HELD = 1024,
+  SEAWALL_REASON_UNMATCHED = 2048,    /* of a view: its selector does not match it */
+  SEAWALL_REASON_NOT_IN_SUBSET = 4096 /* of a view */
 };
 typedef struct seawall_explained {
   uint64_t generation;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The handle of a service.
+// The handles of a service and of a reader.
 #pragma once
 
 #include "internal.h"
@@ -9,4 +9,9 @@
 struct seawall_service : seawall::capi::Handle<0x53657276> {  // "Serv"
   explicit seawall_service(const seawall::Service& service) : rep(service) {}
   seawall::Service rep;
+};
+
+struct seawall_reader : seawall::capi::Handle<0x52656472> {  // "Redr"
+  explicit seawall_reader(seawall::ServiceReader&& reader) : rep(std::move(reader)) {}
+  seawall::ServiceReader rep;
 };

@@ -4,9 +4,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "registry_handle.h"
 
+using seawall::Message;
 using seawall::capi::guarded;
 using seawall::capi::instant;
 using seawall::capi::invalid;
@@ -57,6 +59,11 @@ seawall::InstanceUpdate update_of(const seawall_instance_update& given) {
   return update;
 }
 
+seawall_registration registration_of(const seawall::Registration& mine) {
+  return {
+      mine.generation, mine.slot, 0, mine.heartbeat_interval.count(), mine.lease.count(), mine.first_heartbeat.count()};
+}
+
 int32_t code_of(seawall::RegistryAnswer answer) {
   switch (answer) {
     case seawall::RegistryAnswer::kOk:
@@ -66,6 +73,7 @@ int32_t code_of(seawall::RegistryAnswer answer) {
     case seawall::RegistryAnswer::kFenced:
       return SEAWALL_E_FENCED;
     case seawall::RegistryAnswer::kAmbiguous:
+    case seawall::RegistryAnswer::kInvalid:
       return SEAWALL_E_INVALID_ARGUMENT;
   }
   return SEAWALL_E_INTERNAL;
@@ -105,15 +113,45 @@ int32_t seawall_registry_register(seawall_registry* registry, const seawall_inst
     const auto done = registry->rep.register_instance_at(service, spec_of(given), instant(now_ns));
     if (!done) return seawall::capi::fail(error, done.error());
     const seawall::Registration& mine = done.value();
-    if (out != nullptr) {
-      *out = {mine.generation,
-              mine.slot,
-              0,
-              mine.heartbeat_interval.count(),
-              mine.lease.count(),
-              mine.first_heartbeat.count()};
-    }
+    if (out != nullptr) *out = registration_of(mine);
     return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_registry_register_many(seawall_registry* registry, const seawall_instance* instances, size_t count,
+                                       int64_t now_ns, seawall_registration* out, int32_t* codes,
+                                       seawall_error* error) noexcept {
+  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
+  if (instances == nullptr && count != 0) return invalid(error, "instances is NULL");
+  if (count > INT32_MAX) return invalid(error, "count is above 2147483647");
+  return guarded(error, [&]() -> int32_t {
+    std::vector<seawall::NewInstance> all;
+    all.reserve(count);
+    for (const auto& given : std::span(instances, count)) {
+      if (given.struct_size != sizeof given || !texts_readable(given)) {
+        return invalid(error, Message("instances[")
+                                  .append(static_cast<std::int64_t>(all.size()))
+                                  .append("] is of another struct_size, or a text is NULL but has a length")
+                                  .view());
+      }
+      all.push_back({std::string(text_in(given.service, given.service_size)), spec_of(given)});
+    }
+    int32_t registered = 0;
+    const auto done = registry->rep.register_instances_at(all, instant(now_ns));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (codes != nullptr) codes[i] = done[i] ? SEAWALL_OK : static_cast<int32_t>(done[i].error().code);
+      if (out != nullptr) out[i] = done[i] ? registration_of(done[i].value()) : seawall_registration{};
+      if (!done[i] && registered == static_cast<int32_t>(i)) {  // the first that was refused
+        seawall::capi::fail(error, static_cast<int32_t>(done[i].error().code),
+                            Message("instances[")
+                                .append(static_cast<std::int64_t>(i))
+                                .append("]: ")
+                                .append(done[i].error().message.view())
+                                .view());
+      }
+      registered += done[i] ? 1 : 0;
+    }
+    return registered;
   });
 }
 

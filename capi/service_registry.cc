@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "options.h"
+#include "registry_options.h"
 #include "service_handles.h"
 
 using seawall::capi::guarded;
@@ -15,33 +17,9 @@ using seawall::capi::valid;
 
 namespace {
 
-seawall_registry_options defaults() {
-  const seawall::ServiceRegistryOptions o;
-  return {sizeof(seawall_registry_options),
-          o.max_services,
-          o.max_instances,
-          o.max_instances_per_service,
-          o.max_metadata_bytes,
-          o.max_in_flight,
-          o.heartbeat_interval.count(),
-          o.lease.count(),
-          o.expired_retention.count(),
-          o.tick_tolerance.count(),
-          o.first_generation,
-          o.ticket_deadline.count(),
-          o.suspect_after.count(),
-          o.heartbeat_jitter_percent,
-          o.one_per_endpoint,
-          o.max_expired_percent,
-          o.guard_from,
-          o.expiry_ceiling.count(),
-          o.max_hashed_services,
-          o.hash_table_size};
-}
-
 // In the struct 0 means the default; in JSON what is left out does, and 0 is 0.
 seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
-  const seawall_registry_options standard = defaults();
+  const seawall_registry_options standard = seawall::capi::registry_defaults();
   const auto fill = [&](auto member) {
     if (given.*member == 0) given.*member = standard.*member;
   };
@@ -62,34 +40,10 @@ seawall_registry_options zeros_to_defaults(seawall_registry_options given) {
   return given;
 }
 
-seawall::ServiceRegistryOptions options_of(const seawall_registry_options& given) {
-  seawall::ServiceRegistryOptions options;
-  options.max_services = given.max_services;
-  options.max_instances = given.max_instances;
-  options.max_instances_per_service = given.max_instances_per_service;
-  options.max_metadata_bytes = given.max_metadata_bytes;
-  options.max_in_flight = given.max_in_flight;
-  options.ticket_deadline = seawall::Duration(given.ticket_deadline_ns);
-  options.heartbeat_interval = seawall::Duration(given.heartbeat_interval_ns);
-  options.lease = seawall::Duration(given.lease_ns);
-  options.expired_retention = seawall::Duration(given.expired_retention_ns);
-  options.tick_tolerance = seawall::Duration(given.tick_tolerance_ns);
-  options.first_generation = given.first_generation;
-  options.suspect_after = seawall::Duration(given.suspect_after_ns);
-  options.heartbeat_jitter_percent = given.heartbeat_jitter_percent;
-  options.max_hashed_services = given.max_hashed_services;
-  options.hash_table_size = given.hash_table_size;
-  options.one_per_endpoint = given.one_per_endpoint != 0;
-  options.max_expired_percent = given.max_expired_percent;
-  options.guard_from = given.guard_from;
-  options.expiry_ceiling = seawall::Duration(given.expiry_ceiling_ns);
-  return options;
-}
-
-int32_t make(const seawall_registry_options& given, int64_t now_ns, seawall_registry** out, seawall_error* error) {
-  const auto config = seawall::ServiceRegistryConfig::make(options_of(given));
+int32_t make(const seawall::Result<seawall::ServiceRegistryConfig>& config, int64_t now_ns, seawall_registry** out,
+             seawall_error* error) {
   if (!config) return seawall::capi::fail(error, config.error());
-  *out = new seawall_registry(config.value(), instant(now_ns));
+  *out = std::make_unique<seawall_registry>(config.value(), instant(now_ns)).release();
   return SEAWALL_OK;
 }
 
@@ -115,7 +69,8 @@ int32_t seawall_registry_new(const seawall_registry_options* options, int64_t no
   seawall_registry_options read;
   seawall_registry_options_init(&read);
   if (!seawall::capi::read_options(options, read)) return invalid(error, "options: unknown struct_size");
-  return guarded(error, [&] { return make(zeros_to_defaults(read), now_ns, out, error); });
+  return guarded(error,
+                 [&] { return make(seawall::capi::registry_config(zeros_to_defaults(read)), now_ns, out, error); });
 }
 
 int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64_t now_ns, seawall_registry** out,
@@ -124,29 +79,7 @@ int32_t seawall_registry_new_from_json(const char* json, size_t json_size, int64
   *out = nullptr;
   if (!readable(json, json_size)) return invalid(error, "json is NULL");
   return guarded(error, [&]() -> int32_t {
-    seawall_registry_options read = defaults();
-    const auto parsed = seawall::capi::read_json_options(
-        text_in(json, json_size), {{"max_services", &read.max_services},
-                                   {"max_instances", &read.max_instances},
-                                   {"max_instances_per_service", &read.max_instances_per_service},
-                                   {"max_metadata_bytes", &read.max_metadata_bytes},
-                                   {"max_in_flight", &read.max_in_flight},
-                                   {"ticket_deadline_ns", &read.ticket_deadline_ns},
-                                   {"heartbeat_interval_ns", &read.heartbeat_interval_ns},
-                                   {"lease_ns", &read.lease_ns},
-                                   {"expired_retention_ns", &read.expired_retention_ns},
-                                   {"tick_tolerance_ns", &read.tick_tolerance_ns},
-                                   {"first_generation", &read.first_generation},
-                                   {"suspect_after_ns", &read.suspect_after_ns},
-                                   {"heartbeat_jitter_percent", &read.heartbeat_jitter_percent},
-                                   {"max_hashed_services", &read.max_hashed_services},
-                                   {"hash_table_size", &read.hash_table_size},
-                                   {"one_per_endpoint", &read.one_per_endpoint},
-                                   {"max_expired_percent", &read.max_expired_percent},
-                                   {"guard_from", &read.guard_from},
-                                   {"expiry_ceiling_ns", &read.expiry_ceiling_ns}});
-    if (!parsed) return seawall::capi::fail(error, parsed.error());
-    return make(read, now_ns, out, error);
+    return make(seawall::capi::registry_config_from_json(text_in(json, json_size)), now_ns, out, error);
   });
 }
 
@@ -173,6 +106,19 @@ int32_t seawall_registry_service(seawall_registry* registry, const char* name, s
   if (out == nullptr) return invalid(error, "out is NULL");
   if (!readable(name, name_size)) return invalid(error, "name is NULL");
   return guarded(error, [&] { return resolve(*registry, text_in(name, name_size), out, error); });
+}
+
+int32_t seawall_registry_to_json_selected(const seawall_registry* registry, const char* selector, size_t selector_size,
+                                          int64_t now_ns, char* buffer, size_t capacity, size_t* needed,
+                                          seawall_error* error) noexcept {
+  if (needed != nullptr) *needed = 0;
+  if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
+  if (!readable(selector, selector_size)) return invalid(error, "selector is NULL");
+  return guarded(error, [&]() -> int32_t {
+    const auto parsed = seawall::InstanceSelector::parse(text_in(selector, selector_size));
+    if (!parsed) return seawall::capi::fail(error, parsed.error());
+    return seawall::capi::text_out(registry->rep.to_json_at(instant(now_ns), parsed.value()), buffer, capacity, needed);
+  });
 }
 
 }  // extern "C"

@@ -5,6 +5,7 @@
 #include "internal.h"
 #include "registry_handle.h"
 #include "seawall/service_snapshot.h"
+#include "service_handles.h"
 
 using seawall::capi::guarded;
 using seawall::capi::readable;
@@ -18,18 +19,34 @@ struct seawall_watch : seawall::capi::Handle<0x57746368> {  // "Wtch"
   seawall::ServiceNews news;
 };
 
+namespace {
+
+int32_t watch(const seawall::ServiceReader& reader, const char* name, size_t name_size, seawall_watch** out,
+              seawall_error* error) noexcept {
+  if (out == nullptr) return seawall::capi::invalid(error, "out is NULL");
+  if (!readable(name, name_size)) return seawall::capi::invalid(error, "name is NULL");
+  return guarded(error, [&]() -> int32_t {
+    *out = std::make_unique<seawall_watch>(reader, text_in(name, name_size)).release();
+    return SEAWALL_OK;
+  });
+}
+
+}  // namespace
+
 extern "C" {
 
 int32_t seawall_registry_watch(const seawall_registry* registry, const char* name, size_t name_size,
                                seawall_watch** out, seawall_error* error) noexcept {
   if (out != nullptr) *out = nullptr;
   if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
-  if (out == nullptr) return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, "out is NULL");
-  if (!readable(name, name_size)) return seawall::capi::fail(error, SEAWALL_E_INVALID_ARGUMENT, "name is NULL");
-  return guarded(error, [&]() -> int32_t {
-    *out = std::make_unique<seawall_watch>(registry->rep.reader(), text_in(name, name_size)).release();
-    return SEAWALL_OK;
-  });
+  return watch(registry->rep.reader(), name, name_size, out, error);
+}
+
+int32_t seawall_reader_watch(const seawall_reader* reader, const char* name, size_t name_size, seawall_watch** out,
+                             seawall_error* error) noexcept {
+  if (out != nullptr) *out = nullptr;
+  if (!valid(reader)) return seawall::capi::wrong_handle(error, "reader is no reader handle");
+  return watch(reader->rep, name, name_size, out, error);
 }
 
 void seawall_watch_free(seawall_watch* watch) noexcept { seawall::capi::free_handle(watch); }

@@ -137,7 +137,9 @@ bool ServiceFileReader::finish_instance() {
   return !(failed = true);
 }
 
-bool ServiceFileReader::parse_error(std::size_t position, const std::string&, const Json::exception&) {
+bool ServiceFileReader::parse_error(std::size_t position, const std::string& token, const Json::exception& error) {
+  constexpr int kNumberOutOfRange = 406;  // as 1e400
+  if (!failed && error.id == kNumberOutOfRange) return unexpected(std::string_view(token).substr(0, 32));
   if (!failed) why = Message("no valid JSON at byte ").append(static_cast<std::int64_t>(position));
   return !(failed = true);
 }

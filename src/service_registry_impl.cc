@@ -197,6 +197,10 @@ std::uint64_t ServiceRegistry::Impl::take_generation() {
 
 RegisteredInstance* ServiceRegistry::Impl::resolve(std::string_view name, std::uint64_t generation,
                                                    RegistryAnswer& answer) const {
+  if (!well_formed(name)) {
+    answer = RegistryAnswer::kInvalid;
+    return nullptr;
+  }
   const InstanceName wanted = split_name(name);
   const std::uint32_t* service = wanted.service.empty() ? nullptr : find_service(wanted.service);
   RegisteredInstance* found = nullptr;

@@ -94,7 +94,7 @@ class ServiceRegistry::Impl {
   // Fences whoever else of the service has this host and port.
   void take_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
-  // Null and kUnknown or kAmbiguous when the name does not tell.
+  // Null and kUnknown, kAmbiguous or kInvalid when the name does not tell.
   RegisteredInstance* resolve(std::string_view name, std::uint64_t generation, RegistryAnswer& answer) const
       SEAWALL_REQUIRES(mutex);
   RegisteredInstance* addressed(std::string_view name, std::uint64_t generation, RegistryAnswer& answer)

@@ -339,8 +339,9 @@ void ServiceRegistry::Impl::reserve_for_tables() {
 }
 
 void ServiceRegistry::Impl::configure_default(const ServiceConfig& config) {
-  default_config_ = config;
   std::vector<ServiceRule> rules;
+  rules.reserve(services_.size());
+  default_config_ = config;
   for (RegisteredService& service : services_) {
     if (service.configured || service.view != nullptr) continue;
     if (service.name.empty()) {
@@ -349,7 +350,7 @@ void ServiceRegistry::Impl::configure_default(const ServiceConfig& config) {
       rules.push_back({service.name, {}});
     }
   }
-  (void)configure(rules);  // which needs no table
+  (void)configure(rules);  // which needs neither a place nor a table
 }
 
 }  // namespace seawall

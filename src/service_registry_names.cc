@@ -167,8 +167,14 @@ Result<ServiceRegistryConfig> ServiceRegistryConfig::make(const ServiceRegistryO
         Code::kInvalidArgument,
         Message("hash_table_size must be a prime, such as 65537, not ").append(std::int64_t{options.hash_table_size})};
   }
-  if (options.max_hashed_services != 0 && options.hash_table_size <= options.max_instances_per_service) {
-    return Error{Code::kInvalidArgument, "hash_table_size must be above max_instances_per_service"};
+  // A ring's point takes four entries, and an instance without a point would get no key at all.
+  const std::int64_t members = std::min(options.max_instances_per_service, options.max_instances);
+  if (options.max_hashed_services != 0 && options.hash_table_size < 4 * members) {
+    return Error{Code::kInvalidArgument,
+                 Message("hash_table_size must be at least 4 for each of max_instances_per_service, ")
+                     .append(4 * members)
+                     .append(", not ")
+                     .append(std::int64_t{options.hash_table_size})};
   }
   ServiceRegistryConfig config;
   config.options_ = options;

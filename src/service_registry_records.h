@@ -101,6 +101,10 @@ constexpr InstanceName split_name(std::string_view name) noexcept {
   if (slash == std::string_view::npos) return {{}, name};
   return {name.substr(0, slash), name.substr(slash + 1)};
 }
+// "/i" is not the id i.
+constexpr bool well_formed(std::string_view name) noexcept {
+  return !name.empty() && name.front() != '/' && name.back() != '/' && name.find("//") == name.npos;
+}
 constexpr bool in_default_namespace(std::string_view service) noexcept { return service.find('/') == service.npos; }
 
 }  // namespace seawall

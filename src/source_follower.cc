@@ -279,7 +279,8 @@ class SourceFollower::Impl {
       case RegistryAnswer::kOk:
         return;
       case RegistryAnswer::kUnknown:
-      case RegistryAnswer::kAmbiguous:  // not with the service in the name
+      case RegistryAnswer::kAmbiguous:  // not with the service in the name, and
+      case RegistryAnswer::kInvalid:    // not of what was registered
         held.generation = 0;
         return put(name, held);
       case RegistryAnswer::kFenced:

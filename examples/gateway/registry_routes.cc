@@ -41,6 +41,8 @@ http::Response answer_for(const Exchange& exchange, seawall::RegistryAnswer answ
       return refuse(exchange, 409, "fenced: a newer generation of this instance is registered", {{"id", id}});
     case seawall::RegistryAnswer::kAmbiguous:
       return refuse(exchange, Fault{"service", "several services have an instance of this id: say which, ?service="});
+    case seawall::RegistryAnswer::kInvalid:
+      return refuse(exchange, Fault{"service", "an instance's name has an empty part"});
     default:
       return refuse(exchange, 404, "no such instance: register again", {{"id", id}});
   }

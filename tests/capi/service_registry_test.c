@@ -192,7 +192,7 @@ static void refusals(void) {
   CHECK(seawall_registry_register(registry, &given, 0, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_heartbeat(registry, NULL, 1, 1, -1, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_heartbeat(registry, "a", 1, 1, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_registry_heartbeat(registry, NULL, 0, 1, -1, 0) == SEAWALL_E_NOT_FOUND);
+  CHECK(seawall_registry_heartbeat(registry, NULL, 0, 1, -1, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_set_admin(registry, "a", 1, 1, 3, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_set_health(registry, "a", 1, 1, -1, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_to_json(registry, 0, NULL, 0, NULL) == SEAWALL_E_BUFFER_TOO_SMALL);

@@ -465,3 +465,39 @@ TEST_CASE("heartbeats do not move the version, changes do") {
   registry.drain_at("a", 0, at(1s));
   CHECK(registry.version() > before);
 }
+
+TEST_CASE("a name with nothing before or behind a slash is no name of anybody, and a state that there is not is none") {
+  ServiceRegistry registry({}, at(0s));
+  const auto i = registry.register_instance_at("s", spec("i"), at(0s)).value();
+  for (const char* name : {"/i", "", "/", "s/", "s//i", "//i"}) {
+    INFO(name);
+    CHECK(registry.heartbeat_at(name, i.generation, at(0s)) == RegistryAnswer::kInvalid);
+    CHECK(registry.deregister_at(name, 0, at(0s)) == RegistryAnswer::kInvalid);
+    CHECK(registry.drained_at(name, 0, at(0s)).answer == RegistryAnswer::kInvalid);
+    CHECK_FALSE(registry.find_at(name, at(0s)));
+    const auto updated = registry.update_at(name, 0, {.weight = 2}, at(0s));
+    REQUIRE_FALSE(updated);
+    CHECK(updated.error().message.view() == std::string("name \"").append(name).append("\" has an empty part"));
+  }
+  CHECK(registry.set_admin_at("i", 0, static_cast<seawall::AdminState>(3), at(0s)) == RegistryAnswer::kInvalid);
+  CHECK(registry.set_admin_at("i", 0, static_cast<seawall::AdminState>(-1), at(0s)) == RegistryAnswer::kInvalid);
+  CHECK(registry.set_health_at("i", 0, static_cast<seawall::Health>(4), at(0s)) == RegistryAnswer::kInvalid);
+  CHECK(registry.heartbeat_at("i", i.generation, at(0s), static_cast<seawall::SelfState>(9)) ==
+        RegistryAnswer::kInvalid);
+  CHECK(registry.find_at("i", at(0s))->status.healthy());
+}
+
+TEST_CASE("tables of keys have a place for each instance, or the configuration says so") {
+  const auto made = [](std::int32_t table, std::int32_t each, std::int32_t hashed = 1) {
+    return seawall::ServiceRegistryConfig::make({.max_instances = 1000,
+                                                 .max_instances_per_service = each,
+                                                 .max_hashed_services = hashed,
+                                                 .hash_table_size = table});
+  };
+  CHECK(made(1009, 252));
+  REQUIRE_FALSE(made(1009, 253));
+  CHECK(made(1009, 253).error().message.view() ==
+        "hash_table_size must be at least 4 for each of max_instances_per_service, 1012, not 1009");
+  CHECK(made(1009, 253, 0));
+  CHECK(made(4001, 60'000));  // of which there are a thousand at most
+}

@@ -62,6 +62,8 @@ TEST_CASE("mistakes are refused with path and value") {
       {"[]", "the text: expected an object of services, not an array"},
       {"7", "the text: expected an object of services, not 7"},
       {"", "no valid JSON at byte 1"},
+      {R"({"a": [{"host": "h", "port": 1e400}]})", "a[0].port: expected an integer, not 1e400"},
+      {R"({"a": [{"host": "h", "port": 1, "zone": 1e400}]})", "a[0].zone: expected a string, not 1e400"},
       {R"({"a": [{"host": "h", "port": 1}]} x)", "no valid JSON at byte 35"},
       {R"({"a": 7})", "a: expected an array of instances, not 7"},
       {R"({"a": {}})", "a: expected an array of instances, not an object"},

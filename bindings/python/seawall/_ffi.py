@@ -161,6 +161,12 @@ SEAWALL_HEALTH_UNKNOWN = 3
 SEAWALL_PICK_PANIC = 1
 SEAWALL_PICK_PROBE = 2
 SEAWALL_PICK_SPILLED = 4
+SEAWALL_PICK_UNFILTERED = 8
+SEAWALL_VIEW_NOBODY = 0
+SEAWALL_VIEW_ALL = 1
+SEAWALL_VIEW_STATE_MATCHED = 0
+SEAWALL_VIEW_STATE_UNFILTERED = 1
+SEAWALL_VIEW_STATE_NOBODY = 2
 SEAWALL_UNKNOWN_DURATION = -1
 SEAWALL_BALANCER_ROUND_ROBIN = 0
 SEAWALL_BALANCER_RANDOM = 1
@@ -186,6 +192,8 @@ SEAWALL_REASON_SUSPECT = 128
 SEAWALL_REASON_WARNING = 256
 SEAWALL_REASON_EJECTED = 512
 SEAWALL_REASON_HELD = 1024
+SEAWALL_REASON_UNMATCHED = 2048
+SEAWALL_REASON_NOT_IN_SUBSET = 4096
 SEAWALL_SOURCE_STATIC = 0
 SEAWALL_SOURCE_DISK = 1
 SEAWALL_SOURCE_DNS = 2
@@ -768,6 +776,20 @@ class seawall_pick(ctypes.Structure):
     ]
 
 
+class seawall_view_options(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("subset", ctypes.c_int32),
+        ("service", ctypes.c_char_p),
+        ("service_size", ctypes.c_size_t),
+        ("selector", ctypes.c_char_p),
+        ("selector_size", ctypes.c_size_t),
+        ("subset_seed", ctypes.c_uint64),
+        ("fallback", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+    ]
+
+
 class seawall_service_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -1199,6 +1221,7 @@ FUNCTIONS = {
     "seawall_registry_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_registry_free": (None, [ctypes.c_void_p]),
     "seawall_registry_register": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_instance), ctypes.c_int64, ctypes.POINTER(seawall_registration), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_register_many": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_instance), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_registration), ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(seawall_error)]),
     "seawall_registry_heartbeat": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
     "seawall_registry_drain": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
     "seawall_registry_restore": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
@@ -1210,8 +1233,21 @@ FUNCTIONS = {
     "seawall_registry_deregister": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_int64]),
     "seawall_registry_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_registry_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
+    "seawall_registry_to_json_selected": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_registry_service": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_service_free": (None, [ctypes.c_void_p]),
+    "seawall_view_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_view_options)]),
+    "seawall_registry_view": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_view_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_service_view_state": (ctypes.c_int32, [ctypes.c_void_p]),
+    "seawall_registry_memory_for": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_new_in": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_take_over": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_registry_writes": (ctypes.c_int32, [ctypes.c_void_p]),
+    "seawall_reader_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_reader_free": (None, [ctypes.c_void_p]),
+    "seawall_reader_service": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_reader_watch": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_reader_version": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
     "seawall_registry_watch": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_watch_free": (None, [ctypes.c_void_p]),
     "seawall_watch_poll": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),

@@ -8,6 +8,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 from . import _ffi
 
@@ -121,7 +122,19 @@ def fitted(name: str, value: int, kind: type) -> int:
     return value
 
 
-def read_text(call) -> str:
+def instant(now_ns: int) -> int:
+    """`now_ns`, where ctypes would cut what does not fit."""
+    if not -(2**63) <= now_ns < 2**63:
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"now_ns is out of range: {now_ns}")
+    return now_ns
+
+
+def place(memory: Any) -> ctypes.Array:
+    """The bytes of a buffer that can be written. They cannot be unmapped while this object lives."""
+    return (ctypes.c_char * memoryview(memory).nbytes).from_buffer(memory)
+
+
+def read_text(call, error: "_ffi.seawall_error | None" = None) -> str:
     """The text that `call(buffer, capacity, needed)` writes, whatever its length."""
     needed = ctypes.c_size_t(0)
     capacity = 256
@@ -129,7 +142,7 @@ def read_text(call) -> str:
         buffer = ctypes.create_string_buffer(capacity)
         code = call(buffer, capacity, ctypes.byref(needed))
         if code != _ffi.SEAWALL_E_BUFFER_TOO_SMALL:
-            check(code)
+            check(code, error)
             return buffer.raw[: needed.value].decode("utf-8", "replace")
         capacity = needed.value + 1
 

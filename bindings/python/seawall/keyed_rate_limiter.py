@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, check, fill, fitted, lib, lib_waiting, new_error
+from ._library import NOW, check, fill, fitted, lib, lib_waiting, new_error, place
 from .rate_limiter import (
     _ALLOWED,
     _HANDLES,
@@ -71,11 +71,6 @@ def _id(key: int) -> int:
     if not 0 <= key < 2**64:
         raise ValueError("an integer key is from 0 to 2**64 - 1")  # ctypes would cut it silently
     return key
-
-
-def _place(memory: Any) -> ctypes.Array:
-    """The bytes of a buffer that can be written. They cannot be unmapped while this object lives."""
-    return (ctypes.c_char * memoryview(memory).nbytes).from_buffer(memory)
 
 
 class KeyedRateLimiter(_Limiter):
@@ -144,12 +139,12 @@ class KeyedRateLimiter(_Limiter):
         return size.value
 
     def _use(self, memory: Any, make) -> None:
-        place = _place(memory)
+        bytes_there = place(memory)
         handle, error = ctypes.c_void_p(), new_error()
-        code = make(ctypes.addressof(place), len(place), ctypes.byref(handle), ctypes.byref(error))
+        code = make(ctypes.addressof(bytes_there), len(bytes_there), ctypes.byref(handle), ctypes.byref(error))
         check(code, error)
         self._handle = _HANDLES[self._name](handle.value)
-        self._memory = place
+        self._memory = bytes_there
 
     def allow(self, key: Key) -> bool:
         """May one more pass, now? try_acquire(key).allowed for half the price: no details, nothing to refund."""

@@ -13,11 +13,17 @@
 A service of another namespace than the default one is "namespace/service". An instance's name is its id with its service
 in front, "trading/trading-1"; an id alone will do in the default namespace when no other service has an instance of it.
 
+Processes share a registry in memory that all of them map (an mmap, a multiprocessing.shared_memory buffer):
+
+    shared = multiprocessing.shared_memory.SharedMemory(create=True, size=ServiceRegistry.memory_for())
+    registry = ServiceRegistry(memory=shared.buf)                   # one writes it
+    trading = ServiceReader(shared.buf).service("trading")          # others pick, whether it lives or not
+    registry = ServiceRegistry.take_over(shared.buf)                # and one goes on when the writer is gone
+
 Everything may be used from any thread. `now_ns` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
 without it the clock is read.
 """
 
-import contextlib
 import ctypes
 import dataclasses
 import enum
@@ -25,14 +31,15 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, fill, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
+from .service import News, Pick, Service, ServiceReader, ViewState, Watch, WatchedInstance, _bytes, _ns, _placed
 
-__all__ = ["AdminState", "Answer", "Health", "News", "Outcome", "Pick", "Registration", "SelfState", "Service", "ServiceRegistry", "Watch", "WatchedInstance", "instance_id"]
+__all__ = ["AdminState", "Answer", "Health", "News", "Outcome", "NewInstance", "Pick", "Registration", "SelfState", "Service", "ServiceReader", "ServiceRegistry", "ViewState", "Watch", "WatchedInstance", "instance_id"]
 
 
 _DURATIONS = frozenset(
@@ -78,6 +85,20 @@ class Answer(enum.IntEnum):
 
 
 @dataclasses.dataclass(frozen=True)
+class NewInstance:
+    """What ServiceRegistry.register takes, for register_all."""
+
+    service: str
+    id: str
+    host: str
+    port: int
+    weight: int = 1
+    zone: str = ""
+    metadata: Optional[Mapping[str, str]] = None
+    state: SelfState = SelfState.SERVING
+
+
+@dataclasses.dataclass(frozen=True)
 class Registration:
     """What a registered instance needs to know; times in seconds."""
 
@@ -88,38 +109,6 @@ class Registration:
     heartbeat_interval: float
     first_heartbeat: float
     lease: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Pick:
-    """The instance that gets a call. `slot` is an index into arrays of your own; `ticket` is for Service.done."""
-
-    id: str
-    host: str
-    port: int
-    slot: int
-    generation: int
-    ticket: int
-    flags: int = 0
-
-    @property
-    def panic(self) -> bool:
-        """Too few are eligible: all that are known get their share, this one may not be well."""
-        return bool(self.flags & _ffi.SEAWALL_PICK_PANIC)
-
-    @property
-    def probe(self) -> bool:
-        """It was ejected, and this call decides whether it comes back."""
-        return bool(self.flags & _ffi.SEAWALL_PICK_PROBE)
-
-    @property
-    def spilled(self) -> bool:
-        """It is in another zone than the caller."""
-        return bool(self.flags & _ffi.SEAWALL_PICK_SPILLED)
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 1_000_000_000)
 
 
 def _generation(number: int) -> int:
@@ -137,10 +126,6 @@ def _pairs(metadata: Mapping[str, str]) -> Any:
     return (_ffi.seawall_metadata * len(pairs))(*((n, len(n), v, len(v)) for n, v in pairs))
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # a lone surrogate is for the library to refuse
-
-
 def instance_id(host: Optional[str] = None, pid: Optional[int] = None) -> str:
     """An id that no other process start has: "host-pid-random". The defaults are this machine's and this process's."""
     text, out = _bytes(socket.gethostname() if host is None else host), ctypes.create_string_buffer(64)
@@ -153,115 +138,25 @@ class _RegistryHandle(Handle):
     _free = lib.seawall_registry_free
 
 
-class _ServiceHandle(Handle):
-    __slots__ = ()
-    _free = lib.seawall_service_free
+_SECONDS = frozenset(
+    ("heartbeat_interval", "lease", "expired_retention", "tick_tolerance", "ticket_deadline", "suspect_after", "expiry_ceiling")
+)
 
 
-class Service:
-    """The handle of one service, from ServiceRegistry.service()."""
-
-    def __init__(self, registry: "ServiceRegistry", name: str):
-        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
-        check(lib.seawall_registry_service(registry._handle, text, len(text), ctypes.byref(out), error), error)
-        self._handle = _ServiceHandle(out.value)
-        self._registry = registry  # a service must not outlive its registry
-        self.name = name
-
-    def pick(self, exclude: Sequence[int] = (), *, key: Union[str, bytes, None] = None, now_ns: int = NOW) -> Optional[Pick]:
-        """The instance that the balancer chooses and whose slot is not in `exclude`, or None; `key` is for balancers that
-        choose by key. Give it back with done(), once."""
-        exclude = [slot for slot in exclude if 0 <= slot < 2**32]  # others are nobody's, and ctypes would cut them
-        slots = (ctypes.c_uint32 * len(exclude))(*exclude)
-        out = _ffi.seawall_pick()
-        if key is None:
-            found = check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns, out))
-        else:
-            text = _bytes(key) if isinstance(key, str) else key
-            found = check(lib.seawall_service_pick_for(self._handle, text, len(text), slots, len(exclude), now_ns, out))
-        if not found:
-            return None
-        return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket, out.flags)
-
-    def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, took: Optional[float] = None, *, now_ns: int = NOW) -> bool:
-        """Ends a pick; `took` is how long the call took, in seconds. False: it was over before, nothing is changed."""
-        ns = _ffi.SEAWALL_UNKNOWN_DURATION if took is None else max(0, _ns(took))
-        return check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), ns, now_ns)) == _ffi.SEAWALL_REPORT_RECORDED
-
-    @contextlib.contextmanager
-    def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
-        """A pick for the length of a block; the call failed if the block raises an Exception."""
-        pick = self.pick(exclude)
-        begun = time.monotonic()
-        outcome = Outcome.IGNORED  # cancelled, unless one of the two below
-        try:
-            yield pick
-            outcome = Outcome.SUCCESS
-        except Exception:
-            outcome = Outcome.FAILURE
-            raise
-        finally:
-            if pick is not None:
-                self.done(pick, outcome, time.monotonic() - begun)
-
-
-@dataclasses.dataclass(frozen=True)
-class WatchedInstance:
-    """An instance that may get traffic."""
-
-    id: str
-    host: str
-    port: int
-    weight: int
-    zone: str
-    slot: int
-    generation: int
-
-
-@dataclasses.dataclass(frozen=True)
-class News:
-    """A service at a version, and what is different from the poll before. `age` is seconds since the registry's last
-    tick. `reset`: the registry is another one or its version went back; all that stayed is then in `changed`."""
-
-    epoch: str
-    version: int
-    age: float
-    reset: bool
-    instances: tuple[WatchedInstance, ...]
-    added: tuple[WatchedInstance, ...]
-    removed: tuple[WatchedInstance, ...]
-    changed: tuple[WatchedInstance, ...]
-
-
-class _WatchHandle(Handle):
-    __slots__ = ()
-    _free = lib.seawall_watch_free
-
-
-class Watch:
-    """What changes of one service, from ServiceRegistry.watch(). One thread at a time."""
-
-    def __init__(self, registry: "ServiceRegistry", name: str):
-        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
-        check(lib.seawall_registry_watch(registry._handle, text, len(text), ctypes.byref(out), error), error)
-        self._handle = _WatchHandle(out.value)
-        self._registry = registry  # a watch must not outlive its registry
-        self.name = name
-
-    def poll(self, *, now_ns: int = NOW) -> Optional[News]:
-        """What is new since the last poll, or None. It waits for nothing."""
-        if not check(lib.seawall_watch_poll(self._handle, now_ns)):
-            return None
-        told = json.loads(read_text(lambda *to: lib.seawall_watch_to_json(self._handle, *to)))
-        lists = {
-            name: tuple(WatchedInstance(**instance) for instance in told[name])
-            for name in ("instances", "added", "removed", "changed")
-        }
-        return News(told["epoch"], told["version"], told["age_ms"] / 1000, told["reset"], **lists)
+def _config(options: Mapping[str, Any]) -> bytes:
+    given = {name: value for name, value in options.items() if value is not None}
+    return json.dumps({name + "_ns" if name in _SECONDS else name: _ns(value) if name in _SECONDS else int(value) for name, value in given.items()}).encode()
 
 
 class ServiceRegistry:
-    """A registry. Times are seconds; None means the default of capi/seawall_c.h."""
+    """A registry. Times are seconds; None means the default of capi/seawall_c.h.
+
+    It is in memory of this process, or in `memory`: a buffer that can be written, aligned to 64 bytes (mapped memory is)
+    and at least memory_for() long. This process then is its writer, by a lease of `writer_lease` (3 seconds) that each
+    call renews.
+    """
+
+    _resolve, _follow = lib.seawall_registry_service, lib.seawall_registry_watch
 
     def __init__(
         self,
@@ -285,19 +180,21 @@ class ServiceRegistry:
         hash_table_size: Optional[int] = None,
         ticket_deadline: Optional[float] = None,
         first_generation: Optional[int] = None,
+        memory: Any = None,
+        writer_lease: Optional[float] = None,
         now_ns: int = NOW,
     ):
-        durations = {
-            "heartbeat_interval_ns": heartbeat_interval,
-            "lease_ns": lease,
-            "expired_retention_ns": expired_retention,
-            "tick_tolerance_ns": tick_tolerance,
-            "ticket_deadline_ns": ticket_deadline,
-            "suspect_after_ns": suspect_after,
-            "expiry_ceiling_ns": expiry_ceiling,
-        }
-        options = {name: _ns(seconds) for name, seconds in durations.items() if seconds is not None}
-        counts = {
+        text = _config({
+            "heartbeat_interval": heartbeat_interval,
+            "lease": lease,
+            "expired_retention": expired_retention,
+            "tick_tolerance": tick_tolerance,
+            "suspect_after": suspect_after,
+            "heartbeat_jitter_percent": heartbeat_jitter_percent,
+            "one_per_endpoint": one_per_endpoint,
+            "max_expired_percent": max_expired_percent,
+            "guard_from": guard_from,
+            "expiry_ceiling": expiry_ceiling,
             "max_services": max_services,
             "max_instances": max_instances,
             "max_instances_per_service": max_instances_per_service,
@@ -305,16 +202,46 @@ class ServiceRegistry:
             "max_in_flight": max_in_flight,
             "max_hashed_services": max_hashed_services,
             "hash_table_size": hash_table_size,
+            "ticket_deadline": ticket_deadline,
             "first_generation": first_generation,
-            "heartbeat_jitter_percent": heartbeat_jitter_percent,
-            "one_per_endpoint": int(one_per_endpoint),
-            "max_expired_percent": max_expired_percent,
-            "guard_from": guard_from,
-        }
-        options.update((name, count) for name, count in counts.items() if count is not None)
-        out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
+        })
+        if memory is not None:
+            self._handle = self._make_in(lib.seawall_registry_new_in, text, memory, writer_lease, now_ns)
+            return
+        if writer_lease is not None:
+            raise ValueError("writer_lease is for a registry in memory of yours")
+        out, error = ctypes.c_void_p(), new_error()
         check(lib.seawall_registry_new_from_json(text, len(text), now_ns, ctypes.byref(out), error), error)
         self._handle = _RegistryHandle(out.value)
+
+    @staticmethod
+    def memory_for(**options: Any) -> int:
+        """The bytes that a registry of these options needs."""
+        text, size, error = _config(options), ctypes.c_size_t(), new_error()
+        check(lib.seawall_registry_memory_for(text, len(text), ctypes.byref(size), error), error)
+        return size.value
+
+    @classmethod
+    def take_over(
+        cls, memory: Any, *, at_once: bool = False, writer_lease: Optional[float] = None, now_ns: int = NOW, **options: Any
+    ) -> "ServiceRegistry":
+        """Goes on with the registry in this memory after its writer: with its instances, views, versions and
+        generations; services have to be configured anew. The options are those it was made with. Raises SeawallError
+        (SEAWALL_E_FENCED) while the writer's lease runs; at_once is for who knows that it is dead."""
+        self, text = cls.__new__(cls), _config(options)
+        make = lambda text, size, place, bytes, *rest: lib.seawall_registry_take_over(text, size, place, bytes, int(at_once), *rest)
+        self._handle = cls._make_in(make, text, memory, writer_lease, now_ns)
+        return self
+
+    @staticmethod
+    def _make_in(make: Any, text: bytes, memory: Any, writer_lease: Optional[float], now_ns: int) -> Handle:
+        lease_ns = 0 if writer_lease is None else max(_ns(writer_lease), 1)
+        return _placed(lib.seawall_registry_free, memory, lambda at, size, *out: make(text, len(text), at, size, lease_ns, now_ns, *out))
+
+    @property
+    def writes(self) -> bool:
+        """Whether this still is the writer of its memory. One that is not changes nothing and answers UNKNOWN."""
+        return bool(check(lib.seawall_registry_writes(self._handle)))
 
     def register(
         self,
@@ -330,20 +257,45 @@ class ServiceRegistry:
         now_ns: int = NOW,
     ) -> Registration:
         """Adds an instance or replaces the one with this id. Raises SeawallError that names the field or the bound."""
+        one = NewInstance(service, id, host, port, weight, zone, metadata, state)
         given, keep = _ffi.seawall_instance(), []
+        self._fill(given, one, keep)
+        out, error = _ffi.seawall_registration(), new_error()
+        check(lib.seawall_registry_register(self._handle, given, now_ns, out, error), error)
+        return self._registration(one, out)
+
+    def register_all(self, instances: Iterable[NewInstance], *, now_ns: int = NOW) -> list[Union[Registration, SeawallError]]:
+        """Many at once, for each its registration or why it was refused (the first one in words). The list of each
+        service is written once, where one by one they cost the square of their number."""
+        all_of_them, keep = list(instances), []
+        given = (_ffi.seawall_instance * len(all_of_them))()
+        for raw, one in zip(given, all_of_them):
+            self._fill(raw, one, keep)
+        out, codes = (_ffi.seawall_registration * len(given))(), (ctypes.c_int32 * len(given))()
+        error = new_error()
+        check(lib_waiting.seawall_registry_register_many(self._handle, given, len(given), now_ns, out, codes, error), error)
+        texts = iter([error.message.decode("utf-8", "replace")])
+        return [
+            self._registration(one, raw) if code == 0 else SeawallError(code, next(texts, lib.seawall_code_name(code).decode()))
+            for one, raw, code in zip(all_of_them, out, codes)
+        ]
+
+    @staticmethod
+    def _fill(given: _ffi.seawall_instance, one: NewInstance, keep: list[bytes]) -> None:
         lib.seawall_instance_init(given)
-        for name, text in (("service", service), ("id", id), ("host", host), ("zone", zone)):
-            data = _bytes(text)
+        for name in ("service", "id", "host", "zone"):
+            data = _bytes(getattr(one, name))
             setattr(given, name, data)
             setattr(given, name + "_size", len(data))
             keep.append(data)
-        given.metadata, given.metadata_count = _pairs(metadata or {}), len(metadata or {})
-        given.port, given.weight = _int32("port", port), _int32("weight", weight)
-        given.state = SelfState(state)
-        out, error = _ffi.seawall_registration(), new_error()
-        check(lib.seawall_registry_register(self._handle, given, now_ns, out, error), error)
+        given.metadata, given.metadata_count = _pairs(one.metadata or {}), len(one.metadata or {})
+        given.port, given.weight = _int32("port", one.port), _int32("weight", one.weight)
+        given.state = SelfState(one.state)
+
+    @staticmethod
+    def _registration(one: NewInstance, out: _ffi.seawall_registration) -> Registration:
         times = (out.heartbeat_interval_ns / 1e9, out.first_heartbeat_ns / 1e9, out.lease_ns / 1e9)
-        return Registration(id, f"{service}/{id}", out.generation, out.slot, *times)
+        return Registration(one.id, f"{one.service}/{one.id}", out.generation, out.slot, *times)
 
     def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now_ns: int = NOW) -> Answer:
         """Renews the lease and nothing else, except the instance's own state when it is given."""
@@ -425,6 +377,22 @@ class ServiceRegistry:
         """The handle of a service, which may have no instance yet."""
         return Service(self, name)
 
+    def view(
+        self, name: str, service: str, selector: str = "", *, subset: int = 0, subset_seed: int = 0, fallback_to_all: bool = False
+    ) -> Service:
+        """A part of a service under a name of its own, which is picked from, watched, configured and explained as a
+        service is. `selector`: terms joined by commas, tier=gold, tier!=gold, tier in (a, b), tier notin (a, b), gpu or
+        !gpu; "zone" is the instance's zone, other names are of its metadata. `subset`: so many that may get traffic, by
+        rendezvous with the client's own `subset_seed`. Where the selector matches nobody who could get traffic, nobody is
+        picked, or with `fallback_to_all` the whole service; Service.view_state and Pick.unfiltered tell."""
+        texts = _bytes(service), _bytes(selector)
+        given = _ffi.seawall_view_options()
+        lib.seawall_view_options_init(given)
+        given.service, given.service_size = texts[0], len(texts[0])
+        given.selector, given.selector_size = texts[1], len(texts[1])
+        fill(given, {"subset": subset, "subset_seed": subset_seed, "fallback": int(fallback_to_all)})
+        return Service(self, name, given)
+
     def watch(self, name: str) -> Watch:
         """News of one service, which need not be known yet."""
         return Watch(self, name)
@@ -464,8 +432,13 @@ class ServiceRegistry:
                 return None
             raise
 
-    def services(self, *, now_ns: int = NOW) -> dict[str, Any]:
-        """{name: {host, port, healthy, protected, instances: [{id, host, port, healthy, state, weight, ...}]}}"""
+    def services(self, selector: Optional[str] = None, *, now_ns: int = NOW) -> dict[str, Any]:
+        """{name: {host, port, healthy, protected, instances: [{id, host, port, healthy, state, weight, ...}]}}; with a
+        selector as in view() the instances that it matches, and for each service how many more are `hidden`."""
+        if selector is not None:
+            text, error = _bytes(selector), new_error()
+            call = lib_waiting.seawall_registry_to_json_selected
+            return json.loads(read_text(lambda *to: call(self._handle, text, len(text), now_ns, *to, error), error))
         return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now_ns, *to)))
 
     def find(self, id: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:

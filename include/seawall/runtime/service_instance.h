@@ -67,6 +67,7 @@ enum class RegistryAnswer : std::int32_t {
   kUnknown = 1,    // no such instance, or a generation never given: register again, with the whole record
   kFenced = 2,     // stop: a newer generation took over, or another instance the endpoint, or it was drained
   kAmbiguous = 3,  // an id alone, which instances of several services have: write the service in front
+  kInvalid = 4,    // a name with nothing before or behind a slash, or a state that there is not: nothing was done
 };
 
 // How far a drain is. The library never waits: ask again after the next tick.

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Views, listings by selector, many registrations at once, and registries in memory that processes share."""
+import gc
+import mmap
+import multiprocessing
+import multiprocessing.shared_memory
+import os
+import signal
+import unittest
+
+from seawall import SeawallError, ServiceRegistry
+from seawall.registry import AdminState, Answer, Health, NewInstance, ServiceReader, ViewState
+
+SECOND = 1_000_000_000
+
+
+def fleet(service="s", count=3):
+    return [
+        NewInstance(service, f"i{n}", "h", n + 1, zone="west" if n % 2 == 0 else "east", metadata={"version": str(n % 3)})
+        for n in range(count)
+    ]
+
+
+def picked(service, now_ns=0):
+    ids = set()
+    for _ in range(64):
+        if (pick := service.pick(now_ns=now_ns)) is not None:
+            service.done(pick, now_ns=now_ns)
+            ids.add(pick.id)
+    return ids
+
+
+class Views(unittest.TestCase):
+    def setUp(self):
+        self.registry = ServiceRegistry(now_ns=0)
+        self.registry.register_all(fleet(), now_ns=0)
+
+    def test_a_view_is_picked_from_watched_and_explained(self):
+        west = self.registry.view("west", "s", "zone=west")
+        self.assertEqual(picked(west), {"i0", "i2"})
+        self.assertEqual(west.view_state, ViewState.MATCHED)
+        watch = self.registry.watch("west")
+        self.assertEqual({i.id for i in watch.poll(now_ns=0).instances}, {"i0", "i2"})
+        self.registry.deregister("s/i0", now_ns=0)
+        news = watch.poll(now_ns=0)
+        self.assertEqual([i.id for i in news.removed], ["i0"])
+        self.assertEqual(news.view, ViewState.MATCHED)
+        self.assertEqual(self.registry.explain("west", now_ns=0)["unmatched"], 1)
+        self.assertEqual(set(self.registry.services(now_ns=0)), {"s"})
+        self.assertEqual(len(picked(self.registry.view("one", "s", subset=1, subset_seed=2**64 - 1))), 1)
+
+    def test_a_selector_that_matches_nobody_says_so(self):
+        nobody = self.registry.view("nobody", "s", "version=9")
+        self.assertIsNone(nobody.pick(now_ns=0))
+        self.assertEqual(nobody.view_state, ViewState.NOBODY)
+        everybody = self.registry.view("all", "s", "version=9", fallback_to_all=True)
+        self.assertTrue(everybody.pick(now_ns=0).unfiltered)
+        self.assertEqual(everybody.view_state, ViewState.UNFILTERED)
+        self.assertFalse(self.registry.service("s").pick(now_ns=0).unfiltered)
+        listing = self.registry.services("version=9", now_ns=0)["s"]
+        self.assertEqual((listing["instances"], listing["hidden"]), ([], 3))
+        self.assertEqual(self.registry.services("zone=east", now_ns=0)["s"]["hidden"], 2)
+
+    def test_what_cannot_be_is_refused_by_name(self):
+        for culprit, make in {
+            "a b": lambda: self.registry.view("v", "s", "a b"),
+            "c d": lambda: self.registry.services("c d"),
+            "subset": lambda: self.registry.view("v", "s", subset=-1),
+            "subset_seed": lambda: self.registry.view("v", "s", subset_seed=2**64),
+            "s is a service": lambda: self.registry.view("s", "s"),
+        }.items():
+            with self.subTest(culprit), self.assertRaisesRegex(SeawallError, culprit):
+                make()
+
+    def test_many_are_registered_or_refused_each_for_itself(self):
+        done = self.registry.register_all([*fleet("t"), NewInstance("t", "x", "h", 0), NewInstance("no name", "x", "h", 1)], now_ns=0)
+        self.assertEqual([r.name for r in done[:3]], ["t/i0", "t/i1", "t/i2"])
+        self.assertRegex(str(done[3]), r"instances\[3\]: port")
+        self.assertIsInstance(done[4], SeawallError)
+        self.assertEqual(self.registry.register_all([], now_ns=0), [])
+        self.assertEqual(picked(self.registry.service("t")), {"i0", "i1", "i2"})
+        self.assertEqual(self.registry.heartbeat("t/i2", done[2].generation, now_ns=0), Answer.OK)
+
+
+def write_until_killed(name: str, rounds) -> None:
+    shared = multiprocessing.shared_memory.SharedMemory(name)
+    registry = ServiceRegistry.take_over(shared.buf, at_once=True, now_ns=0, max_instances=16)
+    for round in range(1, 1 << 30):
+        registry.register("s", "a", "host-" + str(round) * 20, round % 60_000 + 1, now_ns=0)
+        with rounds.get_lock():
+            rounds.value += 1
+
+
+class Shared(unittest.TestCase):
+    def test_a_writer_is_killed_in_the_middle_and_the_next_one_goes_on(self):
+        shared = multiprocessing.shared_memory.SharedMemory(create=True, size=ServiceRegistry.memory_for(max_instances=16))
+        self.addCleanup(lambda: (gc.collect(), shared.close(), shared.unlink()))
+        registry = ServiceRegistry(memory=shared.buf, max_instances=16, now_ns=0)
+        registry.register("s", "b", "other", 7, zone="west", metadata={"k": "v"}, now_ns=0)
+        registry.set_admin("s/b", AdminState.DISABLED, now_ns=0)
+        registry.view("mine", "s", "zone!=west")
+        service = ServiceReader(shared.buf).service("mine")
+        spawn = multiprocessing.get_context("spawn")
+        rounds = spawn.Value("q", 0)
+        generation = 0
+        for _ in range(2):
+            begun = rounds.value
+            child = spawn.Process(target=write_until_killed, args=(shared.name, rounds))
+            child.start()
+            while rounds.value < begun + 200:
+                if (pick := service.pick(now_ns=0)) is not None:  # whole, whatever the writer does
+                    self.assertEqual((pick.id, pick.host, (int(pick.host.removeprefix("host-")[:1]) > 0)), ("a", pick.host, True))
+                    self.assertEqual(pick.host, "host-" + str(pick.port - 1) * 20)
+                    self.assertGreaterEqual(pick.generation, generation)
+                    generation = pick.generation
+                    service.done(pick, now_ns=0)
+            os.kill(child.pid, signal.SIGKILL)
+            child.join()
+            self.assertFalse(registry.writes)  # another one took over, and died
+            self.assertEqual(registry.heartbeat("s/b", 1, now_ns=0), Answer.UNKNOWN)
+            self.assertEqual(picked(service), {"a"})
+        late = ServiceRegistry.take_over(shared.buf, now_ns=60 * SECOND, max_instances=16)  # its lease has ended
+        self.assertTrue(late.writes)
+        listing = {i["id"]: i for i in late.services(now_ns=60 * SECOND)["s"]["instances"]}
+        self.assertEqual(listing["b"]["state"], "disabled")
+        self.assertEqual(listing["b"]["metadata"], {"k": "v"})
+        mine = late.register("s", "a", "fresh", 1, now_ns=60 * SECOND)
+        self.assertGreater(mine.generation, generation)
+        self.assertEqual(service.pick(now_ns=60 * SECOND).host, "fresh")
+        with self.assertRaisesRegex(SeawallError, "lease"):
+            ServiceRegistry.take_over(shared.buf, now_ns=60 * SECOND, max_instances=16)
+        del registry, late, service
+
+    def test_a_reader_sees_what_is_written_and_follows_it(self):
+        with mmap.mmap(-1, ServiceRegistry.memory_for()) as memory:
+            with self.assertRaisesRegex(SeawallError, "magic"):
+                ServiceReader(memory)
+            registry = ServiceRegistry(memory=memory, now_ns=0)
+            reader = ServiceReader(memory)
+            with self.assertRaises(SeawallError):
+                reader.service("s")
+            watch, before = reader.watch("s"), reader.version
+            registry.register_all(fleet(), now_ns=0)
+            self.assertGreater(reader.version, before)
+            self.assertEqual(len(watch.poll(now_ns=0).added), 3)
+            self.assertEqual(picked(reader.service("s")), {"i0", "i1", "i2"})
+            registry.set_health("s/i0", Health.FAILING, now_ns=0)
+            self.assertEqual(picked(reader.service("s")), {"i1", "i2"})
+            with self.assertRaises(BufferError):
+                memory.close()  # not below a registry
+            del registry, reader, watch
+            gc.collect()
+
+    def test_memory_and_options_that_do_not_fit_are_refused_by_name(self):
+        with mmap.mmap(-1, ServiceRegistry.memory_for()) as memory:
+            with self.assertRaisesRegex(SeawallError, "at least"):
+                ServiceRegistry(memory=memoryview(memory)[:4096])
+            with self.assertRaisesRegex(SeawallError, "64 bytes"):
+                ServiceRegistry(memory=memoryview(memory)[8:])
+            with self.assertRaisesRegex(SeawallError, "writer_lease"):
+                ServiceRegistry(memory=memory, writer_lease=1e9)
+            with self.assertRaisesRegex(SeawallError, "max_services"):
+                ServiceRegistry.memory_for(max_services=0)
+            with self.assertRaisesRegex(SeawallError, "nothing"):
+                ServiceRegistry.memory_for(nothing=1)
+            with self.assertRaises(ValueError):
+                ServiceRegistry(writer_lease=1.0)
+            registry = ServiceRegistry(memory=memory, now_ns=0)
+            with self.assertRaisesRegex(SeawallError, "bounds"):
+                ServiceRegistry.take_over(memory, at_once=True, max_services=3)
+            with self.assertRaises(TypeError):
+                ServiceRegistry(memory=b"read only")
+            del registry
+
+
+if __name__ == "__main__":
+    unittest.main()
