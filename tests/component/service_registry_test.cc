@@ -486,18 +486,3 @@ TEST_CASE("a name with nothing before or behind a slash is no name of anybody, a
         RegistryAnswer::kInvalid);
   CHECK(registry.find_at("i", at(0s))->status.healthy());
 }
-
-TEST_CASE("tables of keys have a place for each instance, or the configuration says so") {
-  const auto made = [](std::int32_t table, std::int32_t each, std::int32_t hashed = 1) {
-    return seawall::ServiceRegistryConfig::make({.max_instances = 1000,
-                                                 .max_instances_per_service = each,
-                                                 .max_hashed_services = hashed,
-                                                 .hash_table_size = table});
-  };
-  CHECK(made(1009, 252));
-  REQUIRE_FALSE(made(1009, 253));
-  CHECK(made(1009, 253).error().message.view() ==
-        "hash_table_size must be at least 4 for each of max_instances_per_service, 1012, not 1009");
-  CHECK(made(1009, 253, 0));
-  CHECK(made(4001, 60'000));  // of which there are a thousand at most
-}

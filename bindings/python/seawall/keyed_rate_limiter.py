@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, check, fill, fitted, lib, lib_waiting, new_error, place
+from ._library import NOW, check, fill, fitted, instant, lib, lib_waiting, new_error, place
 from .rate_limiter import (
     _ALLOWED,
     _HANDLES,
@@ -121,7 +121,7 @@ class KeyedRateLimiter(_Limiter):
         else:
             raw = _ffi.seawall_keyed_limiter_options(struct_size=ctypes.sizeof(_ffi.seawall_keyed_limiter_options))
             fill(raw, options)
-            self._use(memory, lambda place, size, *out: lib.seawall_keyed_limiter_new_in(raw, place, size, now_ns, *out))
+            self._use(memory, lambda place, size, *out: lib.seawall_keyed_limiter_new_in(raw, place, size, instant(now_ns), *out))
 
     @classmethod
     def attach(cls, kind: type, memory: Any) -> "KeyedRateLimiter":
@@ -159,11 +159,11 @@ class KeyedRateLimiter(_Limiter):
         """Takes `permits` of the key's or nothing."""
         decision = Decision(_SIZE)
         if isinstance(key, int):
-            code = _try_acquire_id(self._handle, _id(key), now_ns, _permits(permits), decision)
+            code = _try_acquire_id(self._handle, _id(key), now_ns if now_ns == NOW else instant(now_ns), _permits(permits), decision)
         else:
             data = _bytes(key)
             n = permits if permits == 1 else _permits(permits)
-            code = _try_acquire(self._handle, data, len(data), now_ns, n, decision)
+            code = _try_acquire(self._handle, data, len(data), now_ns if now_ns == NOW else instant(now_ns), n, decision)
         if code < 0:
             check(code)
         return decision
@@ -186,40 +186,40 @@ class KeyedRateLimiter(_Limiter):
                 *((None, 0, _id(key)) if text is None else (text, len(text), 0) for key, text in zip(keys, data))
             )
             acquire = lib.seawall_keyed_limiter_try_acquire_batch
-        check(acquire(self._handle, given, count, now_ns, _permits(permits), decisions))
+        check(acquire(self._handle, given, count, instant(now_ns), _permits(permits), decisions))
         return list(decisions)
 
     def peek(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
         decision = Decision(_SIZE)
         if isinstance(key, int):
-            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), now_ns, _permits(permits), decision))
+            check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), instant(now_ns), _permits(permits), decision))
         else:
             data = _bytes(key)
-            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), now_ns, _permits(permits), decision))
+            check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), instant(now_ns), _permits(permits), decision))
         return decision
 
     def refund(self, key: Key, decision: Decision, *, now_ns: int = NOW) -> int:
         """Gives back what `decision` took from this key, once. The permits given back."""
         if isinstance(key, int):
-            return check(lib.seawall_keyed_limiter_refund_id(self._handle, _id(key), now_ns, decision))
+            return check(lib.seawall_keyed_limiter_refund_id(self._handle, _id(key), instant(now_ns), decision))
         data = _bytes(key)
-        return check(lib.seawall_keyed_limiter_refund(self._handle, data, len(data), now_ns, decision))
+        return check(lib.seawall_keyed_limiter_refund(self._handle, data, len(data), instant(now_ns), decision))
 
     def stats(self, *, now_ns: int = NOW) -> KeyedStats:
         """Walks the whole table: for a scrape, not for a request."""
         raw = _ffi.seawall_keyed_stats(struct_size=ctypes.sizeof(_ffi.seawall_keyed_stats))
-        check(lib_waiting.seawall_keyed_limiter_stats(self._handle, now_ns, raw))
+        check(lib_waiting.seawall_keyed_limiter_stats(self._handle, instant(now_ns), raw))
         return KeyedStats(raw)
 
     def save(self, *, now_ns: int = NOW) -> bytes:
         """What is left of all keys in use. It contains the seed of the hash: keep it secret."""
         needed = ctypes.c_size_t(0)
-        lib_waiting.seawall_keyed_limiter_save(self._handle, now_ns, None, 0, ctypes.byref(needed))
+        lib_waiting.seawall_keyed_limiter_save(self._handle, instant(now_ns), None, 0, ctypes.byref(needed))
         while True:
             capacity = needed.value + needed.value // 8  # others may come in meanwhile
             buffer = ctypes.create_string_buffer(capacity)
-            code = lib_waiting.seawall_keyed_limiter_save(self._handle, now_ns, buffer, capacity, ctypes.byref(needed))
+            code = lib_waiting.seawall_keyed_limiter_save(self._handle, instant(now_ns), buffer, capacity, ctypes.byref(needed))
             if code != _ffi.SEAWALL_E_BUFFER_TOO_SMALL:
                 check(code)
                 return buffer.raw[: needed.value]
@@ -232,7 +232,7 @@ class KeyedRateLimiter(_Limiter):
         error, passed_ns = new_error(), _clamped(int(passed * 1e9))
         check(
             lib_waiting.seawall_keyed_limiter_restore(
-                self._handle, saved, len(saved), now_ns, passed_ns, ctypes.byref(error)
+                self._handle, saved, len(saved), instant(now_ns), passed_ns, ctypes.byref(error)
             ),
             error,
         )
@@ -245,6 +245,6 @@ class KeyedRateLimiter(_Limiter):
         """
         error, how = new_error(), fitted("how", how, ctypes.c_int32)
         check(
-            lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, how, now_ns, ctypes.byref(error)),
+            lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, how, instant(now_ns), ctypes.byref(error)),
             error,
         )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import NOW, check, lib, new_error, read_text
+from ._library import NOW, check, instant, lib, new_error, read_text
 from .keyed_rate_limiter import Key, KeyedRateLimiter, _bytes, _id
 from .rate_limiter import _ALLOWED, _SIZE, Decision, _handle_type, _Limiter, _permits
 
@@ -102,7 +102,7 @@ class LimitSet:
         if len(keys) != self._keyed:
             raise TypeError(f"{self._keyed} keys needed, one for each keyed limiter, not {len(keys)}")
         answer = SetDecision(len(self._limiters), _keys(keys))
-        check(verb(self._handle, answer._keys, len(keys), now_ns, _permits(permits), answer._raw))
+        check(verb(self._handle, answer._keys, len(keys), instant(now_ns), _permits(permits), answer._raw))
         return answer
 
     def try_acquire(self, *keys: Key, permits: int = 1, now_ns: int = NOW) -> SetDecision:
@@ -116,7 +116,7 @@ class LimitSet:
     def refund(self, answer: SetDecision, *, now_ns: int = NOW) -> None:
         """Gives back what all limits were charged in `answer`, once."""
         keys = answer._keys
-        check(lib.seawall_limit_set_refund(self._handle, keys, len(keys), now_ns, answer._raw))
+        check(lib.seawall_limit_set_refund(self._handle, keys, len(keys), instant(now_ns), answer._raw))
 
 
 class LimitStatus(NamedTuple):

@@ -18,7 +18,7 @@ import json
 from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, new_error
+from ._library import NOW, Handle, SeawallError, check, instant, lib, new_error
 
 __all__ = [
     "Decision",
@@ -172,7 +172,7 @@ class _Limiter:
         text = json.dumps(options).encode()
         handle, error = ctypes.c_void_p(), new_error()
         new = getattr(lib, f"seawall_{self._name}_new_from_json")
-        check(new(text, len(text), now_ns, ctypes.byref(handle), ctypes.byref(error)), error)
+        check(new(text, len(text), instant(now_ns), ctypes.byref(handle), ctypes.byref(error)), error)
         self._handle = _HANDLES[self._name](handle.value)
 
 
@@ -188,19 +188,19 @@ class _Single(_Limiter):
     def try_acquire(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """Takes `permits` or nothing."""
         decision = Decision(_SIZE)
-        if (code := self._try_acquire(self._handle, now_ns, _permits(permits), decision)) < 0:
+        if (code := self._try_acquire(self._handle, now_ns if now_ns == NOW else instant(now_ns), _permits(permits), decision)) < 0:
             check(code)
         return decision
 
     def peek(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """What try_acquire would answer, without taking anything."""
         decision = Decision(_SIZE)
-        check(self._peek(self._handle, now_ns, _permits(permits), decision))
+        check(self._peek(self._handle, instant(now_ns), _permits(permits), decision))
         return decision
 
     def refund(self, decision: Decision, *, now_ns: int = NOW) -> int:
         """Gives back what `decision` took, once. The permits given back: 0 when they are too old to matter."""
-        return check(self._refund(self._handle, now_ns, decision))
+        return check(self._refund(self._handle, instant(now_ns), decision))
 
 
 class _Ruled(_Single):
@@ -219,28 +219,28 @@ class _Ruled(_Single):
             max_wait_ns = round(max_wait * 1e9)
         wait = _ffi.SEAWALL_NEVER if max_wait_ns is None else _clamped(max_wait_ns)
         reservation = Reservation()
-        check(self._reserve(self._handle, now_ns, _permits(permits), wait, reservation._raw))
+        check(self._reserve(self._handle, instant(now_ns), _permits(permits), wait, reservation._raw))
         return reservation
 
     def acquire_until(self, deadline_ns: int, permits: int = 1, *, now_ns: int = NOW) -> Reservation:
         """The same when the permits may be used at the deadline, an instant of time.monotonic_ns(), or before."""
         reservation = Reservation()
-        check(self._acquire_until(self._handle, now_ns, _clamped(deadline_ns), _permits(permits), reservation._raw))
+        check(self._acquire_until(self._handle, instant(now_ns), _clamped(deadline_ns), _permits(permits), reservation._raw))
         return reservation
 
     def cancel(self, reservation: Reservation, *, now_ns: int = NOW) -> int:
         """Gives a reservation back, once. The permits given back: all until the turn has come."""
-        return check(self._cancel(self._handle, now_ns, reservation._raw))
+        return check(self._cancel(self._handle, instant(now_ns), reservation._raw))
 
     def settle(self, decision: Decision, actual: int, *, debt_cap: int = 0, now_ns: int = NOW) -> Settlement:
         """`decision` was charged an estimate, `actual` is the real cost; what is missing may go `debt_cap` below zero."""
         raw = _ffi.seawall_settlement(struct_size=ctypes.sizeof(_ffi.seawall_settlement))
-        check(self._settle(self._handle, now_ns, decision, _permits(actual), _permits(debt_cap), raw))
+        check(self._settle(self._handle, instant(now_ns), decision, _permits(actual), _permits(debt_cap), raw))
         return Settlement(raw.refunded, raw.charged, raw.unpaid)
 
     def _change(self, options: dict, how: LimitChange, now_ns: int) -> bool:
         text, error = json.dumps(options).encode(), new_error()
-        code = self._change_limit_from_json(self._handle, text, len(text), how, now_ns, ctypes.byref(error))
+        code = self._change_limit_from_json(self._handle, text, len(text), how, instant(now_ns), ctypes.byref(error))
         return check(code, error) == _ffi.SEAWALL_LIMIT_CHANGED
 
 

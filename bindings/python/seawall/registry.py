@@ -35,7 +35,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, fill, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, fill, instant, lib, lib_waiting, new_error, read_text
 from .circuit_breaker import Outcome
 from .service import News, Pick, Service, ServiceReader, ViewState, Watch, WatchedInstance, _bytes, _ns, _placed
 
@@ -211,7 +211,7 @@ class ServiceRegistry:
         if writer_lease is not None:
             raise ValueError("writer_lease is for a registry in memory of yours")
         out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_registry_new_from_json(text, len(text), now_ns, ctypes.byref(out), error), error)
+        check(lib.seawall_registry_new_from_json(text, len(text), instant(now_ns), ctypes.byref(out), error), error)
         self._handle = _RegistryHandle(out.value)
 
     @staticmethod
@@ -236,7 +236,7 @@ class ServiceRegistry:
     @staticmethod
     def _make_in(make: Any, text: bytes, memory: Any, writer_lease: Optional[float], now_ns: int) -> Handle:
         lease_ns = 0 if writer_lease is None else max(_ns(writer_lease), 1)
-        return _placed(lib.seawall_registry_free, memory, lambda at, size, *out: make(text, len(text), at, size, lease_ns, now_ns, *out))
+        return _placed(lib.seawall_registry_free, memory, lambda at, size, *out: make(text, len(text), at, size, lease_ns, instant(now_ns), *out))
 
     @property
     def writes(self) -> bool:
@@ -261,7 +261,7 @@ class ServiceRegistry:
         given, keep = _ffi.seawall_instance(), []
         self._fill(given, one, keep)
         out, error = _ffi.seawall_registration(), new_error()
-        check(lib.seawall_registry_register(self._handle, given, now_ns, out, error), error)
+        check(lib.seawall_registry_register(self._handle, given, instant(now_ns), out, error), error)
         return self._registration(one, out)
 
     def register_all(self, instances: Iterable[NewInstance], *, now_ns: int = NOW) -> list[Union[Registration, SeawallError]]:
@@ -273,7 +273,7 @@ class ServiceRegistry:
             self._fill(raw, one, keep)
         out, codes = (_ffi.seawall_registration * len(given))(), (ctypes.c_int32 * len(given))()
         error = new_error()
-        check(lib_waiting.seawall_registry_register_many(self._handle, given, len(given), now_ns, out, codes, error), error)
+        check(lib_waiting.seawall_registry_register_many(self._handle, given, len(given), instant(now_ns), out, codes, error), error)
         texts = iter([error.message.decode("utf-8", "replace")])
         return [
             self._registration(one, raw) if code == 0 else SeawallError(code, next(texts, lib.seawall_code_name(code).decode()))
@@ -300,12 +300,12 @@ class ServiceRegistry:
     def heartbeat(self, id: str, generation: int, state: Optional[SelfState] = None, *, now_ns: int = NOW) -> Answer:
         """Renews the lease and nothing else, except the instance's own state when it is given."""
         text, said = _bytes(id), _ffi.SEAWALL_SELF_UNCHANGED if state is None else SelfState(state)
-        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), _generation(generation), said, now_ns))
+        return self._answer(lib.seawall_registry_heartbeat(self._handle, text, len(text), _generation(generation), said, instant(now_ns)))
 
     def set_admin(self, id: str, state: AdminState, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """The operator's word. Generation 0: whoever has the id now."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), now_ns))
+        return self._answer(lib.seawall_registry_set_admin(self._handle, text, len(text), _generation(generation), AdminState(state), instant(now_ns)))
 
     def drain(
         self, id: str, generation: int = 0, *, within: Optional[float] = None, now_ns: int = NOW
@@ -317,25 +317,25 @@ class ServiceRegistry:
         """
         if within is None:
             return self.set_admin(id, AdminState.DRAINING, generation, now_ns=now_ns)
-        text, now = _bytes(id), time.monotonic_ns() if now_ns == NOW else now_ns
+        text, now = _bytes(id), time.monotonic_ns() if now_ns == NOW else instant(now_ns)
         deadline = min(max(now + _ns(within), NOW + 1), 2**63 - 1)
         return self._answer(lib.seawall_registry_drain_until(self._handle, text, len(text), _generation(generation), deadline, now))
 
     def drained(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> bool:
         """Whether it drains and no call is in flight, or its drain is over, or it is gone. Never waits."""
         text = _bytes(id)
-        code = lib.seawall_registry_drained(self._handle, text, len(text), _generation(generation), now_ns, None)
+        code = lib.seawall_registry_drained(self._handle, text, len(text), _generation(generation), instant(now_ns), None)
         return code == _ffi.SEAWALL_E_NOT_FOUND or check(code) == 1
 
     def set_health(self, id: str, health: Health, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """The prober's word."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), now_ns))
+        return self._answer(lib.seawall_registry_set_health(self._handle, text, len(text), _generation(generation), Health(health), instant(now_ns)))
 
     def restore(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """Closes the instance's breaker: who was ejected for its failures is picked again."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_restore(self._handle, text, len(text), _generation(generation), now_ns))
+        return self._answer(lib.seawall_registry_restore(self._handle, text, len(text), _generation(generation), instant(now_ns)))
 
     def update(
         self,
@@ -359,7 +359,7 @@ class ServiceRegistry:
         if metadata is not None:
             given.metadata, given.metadata_count = _pairs(metadata), len(metadata)
         error = new_error()
-        code = lib.seawall_registry_update(self._handle, text, len(text), _generation(generation), given, now_ns, error)
+        code = lib.seawall_registry_update(self._handle, text, len(text), _generation(generation), given, instant(now_ns), error)
         if error.code != 0:
             check(code, error)
         return self._answer(code)
@@ -367,11 +367,11 @@ class ServiceRegistry:
     def deregister(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> Answer:
         """Removes the instance at once."""
         text = _bytes(id)
-        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), _generation(generation), now_ns))
+        return self._answer(lib.seawall_registry_deregister(self._handle, text, len(text), _generation(generation), instant(now_ns)))
 
     def tick(self, *, now_ns: int = NOW) -> int:
         """Ends leases, removes what has long expired; call it every second. How many leases ended."""
-        return check(lib_waiting.seawall_registry_tick(self._handle, now_ns))
+        return check(lib_waiting.seawall_registry_tick(self._handle, instant(now_ns)))
 
     def service(self, name: str) -> Service:
         """The handle of a service, which may have no instance yet."""
@@ -426,7 +426,7 @@ class ServiceRegistry:
     def _explained(self, service: str, as_json: int, now_ns: int) -> Optional[str]:
         name = _bytes(service)
         try:
-            return read_text(lambda *to: lib_waiting.seawall_registry_explain_text(self._handle, name, len(name), as_json, now_ns, *to))
+            return read_text(lambda *to: lib_waiting.seawall_registry_explain_text(self._handle, name, len(name), as_json, instant(now_ns), *to))
         except SeawallError as error:
             if error.code == _ffi.SEAWALL_E_NOT_FOUND:
                 return None
@@ -438,8 +438,8 @@ class ServiceRegistry:
         if selector is not None:
             text, error = _bytes(selector), new_error()
             call = lib_waiting.seawall_registry_to_json_selected
-            return json.loads(read_text(lambda *to: call(self._handle, text, len(text), now_ns, *to, error), error))
-        return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, now_ns, *to)))
+            return json.loads(read_text(lambda *to: call(self._handle, text, len(text), instant(now_ns), *to, error), error))
+        return json.loads(read_text(lambda *to: lib_waiting.seawall_registry_to_json(self._handle, instant(now_ns), *to)))
 
     def find(self, id: str, *, now_ns: int = NOW) -> Optional[dict[str, Any]]:
         """The listing's entry of one instance."""

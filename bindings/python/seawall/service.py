@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib, new_error, place, read_text
+from ._library import NOW, Handle, check, instant, lib, new_error, place, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["News", "Pick", "Service", "ServiceReader", "ViewState", "Watch", "WatchedInstance"]
@@ -112,10 +112,10 @@ class Service:
         slots = (ctypes.c_uint32 * len(exclude))(*exclude)
         out = _ffi.seawall_pick()
         if key is None:
-            found = check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns, out))
+            found = check(lib.seawall_service_pick(self._handle, slots, len(exclude), now_ns if now_ns == NOW else instant(now_ns), out))
         else:
             text = _bytes(key) if isinstance(key, str) else key
-            found = check(lib.seawall_service_pick_for(self._handle, text, len(text), slots, len(exclude), now_ns, out))
+            found = check(lib.seawall_service_pick_for(self._handle, text, len(text), slots, len(exclude), now_ns if now_ns == NOW else instant(now_ns), out))
         if not found:
             return None
         return Pick(out.id.decode(), out.host.decode(), out.port, out.slot, out.generation, out.ticket, out.flags)
@@ -123,7 +123,7 @@ class Service:
     def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, took: Optional[float] = None, *, now_ns: int = NOW) -> bool:
         """Ends a pick; `took` is how long the call took, in seconds. False: it was over before, nothing is changed."""
         ns = _ffi.SEAWALL_UNKNOWN_DURATION if took is None else max(0, _ns(took))
-        return check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), ns, now_ns)) == _ffi.SEAWALL_REPORT_RECORDED
+        return check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), ns, now_ns if now_ns == NOW else instant(now_ns))) == _ffi.SEAWALL_REPORT_RECORDED
 
     @contextlib.contextmanager
     def call(self, exclude: Sequence[int] = ()) -> Iterator[Optional[Pick]]:
@@ -188,7 +188,7 @@ class Watch:
 
     def poll(self, *, now_ns: int = NOW) -> Optional[News]:
         """What is new since the last poll, or None. It waits for nothing."""
-        if not check(lib.seawall_watch_poll(self._handle, now_ns)):
+        if not check(lib.seawall_watch_poll(self._handle, instant(now_ns))):
             return None
         told = json.loads(read_text(lambda *to: lib.seawall_watch_to_json(self._handle, *to)))
         lists = {

@@ -8,7 +8,7 @@ import os
 import signal
 import unittest
 
-from seawall import SeawallError, ServiceRegistry
+from seawall import KeyedRateLimiter, LimitSet, SeawallError, ServiceRegistry, TokenBucket
 from seawall.registry import AdminState, Answer, Health, NewInstance, ServiceReader, ViewState
 
 SECOND = 1_000_000_000
@@ -80,6 +80,39 @@ class Views(unittest.TestCase):
         self.assertEqual(self.registry.register_all([], now_ns=0), [])
         self.assertEqual(picked(self.registry.service("t")), {"i0", "i1", "i2"})
         self.assertEqual(self.registry.heartbeat("t/i2", done[2].generation, now_ns=0), Answer.OK)
+
+
+class Instants(unittest.TestCase):
+    def test_an_instant_that_does_not_fit_is_refused_and_not_cut(self):
+        registry = ServiceRegistry(now_ns=0)
+        mine = registry.register("s", "a", "h", 1, now_ns=0)
+        service, watch = registry.service("s"), registry.watch("s")
+        pick = service.pick(now_ns=0)
+        bucket, users, limits = TokenBucket(1, 60.0), KeyedRateLimiter(TokenBucket, 1, 60.0), LimitSet(TokenBucket(1, 60.0))
+        for call in (
+            lambda at: ServiceRegistry(now_ns=at),
+            lambda at: registry.register("s", "b", "h", 1, now_ns=at),
+            lambda at: registry.register_all([], now_ns=at),
+            lambda at: registry.heartbeat("a", mine.generation, now_ns=at),
+            lambda at: registry.drain("a", within=1.0, now_ns=at),
+            lambda at: registry.tick(now_ns=at),
+            lambda at: registry.services(now_ns=at),
+            lambda at: registry.explain("s", now_ns=at),
+            lambda at: service.pick(now_ns=at),
+            lambda at: service.pick(key="k", now_ns=at),
+            lambda at: service.done(pick, now_ns=at),
+            lambda at: watch.poll(now_ns=at),
+            lambda at: TokenBucket(1, 60.0, now_ns=at),
+            lambda at: bucket.try_acquire(now_ns=at),
+            lambda at: bucket.reserve(now_ns=at),
+            lambda at: users.try_acquire("ann", now_ns=at),
+            lambda at: users.try_acquire(1, now_ns=at),
+            lambda at: users.peek("ann", now_ns=at),
+            lambda at: limits.try_acquire(now_ns=at),
+        ):
+            for at in (2**63, -(2**63) - 1, 2**64):
+                with self.assertRaisesRegex(SeawallError, f"now_ns is out of range: {at}"):
+                    call(at)
 
 
 def write_until_killed(name: str, rounds) -> None:
