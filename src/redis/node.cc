@@ -56,7 +56,9 @@ void Node::write_request(const RequestPtr& request, bool asking, TimePoint now) 
 void Node::ask_slots(TimePoint now) { command(Purpose::kSlots, words_of({"CLUSTER", "SLOTS"}), now); }
 
 void Node::subscribe(const std::string& channel, TimePoint now) {
-  if (state_ == State::kUp) command(Purpose::kIgnored, words_of({"SUBSCRIBE", channel}), now);
+  if (state_ == State::kUp || state_ == State::kGreeting) {
+    command(Purpose::kIgnored, words_of({"SUBSCRIBE", channel}), now);
+  }
 }
 
 void Node::command(Purpose purpose, const Words& words, TimePoint now) {
@@ -107,7 +109,7 @@ void Node::tick(TimePoint now) {
       if (now >= due_) close(now, /*silent=*/true);
       return;
     case State::kUp:
-      if (!in_flight_.empty() && now >= in_flight_.front().at + options_.silence) return close(now, /*silent=*/true);
+      if (!in_flight_.empty() && now >= silent_at()) return close(now, /*silent=*/true);
       if (in_flight_.empty() && now >= heard_ + kPingAfter) command(Purpose::kIgnored, words_of({"PING"}), now);
   }
 }
@@ -124,7 +126,7 @@ TimePoint Node::next(TimePoint now) const {
     case State::kUp:
       break;
   }
-  return in_flight_.empty() ? heard_ + kPingAfter : in_flight_.front().at + options_.silence;
+  return in_flight_.empty() ? heard_ + kPingAfter : silent_at();
 }
 
 void Node::connect(TimePoint now) {

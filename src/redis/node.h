@@ -4,6 +4,7 @@
 // takes no other commands.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -85,6 +86,8 @@ class Node {
   bool greeted(Purpose purpose, const redisReply& reply);
   bool take_message(const redisReply& reply);
   void came_up(TimePoint now);
+  // Without an answer until then the server is silent. An answer may be long, and one may stand before another.
+  TimePoint silent_at() const { return std::max(in_flight_.front().at, heard_) + options_.silence; }
 
   // Any thread.
   CircuitBreaker breaker_;

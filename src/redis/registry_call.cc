@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "redis/hash_slot.h"
 #include "redis/store_core.h"
+#include "utf8.h"
 
 namespace seawall::redis {
 
@@ -26,6 +28,22 @@ bool is_name(std::string_view text) { return consists_of(text, 63, "-._~:@"); }
 
 Error wrong(std::string_view field, std::string_view allowed) {
   return {Code::kInvalidArgument, Message(field).append(" must be ").append(allowed)};
+}
+
+Result<void> check_metadata(const Metadata& metadata) {
+  std::size_t bytes = 0;
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : metadata) {
+    if (name.empty() || !is_utf8(name) || !is_utf8(value)) return wrong("metadata", "UTF-8, and have names");
+    bytes += name.size() + value.size();
+    names.push_back(name);
+  }
+  if (bytes > kMostMetadata) {
+    return out_of_range("bytes of metadata", static_cast<std::int64_t>(bytes), 0, kMostMetadata);
+  }
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  return twice == names.end() ? Result<void>() : wrong(*twice, "the name of one value in the metadata");
 }
 
 void append_encoded(std::string& out, std::string_view text) {
@@ -110,12 +128,7 @@ Result<void> check_instance(std::string_view service, const InstanceSpec& spec) 
   if (spec.port < 1 || spec.port > 65535) return out_of_range("port", spec.port, 1, 65535);
   if (spec.weight < 0 || spec.weight > 1000) return out_of_range("weight", spec.weight, 0, 1000);
   if (!spec.zone.empty() && !is_name(spec.zone)) return wrong("zone", "up to 63 letters, digits and -._~:@");
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : spec.metadata) bytes += name.size() + value.size();
-  if (bytes > kMostMetadata) {
-    return out_of_range("bytes of metadata", static_cast<std::int64_t>(bytes), 0, kMostMetadata);
-  }
-  return {};
+  return check_metadata(spec.metadata);
 }
 
 std::string_view word_of(SelfState state) noexcept {
@@ -148,6 +161,7 @@ std::optional<StoredInstance> parse_item(std::string_view id, std::string_view t
   if (next_word(text) != "i1" || !read(next_word(text), found.generation) || !read_state(next_word(text), found)) {
     return std::nullopt;
   }
+  if (found.gone && text.empty()) return found;
   found.spec.host = next_word(text);
   if (!read(next_word(text), found.spec.port) || !read(next_word(text), found.spec.weight)) return std::nullopt;
   const std::string_view zone = next_word(text);
@@ -169,8 +183,9 @@ RequestPtr RegistryCalls::about(std::string_view service, std::string_view verb)
   request->script = Script::kRegistry;
   request->background = true;
   request->slot = hash_slot(head);
-  request->words.add(std::int64_t{4});
-  for (const char* key : {"items", "leases", "graves", "meta"}) request->words.add(std::string(head).append(key));
+  request->words.add(std::int64_t{5});
+  for (const char* key : {"items", "leases", "graves", "meta", "spans"})
+    request->words.add(std::string(head).append(key));
   request->words.add(verb);
   request->words.add(channel());
   request->words.add(service);

@@ -4,7 +4,7 @@
 namespace seawall::redis {
 
 const char* const kRegistryVerbs = R"lua(
-local verb, channel, service, call = ARGV[1], ARGV[2], ARGV[3], redis.call
+local verb, channel, service, patience, call = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), redis.call
 
 local function foreign(what)
   return redis.error_reply('SEAWALL ' .. what .. ' holds what is no registry')
@@ -35,13 +35,13 @@ if verb == 'enter' or verb == 'services' then
   return {0}
 end
 
-local items, leases, graves, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-for i, kind in ipairs({'hash', 'zset', 'zset', 'hash'}) do
+local items, leases, graves, meta, spans = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+for i, kind in ipairs({'hash', 'zset', 'zset', 'hash', 'zset'}) do
   if not usable(KEYS[i], kind) then return foreign('the key ' .. KEYS[i]) end
 end
-local numbers = call('HMGET', meta, 'version', 'last', 'touched', 'lease')
-local version, last, touched, lease = whole(numbers[1]), whole(numbers[2]), whole(numbers[3]), whole(numbers[4])
-if not (version and last and touched and lease) then return foreign('the key ' .. meta) end
+local numbers = call('HMGET', meta, 'version', 'last', 'touched')
+local version, last, touched = whole(numbers[1]), whole(numbers[2]), whole(numbers[3])
+if not (version and last and touched) then return foreign('the key ' .. meta) end
 
 local ranks = {starting = 0, serving = 1, draining = 2, gone = 3}
 local function parse(text)
@@ -59,17 +59,35 @@ local function stamp()
   call('HSET', meta, 'last', text_of(last))
   return last
 end
+-- What nobody touches for a month is garbage.
+local function keep()
+  for i = 1, 5 do call('PEXPIRE', KEYS[i], 2592000000) end
+end
+-- The message is a hint: who may not send it is served all the same.
 local function changed()
   version = stamp()
   call('HSET', meta, 'version', text_of(version))
-  call('PUBLISH', channel, service)
+  redis.pcall('PUBLISH', channel, service)
+  keep()
+end
+local function reach(generation)
+  if generation <= last then return end
+  last = generation
+  call('HSET', meta, 'last', text_of(last))
+end
+
+-- 0 is the shortest of those in use, -1 the longest.
+local function span_at(rank) return tonumber(call('ZRANGE', spans, rank, rank, 'WITHSCORES')[2]) end
+local function span_of(id)
+  return tonumber(call('ZSCORE', spans, id)) or math.max(span_at(-1) or 0, patience)
 end
 local function lease_until(id, duration)
-  if duration > lease then
-    lease = duration
-    call('HSET', meta, 'lease', text_of(lease))
-  end
-  call('ZADD', leases, text_of(now + duration), id)
+  if tonumber(call('ZSCORE', spans, id)) ~= duration then call('ZADD', spans, text_of(duration), id) end
+  if call('ZADD', leases, text_of(now + duration), id) == 1 then keep() end
+end
+local function end_lease(id)
+  call('ZREM', leases, id)
+  call('ZREM', spans, id)
 end
 
 -- Nobody was heard for longer than callers are silent, or the past lies in the future: the server was stopped, or its
@@ -85,46 +103,48 @@ local function mend()
   for i = 1, #all, 2 do
     local generation, state = parse(all[i + 1])
     if generation and not call('ZSCORE', state == 'gone' and graves or leases, all[i]) then
-      call('ZADD', state == 'gone' and graves or leases, text_of(now + lease), all[i])
+      call('ZADD', state == 'gone' and graves or leases, text_of(now + span_of(all[i])), all[i])
     end
   end
 end
--- What nobody touches for a month is garbage.
-local function keep()
-  for i = 1, 4 do call('PEXPIRE', KEYS[i], 2592000000) end
-end
--- Not at each call: a poll that finds nothing new writes nothing.
+-- Not at each call: a poll that finds nothing new writes nothing. True: it was noted who came.
 local function touch()
   local gap = now - touched
-  if touched ~= 0 and (gap < 0 or gap > math.max(lease, tonumber(ARGV[4]))) then
+  if touched ~= 0 and gap >= 0 and gap < (span_at(0) or patience) / 8 then return false end
+  if touched ~= 0 and (gap < 0 or gap > math.max(span_at(-1) or 0, patience)) then
     shift(leases, gap)
     shift(graves, gap)
-  elseif touched ~= 0 and gap < lease / 8 then
-    return
+  elseif touched ~= 0 then
+    -- For this caller the gap is nothing; others may not have been heard in it. A lease ends before a witness.
+    for _, id in ipairs(call('ZRANGEBYSCORE', leases, '(' .. text_of(touched), text_of(now))) do
+      call('ZADD', leases, text_of(now), id)
+    end
   end
   touched = now
   call('HSET', meta, 'touched', text_of(now))
   mend()
   keep()
+  return true
 end
 
 -- An instance that fell silent is doubted from the end of its lease, and gone one lease later. When more than 15 % (more
 -- than one, of four or more) are silent together, they are doubted only, until `ceiling` behind the end of their lease.
 local function doubted(ceiling)
+  local kept, news = {}, false
   for _, id in ipairs(call('ZRANGEBYSCORE', graves, '-inf', text_of(now))) do
-    call('HDEL', items, id)
+    news = call('HDEL', items, id) == 1 or news
     call('ZREM', graves, id)
   end
   local silent = call('ZRANGEBYSCORE', leases, '-inf', text_of(now), 'WITHSCORES')
-  local known, count, kept, news = call('ZCARD', leases), #silent / 2, {}, false
+  local known, count = call('ZCARD', leases), #silent / 2
   local held = known >= 4 and count > 1 and count * 100 > known * 15
   for i = 1, #silent, 2 do
     local id, ended = silent[i], tonumber(silent[i + 1])
-    local there = call('HEXISTS', items, id) == 1
-    if there and ended + (held and math.max(lease, ceiling) or lease) > now then
+    local there, span = call('HEXISTS', items, id) == 1, span_of(id)
+    if there and ended + (held and math.max(span, ceiling) or span) > now then
       kept[#kept + 1] = id
     else
-      call('ZREM', leases, id)
+      end_lease(id)
       call('HDEL', items, id)
       news = news or there
     end
@@ -134,7 +154,7 @@ local function doubted(ceiling)
 end
 
 if verb == 'list' then
-  if version == 0 and last == 0 and lease == 0 then
+  if version == 0 and last == 0 then
     if call('EXISTS', items) == 0 then return {0, 0, 1} end
     changed()
   end
@@ -154,8 +174,13 @@ if verb == 'stamp' then
   return {0, generation}
 end
 
-touch()
 local id, given = ARGV[5], tonumber(ARGV[6])
+-- Ten years ahead: believed, it would use up the numbers.
+if given > math.max(last, now) + 315360000000000 then
+  return redis.error_reply('ERR no such generation was ever given')
+end
+-- Where nobody lists, writers clear up, after the longest ceiling that a reader may have.
+if touch() then doubted(86400000000) end
 local stored = call('HGET', items, id)
 local generation, state, rest
 if stored then
@@ -169,14 +194,27 @@ if verb == 'put' then
   if generation == given and ranks[state] > ranks[wanted] then wanted = state end
   lease_until(id, duration)
   call('ZREM', graves, id)
-  last = math.max(last, given)
+  reach(given)
   local text = item(given, wanted, ARGV[8])
   if text ~= stored then
     call('HSET', items, id, text)
     changed()
   end
-  keep()
   return {0, given}
+end
+
+-- The gravestone outlives what a stopped server may still find in a connection that its client has left.
+local function bury(number, words)
+  call('HSET', items, id, item(number, 'gone', words))
+  call('ZADD', graves, text_of(now + 10 * span_of(id)), id)
+  end_lease(id)
+  changed()
+end
+if verb == 'remove' and given ~= 0 and given > (generation or 0) then
+  -- Its registration may still come.
+  reach(given)
+  bury(given, rest or '')
+  return {1, generation or 0}
 end
 
 if not generation or given > generation or (given == 0 and state == 'gone') then return {1, generation or 0} end
@@ -190,11 +228,7 @@ if verb == 'renew' then
   end
   if tonumber(ARGV[8]) > 0 then lease_until(id, tonumber(ARGV[8])) end
 elseif verb == 'remove' and state ~= 'gone' then
-  -- The gravestone outlives what a stopped server may still find in a connection that its client has left.
-  call('HSET', items, id, item(generation, 'gone', rest))
-  call('ZREM', leases, id)
-  call('ZADD', graves, text_of(now + 10 * lease), id)
-  changed()
+  bury(generation, rest)
 end
 return {0, generation}
 )lua";

@@ -6,9 +6,9 @@
 //   items   HASH id -> "i1 GENERATION STATE REST"; STATE: starting, serving, draining, or gone (a gravestone)
 //   leases  ZSET id -> when its lease ends
 //   graves  ZSET id -> when its gravestone goes
-//   meta    HASH of four whole numbers: `version` of the list; `last`, the highest number given; `touched`, when
-//   somebody
-//           was last heard; `lease`, the longest in use
+//   meta    HASH of three whole numbers: `version` of the list; `last`, the highest number given; `touched`, when
+//           somebody was last heard
+//   spans   ZSET id -> how long its lease is
 // ARGV: verb, channel, service, patience (twice the time between two calls of the caller); then
 //   stamp                                       -> 0, a generation above all others
 //   put ID GENERATION STATE REST LEASE          -> answer, generation
@@ -22,7 +22,8 @@
 // Answers are RegistryAnswer: 0 ok, 1 unknown, 2 fenced. Generation 0 means whoever has the id.
 //
 // Versions and generations are max(last + 1, now): they go on above what was given before even when all was lost, and
-// two stores that parted never give the same. Numbers are below 2^53 until the year 2255.
+// two stores that parted never give the same, as long as no server's clock is behind what was given. Numbers are below
+// Registrar::kMaxGeneration until the year 2112; who says one that is ten years ahead is refused.
 #pragma once
 
 namespace seawall::redis {

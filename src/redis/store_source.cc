@@ -49,10 +49,10 @@ std::vector<InstanceSpec> instances_of(std::span<const std::string> texts, std::
   foreign = 0;
   for (std::size_t i = 0; i + 1 < texts.size(); i += 2) {
     auto found = parse_item(texts[i], texts[i + 1]);
-    if (found) {
-      instances.push_back(std::move(found->spec));
-    } else {
+    if (!found) {
       ++foreign;
+    } else if (!found->spec.host.empty()) {
+      instances.push_back(std::move(found->spec));
     }
   }
   std::ranges::sort(instances, {}, &InstanceSpec::id);

@@ -10,69 +10,12 @@
 #include "seawall/redis/store_source.h"
 #include "seawall/redis/trip_board.h"
 #include "support/catch.h"
-#include "support/redis_server.h"
+#include "support/redis_registry.h"
 
 using namespace seawall;
 using namespace seawall::redis;
 using namespace std::chrono_literals;
-using seawall::testing::eventually;
-using seawall::testing::RedisServer;
-
-namespace {
-
-StoreOptions patient(const RedisServer& server) {
-  return {.endpoints = {server.endpoint()}, .background_deadline = 5s, .silence = 5s};
-}
-InstanceSpec spec(const std::string& id, std::int32_t port = 8001) {
-  return {.id = id, .host = "10.0.0.1", .port = port};
-}
-std::string shown(const StoreWord& word) {
-  if (word.fault != Fault::kNone) return std::string("fault ").append(word.reason);
-  const char* const names[] = {"ok", "unknown", "fenced"};
-  return names[static_cast<int>(word.answer)];
-}
-
-constexpr const char* kItems = "seawall-registry:main:{trading}:items";
-constexpr const char* kMeta = "seawall-registry:main:{trading}:meta";
-
-std::string foreign_key(const std::string& key) {
-  return std::string("SEAWALL the key ").append(key).append(" holds what is no registry");
-}
-
-struct Registry {
-  RedisServer server;
-  Store store = Store::open(patient(server)).value();
-  Registrar registrar = Registrar::make(store, {.heartbeat_interval = 1s, .lease = 10s}).value();
-
-  std::string version() { return server({"HGET", kMeta, "version"}); }
-  std::string item(const std::string& id) { return server({"HGET", kItems, id}); }
-};
-
-// The next answer about a service that is no "unchanged".
-SourceAnswer news(StoreSource& source, const std::string& service = "trading") {
-  SourceAnswer found;
-  CHECK(eventually([&] {
-    for (SourceAnswer& answer : source.poll_at(Clock::now())) {
-      if (answer.service == service && answer.status != SourceStatus::kUnchanged) {
-        found = std::move(answer);
-        return true;
-      }
-    }
-    return false;
-  }));
-  return found;
-}
-std::string ids(const SourceAnswer& answer) {
-  std::string all;
-  for (std::size_t i = 0; i < answer.instances.size(); ++i) {
-    all.append(i == 0 ? "" : " ").append(answer.instances[i].id);
-    if (answer.health[i] == Health::kWarning) all.append("?");
-    if (answer.instances[i].state == SelfState::kDraining) all.append("-");
-  }
-  return all;
-}
-
-}  // namespace
+using namespace seawall::testing;
 
 TEST_CASE("registering fences who had the id, and what is fenced stays out") {
   Registry r;
@@ -244,7 +187,7 @@ TEST_CASE("time in which nobody was heard ends no lease, and a clock that steps 
   }
   server.stop();
   const TimePoint stopped = Clock::now();
-  while (Clock::now() - stopped < 900ms) seawall::testing::short_sleep();
+  while (Clock::now() - stopped < 900ms) short_sleep();
   server.resume();
   CHECK(listed() == "a b");
   // After all of that b's lease, not renewed, still ends.
@@ -288,8 +231,8 @@ TEST_CASE("foreign values under the keys are a clear error, and stay as they are
   r.server({"HSET", kMeta, "version", "soon"});
   CHECK(r.registrar.renew("trading", "b", 1).reason == foreign_key(kMeta));
   r.server({"DEL", kMeta});
-  for (const std::string& end :
-       {std::string("items"), std::string("leases"), std::string("graves"), std::string("meta")}) {
+  for (const std::string& end : {std::string("items"), std::string("leases"), std::string("graves"),
+                                 std::string("meta"), std::string("spans")}) {
     const std::string key = std::string("seawall-registry:main:{trading}:").append(end);
     INFO(key);
     r.server({"DEL", key});

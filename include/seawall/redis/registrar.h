@@ -9,12 +9,14 @@
 // the older one says is answered kFenced: it must stop. kUnknown means that Redis has lost the instance, or let its
 // lease end: register again, with the generation that it had. Registering with one's own generation is safe to repeat,
 // however late an earlier attempt arrives. An instance that fell silent for a lease is doubted, for two is gone; but
-// when more than 15 % of a service of four or more fall silent together, nobody is, until the readers' expiry_ceiling.
+// when more than 15 % of a service of four or more fall silent together, nobody is, until the shortest
+// expiry_ceiling of the readers: who looks decides for all.
 //
 // A server that stood still for longer than a lease, or whose clock was stepped, ends no lease by that. Values of
 // others under our keys (seawall-registry:*) are never overwritten: Fault::kForeign, and `reason` names the key.
 //
-// Threads: any. Blocking verbs wait until Redis has answered, StoreOptions::background_deadline at most.
+// Threads: any. Blocking verbs wait until Redis has answered, StoreOptions::background_deadline at most, twice
+// that to register anew.
 //
 //   auto registrar = seawall::redis::Registrar::make(store).value();
 //   auto mine = registrar.register_instance("trading", {.id = "trading-1", .host = "10.0.0.1", .port = 8001});
@@ -71,7 +73,8 @@ class Registrar {
                   std::optional<SelfState> state = std::nullopt);
   // No new calls, by whoever says so; the lease is not renewed. kAnyGeneration: whoever has the id.
   StoreWord drain(std::string_view service, std::string_view id, std::uint64_t generation = kAnyGeneration);
-  // Its generation cannot come back: what it still says is fenced, for ten leases.
+  // Its generation cannot come back: what it still says is fenced, for ten leases. So with kUnknown too, where its
+  // registration has not arrived yet.
   StoreWord deregister(std::string_view service, std::string_view id, std::uint64_t generation = kAnyGeneration);
   // Puts the service into the directory, from which readers learn that it exists; again every ten heartbeats or so.
   StoreWord enter(std::string_view service);

@@ -46,8 +46,8 @@ struct StoreOptions {
   Duration deadline = std::chrono::milliseconds(10);  // of each request, from the call to the answer
   // Of what nobody waits for: the calls of a registry. They go round the breaker.
   Duration background_deadline = std::chrono::seconds(1);
-  // A connection that owes an answer for so long is blackholed: it is closed. Longer than any pause of the server that
-  // is worth waiting out. Also the limit for connecting.
+  // A connection that owes an answer, and brings nothing for so long, is blackholed: it is closed. Longer than any
+  // pause of the server that is worth waiting out. Also the limit for connecting.
   Duration silence = std::chrono::milliseconds(250);
   Duration reconnect_min = std::chrono::milliseconds(10);  // doubles with each failure, up to max; then less by chance
   Duration reconnect_max = std::chrono::seconds(1);

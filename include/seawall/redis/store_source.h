@@ -5,12 +5,13 @@
 //
 // Each service is polled, with a pause that differs by up to a fifth, by chance; the answer is "unchanged" until an
 // instance comes, goes or changes (heartbeats change nothing). Redis also publishes that there is something new: a hint
-// that the next poll need not wait, of which none must arrive. While Redis is away the last good list stays, flagged
-// stale and with its age, and the follower removes nobody; an empty or shrunken list is doubted by it as any source's.
-// Instances that deregistered are listed as draining for ten leases: they get no picks from the next poll on, and then
-// leave as any that is listed no more. Instances that fell silent in Redis, and are not gone yet, come with
-// Health::kWarning: others are picked first. The follower's removal_grace should be longer than a heartbeat interval
-// and StoreOptions::reconnect_max of the writers together: after Redis lost everything they need so long to come back.
+// that the next poll need not wait, of which none must arrive (a user without a right to the channel gets none). While
+// Redis is away the last good list stays, flagged stale and with its age, and the follower removes nobody; an empty or
+// shrunken list is doubted by it as any source's. Instances that deregistered are listed as draining for ten leases:
+// they get no picks from the next poll on, and then leave as any that is listed no more. Instances that fell silent in
+// Redis, and are not gone yet, come with Health::kWarning: others are picked first. The follower's removal_grace should
+// be longer than a heartbeat interval and StoreOptions::reconnect_max of the writers together: after Redis lost
+// everything they need so long to come back.
 //
 // Threads: as its follower. Copies share one state. The first list comes a tick or two after the first tick.
 //
@@ -38,6 +39,7 @@ struct StoreSourceOptions {
   std::vector<std::string> services{};
   Duration poll_interval = std::chrono::seconds(1);
   // Instances that fell silent together with many others are doubted only, for so long behind the end of their leases.
+  // Who looks decides for all: the shortest of any reader counts.
   Duration expiry_ceiling = std::chrono::minutes(5);
 };
 
