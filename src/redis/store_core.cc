@@ -69,10 +69,10 @@ bool StoreLoop::submit(const RequestPtr& request) {
   return true;
 }
 
-void StoreLoop::listen(std::string channel, Heard heard) {
+void StoreLoop::listen(std::string channel, std::weak_ptr<const void> whose, Heard heard) {
   {
     const detail::MutexLock lock(mutex_);
-    new_listeners_.emplace_back(std::move(channel), std::move(heard));
+    new_listeners_.push_back({std::move(channel), std::move(whose), std::move(heard)});
   }
   waker_.wake();
 }
@@ -103,14 +103,14 @@ void StoreLoop::run() {
 
 void StoreLoop::turn() {
   std::vector<RequestPtr> submitted;
-  std::vector<std::pair<std::string, Heard>> listeners;
+  std::vector<Listener> listeners;
   {
     const detail::MutexLock lock(mutex_);
     submitted.swap(submitted_);
     listeners.swap(new_listeners_);
   }
   now_ = Clock::now();
-  for (auto& [channel, heard] : listeners) add_listener(channel, std::move(heard));
+  for (Listener& listener : listeners) add_listener(std::move(listener));
   for (const RequestPtr& request : submitted) {
     by_deadline_[request->background ? 1 : 0].push_back(request);
     // Relaxed: written by this thread.
@@ -263,8 +263,10 @@ Fault StoreLoop::lost_as(Fault fault) const noexcept {
 
 void StoreLoop::wrote() { add(counters_.batches); }
 
-void StoreLoop::add_listener(const std::string& channel, Heard heard) {
-  listeners_.emplace_back(channel, std::move(heard));
+void StoreLoop::add_listener(Listener listener) {
+  std::erase_if(listeners_, [](const Listener& each) { return each.whose.expired(); });
+  const std::string channel = listener.channel;
+  listeners_.push_back(std::move(listener));
   if (std::find(channels_.begin(), channels_.end(), channel) != channels_.end()) return;
   channels_.push_back(channel);
   if (listener_) return listener_->subscribe(channel, now_);
@@ -274,8 +276,10 @@ void StoreLoop::add_listener(const std::string& channel, Heard heard) {
 
 void StoreLoop::heard(std::string_view channel, std::string_view message) {
   add(counters_.messages);
-  std::erase_if(listeners_,
-                [&](const auto& listener) { return listener.first == channel && !listener.second(message); });
+  for (const Listener& listener : listeners_) {
+    if (listener.channel != channel) continue;
+    if (const auto whose = listener.whose.lock()) listener.heard(message);
+  }
 }
 
 TimePoint StoreLoop::slots_due() const { return slots_asked_ + (want_slots_ ? kSlotsAgain : kSlotsFresh); }

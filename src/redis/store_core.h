@@ -32,10 +32,10 @@ class StoreLoop final : private NodeOwner {
   // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called by the
   // loop's thread, at the deadline (told in request->deadline) or before.
   bool submit(const RequestPtr& request);
-  // Any thread. `heard` is called by the loop's thread with each message of the channel, until it answers false.
-  // Messages are lost while there is no connection, and nobody is told.
-  using Heard = std::function<bool(std::string_view message)>;
-  void listen(std::string channel, Heard heard);
+  // Any thread. `heard` is called by the loop's thread with each message of the channel, for as long as `whose` is
+  // there. Messages are lost while there is no connection, and nobody is told.
+  using Heard = std::function<void(std::string_view message)>;
+  void listen(std::string channel, std::weak_ptr<const void> whose, Heard heard);
   void stop();
   // Of a request that nobody answers, where it would be `fault` if a server let us in.
   Fault lost_as(Fault fault) const noexcept;
@@ -46,6 +46,12 @@ class StoreLoop final : private NodeOwner {
   void run();
 
  private:
+  struct Listener {
+    std::string channel;
+    std::weak_ptr<const void> whose;
+    Heard heard;
+  };
+
   // NodeOwner
   void answered(Node& node, const RequestPtr& request, const redisReply& reply) override;
   void lost(const RequestPtr& request) override;
@@ -59,7 +65,7 @@ class StoreLoop final : private NodeOwner {
   bool not_sent();
   void turn();
   void wait(TimePoint now);
-  void add_listener(const std::string& channel, Heard heard);
+  void add_listener(Listener listener);
   void expire(TimePoint now);
   TimePoint slots_due() const;
   void refresh_slots(TimePoint now);
@@ -82,7 +88,7 @@ class StoreLoop final : private NodeOwner {
   std::atomic<bool> unauthorized_{false};
   mutable detail::Mutex mutex_;
   std::vector<RequestPtr> submitted_ SEAWALL_GUARDED_BY(mutex_);
-  std::vector<std::pair<std::string, Heard>> new_listeners_ SEAWALL_GUARDED_BY(mutex_);
+  std::vector<Listener> new_listeners_ SEAWALL_GUARDED_BY(mutex_);
   bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;
   std::string refusal_ SEAWALL_GUARDED_BY(mutex_);
 
@@ -100,7 +106,7 @@ class StoreLoop final : private NodeOwner {
   TimePoint slots_asked_{};
   std::size_t slots_turn_ = 0;
   std::vector<std::string> channels_;
-  std::vector<std::pair<std::string, Heard>> listeners_;
+  std::vector<Listener> listeners_;
   std::unique_ptr<Node> listener_;  // a connection of its own, once somebody listens
 };
 

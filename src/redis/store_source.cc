@@ -72,11 +72,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void listen() {
-    store_->loop().listen(calls_.channel(), [weak = weak_from_this()](std::string_view service) {
-      const auto self = weak.lock();
-      if (self) self->hint(service);
-      return self != nullptr;
-    });
+    store_->loop().listen(calls_.channel(), weak_from_this(), [this](std::string_view service) { hint(service); });
   }
 
   std::vector<SourceAnswer> poll(TimePoint now) {

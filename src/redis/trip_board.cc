@@ -16,11 +16,7 @@ class TripBoard::Impl : public std::enable_shared_from_this<Impl> {
       : store_(std::move(store)), calls_(std::move(name), Duration(0)), sender_(random_name()) {}
 
   void listen() {
-    store_->loop().listen(calls_.channel(), [weak = weak_from_this()](std::string_view message) {
-      const auto self = weak.lock();
-      if (self) self->hear(message);
-      return self != nullptr;
-    });
+    store_->loop().listen(calls_.channel(), weak_from_this(), [this](std::string_view message) { hear(message); });
   }
 
   void announce(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "redis/registry_call.h"
+#include "redis/store_core.h"
 #include "seawall/redis/registrar.h"
 #include "seawall/redis/store_source.h"
 #include "support/catch.h"
@@ -211,4 +212,16 @@ TEST_CASE("a channel that comes while the others are being subscribed to is hear
     return r.server({"PUBSUB", "NUMSUB", "seawall-registry:first", "seawall-registry:second"}) ==
            "[seawall-registry:first,1,seawall-registry:second,1]";
   }));
+}
+
+TEST_CASE("who listens no more is forgotten when another comes") {
+  Registry r;
+  StoreLoop& loop = r.store.core()->loop();
+  auto first = std::make_shared<int>(1);
+  const auto second = std::make_shared<int>(2);
+  const auto held = std::make_shared<int>(3);
+  loop.listen("somewhere", first, [held](std::string_view) {});
+  first.reset();
+  loop.listen("somewhere", second, [](std::string_view) {});
+  CHECK(eventually([&] { return held.use_count() == 1; }));
 }
