@@ -5,15 +5,17 @@
 // knowledge shared is the rounding that the contract states (breaks up to 1 ms, leases up to 256 ms).
 #include <array>
 #include <optional>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
 #include "support/catch.h"
+#include "support/game.h"
 
 using namespace std::chrono_literals;
 using namespace seawall;
+using seawall::testing::Draws;
+using seawall::testing::play;
 
 namespace {
 
@@ -107,19 +109,16 @@ struct Oracle {
   }
 };
 
-void require(bool agrees, const char* what) {
-  if (!agrees) FAIL(what);
-}
-
-class Game {
+// The breaker and the naive one, side by side.
+class Both {
  public:
-  explicit Game(std::uint64_t seed) : random_(seed), config_(some_config()), breaker_(config_, kEpoch) {
+  explicit Both(testing::Game& game) : game_(game), config_(some_config()), breaker_(config_, kEpoch) {
     oracle_.config = config_;
   }
 
-  void play(int moves) {
-    for (int i = 0; i < moves; ++i) {
-      CAPTURE(i);
+  void play() {
+    for (Draws& draws : game_.moves) {
+      draws_ = &draws;
       wander();
       move();
       compare();
@@ -133,17 +132,17 @@ class Game {
     Oracle::Call call;
   };
 
-  std::int64_t pick(std::int64_t low, std::int64_t high) {
-    return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
-  }
+  std::int64_t pick(std::int64_t low, std::int64_t high) { return draws_->pick(low, high); }
 
   CircuitBreakerConfig some_config() {
-    return CircuitBreakerConfig::make({.failure_threshold = static_cast<std::int32_t>(pick(1, 4)),
-                                       .open_duration = Duration(pick(1'000'000, 3'000'000'000)),
-                                       .half_open_max_probes = static_cast<std::int32_t>(pick(1, 3)),
-                                       .success_threshold = static_cast<std::int32_t>(pick(1, 3)),
-                                       .probe_lease = Duration(pick(1'000'000, 3'000'000'000))})
-        .value();
+    const CircuitBreakerOptions o{.failure_threshold = static_cast<std::int32_t>(pick(1, 4)),
+                                  .open_duration = Duration(pick(1'000'000, 3'000'000'000)),
+                                  .half_open_max_probes = static_cast<std::int32_t>(pick(1, 3)),
+                                  .success_threshold = static_cast<std::int32_t>(pick(1, 3)),
+                                  .probe_lease = Duration(pick(1'000'000, 3'000'000'000))};
+    game_.tell("failures, open for", o.failure_threshold, o.open_duration.count());
+    game_.tell("probes, successes, lease", o.half_open_max_probes, o.success_threshold, o.probe_lease.count());
+    return CircuitBreakerConfig::make(o).value();
   }
 
   // Mostly forward, sometimes back, at times exactly to the next instant at which something may change.
@@ -170,13 +169,14 @@ class Game {
   }
 
   void acquire() {
+    game_.tell("at, acquire", elapsed_);
     auto ticket = breaker_.try_acquire_at(now());
     const auto call = oracle_.acquire(elapsed_);
-    require(bool(ticket) == call.has_value(), "admission differs");
+    RC_ASSERT(bool(ticket) == call.has_value());
     if (call) {
       out_.push_back({ticket.detach(), *call});
     } else {
-      require(ticket.retry_after() > 0s, "a refusal without a time to wait");
+      RC_ASSERT(ticket.retry_after() > 0s);
     }
   }
 
@@ -184,13 +184,15 @@ class Game {
     if (out_.empty()) return;
     const Out taken = take();
     const auto outcome = static_cast<Outcome>(pick(0, 2));
+    game_.tell("at, outcome, of the call of change", elapsed_, outcome, taken.call.epoch_of_state);
     const auto result = breaker_.report_at(taken.token, outcome, now());
-    require(result == oracle_.report(taken.call, outcome, elapsed_), "the result of a report differs");
+    RC_ASSERT(result == oracle_.report(taken.call, outcome, elapsed_));
   }
 
   void cancel() {
     if (out_.empty()) return;
     const Out taken = take();
+    game_.tell("at, cancel the call of change", elapsed_, taken.call.epoch_of_state);
     breaker_.cancel(taken.token);
     const std::uint64_t late = oracle_.late;
     oracle_.report(taken.call, Outcome::kIgnored, elapsed_);
@@ -198,6 +200,7 @@ class Game {
   }
 
   void admin(BreakerState to, BreakerReason why) {
+    game_.tell("at, operator sets", elapsed_, to);
     if (to == BreakerState::kForcedOpen) breaker_.force_open_at(now());
     if (to == BreakerState::kDisabled) breaker_.disable_at(now());
     if (to == BreakerState::kClosed) breaker_.reset_at(now());
@@ -213,29 +216,29 @@ class Game {
 
   void compare() {
     const auto seen = breaker_.snapshot_at(now());
-    require(seen.state == oracle_.state, "the state differs");
-    require(seen.failure_count == oracle_.failures, "the failure count differs");
-    require(seen.generation == oracle_.changes % 131'072, "the generation differs");
-    require(seen.probes_in_flight == oracle_.probes, "the probes in flight differ");
-    require(seen.probe_successes == oracle_.successes, "the successes differ");
-    require(breaker_.stats().probes_lost == oracle_.probes_lost, "the lost probes differ");
-    require(breaker_.stats().late_results == oracle_.late, "the late results differ");
+    RC_ASSERT(seen.state == oracle_.state);
+    RC_ASSERT(seen.failure_count == oracle_.failures);
+    RC_ASSERT(seen.generation == oracle_.changes % 131'072);
+    RC_ASSERT(seen.probes_in_flight == oracle_.probes);
+    RC_ASSERT(seen.probe_successes == oracle_.successes);
+    RC_ASSERT(breaker_.stats().probes_lost == oracle_.probes_lost);
+    RC_ASSERT(breaker_.stats().late_results == oracle_.late);
     if (seen.state == BreakerState::kOpen) {
-      require(seen.retry_after.count() == std::max<std::int64_t>(0, oracle_.open_until - elapsed_), "the wait differs");
+      RC_ASSERT(seen.retry_after.count() == std::max<std::int64_t>(0, oracle_.open_until - elapsed_));
     }
     std::array<CircuitBreakerEvent, 8> events;
     const std::size_t n = breaker_.poll_events(events);
-    require(n == oracle_.events.size(), "not one event for each transition");
+    RC_ASSERT(n == oracle_.events.size());
     for (std::size_t i = 0; i < n; ++i) {
-      require(events[i].reason == oracle_.events[i].first && events[i].to == oracle_.events[i].second,
-              "an event differs");
+      RC_ASSERT((events[i].reason == oracle_.events[i].first && events[i].to == oracle_.events[i].second));
     }
     oracle_.events.clear();
   }
 
   TimePoint now() const { return kEpoch + Duration(elapsed_); }
 
-  std::mt19937_64 random_;
+  testing::Game& game_;
+  Draws* draws_ = &game_.first;
   CircuitBreakerConfig config_;
   CircuitBreaker breaker_;
   Oracle oracle_;
@@ -246,8 +249,5 @@ class Game {
 }  // namespace
 
 TEST_CASE("random calls: the breaker and a naive one agree after every move") {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-    CAPTURE(seed);
-    Game(seed).play(1000);
-  }
+  play(300, 1000, [](testing::Game& game) { Both(game).play(); });
 }

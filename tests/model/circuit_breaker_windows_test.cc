@@ -8,15 +8,17 @@
 //   - a call of a former generation neither counts in the new one nor opens it.
 #include <array>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
 #include "support/catch.h"
 #include "support/explorer.h"
+#include "support/game.h"
 
 using namespace std::chrono_literals;
 using namespace seawall;
+using seawall::testing::Draws;
+using seawall::testing::play;
 using testing::explorer::explore;
 using testing::explorer::Run;
 
@@ -83,15 +85,17 @@ struct Oracle {
   }
 };
 
-class Game {
+// The breaker and the list, side by side.
+class Both {
  public:
-  explicit Game(std::uint64_t seed) : random_(seed) {
+  explicit Both(testing::Game& game) : game_(game) {
     oracle_.o = some_options();
     breaker_ = std::make_unique<CircuitBreaker>(CircuitBreakerConfig::make(oracle_.o).value(), kEpoch);
   }
 
-  void play(int moves) {
-    for (int i = 0; i < moves; ++i) {
+  void play() {
+    for (Draws& draws : game_.moves) {
+      draws_ = &draws;
       const auto kind = pick(0, 19);
       if (kind == 0) elapsed_ = std::max<std::int64_t>(0, elapsed_ - pick(0, 3'000'000'000));
       if (kind == 1) elapsed_ += pick(0, 30'000'000'000);
@@ -100,14 +104,11 @@ class Game {
       call();
       compare();
     }
-    // The next seed plays another game; this one must have opened at times, or it showed nothing.
   }
   int openings() const { return openings_; }
 
  private:
-  std::int64_t pick(std::int64_t low, std::int64_t high) {
-    return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
-  }
+  std::int64_t pick(std::int64_t low, std::int64_t high) { return draws_->pick(low, high); }
   CircuitBreakerOptions some_options() {
     CircuitBreakerOptions o;
     const auto kind = pick(1, 3);
@@ -121,6 +122,9 @@ class Game {
       o.slow_call_duration = 100ms;
     }
     bad_percent_ = pick(1, 60);
+    game_.tell("failures, minimum, rates", o.failure_threshold, o.minimum_calls, o.failure_rate_threshold,
+               o.slow_call_rate_threshold);
+    game_.tell("windows", o.count_window, o.time_window.count());
     return o;
   }
 
@@ -130,36 +134,38 @@ class Game {
     // Beside the threshold by more than the unit of a start.
     const Duration took = slow ? 101ms : 99ms;
     const TimePoint end = kEpoch + 200ms + Duration(elapsed_);
+    game_.tell("at, failed, slow", elapsed_, failed, slow);
     auto ticket = breaker_->try_acquire_at(end - took);
-    REQUIRE(ticket);
-    REQUIRE(ticket.report_at(failed ? Outcome::kFailure : Outcome::kSuccess, end) == ReportResult::kRecorded);
+    RC_ASSERT(bool(ticket));
+    RC_ASSERT(ticket.report_at(failed ? Outcome::kFailure : Outcome::kSuccess, end) == ReportResult::kRecorded);
     const auto why = oracle_.report(slice(), failed, slow);
     const auto seen = breaker_->snapshot_at(end);
-    if ((why != BreakerReason::kNone) != (seen.state == BreakerState::kOpen)) FAIL("one opens, the other does not");
+    RC_ASSERT((seen.state == BreakerState::kOpen) == (why != BreakerReason::kNone));
     if (why == BreakerReason::kNone) return;
-    if (seen.reason != why) FAIL("another reason: " << to_string(seen.reason) << ", not " << to_string(why));
+    RC_ASSERT(seen.reason == why);
     ++openings_;
     start_again();
   }
   void start_again() {
+    game_.tell("at, closed again", elapsed_);
     breaker_->reset_at(kEpoch + Duration(elapsed_));
     oracle_.calls.clear();
     oracle_.newest = 0;
     oracle_.in_a_row = 0;
   }
   void compare() {
-    if (oracle_.o.count_window > 0 && !(breaker_->count_window() == oracle_.by_count()))
-      FAIL("the count window differs");
+    if (oracle_.o.count_window > 0) RC_ASSERT((breaker_->count_window() == oracle_.by_count()));
     if (oracle_.o.time_window == 0s) return;
     const TimePoint now = kEpoch + 200ms + Duration(elapsed_);
-    if (!(breaker_->time_window_at(now) == oracle_.by_time(slice()))) FAIL("the time window differs");
+    RC_ASSERT((breaker_->time_window_at(now) == oracle_.by_time(slice())));
   }
   std::int64_t slice() const {
     const std::int64_t width = oracle_.o.time_window.count() / 10;
     return width == 0 ? 0 : (elapsed_ + 200'000'000) / width;
   }
 
-  std::mt19937_64 random_;
+  testing::Game& game_;
+  Draws* draws_ = &game_.first;
   Oracle oracle_;
   std::unique_ptr<CircuitBreaker> breaker_;
   std::int64_t elapsed_ = 0;
@@ -181,12 +187,11 @@ CircuitBreakerConfig rates(std::int32_t percent, std::int32_t minimum, bool by_t
 
 TEST_CASE("windows: random calls, the breaker and a list of all calls agree after every move") {
   int openings = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    CAPTURE(seed);
-    Game game(seed);
-    game.play(400);
-    openings += game.openings();
-  }
+  play(200, 400, [&](testing::Game& game) {
+    Both both(game);
+    both.play();
+    openings += both.openings();
+  });
   CHECK(openings > 1000);
 }
 

@@ -30,7 +30,7 @@ namespace seawall::testing {
 // Smaller draws give smaller answers; after the last one all answers are the least.
 class Draws {
  public:
-  static constexpr std::size_t kMost = 8;
+  static constexpr std::size_t kMost = 12;
 
   Draws() = default;
   explicit Draws(rc::Random& random) {
