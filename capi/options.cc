@@ -77,6 +77,8 @@ class Reader {
 
   bool refuse(std::string_view given) {
     if (!inside_) return fail("options: expected one JSON object");
+    // A text may be a secret: what was given for one is not repeated.
+    if (std::holds_alternative<std::string*>(field_->target)) given = "another type";
     const auto want = std::visit([]<class Target>(Target*) { return expected<Target>(); }, field_->target);
     return fail(
         Message("option ").append(field_->name).append(": expected ").append(want).append(", not ").append(given));

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "redis_handles.h"
@@ -32,16 +33,23 @@ class Inbox {
   };
 
   Inbox() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-  ~Inbox() {
-    if (fd_ >= 0) ::close(fd_);
-  }
+  ~Inbox() { shut(); }
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
+  // Of an inbox that is not shut.
   int fd() const noexcept { return fd_; }
+
+  // Closes the descriptor, whoever still brings answers.
+  void shut() {
+    const std::lock_guard lock(mutex_);
+    arrivals_.clear();
+    if (const int fd = std::exchange(fd_, -1); fd >= 0) ::close(fd);
+  }
 
   void put(Arrival arrival) {
     const std::lock_guard lock(mutex_);
+    if (fd_ < 0) return;
     arrivals_.push_back(std::move(arrival));
     const uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = ::write(fd_, &one, sizeof one);  // a full counter can be read as well
@@ -59,11 +67,12 @@ class Inbox {
   }
 
  private:
-  const int fd_;
+  int fd_;
   std::mutex mutex_;
   std::deque<Arrival> arrivals_;
 };
 
+static_assert(LimitSet::kMost == SEAWALL_LIMIT_SET_MOST);
 using Keys = std::array<std::string_view, LimitSet::kMost>;
 
 // The keys as texts; false unless there is a readable one for each limiter, and none is repeated.
@@ -83,6 +92,7 @@ SetAnswer set_of_one(const Answer& answer) {
 }  // namespace
 
 struct seawall_redis_inbox : Handle<0x52496e62> {  // "RInb"
+  ~seawall_redis_inbox() { rep->shut(); }
   std::shared_ptr<Inbox> rep = std::make_shared<Inbox>();
 };
 

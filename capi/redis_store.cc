@@ -24,6 +24,7 @@ std::optional<Endpoint> endpoint(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0) return std::nullopt;
   std::string_view host = text.substr(0, colon);
   if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.find_first_of("[]/@") != std::string_view::npos) return std::nullopt;
   Endpoint found{std::string(host), 0};
   const char* end = text.data() + text.size();
   const auto read = std::from_chars(text.data() + colon + 1, end, found.port);
@@ -38,7 +39,9 @@ Result<std::vector<Endpoint>> endpoints(std::string_view text) {
     const auto comma = text.find(',');
     const auto one = endpoint(text.substr(0, comma));
     if (!one) {
-      return Error{Code::kInvalidArgument, Message("endpoints: no HOST:PORT: ").append(text.substr(0, comma))};
+      Message why("endpoints: no HOST:PORT");
+      if (text.find('@') == std::string_view::npos) why.append(": ").append(text.substr(0, comma));  // else a secret
+      return Error{Code::kInvalidArgument, why};
     }
     found.push_back(*one);
     if (comma == std::string_view::npos) return found;
@@ -69,6 +72,10 @@ int32_t create(const seawall_redis_store_options& given, const Texts& texts, sea
   options.reconnect_max = time(given.reconnect_max_ns, options.reconnect_max);
   if (given.most_pending < 0) return invalid(error, "most_pending must not be negative");
   if (given.most_pending != 0) options.most_pending = static_cast<std::uint32_t>(given.most_pending);
+  if (given.breaker_failure_threshold < 0) {  // the breaker's -1 would be one that never opens
+    return fail(error, out_of_range("breaker_failure_threshold", given.breaker_failure_threshold, 1,
+                                    CircuitBreakerConfig::kMaxFailureThreshold));
+  }
   if (given.breaker_failure_threshold != 0) options.breaker.failure_threshold = given.breaker_failure_threshold;
   options.breaker.open_duration = time(given.breaker_open_duration_ns, options.breaker.open_duration);
   const auto made = Store::open(options);

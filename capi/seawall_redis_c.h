@@ -5,7 +5,8 @@
  * of seawall_c.h, whose types, codes and answers are used here; libseawall.so itself is not needed.
  *
  * No call waits beyond the store's deadline. While Redis is away each limiter's policy decides, and every decision says
- * who decided. Sockets and threads belong to the process that made the store: make it after a fork.
+ * who decided. Sockets and threads belong to the process that made the store: make it after a fork. In a child an older
+ * one is away: the policy decides at once, and what was under way at the fork is never answered.
  */
 #ifndef SEAWALL_REDIS_C_H
 #define SEAWALL_REDIS_C_H
@@ -188,9 +189,9 @@ SEAWALL_API void seawall_redis_limiter_free(seawall_redis_limiter* limiter) SEAW
 SEAWALL_API int32_t seawall_redis_limiter_try_acquire(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                                       int64_t permits,
                                                       seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
-/* The same where it can be decided without waiting, else SEAWALL_REDIS_UNDECIDED with nothing taken: then ask with
- * try_acquire or _async. A lease that is missing has been asked for. Does not wait: for bindings that hold a lock in a
- * short call and give it away in a long one. */
+/* The same where it can be decided without waiting, else SEAWALL_REDIS_UNDECIDED with nothing taken and nothing asked
+ * for: then ask with try_acquire or _async, which also asks for a lease that is missing. Does not wait: for bindings
+ * that hold a lock in a short call and give it away in a long one. */
 SEAWALL_API int32_t seawall_redis_limiter_try_acquire_here(seawall_redis_limiter* limiter, const char* key,
                                                            size_t key_size, int64_t permits,
                                                            seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
@@ -224,8 +225,9 @@ typedef struct seawall_redis_set_decision {
   uint32_t decision_count; /* room in `decisions`: as many as the set has limits, or more */
   uint32_t answered;       /* how many were filled */
   uint32_t reserved;
-  seawall_redis_decision* decisions; /* or NULL: then nothing can be refunded */
-  int64_t retry_after_ns;            /* 0 when allowed; the longest of those who refuse; SEAWALL_NEVER when never */
+  /* Or NULL: then nothing can be refunded. Who was not asked, since another refused here, tells a `remaining` of -1. */
+  seawall_redis_decision* decisions;
+  int64_t retry_after_ns; /* 0 when allowed; the longest of those who refuse; SEAWALL_NEVER when never */
 } seawall_redis_set_decision;
 #define SEAWALL_REDIS_SET_DECISION_INIT \
   { (uint32_t)sizeof(seawall_redis_set_decision), 0, 0, 0, 0, 0, NULL, 0 }

@@ -46,6 +46,7 @@ std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const
     const Duration wait = never ? Decision::kNever : limiter.denied(keys[i], now, n);
     answers[i] = limiter.refusal(wait, DecidedBy::kDenialCache);
     answers[i].allowed = wait == Duration(0);
+    if (answers[i].allowed) answers[i].remaining = -1;
     refused |= wait != Duration(0);
   }
   if (!refused) answers.clear();

@@ -41,8 +41,8 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
 
   // Asks the store, `done` is called once: here, or on the store's thread until the instant that is answered.
   TimePoint ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Done done);
-  // A lease alone, for later requests.
-  void ask_ahead(std::string_view key, TimePoint now, std::int64_t room);
+  // After decide_here() said to ask for a lease too, instead of ask().
+  void not_asked(std::string_view key) { cells_.bring(hash(key), Clock::now(), 0); }
   TimePoint ask_peek(std::string_view key, TimePoint now, std::int64_t n, Done done);
   TimePoint ask_back(std::string_view key, TimePoint now, const StoreCharge& charge,
                      std::function<void(std::int64_t)> done);
@@ -66,6 +66,8 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
   Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
   void bring(std::uint64_t hash, std::int64_t permits);
+  // A lease alone, for later requests.
+  void ask_ahead(std::string_view key, TimePoint now, std::int64_t room);
   RequestPtr call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const;
 
   const std::shared_ptr<StoreCore> store_;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 namespace seawall::redis {
@@ -133,7 +135,22 @@ void Node::connect(TimePoint now) {
   const Addresses numeric = addresses_of(endpoint(), /*names=*/false);
   if (!numeric.empty()) return connect_to(numeric, now);
   state_ = State::kResolving;
-  resolving_ = std::async(std::launch::async, [to = endpoint()] { return addresses_of(to, /*names=*/true); });
+  try {
+    resolving_ = resolve();
+  } catch (const std::system_error&) {  // no thread is to be had
+    close(now);
+  }
+}
+
+// On a thread of its own that nobody waits for, since a resolver may be silent for minutes. It knows nothing of the
+// node.
+std::future<Addresses> Node::resolve() const {
+  std::promise<Addresses> promise;
+  std::future<Addresses> found = promise.get_future();
+  std::thread([to = endpoint(), promise = std::move(promise)]() mutable {
+    promise.set_value(addresses_of(to, /*names=*/true));
+  }).detach();
+  return found;
 }
 
 // The failures choose among the addresses, so that one that is dead does not hide the others.
@@ -227,6 +244,7 @@ bool Node::take(const redisReply& reply, TimePoint now) {
 bool Node::greeted(Purpose purpose, const redisReply& reply) {
   if (!is_error(reply)) return true;
   owner_.refused(text_of(reply), purpose == Purpose::kLogin || is_unauthorized(text_of(reply)));
+  turned_away_ = true;
   return false;
 }
 
@@ -245,6 +263,9 @@ void Node::close(TimePoint now, bool silent) {
   out_.clear();
   written_ = 0;
   state_ = State::kDown;
+  // A server that says nothing is away, whatever it said before.
+  if (!std::exchange(turned_away_, false) && !was_up && channels_ == nullptr)
+    owner_.refused({}, /*unauthorized=*/false);
   at_ = (at_ + 1) % endpoints_.size();
   // min, 2 min, 4 min ... max, less up to half of it by chance; another server of the set is tried soon.
   const int doublings = std::min(failures_ / static_cast<int>(endpoints_.size()), 20);

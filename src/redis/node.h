@@ -77,6 +77,7 @@ class Node {
   };
 
   void connect(TimePoint now);
+  std::future<Addresses> resolve() const;
   void connect_to(const Addresses& addresses, TimePoint now);
   void greet(TimePoint now);
   void command(Purpose purpose, const Words& words, TimePoint now);
@@ -99,11 +100,12 @@ class Node {
   NodeOwner& owner_;
   const std::vector<std::string>* const channels_;
   State state_ = State::kDown;
-  std::size_t at_ = 0;    // of endpoints_, the one in use
-  TimePoint retry_at_{};  // kDown: connect then
-  TimePoint due_{};       // kResolving to kGreeting: give up then
-  TimePoint heard_{};     // kUp: the last answer
-  int failures_ = 0;      // since it was up
+  std::size_t at_ = 0;        // of endpoints_, the one in use
+  TimePoint retry_at_{};      // kDown: connect then
+  TimePoint due_{};           // kResolving to kGreeting: give up then
+  TimePoint heard_{};         // kUp: the last answer
+  int failures_ = 0;          // since it was up
+  bool turned_away_ = false;  // by what the server said to the greeting
   std::future<Addresses> resolving_;
   Socket socket_;
   ReplyReader reader_;

@@ -134,7 +134,7 @@ std::optional<Answer> RateLimiter::try_acquire_here(std::string_view key, std::i
   Answer answer;
   std::int64_t room = 0;
   if (core_->decide_here(key, now, n, answer, room)) return answer;
-  if (room > 0) core_->ask_ahead(key, now, room);
+  if (room > 0) core_->not_asked(key);
   return std::nullopt;
 }
 

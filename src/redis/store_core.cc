@@ -44,7 +44,17 @@ StoreLoop::StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& br
   }
 }
 
+bool StoreLoop::left_behind() noexcept {
+  // Relaxed, both: the number alone matters. It also changes without a fork, so the process id has the last word.
+  const std::uint64_t epoch = detail::fork_epoch();
+  if (epoch == fork_epoch_.load(std::memory_order_relaxed)) return false;
+  if (getpid() != pid_) return true;
+  fork_epoch_.store(epoch, std::memory_order_relaxed);
+  return false;
+}
+
 bool StoreLoop::submit(const RequestPtr& request) {
+  if (left_behind()) return not_sent();
   // Relaxed: a bound on memory, no more exact than that.
   if (pending_.load(std::memory_order_relaxed) >= options_.most_pending) return not_sent();
   const TimePoint now = Clock::now();
@@ -211,7 +221,7 @@ void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view e
   // A master that became a replica, or lost its own: there may be another one.
   const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
   want_slots_ = true;
-  const Fault fault = is_unauthorized(error) ? Fault::kUnauthorized : Fault::kRefused;
+  const Fault fault = starts_with(error, "NOAUTH") ? Fault::kUnauthorized : Fault::kRefused;
   finish(request, Outcome::kFailure, {fault, {}, {std::string(error)}});
   if (deposed && !options_.cluster) node.close(now_);
 }
@@ -351,6 +361,11 @@ StoreStats StoreLoop::stats() const {
 }
 
 StoreCore::~StoreCore() {
+  if (loop_->left_behind()) {
+    // There is no thread to join or to detach; its share of the loop keeps the loop for ever, and with it the handle.
+    loop_->keep(std::move(thread_));
+    return;
+  }
   loop_->stop();
   // The thread holds the loop, so it may outlive this.
   if (thread_.get_id() == std::this_thread::get_id()) {

@@ -2,6 +2,8 @@
 // What stands behind a Store: the thread, the nodes, who owns which slot, and the requests under way.
 #pragma once
 
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -18,6 +20,7 @@
 #include "redis/node.h"
 #include "redis/request.h"
 #include "redis/socket.h"
+#include "seawall/detail/fork_epoch.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/redis/store.h"
 
@@ -39,6 +42,10 @@ class StoreLoop final : private NodeOwner {
   void stop();
   // Of a request that nobody answers, where it would be `fault` if a server let us in.
   Fault lost_as(Fault fault) const noexcept;
+  // Whether this is a child of the process that made it: the thread did not come along, and the mutex may be held.
+  bool left_behind() noexcept;
+  // There: the handle of the thread, which must not be destroyed.
+  void keep(std::thread lost) noexcept { lost_ = std::move(lost); }
   StoreStats stats() const;
   const StoreOptions& options() const noexcept { return options_; }
 
@@ -78,6 +85,8 @@ class StoreLoop final : private NodeOwner {
   const StoreOptions options_;
   const CircuitBreakerConfig breaker_config_;
   const Scripts scripts_;
+  const pid_t pid_ = getpid();
+  std::atomic<std::uint64_t> fork_epoch_{detail::fork_epoch()};  // seen last in pid_
   Waker waker_;
 
   // Any thread. A node is made before its number is published, and never goes.
@@ -97,6 +106,8 @@ class StoreLoop final : private NodeOwner {
     std::atomic<std::uint64_t> requests{0}, answered{0}, timeouts{0}, not_sent{0}, connects{0}, disconnects{0},
         silences{0}, reloads{0}, moved{0}, asked{0}, batches{0}, messages{0};
   } counters_;
+
+  std::thread lost_;
 
   // The store's thread.
   std::size_t node_count_ = 0;

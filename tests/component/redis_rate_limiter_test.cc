@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,6 +122,30 @@ TEST_CASE("leased: permits are spent here, and never more than the limit by all"
   }
 }
 
+TEST_CASE("leased: who asks here first takes as much as who asks at once") {
+  RedisServer server;
+  const Store store = open(server);
+  for (const bool here_first : {false, true}) {
+    const auto take = [&](RateLimiter& from, std::int64_t n) {
+      const std::optional<Answer> here = here_first ? from.try_acquire_here("x", n) : std::nullopt;
+      return (here ? *here : from.try_acquire("x", n)).allowed;
+    };
+    const std::string which = here_first ? "here" : "once";
+    RateLimiter half = limiter(store, {.name = "half-" + which, .quota = slow(16), .mode = Mode::kLeased, .batch = 8});
+    CHECK(take(half, 8));
+    CHECK(half.stats().by_store == 1);
+    RateLimiter ones = limiter(store, {.name = "ones-" + which, .quota = slow(4), .mode = Mode::kLeased, .batch = 1});
+    for (const bool allowed : {true, true, true, false, false}) CHECK(take(ones, 1) == allowed);
+  }
+  // A look alone asks for nothing, and spoils nothing.
+  const auto asked = store.stats().requests;
+  RateLimiter looked = limiter(store, {.name = "looked", .quota = slow(4), .mode = Mode::kLeased, .batch = 1});
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(looked.try_acquire_here("x"));
+  CHECK(store.stats().requests == asked);
+  CHECK(looked.try_acquire("x").allowed);
+  CHECK(looked.try_acquire_here("x").value().by == DecidedBy::kLease);
+}
+
 TEST_CASE("a set charges all of its limits or none, in one call") {
   RedisServer server;
   const Store store = open(server);
@@ -148,6 +173,21 @@ TEST_CASE("a set charges all of its limits or none, in one call") {
   CHECK(users.peek("bob").remaining == 3);
   CHECK(services.refund("trading", last.answers[1]) == 1);
   CHECK(limits.try_acquire({"bob"}).retry_after == Decision::kNever);
+}
+
+TEST_CASE("a set that refuses by memory does not say what is left of the limits that it did not ask") {
+  RedisServer server;
+  const Store store = open(server);
+  const RateLimiter users = limiter(store, {.name = "user", .quota = slow(1)});
+  const RateLimiter services = limiter(store, {.name = "service", .quota = slow(4)});
+  LimitSet limits = LimitSet::make({users, services}).value();
+  CHECK(limits.try_acquire({"ann", "trading"}).allowed);
+  CHECK(limits.try_acquire({"ann", "trading"}).answers[1].remaining == 3);
+  const SetAnswer cached = limits.try_acquire({"ann", "trading"});
+  CHECK(cached.answers[0].by == DecidedBy::kDenialCache);
+  CHECK(cached.answers[0].remaining == 0);
+  CHECK(cached.answers[1].allowed);
+  CHECK(cached.answers[1].remaining == -1);
 }
 
 TEST_CASE("a set refuses the second of two places with one key, which would be charged once for both") {
@@ -289,6 +329,41 @@ TEST_CASE("a server with a password: a wrong one is told as such, and the right 
   CHECK(users.try_acquire("ann").by == DecidedBy::kStore);
   CHECK_FALSE(store.stats().unauthorized);
   CHECK(store.stats().refusal.empty());
+}
+
+TEST_CASE("a key that an ACL keeps from us is no wrong password") {
+  RedisServer server({.extra = {"--user", "part", "on", ">x", "~seawall:{mine*", "+@all"}});
+  const Store store =
+      Store::open({.endpoints = {server.endpoint()}, .user = "part", .password = "x", .deadline = 2s, .silence = 5s})
+          .value();
+  CHECK(limiter(store, {.name = "mine", .quota = slow(2)}).try_acquire("ann").by == DecidedBy::kStore);
+  const Answer answer = limiter(store, {.name = "theirs", .quota = slow(2)}).try_acquire("ann");
+  CHECK(answer.by == DecidedBy::kPolicy);
+  CHECK(answer.fault == Fault::kRefused);
+  CHECK_FALSE(store.stats().unauthorized);
+}
+
+TEST_CASE("a server that refused the login and then went is away, not unauthorized") {
+  RedisServer server({.extra = {"--requirepass", "one"}});
+  const Store store = Store::open({.endpoints = {server.endpoint()},
+                                   .password = "two",
+                                   .deadline = 50ms,
+                                   .silence = 100ms,
+                                   .reconnect_max = 20ms})
+                          .value();
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(2)});
+  const auto fault = [&] { return users.try_acquire("ann").fault; };
+  REQUIRE(eventually([&] { return store.stats().unauthorized; }));
+  CHECK(fault() == Fault::kUnauthorized);
+  server.stop();
+  CHECK(eventually([&] { return !store.stats().unauthorized; }));
+  CHECK(store.stats().refusal.empty());
+  CHECK((fault() == Fault::kAway || fault() == Fault::kTimeout));
+  server.resume();
+  REQUIRE(eventually([&] { return store.stats().unauthorized; }));
+  server.kill();
+  CHECK(eventually([&] { return !store.stats().unauthorized; }));
+  CHECK((fault() == Fault::kAway || fault() == Fault::kTimeout));
 }
 
 TEST_CASE("requirepass: the password that is set later is told, and forgotten when it is right again") {

@@ -10,10 +10,17 @@ cp -r "$binding" "$out/source"
 "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --disable-pip-version-check \
   --root-user-action=ignore --target "$out/site" "$out/source"
 cd "$out/site"
-env -u SEAWALL_LIBRARY LD_LIBRARY_PATH="$prefix/lib" "$python" -I -c "
+redis=$(compgen -G "$prefix/lib/libseawall_redis.so*" | head -1 || true)
+env -u SEAWALL_LIBRARY -u SEAWALL_REDIS_LIBRARY LD_LIBRARY_PATH="$prefix/lib" "$python" -I -c "
 import sys; sys.path.insert(0, '$out/site')
 import seawall
 assert seawall.__file__.startswith('$out/site'), seawall.__file__
 print('seawall', seawall.version())
-assert any('$prefix/lib/libseawall.so' in line for line in open('/proc/self/maps'))
+def loaded(library):
+    return any(f'$prefix/lib/{library}.so' in line for line in open('/proc/self/maps'))
+assert loaded('libseawall')
+if '$redis':
+    import seawall.redis
+    seawall.redis.Store('127.0.0.1:1').stats()
+    assert loaded('libseawall_redis')
 "

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _ffi, _redis_ffi
-from ._library import Handle, check, load, new_error, read_text
+from ._library import Handle, SeawallError, check, load, new_error, read_text
 from .limit_set import SetDecision as _SetDecision
 from .rate_limiter import _Answer, _period_ns, _permits, _positive
 
@@ -162,6 +162,14 @@ def _ns(name: str, seconds: Optional[float]) -> Optional[int]:
     return None if seconds is None else _positive(name, round(seconds * 1e9))
 
 
+def _cache_ns(seconds: float) -> int:
+    """Not negative: the library's -1 means none."""
+    ns = _ns("denial_cache", seconds)
+    if ns < 0:
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"denial_cache must not be negative, not {seconds}")
+    return ns
+
+
 def _read_stats(function: Callable[..., int], handle: int, struct: type, kind: type) -> Any:
     raw = struct(struct_size=ctypes.sizeof(struct))
     check(function(handle, raw))
@@ -243,14 +251,19 @@ class _Inbox:
                 future.set_result(result(answer))
 
 
-_inboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox]" = weakref.WeakKeyDictionary()
+# A loop owns its inbox, as the reader of its descriptor, until it is closed: from here a call that a closed loop left
+# unanswered would keep both for ever.
+_inboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Inbox]]" = weakref.WeakKeyDictionary()
 
 
 def _ask(begin: Callable[..., int], result: Callable) -> asyncio.Future:
     loop = asyncio.get_running_loop()
-    if loop not in _inboxes:
-        _inboxes[loop] = _Inbox(loop)
-    return _inboxes[loop].call(loop, begin, result)
+    known = _inboxes.get(loop)
+    inbox = known() if known is not None else None
+    if inbox is None:
+        inbox = _Inbox(loop)
+        _inboxes[loop] = weakref.ref(inbox)
+    return inbox.call(loop, begin, result)
 
 
 def _bytes(key: Key) -> bytes:
@@ -296,7 +309,7 @@ class RateLimiter:
             "gateways": _positive("gateways", gateways),
             "batch": batch,
             "lease_time_ns": _ns("lease_time", lease_time),
-            "denial_cache_ns": round(denial_cache * 1e9) or _redis_ffi.SEAWALL_REDIS_OFF,
+            "denial_cache_ns": _redis_ffi.SEAWALL_REDIS_OFF if denial_cache == 0 else _cache_ns(denial_cache),
             "memory_bytes": memory_bytes,
         }
         new = lib.seawall_redis_store_new_limiter_from_json
@@ -361,7 +374,8 @@ class RateLimiter:
 
 
 class LimitSet:
-    """1 to 8 limiters of one store as one decision in one call: all are charged, or none. Always exact."""
+    """1 to 8 limiters of one store as one decision in one call: all are charged, or none. Always exact. When a refusal of
+    a moment ago is repeated here, the others are not asked, and tell a `remaining` of -1."""
 
     def __init__(self, *limiters: RateLimiter):
         handles = (ctypes.c_void_p * len(limiters))(*[limiter._handle for limiter in limiters])

@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import signal
 import threading
 import unittest
 import weakref
@@ -106,12 +107,19 @@ class Leased(WithRedis):
         self.assertGreater(limiter.stats().leases, 5)
 
     def test_permits_go_back_to_the_lease(self):
-        limiter = self.limiter(1000, mode=Mode.LEASED, batch=10)
+        limiter = self.limiter(1000, mode=Mode.LEASED, batch=100)  # so much that no other lease comes meanwhile
         eventually(lambda: limiter.try_acquire("x").decided_by is DecidedBy.LEASE)
         eventually(lambda: limiter.try_acquire("x", 2).remaining >= 4)
         decision = limiter.try_acquire("x", 3)
         self.assertEqual(decision.decided_by, DecidedBy.LEASE)
         self.assertEqual(limiter.refund("x", decision), 3)
+
+
+    def test_a_first_look_here_takes_nothing_from_who_asks(self):
+        half = self.limiter(16, name="lease-half", mode=Mode.LEASED, batch=8)
+        self.assertEqual(half.try_acquire("x", 8).decided_by, DecidedBy.STORE)
+        ones = self.limiter(4, name="lease-ones", mode=Mode.LEASED, batch=1)
+        self.assertEqual([bool(ones.try_acquire("x")) for _ in range(5)], [True, True, True, False, False])
 
 
 class Sets(WithRedis):
@@ -214,6 +222,29 @@ class EventLoop(WithRedis):
         self.assertIsNone(loop())
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), open_files)
 
+    def test_a_loop_that_is_closed_with_a_call_unanswered_goes(self):
+        limiter = self.limiter(1000, denial_cache=0.0)
+
+        def abandoned():
+            loop = asyncio.new_event_loop()
+            task = loop.create_task(limiter.try_acquire_async("ann"))
+            task._log_destroy_pending = False
+            loop.run_until_complete(asyncio.sleep(0))
+            self.assertFalse(task.done())
+            loop.close()
+            return weakref.ref(loop)
+
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            gc.collect()
+            before = len(os.listdir("/proc/self/fd"))
+            loops = [abandoned() for _ in range(5)]
+            gc.collect()
+            self.assertEqual([loop() for loop in loops], [None] * 5)
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+
     def test_numbers_are_checked_before_they_are_cut(self):
         limiter = self.limiter()
         for call in (limiter.try_acquire, limiter.peek, lambda *given: asyncio.run(limiter.try_acquire_async(*given))):
@@ -278,6 +309,10 @@ class Away(unittest.TestCase):
             (lambda: Store("nowhere"), "nowhere"),
             (lambda: Store("127.0.0.1:1", deadline=1000.0), "deadline"),
             (lambda: Store("127.0.0.1:1", user="gate"), "password"),
+            (lambda: Store("[:6379"), r"\[:6379"),
+            (lambda: Store("127.0.0.1:1", breaker_failure_threshold=-1), "breaker_failure_threshold .*not -1"),
+            (lambda: RateLimiter(store, "a", permits=1, period=1.0, denial_cache=-1e-9), "denial_cache"),
+            (lambda: RateLimiter(store, "a", permits=1, period=1.0, denial_cache=1e-10), "denial_cache"),
             (lambda: RateLimiter(store, "a b", permits=1, period=1.0), "name"),
             (lambda: RateLimiter(store, "a", permits=0, period=1.0), "permits"),
             (lambda: RateLimiter(store, "a", permits=1, period=1.0, gateways=0), "gateways"),

@@ -4,7 +4,8 @@
 // none.
 //
 // As seawall::LimitSet, but nothing is charged and given back: the script looks at all of them before it charges one.
-// Always exact; a cached refusal of any of them is repeated here. When the store is away, each limiter's policy is
+// Always exact; a cached refusal of any of them is repeated here: the others are not asked then, and tell a `remaining`
+// of -1. When the store is away, each limiter's policy is
 // asked, and all must allow. In a cluster all limiters need the same `tag`. Threads and waiting as RateLimiter.
 //
 //   auto limits = seawall::redis::LimitSet::make({users, service}).value();

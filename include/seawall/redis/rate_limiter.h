@@ -87,8 +87,8 @@ class RateLimiter {
   // the denial cache or the policy decides. n above the limit is never() allowed; n of 0 or less takes nothing.
   Answer try_acquire(std::string_view key, std::int64_t n = 1);
 
-  // The same where it can be decided without blocking. Else nothing is taken: then ask with one of the other two. A
-  // lease that is missing has been asked for.
+  // The same where it can be decided without blocking. Else nothing is taken and nothing asked for: then ask with one
+  // of the other two, which also asks for a lease that is missing.
   std::optional<Answer> try_acquire_here(std::string_view key, std::int64_t n = 1);
 
   // The same without blocking: `done` is called once, before this returns or later on the store's thread, where it must

@@ -2,6 +2,7 @@
  * Limits in Redis from C, with a redis-server of the test's own, and without one. */
 #include "redis_server.h"
 /* first, for _GNU_SOURCE */
+#include <fcntl.h>
 #include <poll.h>
 
 #include "capi/check.h"
@@ -84,22 +85,23 @@ static void test_leased(seawall_redis_store* store) {
       store, "{\"name\": \"leased\", \"permits\": 1000, \"period_ns\": 86400000000000, \"mode\": 1, \"batch\": 100}");
   seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
   seawall_redis_limiter_stats stats;
-  int32_t code = SEAWALL_REDIS_UNDECIDED;
   memset(&stats, 0, sizeof stats);
   stats.struct_size = sizeof stats;
-  /* The first call asks for a lease, which comes without any other call. */
-  for (int i = 0; i < 2000 && code == SEAWALL_REDIS_UNDECIDED; ++i) {
-    code = seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision);
-    if (code == SEAWALL_REDIS_UNDECIDED) short_sleep();
+  /* A look asks for nothing; the verb after it brings a lease along. */
+  for (int i = 0; i < 2; ++i) {
+    CHECK(seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision) == SEAWALL_REDIS_UNDECIDED);
   }
-  CHECK(code == SEAWALL_ALLOWED && decision.decided_by == SEAWALL_REDIS_BY_LEASE);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_STORE);
+  CHECK(seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_LEASE);
   CHECK(seawall_redis_limiter_refund(limiter, "ann", 3, &decision) == 1);
   CHECK(seawall_redis_limiter_get_stats(limiter, &stats) == SEAWALL_OK);
-  CHECK(stats.leases >= 1 && stats.leased_permits >= 1 && stats.by_store == 0);
+  CHECK(stats.leases >= 1 && stats.leased_permits == 100 && stats.by_store == 1);
   seawall_redis_limiter_free(limiter);
 }
 
-static void test_set_and_inbox(seawall_redis_store* store) {
+static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
   seawall_redis_limiter* limiters[2];
   seawall_redis_limit_set* set = NULL;
   seawall_redis_inbox* inbox = NULL;
@@ -150,9 +152,13 @@ static void test_set_and_inbox(seawall_redis_store* store) {
   }
   CHECK(tags == 7);
   CHECK(poll(&polled, 1, 0) == 0);
-  /* One that is under way when its inbox goes. */
+  /* One that is under way when its inbox goes: the server is stopped, so that it stays so. */
+  kill(redis, SIGSTOP);
   CHECK(seawall_redis_limiter_try_acquire_async(limiters[1], "social", 6, 1, inbox, 16) == SEAWALL_OK);
+  CHECK(fcntl(polled.fd, F_GETFD) >= 0);
   seawall_redis_inbox_free(inbox);
+  CHECK(fcntl(polled.fd, F_GETFD) == -1);
+  kill(redis, SIGCONT);
 
   seawall_redis_limit_set_free(set);
   set = NULL;
@@ -162,6 +168,46 @@ static void test_set_and_inbox(seawall_redis_store* store) {
   CHECK(seawall_redis_limit_set_try_acquire(set, twice, 2, 1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_redis_limit_set_free(set);
   seawall_redis_limiter_free(limiters[0]);
+}
+
+/* The child has no thread of the store's: nothing may wait for it, neither a verb nor the end. */
+static void test_fork(seawall_redis_store* shared, uint16_t port) {
+  seawall_redis_store* store = open_store(port, "sesame", 2000000000);
+  seawall_redis_limiter* limiter = limiter_of(
+      store, "{\"name\": \"forked\", \"permits\": 9, \"period_ns\": 86400000000000, \"gateways\": 3, \"mode\": 1}");
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  seawall_redis_inbox* inbox = NULL;
+  int status = -1;
+  wait_until_up(store);
+  CHECK(seawall_redis_inbox_new(&inbox, NULL) == SEAWALL_OK);
+  const pid_t child = fork();
+  if (child == 0) {
+    seawall_redis_decision decisions[SEAWALL_LIMIT_SET_MOST];
+    seawall_redis_set_decision answer = SEAWALL_REDIS_SET_DECISION_INIT;
+    uint64_t tag = 0;
+    alarm(20);
+    for (size_t i = 0; i < SEAWALL_LIMIT_SET_MOST; ++i) decisions[i].struct_size = sizeof decisions[i];
+    answer.decisions = decisions;
+    answer.decision_count = SEAWALL_LIMIT_SET_MOST;
+    CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 3, &decision) == SEAWALL_ALLOWED);
+    CHECK(decision.decided_by == SEAWALL_REDIS_BY_POLICY && decision.fault == SEAWALL_REDIS_FAULT_AWAY);
+    CHECK(seawall_redis_limiter_try_acquire_async(limiter, "ann", 3, 3, inbox, 7) == SEAWALL_OK);
+    CHECK(seawall_redis_inbox_receive(inbox, &tag, &answer) == 1 && tag == 7 && answer.answer == SEAWALL_DENIED);
+    seawall_redis_inbox_free(inbox);
+    seawall_redis_store_free(store);
+    seawall_redis_limiter_free(limiter);
+    store = open_store(port, "sesame", 2000000000);
+    wait_until_up(store);
+    seawall_redis_store_free(store);
+    _exit(check_result());
+  }
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_ALLOWED);
+  CHECK(decision.decided_by == SEAWALL_REDIS_BY_STORE);
+  CHECK(stats_of(shared).up == 1);
+  seawall_redis_inbox_free(inbox);
+  seawall_redis_limiter_free(limiter);
+  seawall_redis_store_free(store);
 }
 
 static void test_password(uint16_t port) {
@@ -191,11 +237,22 @@ static void test_options(void) {
                                        "{\"endpoints\": \"a:0\"}",
                                        "{\"endpoints\": \":1\"}",
                                        "{\"endpoints\": \"[]:1\"}",
-                                       "{\"endpoints\": \"a:70000\"}"};
+                                       "{\"endpoints\": \"a:70000\"}",
+                                       "{\"endpoints\": \"[:6379\"}",
+                                       "{\"endpoints\": \"::1]:6379\"}",
+                                       "{\"endpoints\": \"[::1]]:6379\"}",
+                                       "{\"endpoints\": \"redis://:secret@a:6379\"}",
+                                       "{\"endpoints\": \"redis://:secret@a\"}"};
   for (size_t i = 0; i < sizeof kWrong / sizeof *kWrong; ++i) {
     CHECK(seawall_redis_store_new_from_json(kWrong[i], SEAWALL_TEXT, &store, &error) == SEAWALL_E_INVALID_ARGUMENT);
-    CHECK(store == NULL && strstr(error.message, "endpoints") != NULL);
+    CHECK(store == NULL && strstr(error.message, "endpoints") != NULL && strstr(error.message, "secret") == NULL);
   }
+  CHECK(seawall_redis_store_new_from_json("{\"endpoints\": \"a:1\", \"password\": 123456}", SEAWALL_TEXT, &store,
+                                          &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "password: expected a string") != NULL && strstr(error.message, "123456") == NULL);
+  CHECK(seawall_redis_store_new_from_json("{\"endpoints\": \"a:1\", \"breaker_failure_threshold\": -1}", SEAWALL_TEXT,
+                                          &store, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "breaker_failure_threshold must be from 1 to 1023, not -1") != NULL);
   CHECK(seawall_redis_store_new_from_json("{\"endpoints\": \"127.0.0.1:1,[::1]:1\", \"deadline_ns\": 1000000}",
                                           SEAWALL_TEXT, &store, &error) == SEAWALL_OK);
   CHECK(seawall_redis_store_new_limiter_from_json(store, "{\"permits\": 1, \"period_ns\": 1000}", SEAWALL_TEXT,
@@ -221,7 +278,8 @@ int main(void) {
   wait_until_up(store);
   test_exact(store);
   test_leased(store);
-  test_set_and_inbox(store);
+  test_set_and_inbox(store, redis);
+  test_fork(store, port);
   seawall_redis_store_free(store);
   test_password(port);
   test_options();
