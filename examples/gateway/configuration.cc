@@ -71,6 +71,8 @@ json parse(const std::string& text) {
     return json::parse(text, look);
   } catch (const json::parse_error& error) {
     fail("no valid JSON at byte " + std::to_string(error.byte));
+  } catch (const json::out_of_range&) {
+    fail("a number is too large for any use");
   }
 }
 
@@ -89,7 +91,8 @@ json read_file(const std::string& path) {
 // What this gateway needs beyond what Pipelines checks.
 void check(const json& merged) {
   const auto routes = merged.find("routes");
-  if (routes == merged.end() || !routes->is_object()) return;
+  if (routes == merged.end()) fail("/routes: must not be removed");
+  if (!routes->is_object()) return;
   for (const auto& [name, route] : routes->items()) {
     const std::string path = "/routes/" + name;
     if (std::find(kUpstreamNames.begin(), kUpstreamNames.end(), name) == kUpstreamNames.end()) {

@@ -70,6 +70,8 @@ class AtStart(Configuration):
             ({"routes": {"trading": {"service": "social"}}}, '/routes/trading/service: must be "trading", not "social"'),
             ({"routes": {"mining": {}}}, "/routes/mining: this gateway has no such route"),
             ({"routes": {"trading": None}}, "/routes/trading: must not be removed"),
+            ({"routes": None}, "/routes: must not be removed"),
+            ('{"limits": {"user": {"permits": 1e999}}}', "a number is too large for any use"),
             ({"services": {"trading": {"balancer": "best"}}}, "/services/trading/balancer"),
             ({"limits": None}, "/routes/gamification/limits/0: expected the name of one of /limits, not user"),
         ):
