@@ -68,6 +68,7 @@ class Model {
   }
   std::int64_t series() const { return static_cast<std::int64_t>(totals_.size()); }
   std::string text() const {
+    if (order_.empty()) return "";  // a family without series is not there
     std::string made = "# HELP m_total M.\n# TYPE m_total counter\n";
     for (const Labels& labels : order_) made += sample(labels, totals_.at(labels));
     if (overflowed_) made.append("m_total{seawall_overflow=\"true\"} ").append(std::to_string(overflow_)).append("\n");
