@@ -198,7 +198,7 @@ TEST_CASE("a keyed breaker publishes how many keys it has, and how many are open
   CHECK(metrics.series_count() == 0);
 }
 
-TEST_CASE("the service registry publishes its totals and each service; a service that is gone leaves no series") {
+TEST_CASE("the service registry publishes its totals and each service, and a service that is gone leaves no series") {
   MetricsRegistry metrics;
   MetricsPublisher publisher(metrics);
   seawall::ServiceRegistry registry({}, kStart);

@@ -267,7 +267,7 @@ TEST_CASE("a failed reload changes nothing, whatever fails") {
   }
 }
 
-TEST_CASE("routes come and go; who looked one up may keep it") {
+TEST_CASE("routes come and go, and who looked one up may keep it") {
   World w;
   REQUIRE(w.load(R"({"routes": {"a": {}, "b": {}}})") == "made");
   Pipeline* const a = w.pipelines->find("a");

@@ -210,7 +210,7 @@ TEST_CASE("each limit refuses in turn, says which it was, and nobody is charged"
   CHECK(fresh.left(fresh.ann) == 3);
 }
 
-TEST_CASE("an open breaker refuses behind the limits, and charges nobody; its one probe is not wasted") {
+TEST_CASE("an open breaker refuses behind the limits, and charges nobody, and its one probe is not wasted") {
   World w;
   w.fail(3);
   const auto open = w.admit(w.ann, 1s);

@@ -96,7 +96,7 @@ TEST_CASE("a set gives back what it took, once") {
   CHECK(answer.decisions[0].remaining == 2);
 }
 
-TEST_CASE("a refusal writes nothing; a charge that is lost later gives the earlier ones back, the broadest first") {
+TEST_CASE("a refusal writes nothing, a charge that is lost later gives the earlier ones back, the broadest first") {
   std::string log;
   Scripted a{{true, true}, {true}, log, 'a'};
   Scripted b{{true, true}, {true}, log, 'b'};
@@ -186,7 +186,7 @@ TEST_CASE("seconds are rounded up, never 0 or less on a refusal") {
   CHECK(text(rate_limit(buffer, early)) == R"("x";r=0;t=1)");
 }
 
-TEST_CASE("header values fit the buffer or say how large it must be; names are quoted") {
+TEST_CASE("header values fit the buffer or say how large it must be, names are quoted") {
   std::array<char, 18> buffer{};
   const std::vector<LimitStatus> limits{{"a\"b\\", 10, 1s, {.allowed = true, .remaining = 10}}};
   CHECK(text(rate_limit_policy(buffer, limits)) == R"("a\"b\\";q=10;w=1)");

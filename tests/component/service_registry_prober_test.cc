@@ -209,7 +209,7 @@ TEST_CASE("a connection is enough for a TCP probe") {
   CHECK(p.state("a") == "unhealthy");
 }
 
-TEST_CASE("a new process in a slot starts afresh; the old one's answer is late") {
+TEST_CASE("a new process in a slot starts afresh, the old one's answer is late") {
   Probed p({.fall = 1});
   p.add("s", "a");
   p.answer_until(5s, {.status = 500});

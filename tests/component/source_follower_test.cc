@@ -113,7 +113,7 @@ TEST_CASE("an instance that comes back within the grace never left") {
   CHECK(f.registry.find_at("b", at(60s))->generation == generation);
 }
 
-TEST_CASE("a failed source takes nothing, however long; its list is flagged stale, with its age and the reason") {
+TEST_CASE("a failed source takes nothing, however long, and its list is flagged stale, with its age and the reason") {
   Followed f;
   f.says(list({"a", "b"}));
   f.after(5s);
@@ -155,7 +155,7 @@ TEST_CASE("an empty answer takes nothing before the ceiling, and all at the ceil
   }
 }
 
-TEST_CASE("a list that lost more than half waits for the ceiling; one that lost half does not") {
+TEST_CASE("a list that lost more than half waits for the ceiling, one that lost half does not") {
   Followed f;
   f.says(list({"a", "b", "c", "d", "e"}));
   f.says(list({"a", "b"}));
@@ -343,7 +343,7 @@ TEST_CASE("what the registry refuses is counted, explained and tried again") {
   CHECK(follower.stats().refused == 0);
 }
 
-TEST_CASE("a changed record takes effect; only another address or a step back is a new generation") {
+TEST_CASE("a changed record takes effect, only another address or a step back is a new generation") {
   Followed f;
   f.says(list({"a"}));
   f.says(list({"a"}, 9999));

@@ -54,7 +54,7 @@ TEST_CASE("exponents that do not fit the bound on buckets are refused") {
   CHECK(why(0, -2000, 1) != "");
 }
 
-TEST_CASE("states, infos and callbacks are exposed; one that throws has no sample, one that is removed is not called") {
+TEST_CASE("states, infos and callbacks are exposed, one that throws has no sample, one that is removed is not called") {
   seawall::MetricsRegistry r;
   auto states = r.state_set("breaker_state", "State.", {"closed", "open"}, {"service"}).value();
   const auto trading = states.with({"trading"});

@@ -77,7 +77,7 @@ TEST_CASE("two failures of one instance take one place, and a clearing gives it 
   REQUIRE(result.complete);
 }
 
-TEST_CASE("of two picks after the time is over one is the probe; its success and the clearing give one place back") {
+TEST_CASE("of two picks after the time is over one is the probe, its success and the clearing give one place back") {
   const EjectionRule rule = one_failure(100, 0);
   const auto result = explore([&](Run& run) {
     Instances<2> all;
