@@ -46,6 +46,11 @@ std::string_view framing_fault(const Request& request, unsigned version) {
   if (encodings > 1 || (encodings == 1 && !same_name(request.headers.get("Transfer-Encoding"), "chunked"))) {
     return "the only Transfer-Encoding understood is chunked";
   }
+  // Two that say the same may be read as one (RFC 9112, 6.3); who sends them is seldom a friend.
+  const std::size_t lengths = request.headers.count("Content-Length");
+  if (lengths > 1 || request.headers.get("Content-Length").find(',') != std::string_view::npos) {
+    return "more than one Content-Length";
+  }
   if (encodings == 1 && version < 11) return "Transfer-Encoding needs HTTP/1.1";
   if (version != 10 && version != 11) return "the HTTP version is neither 1.0 nor 1.1";
   if (request.headers.count("Host") > 1) return "more than one Host";
