@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,8 +20,9 @@ class File {
   File& operator=(const File&) = delete;
 
   Version version() const;
-  // All of it; of a file with more than `most` bytes somewhat more than `most`.
-  std::string read(std::size_t most) const;
+  // All of it; of a file with more than `most` bytes somewhat more than `most`. For a pipe whose writer has not closed
+  // it, it waits as long as `patience` in all.
+  std::string read(std::size_t most, std::chrono::milliseconds patience) const;
 
  private:
   const int fd_;

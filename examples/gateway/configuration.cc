@@ -2,6 +2,7 @@
 #include "gateway/configuration.h"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 constexpr std::size_t kMostDepth = 16;
+constexpr std::chrono::seconds kPatience{2};  // with who writes into a pipe
 
 [[noreturn]] void fail(const std::string& what) { throw ConfigurationError(what); }
 
@@ -78,7 +80,7 @@ json parse(const std::string& text) {
 
 json read_file(const std::string& path) {
   try {
-    const std::string text = File(path).read(kMostBytes);
+    const std::string text = File(path).read(kMostBytes, kPatience);
     if (text.size() > kMostBytes) fail("is larger than 1 MiB");
     json read = parse(text);
     if (!read.is_object()) fail("expected an object, not " + read.dump());
@@ -88,14 +90,33 @@ json read_file(const std::string& path) {
   }
 }
 
+bool is_upstream(std::string_view name) { return std::ranges::find(kUpstreamNames, name) != kUpstreamNames.end(); }
+
+// Shared limits, the parts of this gateway and the limits of routes (trading, trading/burst; in Redis trading.burst)
+// share one space of names. The limit of users and the service "user" have one name, as one has a key and one has none.
+void check_limits(const json& merged) {
+  const auto limits = merged.find("limits");
+  if (limits == merged.end() || !limits->is_object()) return;
+  for (const auto& [name, limit] : limits->items()) {
+    if (name == "user") {
+      if (limit.is_object() && !limit.contains("key")) fail("/limits/user/key: must not be removed");
+      continue;
+    }
+    const std::string first = name.substr(0, name.find_first_of("/."));
+    if (first != "gateway" && first != "services" && !is_upstream(first)) continue;
+    fail("/limits/" + name + ": this gateway needs that name for itself");
+  }
+}
+
 // What this gateway needs beyond what Pipelines checks.
 void check(const json& merged) {
+  check_limits(merged);
   const auto routes = merged.find("routes");
   if (routes == merged.end()) fail("/routes: must not be removed");
   if (!routes->is_object()) return;
   for (const auto& [name, route] : routes->items()) {
     const std::string path = "/routes/" + name;
-    if (std::find(kUpstreamNames.begin(), kUpstreamNames.end(), name) == kUpstreamNames.end()) {
+    if (!is_upstream(name)) {
       fail(path + ": this gateway has no such route, but trading, gamification, social and user");
     }
     if (!route.is_object()) continue;
@@ -117,6 +138,7 @@ seawall::Quota quota_of(const json& limit) {
   return quota.value();
 }
 
+// A space cannot be in a user id: whatever has the same place, such a key is no user's.
 RouteLimits limits_of(const json& merged, const std::string& service) {
   RouteLimits found{.service = service, .limits = {}};
   for (const json& each : merged.at("routes").at(service).value("limits", json::array())) {
@@ -127,8 +149,8 @@ RouteLimits limits_of(const json& merged, const std::string& service) {
     found.limits.push_back({.name = name,
                             .place = by_user && !shared ? service + "." + name : name,
                             .key = by_user  ? ""
-                                   : shared ? "all"
-                                            : service,
+                                   : shared ? " all"
+                                            : " " + service,
                             .token_bucket = limit.value("algorithm", "") == "token_bucket",
                             .quota = quota_of(limit)});
   }

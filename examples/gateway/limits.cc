@@ -30,10 +30,11 @@ seawall::LimitStatus status(std::string_view name, const seawall::Quota& quota, 
   return {name, quota.permits(), quota.period(), decision};
 }
 
-// The names are ours and short: a value always fits.
+// A value always fits: four names at most, each of 31 characters that quoting may double, and some 30 beside each.
 void add_rate_limit_headers(http::Response& response, std::span<const seawall::LimitStatus> limits) {
   if (limits.empty()) return;
-  std::array<char, 256> buffer;
+  static_assert(seawall::kMostPipelineLimits * (2 * sizeof(seawall::LimitLabel::name) + 32) <= 512);
+  std::array<char, 512> buffer;
   response.headers.set("RateLimit-Policy", std::string(seawall::rate_limit_policy(buffer, limits).value()));
   response.headers.set("RateLimit", std::string(seawall::rate_limit(buffer, limits).value()));
 }

@@ -44,6 +44,7 @@ int serve(const Options& options) {
     server.on_signal(SIGHUP, [&] { boost::asio::post(reloads, [&app] { app.reload(); }); });
   }
   const int done = run(server);
+  reloads.stop();  // those that wait would change nothing any more
   reloads.join();
   return done;
 }

@@ -7,25 +7,26 @@
 #include <utility>
 
 ServicesFile::ServicesFile(std::string path) : path_(std::move(path)) {
-  if (const std::string trouble = reload(); !trouble.empty()) {
+  if (const std::string trouble = reload(std::chrono::seconds(2)); !trouble.empty()) {
     throw std::invalid_argument("--services: " + path_ + ": " + trouble);
   }
 }
 
-void ServicesFile::tick() { report(reload()); }
+// Requests are served on this thread: it waits for no pipe.
+void ServicesFile::tick() { report(reload(std::chrono::milliseconds(0))); }
 
-std::optional<std::string> ServicesFile::changed() {
+std::optional<std::string> ServicesFile::changed(std::chrono::milliseconds patience) {
   const File file(path_);
   const auto version = file.version();
   if (seen_ == version) return std::nullopt;
-  std::string text = file.read(seawall::FileSource::kMaxBytes);
+  std::string text = file.read(seawall::FileSource::kMaxBytes, patience);
   seen_ = version;
   return text;
 }
 
-std::string ServicesFile::reload() {
+std::string ServicesFile::reload(std::chrono::milliseconds patience) {
   try {
-    const auto text = changed();
+    const auto text = changed(patience);
     if (!text) return reported_;
     const auto loaded = source_.load(*text);
     return loaded ? "" : std::string(loaded.error().message.view());

@@ -4,6 +4,7 @@
 // writes it should rename a finished one into its place. A file with a mistake is reported and changes nothing.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -21,8 +22,8 @@ class ServicesFile {
 
  private:
   // The file when it is another than last time. Throws std::runtime_error.
-  std::optional<std::string> changed();
-  std::string reload();  // what went wrong, if anything
+  std::optional<std::string> changed(std::chrono::milliseconds patience);
+  std::string reload(std::chrono::milliseconds patience);  // what went wrong, if anything
   void report(const std::string& trouble);
 
   const std::string path_;

@@ -12,12 +12,13 @@ void done(const seawall::Result<void>& result) {
   if (!result) throw std::logic_error(std::string(result.error().message.view()));
 }
 
-// The limit "service" of a route has the route's name, others the route's and their own; a shared one has its own.
+// The limit "service" of a route has the route's name, others and one by user the route's and their own; a shared one
+// has its own, which refuse to be like these (configuration.cc).
 std::string name_of(const seawall::PipelineLimitInfo& limit) {
   constexpr std::string_view kRoutes = "/routes/";
   if (!limit.path.starts_with(kRoutes)) return limit.name;
   const std::string route = limit.path.substr(kRoutes.size(), limit.path.find('/', kRoutes.size()) - kRoutes.size());
-  return limit.name == "service" ? route : route + "/" + limit.name;
+  return limit.name == "service" && !limit.keyed ? route : route + "/" + limit.name;
 }
 
 }  // namespace

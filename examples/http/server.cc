@@ -47,10 +47,8 @@ std::string_view framing_fault(const Request& request, unsigned version) {
     return "the only Transfer-Encoding understood is chunked";
   }
   // Two that say the same may be read as one (RFC 9112, 6.3); who sends them is seldom a friend.
-  const std::size_t lengths = request.headers.count("Content-Length");
-  if (lengths > 1 || request.headers.get("Content-Length").find(',') != std::string_view::npos) {
-    return "more than one Content-Length";
-  }
+  const std::string_view length = request.headers.get("Content-Length");
+  if (request.headers.count("Content-Length") > 1 || length.find(',') < length.size()) return "two Content-Lengths";
   if (encodings == 1 && version < 11) return "Transfer-Encoding needs HTTP/1.1";
   if (version != 10 && version != 11) return "the HTTP version is neither 1.0 nor 1.1";
   if (request.headers.count("Host") > 1) return "more than one Host";
@@ -62,10 +60,8 @@ std::string_view framing_fault(const Request& request, unsigned version) {
 // "http://host/path" becomes "/path": absolute form must be accepted (RFC 9112, 3.2.2).
 std::string origin_form(std::string_view target) {
   const std::size_t scheme = target.find("://");
-  if (scheme == std::string_view::npos) return std::string(target);
-  if (!same_name(target.substr(0, scheme), "http") && !same_name(target.substr(0, scheme), "https")) {
-    return std::string(target);
-  }
+  const std::string_view name = target.substr(0, scheme != std::string_view::npos ? scheme : 0);
+  if (!same_name(name, "http") && !same_name(name, "https")) return std::string(target);
   const std::size_t path = target.find_first_of("/?", scheme + 3);
   if (path == std::string_view::npos) return "/";
   return (target[path] == '?' ? "/" : "") + std::string(target.substr(path));

@@ -70,6 +70,13 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(len(stack.instances("trading")), 2)
                 self.assertEqual(stack.trade().status, 200)
                 self.assertEqual(stack.gateway.errors().count("port must be"), 1)
+                path.unlink()
+                os.mkfifo(path)
+                writer = os.open(path, os.O_RDWR)  # and never writes
+                self.addCleanup(os.close, writer)
+                wait_until("the complaint", lambda: "timed out" in stack.gateway.errors())
+                self.assertEqual(stack.trade().status, 200)
+                self.assertEqual(stack.gateway.errors().count("timed out"), 1)
 
     def test_port_in_use(self):
         with Stack() as stack:

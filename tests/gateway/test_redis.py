@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Two gateways and one Redis: limits and registry are of both together, and each gateway's own while Redis is away."""
 
+import json
 import pathlib
 import signal
 import socket
@@ -106,6 +107,23 @@ class SharedLimits(unittest.TestCase):
                     wait_until("reloaded", lambda: "configuration reloaded" in stack.gateway.errors())
                 self.assertEqual([self.feed(s, "ann").status for s in (two, one, two, one)], [200] * 2 + [429] * 2)
                 self.assertIn('"user";q=6;w=3600', self.feed(one, "ann").headers["RateLimit-Policy"])
+
+    def test_a_user_with_the_name_of_a_service(self):
+        """A shared limit by user and a route's own, of one name: whoever is called like the route is another one."""
+        config = {
+            "limits": {"service": {"key": "user", "permits": 3, "period": "1h"}},
+            "routes": {"trading": {"limits": ["service"]}},  # the others have their own one
+        }
+        with Redis() as redis, tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "gateway.json")
+            path.write_text(json.dumps(config))
+            with Stack("--redis", f"127.0.0.1:{redis.port}", "--config", str(path), "--threads", "1") as stack:
+                for service in ("social", "trading"):
+                    stack.start(service)
+                    stack.wait_until_healthy(service)
+                wait_until("the store", lambda: self.redis_of(stack) == "connected")
+                self.assertEqual([self.feed(stack, f"user{i}").status for i in range(5)], [200] * 5)
+                self.assertIn('"service";r=2', stack.trade("social").headers["RateLimit"])
 
     def test_an_address_that_is_no_redis(self):
         """Nothing listens there: every request is served, by the gateway's own limits."""

@@ -3,6 +3,7 @@
 what can be kept."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -60,6 +61,7 @@ class AtStart(Configuration):
             ("{", "no valid JSON at byte"),
             ("[1]", "expected an object, not [1]"),
             ('{"limits": {"user": {"permits": 1, "permits": 2}}}', "/limits/user/permits: is there twice"),
+            ('{"limits": {"user": {"permits": 1e999}}}', "a number is too large for any use"),
             ("[" * 100_000, "is nested too deeply"),
             ("x" * 1_100_000, "is larger than 1 MiB"),
             ({"limts": {}}, "/limts: unknown key"),
@@ -71,7 +73,12 @@ class AtStart(Configuration):
             ({"routes": {"mining": {}}}, "/routes/mining: this gateway has no such route"),
             ({"routes": {"trading": None}}, "/routes/trading: must not be removed"),
             ({"routes": None}, "/routes: must not be removed"),
-            ('{"limits": {"user": {"permits": 1e999}}}', "a number is too large for any use"),
+            ({"routes": []}, "/routes: expected an object"),
+            *(
+                ({"limits": {name: {"permits": 1, "period": "1s"}}}, f"/limits/{name}: this gateway needs that name")
+                for name in ("gateway", "services", "trading", "social/burst", "social.burst")
+            ),
+            ({"limits": {"user": {"key": None}}}, "/limits/user/key: must not be removed"),
             ({"services": {"trading": {"balancer": "best"}}}, "/services/trading/balancer"),
             ({"limits": None}, "/routes/gamification/limits/0: expected the name of one of /limits, not user"),
         ):
@@ -82,6 +89,15 @@ class AtStart(Configuration):
                 self.assertIn(f"--config {self.path}: ", done.stderr)
                 self.assertIn(culprit, done.stderr)
                 self.assertEqual(done.stdout, "")
+
+    def test_from_a_pipe(self):
+        """It is waited for who writes it, but not for ever."""
+        for writer, culprit in (("sleep 0.3; echo [1]", "not [1]"), ("exec sleep 6 2>/dev/null", "timed out")):
+            with self.subTest(writer=writer):
+                command = ["bash", "-c", f'"$0" --port 0 --config <({writer})', BIN / "seawall-gateway"]
+                with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+                    self.assertIn(culprit, process.stderr.read())
+                self.assertEqual(process.returncode, 78)
 
     def test_no_file(self):
         done = self.refused("--config", "/no/such/file")
@@ -112,6 +128,18 @@ class AtStart(Configuration):
         unlimited = stack.call("POST", "/api/v1/users/register", {})
         self.assertEqual(unlimited.status, 400)
         self.assertNotIn("RateLimit", unlimited.headers)
+
+
+    def test_the_longest_names_fit_into_the_headers(self):
+        limits = [{"name": str(i) + '"' * 30, "permits": 1_000_000_000, "period": "8784h"} for i in range(4)]
+        stack = self.start({"routes": {"social": {"limits": limits}}})
+        stack.start("social")
+        stack.wait_until_healthy("social")
+        feed = self.feed(stack, "ann")
+        self.assertEqual(feed.status, 200)
+        told = ['"' + str(i) + '\\"' * 30 + '";q=1000000000;w=31622400' for i in range(4)]
+        self.assertEqual(feed.headers["RateLimit-Policy"], ", ".join(told))
+        self.assertIn(";r=999999999", feed.headers["RateLimit"])
 
 
 class Reload(Configuration):
@@ -153,6 +181,7 @@ class Reload(Configuration):
         self.assertIn(f"--config {self.path}: /limits/user/permits: must be from 1 to", said)
         self.assertEqual(self.value(stack, "gateway_config_last_reload_successful"), 0)
         self.assertEqual(self.value(stack, 'gateway_config_reloads_total{result="failure"}'), 1)
+        self.assertIn("/routes: must not", self.reload(stack, {"routes": None}, "configuration refused, the old one stays: "))
         self.path.unlink()
         stack.gateway.process.send_signal(signal.SIGHUP)
         wait_until("the file is missed", lambda: "No such file" in stack.gateway.errors())
@@ -161,6 +190,21 @@ class Reload(Configuration):
         self.assertIn("/limits/user changed", self.reload(stack, {"limits": {"user": {"permits": 5}}}))
         self.assertEqual(self.value(stack, "gateway_config_last_reload_successful"), 1)
         self.assertEqual([self.feed(stack, "ann").status for _ in range(3)], [200, 200, 429])
+
+    def test_a_named_pipe_in_its_place_holds_nobody_up(self):
+        stack = self.start({}, *OPTIONS)
+        self.path.unlink()
+        os.mkfifo(self.path)
+        stack.gateway.process.send_signal(signal.SIGHUP)
+        wait_until("nobody writes", lambda: "no valid JSON at byte 1" in stack.gateway.errors())
+        writer = os.open(self.path, os.O_RDWR)  # and never writes
+        self.addCleanup(os.close, writer)
+        stack.gateway.process.send_signal(signal.SIGHUP)
+        wait_until("somebody might write", lambda: "timed out" in stack.gateway.errors())
+        for _ in range(3):
+            stack.gateway.process.send_signal(signal.SIGHUP)
+        self.assertEqual(stack.get("/health").status, 200)
+        self.assertEqual(stack.gateway.stop(), 0)
 
     def test_a_breaker_with_other_options_begins_anew(self):
         stack = self.start({}, *OPTIONS)
