@@ -76,7 +76,7 @@ Result<PipelineMetrics> PipelineMetrics::make(MetricsRegistry& registry, std::st
   return made;
 }
 
-Result<std::unique_ptr<const PipelinePlan>> PipelinePlan::make(PipelineParts&& parts) {
+Result<std::unique_ptr<PipelinePlan>> PipelinePlan::make(PipelineParts&& parts) {
   if (parts.limits.size() > kMostPipelineLimits) {
     return out_of_range("limits", static_cast<std::int64_t>(parts.limits.size()), 0, kMostPipelineLimits);
   }
@@ -93,10 +93,10 @@ Result<std::unique_ptr<const PipelinePlan>> PipelinePlan::make(PipelineParts&& p
   plan->service = parts.service;
   plan->trace = parts.trace;
   plan->owner = std::move(parts.owner);
-  return std::unique_ptr<const PipelinePlan>(std::move(plan));
+  return plan;
 }
 
-std::unique_ptr<const PipelinePlan> PipelinePlan::closed() {
+std::unique_ptr<PipelinePlan> PipelinePlan::closed() {
   auto plan = std::make_unique<PipelinePlan>();
   plan->keys_needed = std::numeric_limits<std::uint32_t>::max();
   return plan;

@@ -24,9 +24,9 @@ struct PipelinePlan {
   };
 
   // Error: kInvalidArgument, naming the part.
-  static Result<std::unique_ptr<const PipelinePlan>> make(PipelineParts&& parts);
+  static Result<std::unique_ptr<PipelinePlan>> make(PipelineParts&& parts);
   // One that refuses every request, by Gate::kRequest.
-  static std::unique_ptr<const PipelinePlan> closed();
+  static std::unique_ptr<PipelinePlan> closed();
 
   std::array<Limit, kMostPipelineLimits> limits;
   std::uint32_t limit_count = 0;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -15,9 +16,9 @@
 #include "seawall/detail/mutex.h"
 #include "seawall/fixed_window.h"
 #include "seawall/keyed_rate_limiter.h"
-#include "seawall/runtime/service_registry.h"
 #include "seawall/sliding_window.h"
 #include "seawall/token_bucket.h"
+#include "service_registry_impl.h"
 
 namespace seawall {
 namespace {
@@ -145,24 +146,36 @@ class Pipelines::State {
     ByPath<ServiceRule> services;
     std::vector<std::string> routes;
   };
-  struct Replacement {
-    Pipeline* pipeline;
-    std::unique_ptr<const PipelinePlan> plan;
+  // What a route gets. Its handle of `service` is made last, since it keeps a service in the registry for ever.
+  struct Composition {
+    std::string route;
+    std::string service;  // empty: none
+    std::unique_ptr<PipelinePlan> plan;
+    Pipeline* pipeline = nullptr;  // null: to be made
   };
 
   Result<void> take_limits(const PipelinesConfig& config, TimePoint now, States& next, Changes& changes,
                            ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
-  Result<PipelineParts> parts_of(const RouteConfig& route, TimePoint now, States& next, ReloadReport& report) const
+  Result<std::vector<Composition>> compose(const PipelinesConfig& config, TimePoint now, States& next,
+                                           ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
+  PipelineParts parts_of(const RouteConfig& route, TimePoint now, States& next, ReloadReport& report) const
       SEAWALL_REQUIRES(mutex_);
   void take_breaker(const std::string& path, const CircuitBreakerConfig& config, TimePoint now, States& next,
                     ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
   // What is to be said to the registry.
   Result<std::vector<ServiceRule>> take_services(const PipelinesConfig& config, States& next,
                                                  ReloadReport& report) const SEAWALL_REQUIRES(mutex_);
-  Result<Service> service_of(std::string_view name, const std::string& path) const;
+  // Whether there can be a service of this name, but for the room of the registry.
+  Result<void> check_service(std::string_view name, const std::string& path) const;
+  // Pipelines for those who have none, which nobody sees before they have their plan. Errors: kFull, also of a pipeline
+  // with no place for its new plan; those of MetricsRegistry.
+  Result<ByPath<std::unique_ptr<Pipeline>>> make_room(std::vector<Composition>& compositions, TimePoint now) const
+      SEAWALL_REQUIRES(mutex_);
+  // Puts the services under their rules and the handles into the plans: all or none.
+  Result<void> tell_registry(std::span<const ServiceRule> rules, std::vector<Composition>& compositions) const;
   template <class T>
   static void list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report);
-  Result<std::unique_ptr<Pipeline>> make_pipeline(const std::string& name, PipelineParts parts, TimePoint now) const;
+  Result<std::unique_ptr<Pipeline>> make_pipeline(const std::string& name, TimePoint now) const;
 
   ServiceRegistry* const registry_;
   MetricsRegistry* const metrics_;
@@ -208,14 +221,13 @@ void Pipelines::State::take_breaker(const std::string& path, const CircuitBreake
   next.breakers.insert_or_assign(path, BreakerOfRoute{config, std::make_shared<CircuitBreaker>(config, now)});
 }
 
-Result<Service> Pipelines::State::service_of(std::string_view name, const std::string& path) const {
+Result<void> Pipelines::State::check_service(std::string_view name, const std::string& path) const {
   const auto wrong = [&](const Error& why) {
     return Error{why.code, Message(path).append(": ").append(why.message.view())};
   };
   if (registry_ == nullptr) return wrong({Code::kInvalidArgument, "there is no registry"});
-  const auto service = registry_->service(name);
-  if (!service) return wrong(service.error());
-  return service.value();
+  if (const auto checked = check_service_name(name); !checked) return wrong(checked.error());
+  return {};
 }
 
 Result<std::vector<ServiceRule>> Pipelines::State::take_services(const PipelinesConfig& config, States& next,
@@ -223,7 +235,7 @@ Result<std::vector<ServiceRule>> Pipelines::State::take_services(const Pipelines
   std::vector<ServiceRule> rules;
   for (const ServiceRule& rule : config.services) {
     const std::string path = "/services/" + rule.service;
-    if (const auto service = service_of(rule.service, path); !service) return service.error();
+    if (const auto checked = check_service(rule.service, path); !checked) return checked.error();
     const auto found = present_.services.find(path);
     const bool known = found != present_.services.end();
     const bool same = known && found->second.config->options() == rule.config->options();
@@ -237,9 +249,9 @@ Result<std::vector<ServiceRule>> Pipelines::State::take_services(const Pipelines
   return rules;
 }
 
-Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimePoint now, States& next,
-                                                 ReloadReport& report) const {
-  const std::string path = "/routes/" + route.name;
+// All but the service.
+PipelineParts Pipelines::State::parts_of(const RouteConfig& route, TimePoint now, States& next,
+                                         ReloadReport& report) const {
   PipelineParts parts;
   auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   for (const std::string& name : route.limits) {
@@ -247,14 +259,10 @@ Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimeP
     parts.limits.push_back({limit.config.name, *limit.config.quota, limit.ref(), std::max(limit.config.key, 0)});
     owners->push_back(limit.owner());
   }
-  if (!route.service.empty()) {
-    const auto service = service_of(route.service, path + "/service");
-    if (!service) return service.error();
-    parts.service = service.value();
-  }
   if (route.breaker) {
-    take_breaker(path + "/breaker", *route.breaker, now, next, report);
-    const auto& held = next.breakers.find(path + "/breaker")->second.held;
+    const std::string path = "/routes/" + route.name + "/breaker";
+    take_breaker(path, *route.breaker, now, next, report);
+    const auto& held = next.breakers.find(path)->second.held;
     parts.breaker = held.get();
     owners->push_back(held);
   }
@@ -263,15 +271,78 @@ Result<PipelineParts> Pipelines::State::parts_of(const RouteConfig& route, TimeP
   return parts;
 }
 
-Result<std::unique_ptr<Pipeline>> Pipelines::State::make_pipeline(const std::string& name, PipelineParts parts,
-                                                                  TimePoint now) const {
+Result<std::vector<Pipelines::State::Composition>> Pipelines::State::compose(const PipelinesConfig& config,
+                                                                             TimePoint now, States& next,
+                                                                             ReloadReport& report) const {
+  std::vector<Composition> compositions;
+  for (const RouteConfig& route : config.routes) {
+    if (!route.service.empty()) {
+      const auto checked = check_service(route.service, "/routes/" + route.name + "/service");
+      if (!checked) return checked.error();
+    }
+    auto plan = PipelinePlan::make(parts_of(route, now, next, report));
+    if (!plan) return plan.error();
+    const auto known = pipelines_.find(route.name);
+    compositions.push_back({route.name, route.service, std::move(plan).value(),
+                            known != pipelines_.end() ? known->second.get() : nullptr});
+    next.routes.push_back(route.name);
+  }
+  for (const auto& [name, pipeline] : pipelines_) {
+    const bool stays = std::find(next.routes.begin(), next.routes.end(), name) != next.routes.end();
+    if (!stays) compositions.push_back({name, "", PipelinePlan::closed(), pipeline.get()});
+  }
+  return compositions;
+}
+
+Result<Pipelines::State::ByPath<std::unique_ptr<Pipeline>>> Pipelines::State::make_room(
+    std::vector<Composition>& compositions, TimePoint now) const {
+  if (compositions.size() > static_cast<std::size_t>(options_.max_routes)) {
+    return Error{Code::kFull, "/routes: more routes than max_routes were there in all"};
+  }
+  for (const Composition& each : compositions) {
+    if (each.pipeline == nullptr || each.pipeline->state_->has_room(now)) continue;
+    return Error{Code::kFull, "calls are still out on as many older compositions as there may be"};
+  }
+  ByPath<std::unique_ptr<Pipeline>> fresh;
+  for (Composition& each : compositions) {
+    if (each.pipeline != nullptr) continue;
+    auto made = make_pipeline(each.route, now);
+    if (!made) return made.error();
+    each.pipeline = made.value().get();
+    fresh.insert_or_assign(each.route, std::move(made).value());
+  }
+  return fresh;
+}
+
+Result<void> Pipelines::State::tell_registry(std::span<const ServiceRule> rules,
+                                             std::vector<Composition>& compositions) const {
+  std::vector<std::string> names;
+  for (const Composition& each : compositions) {
+    if (!each.service.empty()) names.push_back(each.service);
+  }
+  if (rules.empty() && names.empty()) return {};
+  const auto handles = registry_->configure(rules, names);
+  if (!handles) {
+    const bool named =
+        std::any_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.config.has_value(); });
+    Message where(named ? "/services: " : "/routes: ");
+    return Error{handles.error().code, where.append(handles.error().message.view())};
+  }
+  auto handle = handles.value().begin();
+  for (Composition& each : compositions) {
+    if (!each.service.empty()) each.plan->service = *handle++;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Pipeline>> Pipelines::State::make_pipeline(const std::string& name, TimePoint now) const {
   PipelineOptions options{.max_in_flight = options_.max_in_flight, .lease = options_.lease};
   if (metrics_ != nullptr) {
     auto metrics = PipelineMetrics::make(*metrics_, name);
     if (!metrics) return metrics.error();
     options.metrics = metrics.value();
   }
-  return Pipeline::make(std::move(parts), options, now);
+  return Pipeline::make({}, options, now);
 }
 
 template <class T>
@@ -288,49 +359,24 @@ Result<ReloadReport> Pipelines::State::reload(std::string_view json, TimePoint n
   States next;
   Changes changes;
   ReloadReport report;
-  std::vector<Replacement> replacements;
-  ByPath<std::unique_ptr<Pipeline>> fresh;
   if (const auto taken = take_limits(config.value(), now, next, changes, report); !taken) return taken.error();
   const auto rules = take_services(config.value(), next, report);
   if (!rules) return rules.error();
-  for (const RouteConfig& route : config.value().routes) {
-    next.routes.push_back(route.name);
-    auto parts = parts_of(route, now, next, report);
-    if (!parts) return parts.error();
-    if (const auto known = pipelines_.find(route.name); known != pipelines_.end()) {
-      auto plan = PipelinePlan::make(std::move(parts).value());
-      if (!plan) return plan.error();
-      replacements.push_back({known->second.get(), std::move(plan).value()});
-      continue;
-    }
-    auto made = make_pipeline(route.name, std::move(parts).value(), now);
-    if (!made) return made.error();
-    fresh.insert_or_assign(route.name, std::move(made).value());
-  }
-  for (const auto& [name, pipeline] : pipelines_) {
-    const bool stays = std::find(next.routes.begin(), next.routes.end(), name) != next.routes.end();
-    if (!stays) replacements.push_back({pipeline.get(), PipelinePlan::closed()});
-  }
-  if (pipelines_.size() + fresh.size() > static_cast<std::size_t>(options_.max_routes)) {
-    return Error{Code::kFull, "/routes: more routes than max_routes were there in all"};
-  }
-  for (const Replacement& each : replacements) {
-    if (each.pipeline->state_->has_room(now)) continue;
-    return Error{Code::kFull, "calls are still out on as many older compositions as there may be"};
-  }
+  auto compositions = compose(config.value(), now, next, report);
+  if (!compositions) return compositions.error();
   list_removed(present_.limits, next.limits, report);
   list_removed(present_.breakers, next.breakers, report);
   list_removed(present_.services, next.services, report);
-  if (!rules.value().empty()) {
-    const auto configured = registry_->configure(rules.value());
-    if (!configured)
-      return Error{configured.error().code, Message("/services: ").append(configured.error().message.view())};
-  }
+  auto fresh = make_room(compositions.value(), now);
+  if (!fresh) return fresh.error();
+  if (const auto told = tell_registry(rules.value(), compositions.value()); !told) return told.error();
 
   // From here on nothing can fail.
   for (const auto& change : changes) change(now);
-  for (Replacement& each : replacements) (void)each.pipeline->state_->replace(std::move(each.plan), now);
-  pipelines_.merge(fresh);
+  for (Composition& each : compositions.value()) {
+    (void)each.pipeline->state_->replace(std::move(each.plan), now);
+  }
+  pipelines_.merge(fresh.value());
   std::swap(present_, next);
   return report;
 }

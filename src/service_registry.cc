@@ -190,19 +190,28 @@ Result<Service> ServiceRegistry::view(std::string_view name, const ServiceViewOp
 
 Result<void> ServiceRegistry::configure(std::string_view name, const ServiceConfig& config) {
   const std::array rules{ServiceRule{std::string(name), config}};
-  return configure(rules);
+  if (const auto configured = configure(rules); !configured) return configured.error();
+  return {};
 }
 
-Result<void> ServiceRegistry::configure(std::span<const ServiceRule> rules) {
+Result<std::vector<Service>> ServiceRegistry::configure(std::span<const ServiceRule> rules,
+                                                        std::span<const std::string> services) {
   for (const ServiceRule& rule : rules) {
     if (auto checked = check_service_name(rule.service); !checked) return checked.error();
     if (std::ranges::count(rules, rule.service, &ServiceRule::service) > 1) {
       return Error{Code::kInvalidArgument, Message(rule.service).append(": there are two rules for it")};
     }
   }
+  for (const std::string& name : services) {
+    if (auto checked = check_service_name(name); !checked) return checked.error();
+  }
+  std::vector<Service> handles;
+  handles.reserve(services.size());
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->written_by_me()) return another_writer();
-  return impl_->configure(rules);
+  if (const auto configured = impl_->configure(rules, services); !configured) return configured.error();
+  for (const std::string& name : services) handles.push_back(impl_->handle(impl_->pin(name).value()));
+  return handles;
 }
 
 Result<void> ServiceRegistry::configure_default(const ServiceConfig& config) {

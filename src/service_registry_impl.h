@@ -66,8 +66,9 @@ class ServiceRegistry::Impl {
   }
   const std::uint32_t* find_service(std::string_view name) const SEAWALL_REQUIRES(mutex);
 
-  // All or none. Error: kFull, when services or tables run out.
-  Result<void> configure(std::span<const ServiceRule> rules) SEAWALL_REQUIRES(mutex);
+  // All or none; room for the handles, too. Error: kFull, when services or tables run out.
+  Result<void> configure(std::span<const ServiceRule> rules, std::span<const std::string> handles)
+      SEAWALL_REQUIRES(mutex);
   RegistryAnswer restore(std::string_view name, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
   void configure_default(const ServiceConfig& config) SEAWALL_REQUIRES(mutex);
 

@@ -2,6 +2,8 @@
 // The lists that readers choose from: who is in them, with which weight, and how to choose.
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 
 #include "seawall/algorithm/hash_ring.h"
 #include "seawall/algorithm/maglev.h"
@@ -245,24 +247,37 @@ std::uint32_t ServiceRegistry::Impl::build_ring(detail::Word* to) {
   return unsigned_of(static_cast<std::int64_t>(ring_.size()));
 }
 
-Result<void> ServiceRegistry::Impl::configure(std::span<const ServiceRule> rules) {
+Result<void> ServiceRegistry::Impl::configure(std::span<const ServiceRule> rules,
+                                              std::span<const std::string> handles) {
   std::vector<Configured> all;
+  std::set<std::string_view> unknown;
+  std::size_t needed = 0;
   for (const ServiceRule& rule : rules) {
-    const std::uint32_t* known = find_service(rule.service);
-    if (!rule.config && known == nullptr) continue;
-    const auto index = rule.config ? pin(rule.service) : Result<std::uint32_t>(*known);
-    if (!index) return index.error();
-    all.push_back({index.value(), rule.config.has_value(), rule.config.value_or(default_config_)});
+    if (const std::uint32_t* known = find_service(rule.service)) {
+      all.push_back({*known, rule.config.has_value(), rule.config.value_or(default_config_)});
+    } else if (rule.config) {
+      unknown.insert(rule.service);
+      if (rule.config->hashed()) ++needed;
+    }
+  }
+  for (const std::string& name : handles) {
+    if (find_service(name) == nullptr) unknown.insert(name);
   }
   follow(all);
-  std::size_t tables = free_tables_.size(), needed = 0;
+  std::size_t tables = free_tables_.size();
   for (const Configured& one : all) {
     if (services_[one.service].tables) ++tables;
     if (one.config.hashed()) ++needed;
   }
+  if (unknown.size() > free_services_.size()) return full("max_services", options_.max_services);
   if (needed > tables) return full("max_hashed_services", options_.max_hashed_services);
   if (needed != 0) reserve_for_tables();
   // From here on nothing can fail. Who gives tables back comes first.
+  for (const ServiceRule& rule : rules) {
+    if (!rule.config) continue;
+    const std::uint32_t index = pin(rule.service).value();
+    if (unknown.contains(rule.service)) all.push_back({index, true, *rule.config});
+  }
   for (const bool hashed : {false, true}) {
     for (Configured& one : all) {
       if (one.config.hashed() == hashed) apply(one);
@@ -350,7 +365,7 @@ void ServiceRegistry::Impl::configure_default(const ServiceConfig& config) {
       rules.push_back({service.name, {}});
     }
   }
-  (void)configure(rules);  // which needs neither a place nor a table
+  (void)configure(rules, {});  // which needs neither a place nor a table
 }
 
 }  // namespace seawall

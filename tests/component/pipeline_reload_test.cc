@@ -267,6 +267,41 @@ TEST_CASE("a failed reload changes nothing, whatever fails") {
   }
 }
 
+TEST_CASE("a refused reload leaves no services behind") {
+  ServiceRegistry registry(ServiceRegistryConfig::make({.max_services = 4, .max_hashed_services = 1}).value(), at(0s));
+  MetricsRegistry metrics;
+  const auto pipelines =
+      Pipelines::make(R"({"routes": {"a": {"service": "one"}}})", &registry, &metrics, {.max_routes = 2}, at(0s))
+          .value();
+  const auto refused = [&](const std::string& json) {
+    const auto reloaded = pipelines->reload_at(json, at(1s));
+    REQUIRE_FALSE(reloaded);
+    CHECK(registry.stats().services == 1);
+    return std::string(reloaded.error().message.view());
+  };
+  CHECK(refused(R"({"services": {"b": {"balancer": "maglev"}, "c": {"balancer": "maglev"}}})") ==
+        "/services: the registry is full: max_hashed_services is 1");
+  CHECK(refused(R"({"services": {"b": {}, "c": {}}, "routes": {"x": {}, "y": {"service": "d"}}})") ==
+        "/routes: more routes than max_routes were there in all");
+  CHECK(refused(R"({"services": {"b": {}, "a b": {}}})").find("/services/a b: ") == 0);
+  CHECK(refused(R"({"routes": {"a": {"service": "b"}, "x": {"service": "a b"}}})").find("/routes/x/service: ") == 0);
+  // Four more are too many as rules, as routes, and as both.
+  const std::string full = "the registry is full: max_services is 4";
+  CHECK(refused(R"({"services": {"b": {}, "c": {}, "d": {}, "e": {}}})") == "/services: " + full);
+  CHECK(refused(R"({"services": {"b": {}, "c": {}, "d": {}}, "routes": {"a": {"service": "e"}}})") ==
+        "/services: " + full);
+  CHECK(refused(R"({"services": {"b": {}, "c": {}, "d": {}}, "routes": {"a": {"service": "b c"}}})")
+            .find("/routes/a/service: ") == 0);
+  REQUIRE(pipelines->reload_at(R"({"services": {"b": {}, "c": {}, "d": {}},
+                                   "routes": {"a": {"service": "d"}, "x": {"service": "one"}}})",
+                               at(1s)));
+  CHECK(registry.stats().services == 4);
+  REQUIRE(registry.register_instance_at("d", {.id = "d-1", .host = "h", .port = 4}, at(1s)));
+  CHECK(pipelines->find("a")->admit_at({}, at(1s)).instance.port == 4);
+  const auto fifth = pipelines->reload_at(R"({"routes": {"a": {"service": "e"}}})", at(1s));
+  CHECK(fifth.error().message.view() == "/routes: " + full);
+}
+
 TEST_CASE("routes come and go, and who looked one up may keep it") {
   World w;
   REQUIRE(w.load(R"({"routes": {"a": {}, "b": {}}})") == "made");
@@ -322,6 +357,18 @@ TEST_CASE("a reload puts services under other rules, keeps who is ejected, and l
   REQUIRE(w.registry.configure_default(ServiceConfig::make({.balancer = Balancer::kPeakEwma}).value()).ok());
   CHECK(balancer() == Balancer::kPeakEwma);  // as all that are not configured by name
   CHECK(w.registry.restore_at("trading/t-0", 0, at(1s)) == RegistryAnswer::kOk);
+  CHECK(ejected() == 0);
+
+  // Under a rule that ejects nobody, nobody stays out.
+  REQUIRE(reload(two));
+  for (int i = 0; i < 2; ++i) {
+    const auto call = w.pipelines->find("trading")->admit_at({.exclude = not_the_other}, at(1s));
+    REQUIRE(call);
+    CHECK(w.pipelines->find("trading")->complete_at(call, Outcome::kFailure, at(1s)));
+  }
+  CHECK(ejected() == 1);
+  REQUIRE(reload(R"({"trading": {"ejection_failures": 0}})"));
+  REQUIRE(reload(two));
   CHECK(ejected() == 0);
 }
 

@@ -381,6 +381,20 @@ TEST_CASE("rules of several services come into force together, or none of them")
   CHECK(balancer("b") == Balancer::kMaglev);
   CHECK(said({by("s", Balancer::kRandom), by("s", Balancer::kMaglev)}) == "s: there are two rules for it");
   CHECK_FALSE(said({by("a b", Balancer::kRandom)}).empty());
+  // No room for all of the services, or of those that are only to be kept: none is made.
+  const auto before = fleet.registry.stats().services;
+  std::vector<seawall::ServiceRule> many;
+  for (int i = 0; i < 64; ++i) many.push_back(by(("m" + std::to_string(i)).c_str(), Balancer::kRandom));
+  CHECK(said(many) == "the registry is full: max_services is 64");
+  const std::vector<std::string> kept = {"k", "s", "k", "l"};
+  many.resize(static_cast<std::size_t>(63 - before));
+  CHECK_FALSE(fleet.registry.configure(many, kept).ok());
+  many.resize(1);
+  const auto handles = fleet.registry.configure(many, kept);
+  CHECK(fleet.registry.stats().services == before + 3);
+  REQUIRE(handles.value().size() == 4);
+  fleet.add("i");
+  CHECK(handles.value()[1].pick_at(fleet.now()).has_value());
   CHECK(said({{"s", std::nullopt}, {"nobody", std::nullopt}}).empty());
   CHECK(balancer("s") == Balancer::kRoundRobin);
   CHECK_FALSE(fleet.registry.explain_at("nobody", fleet.now()));

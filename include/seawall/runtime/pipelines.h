@@ -10,11 +10,11 @@
 //
 // State is kept where it can be. A limit of the same name, place and kind goes on when its numbers are the same; with
 // others it is changed as its "on_change" says, and a window of another period begins anew. A breaker with the same
-// options keeps its word; a service keeps loads, latencies and who is ejected under any. What is not mentioned any more
-// is dropped when the last call on it has ended; a route that is left out refuses all requests until it is there again.
-// While a reload is under way, a request may meet the new numbers of one limit and the old ones of another. What a
-// keyed limit whose numbers change grants while its keys are copied is not known to the new table: at most its old
-// limit for each key, once for each reload.
+// options keeps its word; a service keeps loads, latencies and, unless it ejects nobody any more, who is ejected.
+// What is not mentioned any more is dropped when the last call on it has ended; a route that is left out refuses all
+// requests until it is there again. While a reload is under way, a request may meet the new numbers of one limit and
+// the old ones of another. What a keyed limit whose numbers change grants while its keys are copied is not known to the
+// new table: at most its old limit for each key, once for each reload.
 //
 //   {"limits": {"user": {"key": "user", "permits": 200, "period": "60s"}},
 //    "services": {"trading": {"balancer": "peak_ewma", "ejection_duration": "10s"}},

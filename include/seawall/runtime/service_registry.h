@@ -216,8 +216,10 @@ class ServiceRegistry {
   // How calls to it are spread and who is ejected, from now on. The service is kept as one with a handle is. Errors:
   // kInvalidArgument (name), kFull (max_services, max_hashed_services).
   Result<void> configure(std::string_view service, const ServiceConfig& config);
-  // All of them at once, or none. Loads, latencies and who is ejected stay.
-  Result<void> configure(std::span<const ServiceRule> rules);
+  // All of them at once, and the handles of `services`; or none of it. Loads, latencies and who is ejected stay; a rule
+  // that ejects nobody lets all of them back.
+  Result<std::vector<Service>> configure(std::span<const ServiceRule> rules,
+                                         std::span<const std::string> services = {});
   // Of all that are not configured by name, now and later. Error: kInvalidArgument, for one that chooses by key.
   Result<void> configure_default(const ServiceConfig& config);
   // The handle of a view (service_view.h) of this name, which takes one of max_services and is kept with its service.
