@@ -75,6 +75,8 @@ TEST_CASE("stress: threads at a pipeline that is replaced all the time are admit
       std::this_thread::yield();
     }
   });
+  while (replaced.load() == 0)
+    std::this_thread::yield();  // on a busy machine the others could be done before it begins
   std::array<Count, kThreads> counts;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
