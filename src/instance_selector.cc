@@ -19,12 +19,13 @@ Error refused(std::string_view term, std::string_view why) {
   return {Code::kInvalidArgument, Message("selector: \"").append(term).append("\" ").append(why)};
 }
 
-// Up to the next comma outside of brackets; that part is taken off `rest`.
+// Up to the next comma outside of the brackets of a list; that part is taken off `rest`. Behind an = they are text.
 std::string_view next_term(std::string_view& rest) {
-  bool inside = false;
+  bool inside = false, equals = false;
   std::size_t end = 0;
   for (; end < rest.size() && (inside || rest[end] != ','); ++end) {
-    if (rest[end] == '(') inside = true;
+    if (rest[end] == '=') equals = true;
+    if (rest[end] == '(' && !equals) inside = true;
     if (rest[end] == ')') inside = false;
   }
   const std::string_view term = trimmed(rest.substr(0, end));

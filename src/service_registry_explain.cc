@@ -8,6 +8,7 @@
 #include "json_text.h"
 #include "seawall/algorithm/peak_ewma.h"
 #include "seawall/algorithm/spill_over.h"
+#include "seawall/detail/service_core.h"
 #include "seawall/runtime/service_explanation.h"
 #include "service_registry_impl.h"
 
@@ -75,7 +76,8 @@ std::optional<ServiceExplanation> ServiceRegistry::Impl::explain(std::string_vie
   why.panic_threshold = service.config.options().panic_threshold;
   why.eligible = head.eligible();
   why.known = head.known();
-  why.ejected = algorithm::EjectionShare::ejected(detail::seen(directory.share(names().owner(*index))));
+  why.ejected = service.view != nullptr ? detail::count_ejected(directory, words)
+                                        : algorithm::EjectionShare::ejected(detail::seen(directory.share(*index)));
   why.view = head.view_state();
   if (service.view != nullptr) {
     why.view_of = from.name;

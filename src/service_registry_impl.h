@@ -59,6 +59,7 @@ class ServiceRegistry::Impl {
       SEAWALL_REQUIRES(mutex);
   DrainStatus drained(std::string_view name, std::uint64_t generation, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> pin(std::string_view name) SEAWALL_REQUIRES(mutex);
+  Result<void> may_define_view(std::string_view name, std::string_view service) SEAWALL_REQUIRES(mutex);
   Result<std::uint32_t> define_view(std::string_view name, const ServiceViewOptions& options,
                                     const InstanceSelector& selector) SEAWALL_REQUIRES(mutex);
   Service handle(std::uint32_t service) const SEAWALL_REQUIRES(mutex) {

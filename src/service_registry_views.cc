@@ -29,25 +29,36 @@ void ServiceRegistry::Impl::keep_subset(const RegisteredView& view) noexcept {
   std::erase_if(members_, [&](const ListMember& member) { return score(view, member) > limit; });
 }
 
-Result<std::uint32_t> ServiceRegistry::Impl::define_view(std::string_view name, const ServiceViewOptions& options,
-                                                         const InstanceSelector& selector) {
+// Asked before anything is made, so that a view that is refused leaves nothing behind.
+Result<void> ServiceRegistry::Impl::may_define_view(std::string_view name, std::string_view service) {
   const auto refused = [&](std::string_view what, std::string_view why, std::string_view whose) {
     return Error{Code::kInvalidArgument, Message(what).append(why).append(whose)};
   };
-  const auto of = pin(options.service);
-  if (!of) return of.error();
-  if (services_[of.value()].view != nullptr) {
-    return refused(options.service, " is a view itself, of ", owner(services_[of.value()]).name);
+  const std::uint32_t *of = find_service(service), *known = find_service(name);
+  if (of != nullptr && services_[*of].view != nullptr) {
+    return refused(service, " is a view itself, of ", owner(services_[*of]).name);
   }
-  const std::uint32_t* known = find_service(name);
-  if (known != nullptr && services_[*known].view == nullptr) return refused(name, " is a service, ", "not a view");
-  if (known != nullptr && services_[*known].view->of != of.value()) {
+  if (name == service || (known != nullptr && services_[*known].view == nullptr)) {
+    return refused(name, " is a service, ", "not a view");
+  }
+  if (known != nullptr && (of == nullptr || services_[*known].view->of != *of)) {
     return refused(name, " is a view of ", owner(services_[*known]).name);
   }
-  const ServiceConfig& config = services_[of.value()].config;
-  if (known == nullptr && config.hashed() && free_tables_.empty()) {
+  if (known != nullptr) return {};
+  if (free_services_.size() < (of == nullptr ? 2u : 1u)) return full("max_services", options_.max_services);
+  // The default, which an unknown service gets, is never one that chooses by key.
+  if (of != nullptr && services_[*of].config.hashed() && free_tables_.empty()) {
     return full("max_hashed_services", options_.max_hashed_services);
   }
+  return {};
+}
+
+Result<std::uint32_t> ServiceRegistry::Impl::define_view(std::string_view name, const ServiceViewOptions& options,
+                                                         const InstanceSelector& selector) {
+  if (auto checked = may_define_view(name, options.service); !checked) return checked.error();
+  const auto of = pin(options.service);
+  if (!of) return of.error();
+  const std::uint32_t* known = find_service(name);
   auto view = std::make_unique<RegisteredView>();
   view->of = of.value();
   view->selector = selector;
@@ -63,7 +74,7 @@ Result<std::uint32_t> ServiceRegistry::Impl::define_view(std::string_view name, 
   } else {
     auto& views = services_[of.value()].views;
     views.reserve(views.size() + 1);
-    ServiceConfig copy = config;
+    ServiceConfig copy = services_[of.value()].config;
     const auto made = service_for(name, std::move(view));
     if (!made) return made.error();
     index = made.value();

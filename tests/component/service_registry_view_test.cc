@@ -91,8 +91,9 @@ TEST_CASE("selector: what each term matches") {
     INFO(text);
     CHECK(matches(text));
   }
-  for (const char* text : {"version=1", "version!=2", "missing", "!gpu", "missing=", "gpu=1", "version in (1)",
-                           "version notin (2)", "zone=east", "zone!=west", "version=2, !gpu", "!zone"}) {
+  for (const char* text :
+       {"version=1", "version!=2", "missing", "!gpu", "missing=", "gpu=1", "version in (1)", "version notin (2)",
+        "zone=east", "zone!=west", "version=2, !gpu", "!zone", "note!=a(b, version=1", "note=a(b, version=2"}) {
     INFO(text);
     CHECK_FALSE(matches(text));
   }
@@ -111,6 +112,7 @@ TEST_CASE("selector: what cannot be read is refused by quoting the term") {
                                                                      {"a in (b", "a in (b"},
                                                                      {"a in (b) c", "a in (b) c"},
                                                                      {"a inside (b)", "a inside (b)"},
+                                                                     {"a=(b,c)", "c)"},
                                                                      {std::string(256, 'a'), "256"}}) {
     INFO(text);
     const auto parsed = InstanceSelector::parse(text);
@@ -196,6 +198,26 @@ TEST_CASE("view: names that cannot be, and instances that would be of a view, ar
   CHECK(registry.heartbeat_at("v/a", 1, at(0s)) == seawall::RegistryAnswer::kUnknown);
 }
 
+TEST_CASE("view: one that is refused leaves nothing behind") {
+  auto registry = ServiceRegistry(
+      ServiceRegistryConfig::make({.max_services = 4, .max_instances = 4, .max_instances_per_service = 4}).value(),
+      at(0s));
+  add(registry, "a", "", {});
+  REQUIRE(registry.view("v", {.service = "s"}));
+  CHECK_FALSE(registry.view("v", {.service = "b"}));
+  CHECK_FALSE(registry.view("s", {.service = "c"}));
+  const auto itself = registry.view("d", {.service = "d"});
+  REQUIRE_FALSE(itself);
+  CHECK(std::string(itself.error().message.view()).find("d is a service") != std::string::npos);
+  CHECK(registry.stats().services == 1);
+  REQUIRE(registry.service("t"));
+  const auto full = registry.view("w", {.service = "e"});  // there is room for one of the two
+  REQUIRE_FALSE(full);
+  CHECK(full.error().code == Code::kFull);
+  CHECK_FALSE(registry.reader().service("e"));
+  REQUIRE(registry.view("w", {.service = "t"}));
+}
+
 TEST_CASE("view: a selector that matches nobody is told, by every answer") {
   auto registry = three();
   const Service nobody = registry.view("nobody", {.service = "s", .selector = "version=3"}).value();
@@ -265,6 +287,61 @@ TEST_CASE("view: who is ejected through the service is ejected in its views, and
   CHECK(registry.explain_at("west", at(1s))->ejected == 1);
 }
 
+TEST_CASE("view: panics for its own ejected and not for those of the rest of its service") {
+  for (const auto mode : {seawall::PanicMode::kFail, seawall::PanicMode::kAll}) {
+    CAPTURE(mode);
+    auto registry = ServiceRegistry(config(), at(0s));
+    REQUIRE(registry.configure(
+        "s", seawall::ServiceConfig::make({.panic_mode = mode, .ejection_failures = 1, .max_ejected_percent = 100})
+                 .value()));
+    for (int i = 0; i < 16; ++i) add(registry, name_of(i), i < 3 ? "canary" : "stable", {});
+    const Service service = registry.service("s").value();
+    const Service canary = registry.view("canary", {.service = "s", .selector = "zone=canary"}).value();
+    const auto eject = [&](const Ids& ids) {
+      for (int i = 0; i < 40; ++i) {
+        seawall::PickText text;
+        const auto pick = service.pick_at(at(1s), text).value();
+        service.done_at(pick.ticket, ids.contains(std::string(text.id.view())) ? Outcome::kFailure : Outcome::kSuccess,
+                        at(1s));
+      }
+    };
+    registry.set_health_at("s/i0", 0, Health::kFailing, at(1s));
+    eject({"i7", "i8", "i9"});
+    CHECK(picked(canary, at(1s)).ids == Ids{"i1", "i2"});
+    CHECK(picked(canary, at(1s)).flags == 0);
+    auto why = registry.explain_at("canary", at(1s)).value();
+    CHECK(why.ejected == 0);
+    CHECK_FALSE(why.panic);
+    CHECK(registry.explain_at("s", at(1s))->ejected == 3);
+    eject({"i1", "i2"});
+    why = registry.explain_at("canary", at(1s)).value();
+    CHECK(why.ejected == 2);
+    CHECK(why.panic);
+    const auto in_panic = picked(canary, at(1s));
+    CHECK(in_panic.ids == (mode == seawall::PanicMode::kFail ? Ids{} : Ids{"i0", "i1", "i2"}));
+    CHECK(picked(service, at(1s)).flags == 0);
+  }
+}
+
+TEST_CASE("subset: stays in use when a small part of a large service is ejected") {
+  auto registry = ServiceRegistry(config(100), at(0s));
+  REQUIRE(registry.configure(
+      "s", seawall::ServiceConfig::make({.panic_mode = seawall::PanicMode::kFail, .ejection_failures = 1}).value()));
+  for (int i = 0; i < 100; ++i) add(registry, name_of(i), "", {});
+  const Service service = registry.service("s").value();
+  const Service mine = registry.view("mine", {.service = "s", .subset = 8, .subset_seed = 3}).value();
+  const Ids members = listed(registry, "mine");
+  for (int i = 0; i < 100; ++i) {
+    seawall::PickText text;
+    const auto pick = service.pick_at(at(0s), text).value();
+    const std::string id(text.id.view());
+    const bool fails = !members.contains(id) && i < 20;
+    service.done_at(pick.ticket, fails ? Outcome::kFailure : Outcome::kSuccess, at(0s));
+  }
+  REQUIRE(registry.stats().ejections > 8);
+  CHECK(picked(mine).ids == members);
+}
+
 TEST_CASE("view: chooses as its service does until it is configured by its name") {
   auto registry = three();
   REQUIRE(registry.view("v", {.service = "s"}));
@@ -312,6 +389,41 @@ TEST_CASE("view: one that chooses by key has a table of its own, of its own inst
   const auto full = registry.configure("s", keyed);  // itself and the view that follows it
   REQUIRE_FALSE(full);
   CHECK(registry.explain_at("s", at(0s))->balancer == Balancer::kRoundRobin);
+}
+
+TEST_CASE("view: one that chooses by key judges by its own list who is well") {
+  for (const auto balancer : {Balancer::kMaglev, Balancer::kRingHash}) {
+    CAPTURE(balancer);
+    auto registry = ServiceRegistry(config(), at(0s));
+    for (int i = 0; i < 10; ++i) add(registry, name_of(i), i < 3 ? "west" : "east", {});
+    REQUIRE(registry.configure("s", seawall::ServiceConfig::make({.balancer = balancer}).value()));
+    const Service west = registry.view("west", {.service = "s", .selector = "zone=west"}).value();
+    const auto keys = [&] {
+      std::map<std::uint64_t, std::string> to;
+      for (std::uint64_t key = 0; key < 64; ++key) {
+        seawall::PickText text;
+        const auto pick = west.pick_for_at(key, at(0s), text).value();
+        west.done_at(pick.ticket, Outcome::kSuccess, at(0s));
+        to[key] = text.id.view();
+      }
+      return to;
+    };
+    const auto health = [&](int from, int to, Health word) {
+      for (int i = from; i < to; ++i) registry.set_health_at(seawall::instance_name("s", name_of(i)), 0, word, at(0s));
+    };
+    const auto well = keys();
+    health(0, 3, Health::kWarning);  // all of the view, which is a small part of the service
+    CHECK(keys() == well);
+    health(0, 2, Health::kPassing);
+    health(3, 10, Health::kWarning);  // the service lists who only warns, the view has two of three without
+    CHECK(listed(registry, "s").contains("i2"));
+    CHECK(picked(west).ids == Ids{"i0", "i1"});
+    const auto two = keys();
+    CHECK(
+        std::ranges::all_of(well, [&](const auto& to) { return to.second == "i2" || two.at(to.first) == to.second; }));
+    health(0, 3, Health::kFailing);  // panic takes all
+    CHECK(keys() == well);
+  }
 }
 
 TEST_CASE("subset: has as many as asked for that may get traffic, wherever there are") {

@@ -19,6 +19,11 @@ Processes share a registry in memory that all of them map (an mmap, a multiproce
     registry = ServiceRegistry(memory=shared.buf)                   # one writes it
     trading = ServiceReader(shared.buf).service("trading")          # others pick, whether it lives or not
     registry = ServiceRegistry.take_over(shared.buf)                # and one goes on when the writer is gone
+    del registry, trading                                           # each process, when it is done: first these,
+    shared.close()                                                  # then its mapping
+
+Memory cannot be unmapped below a registry or reader, nor below a service or watch of one: a shared memory that is closed
+while one of them lives, or is left to the end of the process, raises BufferError.
 
 Everything may be used from any thread. `now_ns` is an instant of CLOCK_MONOTONIC in nanoseconds, for tests and replays;
 without it the clock is read.
@@ -235,7 +240,9 @@ class ServiceRegistry:
 
     @staticmethod
     def _make_in(make: Any, text: bytes, memory: Any, writer_lease: Optional[float], now_ns: int) -> Handle:
-        lease_ns = 0 if writer_lease is None else max(_ns(writer_lease), 1)
+        if writer_lease is not None and not 1e-9 <= writer_lease < 2**33:  # not cut, and 0 would be the default
+            raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"writer_lease is out of range: {writer_lease}")
+        lease_ns = 0 if writer_lease is None else _ns(writer_lease)
         return _placed(lib.seawall_registry_free, memory, lambda at, size, *out: make(text, len(text), at, size, lease_ns, instant(now_ns), *out))
 
     @property

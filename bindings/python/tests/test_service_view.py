@@ -6,9 +6,12 @@ import multiprocessing
 import multiprocessing.shared_memory
 import os
 import signal
+import subprocess
+import sys
 import unittest
 
 from seawall import KeyedRateLimiter, LimitSet, SeawallError, ServiceRegistry, TokenBucket
+from seawall import registry as registry_module
 from seawall.registry import AdminState, Answer, Health, NewInstance, ServiceReader, ViewState
 
 SECOND = 1_000_000_000
@@ -184,6 +187,18 @@ class Shared(unittest.TestCase):
             del registry, reader, watch
             gc.collect()
 
+    def test_what_the_module_says_about_shared_memory_is_so(self):
+        said = registry_module.__doc__.split("Processes share a registry")[1]
+        lines = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+        end = next(n for n, line in enumerate(lines) if line.startswith("del "))
+        taking_over = next(n for n, line in enumerate(lines) if ".take_over(" in line)
+        lines[taking_over] = lines[taking_over].replace("shared.buf", "shared.buf, at_once=True")  # nobody is dead here
+        lines.insert(2, 'registry.register("trading", "a", "h", 1)')
+        lines.insert(end + 1, "assert trading.pick().id == 'a' and registry.writes")
+        script = "import multiprocessing.shared_memory\nfrom seawall.registry import *\n" + "\n".join([*lines, "shared.unlink()"])
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        self.assertEqual((done.returncode, done.stderr), (0, ""), script)
+
     def test_memory_and_options_that_do_not_fit_are_refused_by_name(self):
         with mmap.mmap(-1, ServiceRegistry.memory_for()) as memory:
             with self.assertRaisesRegex(SeawallError, "at least"):
@@ -192,6 +207,11 @@ class Shared(unittest.TestCase):
                 ServiceRegistry(memory=memoryview(memory)[8:])
             with self.assertRaisesRegex(SeawallError, "writer_lease"):
                 ServiceRegistry(memory=memory, writer_lease=1e9)
+            for lease in (0, -5, 1e-12, 1e11, float("inf"), float("nan")):
+                with self.assertRaisesRegex(SeawallError, "writer_lease"):
+                    ServiceRegistry(memory=memory, writer_lease=lease)
+                with self.assertRaisesRegex(SeawallError, "writer_lease"):
+                    ServiceRegistry.take_over(memory, at_once=True, writer_lease=lease)
             with self.assertRaisesRegex(SeawallError, "max_services"):
                 ServiceRegistry.memory_for(max_services=0)
             with self.assertRaisesRegex(SeawallError, "nothing"):

@@ -29,8 +29,14 @@ template <class Directory, class Gate>
 class ServiceChooser {
  public:
   ServiceChooser(const Directory& directory, std::uint32_t service, const Word* words, const Wanted& wanted,
-                 const Gate& gate) noexcept
-      : d_(directory), service_(service), words_(words), wanted_(wanted), gate_(gate), head_(seen(words[0])) {
+                 const Gate& gate, bool is_view) noexcept
+      : d_(directory),
+        service_(service),
+        words_(words),
+        wanted_(wanted),
+        gate_(gate),
+        is_view_(is_view),
+        head_(seen(words[0])) {
     known_ = d_.list_size(head_.known());
     eligible_ = std::min(head_.eligible(), known_);
     local_ = std::min(head_.local(), eligible_);
@@ -213,10 +219,22 @@ class ServiceChooser {
     }
     return {};
   }
+  // A slot says what its instance is to the service. What it is to a view, only the view's list says.
   Choice of_slot(std::uint32_t slot) noexcept {
     const std::uint64_t word = seen(d_.slot(slot));
+    if (is_view_) return listed(ListEntry::unpack(word));
     const std::uint32_t weight = ListEntry::unpack(word).weight;
     return weight < (panic_ ? 1u : 2u) ? Choice{} : admit_word(word, 0);
+  }
+
+  Choice listed(const ListEntry& wanted) noexcept {
+    const std::uint32_t size = panic_ ? known_ : eligible_;
+    for (std::uint32_t i = 0; i < size; ++i) {
+      const std::uint64_t word = seen(words_[ListHead::kWords + i]);
+      const ListEntry one = ListEntry::unpack(word);
+      if (one.record == wanted.record && one.generation == wanted.generation) return admit_word(word, 0);
+    }
+    return {};
   }
 
   ListEntry entry(std::uint32_t at) const noexcept { return ListEntry::unpack(seen(words_[ListHead::kWords + at])); }
@@ -266,6 +284,7 @@ class ServiceChooser {
   const Word* const words_;
   const Wanted& wanted_;
   const Gate& gate_;
+  const bool is_view_;
   const ListHead head_;
   std::uint32_t known_ = 0, eligible_ = 0, local_ = 0;
   bool panic_ = false;

@@ -92,6 +92,17 @@ class InstanceGate {
   std::int64_t now_;
 };
 
+// How many of a list's eligible are ejected: what a view has of them, of which the share counts its whole service's.
+inline std::uint32_t count_ejected(const ServiceDirectory& directory, const Word* words) noexcept {
+  const std::uint32_t eligible = directory.list_size(ListHead(seen(words[0])).eligible());
+  std::uint32_t ejected = 0;
+  for (std::uint32_t i = 0; i < eligible; ++i) {
+    const auto entry = ListEntry::unpack(seen(words[ListHead::kWords + i]));
+    if (!InstanceGate::closed(seen(directory.record(entry.record).breaker))) ++ejected;
+  }
+  return ejected;
+}
+
 class ServiceCore {
  public:
   // generation 0: nobody.
@@ -144,13 +155,16 @@ class ServiceCore {
   [[gnu::noinline]] Picked choose_at(TimePoint now, Wanted wanted) const noexcept {
     wanted.now = believed(now);
     wanted.now_ms = ms(now);
+    const bool is_view = index_ != owner_;
     for (;;) {
       const std::uint64_t version = seen(directory_->head(index_));
       const Word* words = directory_->list(index_, version);
       const ListHead head(seen(words[0]));
       const InstanceGate gate(*directory_, words, owner_, to_ns(now));
-      ServiceChooser<ServiceDirectory, InstanceGate> chooser(*directory_, index_, words, wanted, gate);
-      const Choice choice = chooser.choose(algorithm::EjectionShare::ejected(seen(directory_->share(owner_))));
+      ServiceChooser<ServiceDirectory, InstanceGate> chooser(*directory_, index_, words, wanted, gate, is_view);
+      std::uint32_t ejected = algorithm::EjectionShare::ejected(seen(directory_->share(owner_)));
+      if (is_view && head.panics(ejected)) ejected = count_ejected(*directory_, words);
+      const Choice choice = chooser.choose(ejected);
       const bool hashed = head.balancer() >= kMaglev;
       const bool good = hashed ? seen(directory_->head(index_)) == version : whole(version);
       if (good && !choice.found()) return {};

@@ -8,7 +8,7 @@
 //
 // joined by commas (the syntax of labels in Kubernetes). `zone` is the instance's zone; all other names are of its
 // metadata, so metadata called zone cannot be asked for. The empty text means every instance. A value may hold all but
-// commas, in brackets neither those; blanks around names and values mean nothing.
+// commas, in a list neither those nor brackets; blanks around names and values mean nothing.
 //
 //   auto canary = seawall::InstanceSelector::parse("version=v2, zone in (west, east), !draft").value();
 //   for (const auto& service : registry.services_at(now, canary)) show(service.instances, service.hidden);
