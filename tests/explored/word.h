@@ -2,12 +2,12 @@
 //
 // What stands for std::atomic<uint64_t> in the directory of services when its shipped sources are compiled for the
 // interleaving explorer: control goes to the scheduler before each access. It may lie in memory that is made anew
-// without being destroyed, unlike explorer::Cell, so a state is told by what changed since the threads started, and
-// states merge only where the memory lies at one address in all schedules.
+// without being destroyed, unlike explorer::Cell, so states are not merged.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "support/explorer_cell.h"
 
@@ -21,18 +21,15 @@ class Word {
 
   std::uint64_t load(std::memory_order = std::memory_order_seq_cst) const noexcept {
     before_access(this, false);
-    return answer(value_);
+    return value_;
   }
   void store(std::uint64_t value, std::memory_order = std::memory_order_seq_cst) noexcept {
     before_access(this, true);
-    answer(value);
-    set(value);
+    value_ = value;
   }
   std::uint64_t fetch_add(std::uint64_t n, std::memory_order = std::memory_order_seq_cst) noexcept {
     before_access(this, true);
-    const std::uint64_t before = answer(value_);
-    set(before + n);
-    return before;
+    return std::exchange(value_, value_ + n);
   }
   std::uint64_t fetch_sub(std::uint64_t n, std::memory_order order = std::memory_order_seq_cst) noexcept {
     return fetch_add(~n + 1, order);
@@ -41,8 +38,8 @@ class Word {
                                std::memory_order = std::memory_order_seq_cst,
                                std::memory_order = std::memory_order_seq_cst) noexcept {
     before_access(this, true);
-    if (answer(value_) == expected) {
-      set(desired);
+    if (value_ == expected) {
+      value_ = desired;
       return true;
     }
     expected = value_;
@@ -55,17 +52,6 @@ class Word {
   }
 
  private:
-  // What an access answers decides all that its thread does next.
-  static std::uint64_t answer(std::uint64_t value) noexcept {
-    if (current != nullptr) current->seen = mix(current->seen, value);
-    return value;
-  }
-  void set(std::uint64_t value) noexcept {
-    const auto here = reinterpret_cast<std::uintptr_t>(this);
-    other_state ^= mix(here, value_) ^ mix(here, value);
-    value_ = value;
-  }
-
   std::uint64_t value_;
 };
 static_assert(sizeof(Word) == 8);

@@ -97,7 +97,7 @@ class Schedules {
 
   // Of a state met before only those threads are left whose turn was put off then.
   void drop_known(Choice& choice, const std::vector<Thread>& threads) {
-    std::uint64_t state = mix(Cell::hash_of_all(), other_state);
+    std::uint64_t state = Cell::hash_of_all();
     for (const Thread& t : threads) state = mix(mix(state, t.seen), t.runnable() ? 1 : 0);
     const auto [known, first_time] = asleep_in_.try_emplace(state, choice.asleep);
     if (first_time) return;
@@ -136,7 +136,6 @@ class Run {
 
   // Runs all threads to their end. False: this schedule repeats one met before and was cut short; check nothing.
   [[nodiscard]] bool go() {
-    other_state = 0;
     for (Thread& t : threads_) {
       t.fiber = std::make_unique<Fiber>(t.body);
       resume(t);

@@ -26,9 +26,6 @@ struct Access {
   bool independent_of(const Access& other) const { return cell != other.cell || !(writes || other.writes); }
 };
 
-// The state of what is no Cell, as a hash that depends on values and not on the way there; 0 when the threads start.
-inline std::uint64_t other_state = 0;
-
 // The thread that runs now, or null in the scenario itself, whose accesses are not scheduled.
 struct Thread {
   std::function<void()> body;
