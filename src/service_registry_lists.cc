@@ -170,7 +170,8 @@ void ServiceRegistry::Impl::show_head(RegisteredService& service, detail::Word* 
   f.balancer = unsigned_of(static_cast<std::int32_t>(o.balancer));
   f.fails = o.panic_mode == PanicMode::kFail;
   f.ejects = from.config.ejects();
-  f.learns = learns(from) || std::ranges::any_of(from.views, [&](std::uint32_t v) { return learns(services_[v]); });
+  f.learns = learns(from);
+  for (const std::uint32_t view : from.views) f.learns = f.learns || learns(services_[view]);
   f.unfiltered = unfiltered;
   f.panic_threshold = unsigned_of(o.panic_threshold);
   f.plain = o.balancer == Balancer::kRoundRobin && !unfiltered && (f.local == 0 || f.local == f.eligible) &&

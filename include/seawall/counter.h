@@ -45,8 +45,9 @@ class Counter {
 
   // 0 once the series is removed.
   std::uint64_t value() const noexcept {
+    if (!is_alive()) return 0;
     const std::uint64_t total = detail::sum_of(series_.first, series_.recording->blocks);
-    return is_alive() ? total : 0;
+    return is_alive() ? total : 0;  // it may have been removed while it was read
   }
 
   bool is_alive() const noexcept { return series_.is_alive(); }

@@ -42,6 +42,13 @@ static void records_and_renders(void) {
   CHECK(seawall_counter_add(metrics, counter, -1) == SEAWALL_E_INVALID_ARGUMENT);
   uint64_t total = 0;
   CHECK(seawall_counter_value(metrics, counter, &total) == SEAWALL_OK && total == 5);
+  /* Numbers that no series has, of a generation that was never and of one that is not yet. */
+  const seawall_series nobody[] = {counter & 0xffffffffu, counter + (UINT64_C(1) << 40)};
+  for (int i = 0; i < 2; ++i) {
+    uint64_t read = 7;
+    const int32_t answer = seawall_counter_value(metrics, nobody[i], &read);
+    CHECK(answer == SEAWALL_E_WRONG_HANDLE || (answer == SEAWALL_OK && read == 0));
+  }
 
   const seawall_family_options gauges = options(SEAWALL_METRIC_GAUGE, "depth", NULL, 0);
   seawall_series gauge = 0;

@@ -109,7 +109,7 @@ TEST_CASE("what the registries of readers refuse is refused, and is no instance"
   }
 }
 
-TEST_CASE("a user without a right to the channel is served; readers then find out by polling") {
+TEST_CASE("a user without a right to the channel is served, readers then find out by polling") {
   Registry r;
   CHECK(r.server({"ACL", "SETUSER", "app", "on", ">secret", "~seawall-*", "+@all", "resetchannels"}) == "OK");
   StoreOptions options = patient(r.server);

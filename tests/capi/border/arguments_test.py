@@ -34,6 +34,9 @@ REQUIRED["seawall_redis_limiter"] = {**QUOTA, "name": "test"}
 # Handles that another one makes: {handle type: its function}.
 MADE_BY_ANOTHER = {"seawall_redis_limiter": "seawall_redis_store_new_limiter_from_json"}
 
+# Their first argument is the caller's memory and no handle.
+MEMORY_FIRST = {"seawall_reader_attach"}
+
 
 def call(name: str, arguments: list):
     print(name, flush=True)
@@ -53,7 +56,7 @@ def empty(kind):
 
 def takes_handle(name: str) -> bool:
     arguments = FUNCTIONS[name][1]
-    return bool(arguments) and arguments[0] is HANDLE
+    return bool(arguments) and arguments[0] is HANDLE and name not in MEMORY_FIRST
 
 
 def answers(name: str) -> bool:
