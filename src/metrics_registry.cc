@@ -42,7 +42,7 @@ Metric handle_of(detail::MetricsState& state, SeriesId id) noexcept {
   const auto generation = static_cast<std::uint32_t>(static_cast<std::uint64_t>(id) >> 32);
   if (series.generation != generation) {
     series.recording = &state.recording();  // its use is counted
-    series.generation = generation | 1u;  // whatever the number: never the 0 of `nowhere`, which has one cell only
+    series.generation = generation | 1u;    // whatever the number: never the 0 of `nowhere`, which has one cell only
     series.head = &detail::nowhere.head;
     series.first = &detail::nowhere.cell;
     return HandleAccess::make<Metric>(series, nullptr);
