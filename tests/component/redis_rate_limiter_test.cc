@@ -252,21 +252,22 @@ TEST_CASE("what callers ask at the same time goes in one write") {
   RateLimiter users = limiter(store, {.name = "user", .quota = slow(100000)});
   REQUIRE(users.try_acquire("warm").allowed);
   const StoreStats before = store.stats();
-  server.stop();  // so that answers wait until all have asked
   std::atomic<int> allowed{0};
   std::atomic<int> answered{0};
-  for (int i = 0; i < 2000; ++i) {
-    users.try_acquire_async("key" + std::to_string(i % 50), 1, [&](const Answer& answer) {
-      allowed += answer.allowed && answer.by == DecidedBy::kStore ? 1 : 0;
-      ++answered;
-    });
-  }
-  server.resume();
-  REQUIRE(eventually([&] { return answered == 2000; }));
-  CHECK(allowed == 2000);
+  const auto count = [&](const Answer& answer) {
+    allowed += answer.allowed && answer.by == DecidedBy::kStore ? 1 : 0;
+    ++answered;
+  };
+  // Asked within a callback, so that the I/O thread cannot write in between, however slow this machine is.
+  users.try_acquire_async("first", 1, [&](const Answer& answer) {
+    for (int i = 0; i < 2000; ++i) users.try_acquire_async("key" + std::to_string(i % 50), 1, count);
+    count(answer);
+  });
+  REQUIRE(eventually([&] { return answered == 2001; }));
+  CHECK(allowed == 2001);
   const StoreStats after = store.stats();
-  CHECK(after.requests - before.requests == 2000);
-  CHECK(after.batches - before.batches < 1000);
+  CHECK(after.requests - before.requests == 2001);
+  CHECK(after.batches - before.batches < 100);  // a socket takes many kilobytes at once, not all of them
   CHECK(after.connects == 1);
 }
 
