@@ -51,8 +51,8 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // instant is taken as the epoch. Correct for 34 years after it.
   explicit BasicCircuitBreaker(CircuitBreakerConfig config = {}, TimePoint epoch = Clock::now()) noexcept
       : epoch_ns_(to_ns(epoch)),
-        shadow_(config.options().shadow ? 1 : 0),
         plain_(!config.counts_each_call()),
+        unusual_((config.options().shadow ? kShadow : 0) | counting()),
         config_(config.seeded(static_cast<std::uint64_t>(to_ns(epoch)))) {}
   BasicCircuitBreaker(const BasicCircuitBreaker&) = delete;
   BasicCircuitBreaker& operator=(const BasicCircuitBreaker&) = delete;
@@ -83,17 +83,25 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   template <class Now>
   Ticket try_acquire_with(const Now& clock) noexcept {
     const std::uint64_t seen = load();
-    if (plain_ && algorithm::breaker::state_of(seen) == BreakerState::kClosed) {
-      return Ticket(*this, algorithm::breaker::token_of(seen));
+    if (algorithm::breaker::state_of(seen) == BreakerState::kClosed && plain_) [[likely]] {
+      return Ticket(*this, algorithm::breaker::token_of_closed(seen));
     }
-    const Answer answer = plain_ && algorithm::breaker::state_of(seen) == BreakerState::kOpen ? refuse_at(seen, clock())
-                                                                                              : answer_with(clock);
-    return answer.token != 0 ? Ticket(*this, answer.token) : Ticket(Duration(answer.retry_after_ns));
+    if (algorithm::breaker::state_of(seen) != BreakerState::kOpen) [[unlikely]]
+      return ticket_of(answer_with(clock));
+    const TimePoint now = clock();
+    const auto deadline = static_cast<std::uint64_t>(algorithm::breaker::open_deadline_ns(seen));
+    // Modulo 2^64: an instant before the epoch is far beyond any deadline here.
+    const std::uint64_t at = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(epoch_ns_);
+    // Relaxed: as in shadow().
+    if (at < deadline && unusual_.load(std::memory_order_relaxed) == 0) [[likely]] {
+      return Ticket(Duration(static_cast<std::int64_t>(deadline - at)));
+    }
+    return ticket_of(decide_at(now));
   }
   template <class Now>
   ReportResult report_with(const Now& clock, std::uint64_t token, Outcome outcome) noexcept {
-    if (algorithm::breaker::changes_nothing(load(), token, outcome)) return ReportResult::kRecorded;
-    return report_timed(clock, token, outcome);
+    const bool healthy = algorithm::breaker::changes_nothing(load(), token, outcome);
+    return __builtin_expect(healthy, 1) != 0 ? ReportResult::kRecorded : report_timed(clock, token, outcome);
   }
 
   // Runs fn() if admitted and reports for it. fn returns T or void; classify(const T&) -> Outcome says how it went
@@ -124,8 +132,8 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // While set, nothing is refused, not even when forced open; the state moves on as ever, and what would have been
   // refused is counted in stats(). Begins as CircuitBreakerOptions::shadow.
   // Relaxed: a switch by itself.
-  void set_shadow(bool on) noexcept { shadow_.store(on ? 1 : 0, std::memory_order_relaxed); }
-  bool shadow() const noexcept { return shadow_.load(std::memory_order_relaxed) != 0; }
+  void set_shadow(bool on) noexcept { unusual_.store((on ? kShadow : 0) | counting(), std::memory_order_relaxed); }
+  bool shadow() const noexcept { return (unusual_.load(std::memory_order_relaxed) & kShadow) != 0; }
 
   // An observation, consistent in itself (one load; the reason is that of the generation seen). An open breaker whose
   // time is over stays kOpen, with retry_after 0, until a call comes.
@@ -182,6 +190,10 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   }
 
  private:
+  static constexpr std::uint64_t kShadow = 1;
+  static constexpr std::uint64_t kCounting = 2;
+  std::uint64_t counting() const noexcept { return plain_ ? 0 : kCounting; }
+
   TimePoint epoch() const noexcept { return time_from_ns(epoch_ns_); }
   std::int64_t elapsed(TimePoint now) const noexcept { return algorithm::breaker::elapsed_ns(now, epoch()); }
   // A wait from the epoch, for a caller who waits from an instant before it.
@@ -210,12 +222,8 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
     return {algorithm::breaker::admitted(config_, seen, 0), 0};
   }
 
-  // The refusal of an open breaker, in a few instructions.
-  Answer refuse_at(std::uint64_t word, TimePoint now) noexcept {
-    const auto deadline = static_cast<std::uint64_t>(algorithm::breaker::open_deadline_ns(word));
-    // Modulo 2^64: an instant before the epoch is far beyond any deadline here.
-    const std::uint64_t at = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(epoch_ns_);
-    return at < deadline && !shadow() ? Answer{0, static_cast<std::int64_t>(deadline - at)} : decide_at(now);
+  Ticket ticket_of(Answer answer) noexcept {
+    return answer.token != 0 ? Ticket(*this, answer.token) : Ticket(Duration(answer.retry_after_ns));
   }
 
   [[gnu::noinline]] Answer decide_at(TimePoint now) noexcept {
@@ -279,8 +287,8 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   // Read by every call; the word is written only when something is wrong.
   Cell word_{0};
   std::int64_t epoch_ns_;
-  Cell shadow_;
-  bool plain_;  // only failures in a row: a success in a closed breaker has nothing to write
+  bool plain_;    // only failures in a row: a success in a closed breaker has nothing to write
+  Cell unusual_;  // kShadow, kCounting: what keeps open_wait() from answering
   CircuitBreakerConfig config_;
   // Written on late results, lost probes and transitions only.
   alignas(detail::kCacheLine) Cell late_results_{0};

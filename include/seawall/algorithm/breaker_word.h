@@ -113,6 +113,9 @@ using TokenStart = WordField<0, 42>;
 constexpr std::uint64_t token_of(std::uint64_t word, std::uint64_t mark = kTokenMark) noexcept {
   return (word & kIdentity) | mark;
 }
+// The same of a word that is known to be closed, whose state is 0.
+constexpr std::uint64_t token_of_closed(std::uint64_t word) noexcept { return (word & Generation::kMask) | kTokenMark; }
+static_assert(static_cast<int>(BreakerState::kClosed) == 0);
 constexpr bool is_current(std::uint64_t word, std::uint64_t token) noexcept {
   return ((word ^ token) & kIdentity) == 0;
 }
