@@ -25,14 +25,15 @@ from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, check, fill, fitted, instant, lib, lib_waiting, new_error, place
+from ._library import CLOCK, NOW, ONE, bare, check, fill, fitted, instant, lib, lib_waiting, new_error, place, size_of
 from .rate_limiter import (
     _ALLOWED,
-    _HANDLES,
+    _SINGLE,
     _SIZE,
     Decision,
     LimitChange,
     _clamped,
+    _byref,
     _Limiter,
     _period_ns,
     _permits,
@@ -41,9 +42,11 @@ from .rate_limiter import (
 
 __all__ = ["KeyedRateLimiter", "KeyedStats"]
 
-_allow = lib.seawall_keyed_limiter_allow
+_allow = bare(lib.seawall_keyed_limiter_allow)
 _try_acquire = lib.seawall_keyed_limiter_try_acquire
 _try_acquire_id = lib.seawall_keyed_limiter_try_acquire_id
+_take_one, _take_one_id = bare(_try_acquire), bare(_try_acquire_id)
+_number = ctypes.c_uint64
 
 
 class KeyedStats:
@@ -143,27 +146,33 @@ class KeyedRateLimiter(_Limiter):
         handle, error = ctypes.c_void_p(), new_error()
         code = make(ctypes.addressof(bytes_there), len(bytes_there), ctypes.byref(handle), ctypes.byref(error))
         check(code, error)
-        self._handle = _HANDLES[self._name](handle.value)
+        self._own(handle.value)
         self._memory = bytes_there
 
     def allow(self, key: Key) -> bool:
         """May one more pass, now? try_acquire(key).allowed for half the price: no details, nothing to refund."""
         if isinstance(key, int):
-            code = _try_acquire_id(self._handle, _id(key), NOW, 1, None)
+            code = _take_one_id(self._at, _number(_id(key)), CLOCK, ONE, None)
         else:
             data = _bytes(key)
-            code = _allow(self._handle, data, len(data))
+            code = _allow(self._at, data, size_of(data))
         return code == _ALLOWED or check(code) == _ALLOWED
 
     def try_acquire(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """Takes `permits` of the key's or nothing."""
         decision = Decision(_SIZE)
+        common = permits is _SINGLE and now_ns is NOW  # all but the key and the decision is prepared
         if isinstance(key, int):
-            code = _try_acquire_id(self._handle, _id(key), now_ns if now_ns == NOW else instant(now_ns), _permits(permits), decision)
+            if common:
+                code = _take_one_id(self._at, _number(_id(key)), CLOCK, ONE, _byref(decision))
+            else:
+                code = _try_acquire_id(self._handle, _id(key), instant(now_ns), _permits(permits), decision)
         else:
             data = _bytes(key)
-            n = permits if permits == 1 else _permits(permits)
-            code = _try_acquire(self._handle, data, len(data), now_ns if now_ns == NOW else instant(now_ns), n, decision)
+            if common:
+                code = _take_one(self._at, data, size_of(data), CLOCK, ONE, _byref(decision))
+            else:
+                code = _try_acquire(self._handle, data, len(data), instant(now_ns), _permits(permits), decision)
         if code < 0:
             check(code)
         return decision

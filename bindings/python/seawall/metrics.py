@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Generic, Iterator, NamedTuple, Sequence, TypeVar
 
 from . import _ffi
-from ._library import Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
+from ._library import ONE, Handle, SeawallError, bare, check, lib, lib_waiting, new_error, prepared, read_text
 
 __all__ = ["Counter", "Exemplar", "Family", "Format", "Gauge", "Histogram", "Info", "MetricsRegistry", "StateSet", "validate_text"]
 
@@ -72,6 +72,12 @@ class Exemplar(NamedTuple):
         return made
 
 
+_counter_add, _observe = bare(lib.seawall_counter_add), bare(lib.seawall_histogram_observe)
+_gauge_set, _gauge_add = bare(lib.seawall_gauge_set), bare(lib.seawall_gauge_add)
+_SINGLE = 1  # what add() adds by default
+_double = ctypes.c_double
+
+
 class _Series:
     """One series; `overflow` tells that it is the shared one for what is beyond the bounds. Once the series is removed
     this records nothing, and reads 0."""
@@ -80,6 +86,8 @@ class _Series:
         self._registry = family._registry  # keeps the handle alive
         self._metrics = family._registry._handle
         self._number = number
+        self._registry_at, self._at = family._registry._at, prepared(ctypes.c_uint64, number)  # for what bare() gave
+        self._one = (self._registry_at, self._at, ONE)
         self.overflow = overflow
 
     def _read(self, read, kind):
@@ -93,11 +101,16 @@ class Counter(_Series):
 
     def add(self, n: int = 1, exemplar: Exemplar | None = None) -> None:
         """Adds n, which must not be negative."""
-        _fits("n", n)
-        if exemplar is None:
-            check(lib.seawall_counter_add(self._metrics, self._number, n))
+        if n is _SINGLE and exemplar is None:
+            code = _counter_add(*self._one)
+        elif exemplar is None:
+            _fits("n", n)
+            code = _counter_add(self._registry_at, self._at, ctypes.c_int64(n))
         else:
-            check(lib.seawall_counter_add_exemplar(self._metrics, self._number, n, ctypes.byref(exemplar._c())))
+            _fits("n", n)
+            code = lib.seawall_counter_add_exemplar(self._metrics, self._number, n, ctypes.byref(exemplar._c()))
+        if code:
+            check(code)
 
     @property
     def value(self) -> int:
@@ -108,10 +121,14 @@ class Gauge(_Series):
     """A value that goes up and down."""
 
     def set(self, value: float) -> None:
-        check(lib.seawall_gauge_set(self._metrics, self._number, value))
+        code = _gauge_set(self._registry_at, self._at, _double(value))
+        if code:
+            check(code)
 
     def add(self, difference: float = 1.0) -> None:
-        check(lib.seawall_gauge_add(self._metrics, self._number, difference))
+        code = _gauge_add(self._registry_at, self._at, _double(difference))
+        if code:
+            check(code)
 
     def max(self, value: float) -> None:
         """Sets the gauge to the larger of its value and this one."""
@@ -136,10 +153,12 @@ class Histogram(_Series):
 
     def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
         if exemplar is None:
-            check(lib.seawall_histogram_observe(self._metrics, self._number, value))
+            code = _observe(self._registry_at, self._at, _double(value))
         else:
             given = ctypes.byref(exemplar._c())
-            check(lib.seawall_histogram_observe_exemplar(self._metrics, self._number, value, given))
+            code = lib.seawall_histogram_observe_exemplar(self._metrics, self._number, value, given)
+        if code:
+            check(code)
 
     @contextmanager
     def time(self) -> Iterator[None]:
@@ -255,6 +274,7 @@ class MetricsRegistry:
         text = json.dumps(options).encode()
         check(lib.seawall_metrics_new_from_json(text, len(text), ctypes.byref(out), ctypes.byref(error)), error)
         self._handle = _Handle(out.value)
+        self._at = prepared(ctypes.c_void_p, out.value)
         self._callbacks: list[Any] = []
         self._start_unix_ns = time.time_ns()
 

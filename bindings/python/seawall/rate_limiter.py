@@ -18,7 +18,7 @@ import json
 from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, instant, lib, new_error
+from ._library import CLOCK, NOW, ONE, Handle, SeawallError, bare, check, instant, lib, new_error, prepared
 
 __all__ = [
     "Decision",
@@ -31,7 +31,9 @@ __all__ = [
     "TokenBucket",
 ]
 
+_byref = ctypes.byref
 _SIZE = ctypes.sizeof(_ffi.seawall_decision)
+_SINGLE = 1  # the default number of permits
 _ALLOWED = _ffi.SEAWALL_ALLOWED
 
 
@@ -173,7 +175,11 @@ class _Limiter:
         handle, error = ctypes.c_void_p(), new_error()
         new = getattr(lib, f"seawall_{self._name}_new_from_json")
         check(new(text, len(text), instant(now_ns), ctypes.byref(handle), ctypes.byref(error)), error)
-        self._handle = _HANDLES[self._name](handle.value)
+        self._own(handle.value)
+
+    def _own(self, address: int) -> None:
+        self._handle = _HANDLES[self._name](address)
+        self._at = prepared(ctypes.c_void_p, address)
 
 
 class _Single(_Limiter):
@@ -182,13 +188,18 @@ class _Single(_Limiter):
     def __init__(self, options: dict, now_ns: int):
         super().__init__(options, now_ns)
         self._try_acquire = getattr(lib, f"seawall_{self._name}_try_acquire")
+        self._take_one = bare(self._try_acquire)
         self._peek = getattr(lib, f"seawall_{self._name}_peek")
         self._refund = getattr(lib, f"seawall_{self._name}_refund")
 
     def try_acquire(self, permits: int = 1, *, now_ns: int = NOW) -> Decision:
         """Takes `permits` or nothing."""
         decision = Decision(_SIZE)
-        if (code := self._try_acquire(self._handle, now_ns if now_ns == NOW else instant(now_ns), _permits(permits), decision)) < 0:
+        if permits is _SINGLE and now_ns is NOW:  # the common call, all but the decision prepared
+            code = self._take_one(self._at, CLOCK, ONE, _byref(decision))
+        else:
+            code = self._try_acquire(self._handle, instant(now_ns), _permits(permits), decision)
+        if code < 0:
             check(code)
         return decision
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 import array
+import ctypes
 import mmap
 import multiprocessing
 import multiprocessing.shared_memory
 import os
 import signal
+import time
 import unittest
 
 from hypothesis import given, settings
@@ -54,6 +56,37 @@ class Batches(unittest.TestCase):
         with self.assertRaises(seawall.SeawallError):
             users.try_acquire_batch([9], -1)
         self.assertTrue(users.try_acquire(9))
+
+
+class Askers(unittest.TestCase):
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.sampled_from(KINDS),
+        st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 255, 256, 257, 5000]).map("k".__mul__)),
+        st.lists(st.sampled_from(["allow", "now", "given", "many"]), max_size=12),
+    )
+    def test_all_ways_to_ask_take_from_one_limit(self, kind, key, ways):
+        users, left = KeyedRateLimiter(kind, 5, 86_400.0, memory_bytes=8192), 5
+        for way in ways:
+            wanted = 2 if way == "many" else 1
+            if way == "allow":
+                admitted = users.allow(key)
+            elif way == "given":
+                admitted = bool(users.try_acquire(key, now_ns=time.monotonic_ns()))
+            else:
+                admitted = bool(users.try_acquire(key, wanted) if way == "many" else users.try_acquire(key))
+            self.assertEqual(admitted, left >= wanted)
+            left -= wanted * admitted
+            self.assertEqual(users.peek(key).remaining, left)
+        self.assertTrue(users.allow("another" if isinstance(key, int) else key + "."))
+
+    def test_a_key_of_another_kind_is_refused(self):
+        users = KeyedRateLimiter(TokenBucket, 1, 60.0)
+        for key in (None, 1.5, ["a"], bytearray(b"a")):
+            for ask in (users.allow, users.try_acquire):
+                with self.assertRaises((TypeError, ctypes.ArgumentError)):
+                    ask(key)
+        self.assertEqual(users.stats().keys_active, 0)
 
 
 class Saved(unittest.TestCase):

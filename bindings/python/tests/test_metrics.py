@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import ctypes
 import json
 import math
 import threading
@@ -111,6 +112,32 @@ class Metrics(unittest.TestCase):
         with self.assertRaises(seawall.SeawallError):
             counter.add(-1)
         self.assertEqual(counter.value, 42)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.one_of(st.just(1), st.integers(-3, 3), st.integers(-(2**65), 2**65)), max_size=20))
+    def test_a_counter_adds_up_whatever_it_is_given(self, numbers):
+        counter, total = MetricsRegistry().counter("a_total", "A.").labels(), 0
+        for n in numbers:
+            if 0 <= n < 2**63:
+                counter.add(n)
+                total += n
+            else:
+                with self.assertRaises(SeawallError):
+                    counter.add(n)
+        self.assertEqual(counter.value, total % 2**64)
+
+    def test_what_is_no_number_is_refused(self):
+        registry = MetricsRegistry()
+        counter, gauge = registry.counter("a_total", "A.").labels(), registry.gauge("g", "G.").labels()
+        histogram = registry.histogram("h", "H.").labels()
+        for record in (counter.add, gauge.set, gauge.add, gauge.max, histogram.observe):
+            for wrong in ("1", None, b"1", [1]):
+                with self.assertRaises((TypeError, ctypes.ArgumentError)):
+                    record(wrong)
+        gauge.set(2**60)
+        gauge.add(-1)
+        histogram.observe(True)
+        self.assertEqual((counter.value, gauge.value, histogram.sum), (0, 2.0**60 - 1, 1.0))
 
     def test_a_gauge_is_held_for_a_block(self):
         gauge = MetricsRegistry().gauge("in_flight", "G.").labels()
