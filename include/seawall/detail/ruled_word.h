@@ -6,14 +6,16 @@
 // constructor, in plain memory; each change takes the next of 1, 2, ... 6, 1, ..., in one of two slots in turn. One
 // exchange of the word moves state and generation together, so no state is ever decided on by a rule that is not its
 // own: whoever decided by an older rule loses his exchange. (He would win it only if he slept through a multiple of six
-// changes and then found the same state to the bit.)
+// changes and then found the same state to the bit. A changer that wins so leaves a generation that is not in force:
+// whoever meets it begins the rule that is in force anew, as in the constructor.)
 //
 // A change: claim the spare slot, write the rule into it, mark it agreed, exchange the word. A changer that dies before
 // the mark has changed nothing and the next one takes its claim; after the mark the next changer finishes for it. Words
 // of a slot carry the number of their claim and only a newer claim may overwrite them, so a changer that slept and lost
 // its claim cannot write into a rule that is in force. Claims are numbered modulo 2^32.
 //
-//   change_   {claim, generation it makes, kIdle or kClaimed or kAgreed}
+//   change_   {claim, generation it makes, kIdle or kClaimed or kAgreed}; that generation is in force when idle, the
+//             one before it when claimed
 //
 // Rule: pack() and unpack() of six 32-bit numbers, and taken_over(old rule, state, how, now) as in Gcra.
 #pragma once
@@ -23,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "seawall/decision.h"
 #include "seawall/detail/cache_line.h"
@@ -78,11 +81,13 @@ class RuledWord {
   // look(rule, state) -> answer, of one moment.
   template <class Look>
   auto look(const Look& look) const noexcept {
+    std::uint64_t seen = word_.load(std::memory_order_acquire);  // acquire: as in update
     for (;;) {
-      const std::uint64_t seen = word_.load(std::memory_order_acquire);  // acquire: as in update
       if (seen >> kGenerationShift == 0) [[likely]]
         return look(first_, seen);
-      if (const auto rule = later_rule(seen)) return look(*rule, state_of(seen));
+      if (const auto rule = rule_of(seen)) return look(*rule, state_of(seen));
+      const std::uint64_t found = std::exchange(seen, word_.load(std::memory_order_acquire));  // acquire: as above
+      if (seen == found) seen = mended(seen);
     }
   }
 
@@ -96,8 +101,8 @@ class RuledWord {
         put_in_force(seen);
         seen = change_.load(std::memory_order_acquire);
       }
-      // Acquire: the generation in force cannot change while somebody holds a claim.
-      const std::uint64_t next = next_generation(word_.load(std::memory_order_acquire));
+      const std::uint64_t named = generation_named(seen);
+      const std::uint64_t next = (seen & kStageMask) == kClaimed ? named : named % kLastGeneration + 1;
       mine = ((seen >> kClaimShift) + 1) << kClaimShift | next << kStageBits | kClaimed;
       // Release and acquire: orders the claim after what was seen of earlier changes.
     } while (!change_.compare_exchange_strong(seen, mine, std::memory_order_acq_rel, std::memory_order_acquire) &&
@@ -118,26 +123,42 @@ class RuledWord {
   using Slot = std::array<Cell, kWords>;
   using Numbers = std::array<std::uint32_t, kWords>;
 
-  static constexpr std::uint64_t next_generation(std::uint64_t word) noexcept {
-    const std::uint64_t generation = word >> kGenerationShift;
-    return generation == kLastGeneration ? 1 : generation + 1;
-  }
+  static constexpr std::uint64_t generation_named(std::uint64_t change) noexcept { return change >> kStageBits & 7; }
 
   // Out of line and by value, so that the usual way keeps all in registers: only objects whose limit was changed come
   // here, and stay here.
   template <class Ask, class NextState, class Tell>
   [[gnu::noinline]] auto update_later(std::uint64_t seen, Ask ask, NextState step, Tell tell) noexcept {
     for (;;) {
-      if (const auto rule = later_rule(seen)) {
+      if (const auto rule = rule_of(seen)) {
         const auto request = ask(*rule);
         const std::uint64_t state = state_of(seen);
         const std::uint64_t mark = generation_of(seen);
         const std::uint64_t next = step(*rule, request, state, mark);
         if (exchange(seen, next | mark)) return tell(*rule, request, state, next, mark);
       } else {
-        seen = word_.load(std::memory_order_acquire);  // acquire: as in update
+        const std::uint64_t found =
+            std::exchange(seen, word_.load(std::memory_order_acquire));  // acquire: as in update
+        if (seen == found) exchange(seen, mended(seen));
       }
     }
+  }
+
+  // A word whose rule cannot be read: itself, when it has moved on by now or will at once; else, when its generation is
+  // not the one in force, what has to stand in its place. Twice the same change_: what lies between is of one moment.
+  std::uint64_t mended(std::uint64_t word) const noexcept {
+    const std::uint64_t change = change_.load(std::memory_order_acquire);  // acquire: as in change
+    const std::uint64_t stage = change & kStageMask, generation = word >> kGenerationShift;
+    const std::uint64_t after = generation_named(change), before = generation_before(after);
+    if (generation == (stage == kClaimed ? before : after)) return word;
+    if (stage == kAgreed && generation == before) return word;
+    // Acquire: as above.
+    if (word_.load(std::memory_order_acquire) != word || change_.load(std::memory_order_acquire) != change) return word;
+    return (stage == kClaimed ? before : after) << kGenerationShift;
+  }
+  std::uint64_t generation_before(std::uint64_t generation) const noexcept {
+    if (generation > 1) return generation - 1;
+    return generation == 1 && numbers(kLastGeneration) ? kLastGeneration : 0;
   }
 
   bool exchange(std::uint64_t& seen, std::uint64_t next) noexcept {
@@ -167,7 +188,8 @@ class RuledWord {
     return Rule::unpack(packed);
   }
 
-  std::optional<Rule> later_rule(std::uint64_t word) const noexcept {
+  std::optional<Rule> rule_of(std::uint64_t word) const noexcept {
+    if (word >> kGenerationShift == 0) return first_;
     const auto all = numbers(word >> kGenerationShift);
     return all ? std::optional<Rule>(rule_in(*all)) : std::nullopt;
   }
@@ -176,7 +198,7 @@ class RuledWord {
 
   // False: a newer claim has begun to write.
   bool fill(std::uint64_t mine, const Rule& rule, LimitChange how, Duration elapsed) noexcept {
-    const std::uint64_t generation = mine >> kStageBits & 7;
+    const std::uint64_t generation = generation_named(mine);
     const auto claim = claim_of(mine >> kClaimShift);
     const auto ns = static_cast<std::uint64_t>(elapsed.count());
     const auto packed = rule.pack();
@@ -209,13 +231,14 @@ class RuledWord {
 
   // For the changer, and for whoever finds the change agreed and not finished.
   void put_in_force(std::uint64_t agreed) noexcept {
-    const std::uint64_t generation = agreed >> kStageBits & 7;
+    const std::uint64_t generation = generation_named(agreed);
     publish(word_, [&](std::uint64_t seen) {
       if (seen >> kGenerationShift == generation) return Step<bool>{seen, true};
       const auto next = numbers(generation);
-      const auto old = seen >> kGenerationShift == 0 ? std::optional<Rule>(first_) : later_rule(seen);
+      const auto old = rule_of(seen);
       // Acquire: after the slots. Still agreed, so what was read is the rule that was agreed on, and its predecessor.
-      if (change_.load(std::memory_order_acquire) != agreed || !next || !old) return Step<bool>{seen, false};
+      if (change_.load(std::memory_order_acquire) != agreed || !next) return Step<bool>{seen, false};
+      if (!old) return Step<bool>{generation << kGenerationShift, true};  // as in mended()
       const auto how = static_cast<LimitChange>((*next)[kMeta] >> 3);
       const Duration elapsed(static_cast<std::int64_t>(std::uint64_t{(*next)[kInstant + 1]} << 32 | (*next)[kInstant]));
       const std::uint64_t state = rule_in(*next).taken_over(*old, state_of(seen), elapsed, how);
