@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace {
@@ -12,13 +13,19 @@ namespace {
   throw std::invalid_argument(name + ": " + why);
 }
 
-// The number at the start of `text`, which is shortened by it.
+// The number at the start of `text`, which is shortened by it; NaN when there is none, or one below 0.
 double take_number(std::string_view& text) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   double number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (failed != std::errc() || !std::isfinite(number) || number < 0) throw std::invalid_argument("not a number");
+  if (failed != std::errc() || !std::isfinite(number) || number < 0) return kNone;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
+}
+
+std::string text_of(std::chrono::nanoseconds duration) {
+  const bool whole = duration % std::chrono::milliseconds(1) == std::chrono::nanoseconds(0);
+  return whole ? std::to_string(duration.count() / 1'000'000) + "ms" : std::to_string(duration.count()) + "ns";
 }
 
 }  // namespace
@@ -33,7 +40,8 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
   if (text == "s") unit = 1e9;
   if (text == "m" || text == "min") unit = 60e9;
   if (text == "h") unit = 3600e9;
-  if (unit == 0) throw std::invalid_argument("'" + given + "' is not a duration such as 250ms, 30s or 5m");
+  if (unit == 0 || std::isnan(number))
+    throw std::invalid_argument("'" + given + "' is not a duration such as 250ms, 30s or 5m");
   if (number * unit > 9e18) throw std::invalid_argument("'" + given + "' is too long");
   return std::chrono::nanoseconds(std::llround(number * unit));
 }
@@ -90,34 +98,24 @@ std::int64_t Arguments::number(const std::string& name, std::int64_t fallback, s
 double Arguments::share(const std::string& name, double fallback) const {
   if (!has(name)) return fallback;
   const std::string given = text(name, "");
-  try {
-    std::string_view rest = given;
-    const double number = take_number(rest);
-    if (rest.empty() && number <= 1) return number;
-  } catch (const std::invalid_argument&) {
-  }
+  std::string_view rest = given;
+  const double number = take_number(rest);
+  if (rest.empty() && number <= 1) return number;
   fail(name, "must be a share from 0 to 1, not '" + given + "'");
 }
 
 std::chrono::nanoseconds Arguments::duration(const std::string& name, std::chrono::nanoseconds fallback,
                                              std::chrono::nanoseconds low) const {
   if (!has(name)) return fallback;
-  try {
-    const auto duration = parse_duration(text(name, ""));
-    if (duration >= low && duration <= std::chrono::hours(24)) return duration;
-  } catch (const std::invalid_argument& error) {
-    fail(name, error.what());
-  }
-  fail(name, "must be from " + std::to_string(low.count()) + "ns to 24h, not " + text(name, ""));
+  const std::string given = text(name, "");
+  const auto duration = for_option(name, [&] { return parse_duration(given); });
+  if (duration >= low && duration <= std::chrono::hours(24)) return duration;
+  fail(name, "must be from " + text_of(low) + " to 24h, not " + given);
 }
 
 QuotaText Arguments::quota(const std::string& name, QuotaText fallback) const {
   if (!has(name)) return fallback;
-  try {
-    return parse_quota(text(name, ""));
-  } catch (const std::invalid_argument& error) {
-    fail(name, error.what());
-  }
+  return for_option(name, [&] { return parse_quota(text(name, "")); });
 }
 
 std::string Arguments::help() const {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,16 @@ struct QuotaText {
 
 std::chrono::nanoseconds parse_duration(std::string_view text);  // 250us, 0ms, 30s, 1.5m; throws std::invalid_argument
 QuotaText parse_quota(std::string_view text);
+
+// What `read` makes of an option's value; a std::invalid_argument of it gets the option's name.
+template <class Read>
+auto for_option(const std::string& name, Read&& read) {
+  try {
+    return read();
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(name + ": " + error.what());
+  }
+}
 
 // Everything throws std::invalid_argument with a message for people that begins with the option's name.
 class Arguments {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/json.h"
 #include "common/text.h"
 
 using nlohmann::json;
@@ -17,9 +17,9 @@ namespace {
 // Reads the fields of one JSON object. The first fault found stays; later fields read as defaults.
 class Fields {
  public:
-  explicit Fields(std::string_view body) : object_(json::parse(body, nullptr, false)) {
+  explicit Fields(std::string_view body) : object_(parse_json(body)) {
     if (object_.is_discarded()) {
-      fail("body", "the body is not valid JSON");
+      fail("body", "the body is not valid JSON, or nested too deeply");
     } else if (!object_.is_object()) {
       fail("body", "the body must be a JSON object");
     }
@@ -102,13 +102,6 @@ bool plausible_email(std::string_view text) {
          domain.find("..") == std::string_view::npos && text.find(' ') == std::string_view::npos;
 }
 
-bool is_token(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  });
-}
-
 bool is_ip_address(const std::string& host) {
   in6_addr address;  // large enough for both families
   return host == "localhost" || ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
@@ -116,6 +109,13 @@ bool is_ip_address(const std::string& host) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  });
+}
 
 Parsed<Trade> parse_trade(std::string_view body) {
   Fields fields(body);
@@ -178,7 +178,7 @@ Parsed<Heartbeat> parse_heartbeat(std::string_view body) {
   return fields.result(heartbeat);
 }
 
-Parsed<std::int64_t> parse_limit(const std::string_view* value) {
+Parsed<std::int64_t> parse_limit(std::optional<std::string_view> value) {
   if (!value) return std::int64_t{20};
   const auto limit = to_integer(*value);
   if (limit && *limit >= 1 && *limit <= 100) return *limit;

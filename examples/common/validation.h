@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,9 @@ Parsed<Registration> parse_registration(std::string_view body);
 Parsed<InstanceRecord> parse_instance(std::string_view body);
 Parsed<Heartbeat> parse_heartbeat(std::string_view body);
 
-// `?limit=` of the feed; a missing one is 20.
-Parsed<std::int64_t> parse_limit(const std::string_view* value);
+// Whether it has letters, digits and . _ - alone, as names of services and instances.
+bool is_token(std::string_view text);
+
+// `?limit=` of a list; a missing one is 20.
+Parsed<std::int64_t> parse_limit(std::optional<std::string_view> value);
 Parsed<std::int64_t> parse_user_id(std::string_view segment);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "common/text.h"
 #include "gateway/routes.h"
@@ -21,12 +22,24 @@ bool same_secret(std::string_view a, std::string_view b) noexcept {
   return difference == 0;
 }
 
+// Whether it is an address or localhost: any other name can lead here for a moment (DNS rebinding), and pages of that
+// name would be its own.
+bool is_fixed_host(const std::string& host) {
+  try {
+    static_cast<void>(http::parse_endpoint(host));
+    return true;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+}
+
 // A page of another site, in a browser on this machine, comes from loopback too; but browsers say whose page it is.
 bool of_foreign_page(const App& app, const http::Headers& headers) {
   const std::string* origin = headers.find("Origin");
   const auto& known = app.options.cors_origins;
-  return origin && *origin != "http://" + std::string(headers.get("Host")) &&
-         std::find(known.begin(), known.end(), *origin) == known.end();
+  if (!origin || std::find(known.begin(), known.end(), *origin) != known.end()) return false;
+  const std::string host(headers.get("Host"));
+  return *origin != "http://" + host || !is_fixed_host(host);
 }
 
 http::Response unknown_service(const Exchange& exchange) {

@@ -87,9 +87,11 @@ http::Request Exchange::outgoing(const seawall::Span& call) const {
   out.target = request.target;
   out.body = request.body;
   std::string forwarded;
+  const http::HopByHop hops(request.headers);  // which cannot take away what is added here
   for (const auto& [name, value] : request.headers) {
+    if (hops.contains(name)) continue;
     if (http::same_name(name, "X-Forwarded-For")) {
-      forwarded += value + ", ";
+      if (!value.empty()) forwarded += value + ", ";
     } else if (!is_ours(name)) {
       out.headers.add(name, value);
     }
@@ -109,8 +111,6 @@ http::Request Exchange::outgoing(const seawall::Span& call) const {
   }
   return out;
 }
-
-std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 http::Response reply(const Exchange&, int status, json body) { return http::Response::json(status, to_text(body)); }
 

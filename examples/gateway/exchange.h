@@ -3,11 +3,11 @@
 // Exchange: one request on its way through the gateway, with the names it goes by, and the answers it can get.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/json.h"
 #include "common/validation.h"
 #include "http/server.h"
 #include "seawall/runtime/tracer.h"
@@ -37,8 +37,6 @@ class Exchange {
  private:
   App& app_;
 };
-
-std::string to_text(const nlohmann::json& value);
 
 http::Response reply(const Exchange& exchange, int status, nlohmann::json body);
 // An error body: {success: false, message, correlation_id} and what `more` adds.

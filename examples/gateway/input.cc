@@ -18,6 +18,5 @@ std::optional<Fault> check_input(std::size_t service, const Exchange& exchange) 
   if (name == "trading") return fault_of(parse_trade(request.body));
   if (name == "user") return fault_of(parse_registration(request.body));
   if (name == "gamification") return fault_of(parse_user_id(exchange.segments.at(0)));
-  const auto limit = request.parameter("limit");
-  return fault_of(parse_limit(limit ? &*limit : nullptr));
+  return fault_of(parse_limit(request.parameter("limit")));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // seawall-gateway: a reverse proxy in front of AstraTrade's services, built on Seawall. Begin with proxy.cc.
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <csignal>
@@ -27,7 +28,17 @@ int serve_without_seawall(const Options& options) {
   return run(server);
 }
 
+// Holds SIGHUP back (SIG_BLOCK) while nothing here answers it: at the start, where whoever has changed the file may ask
+// for a reload at once, and at the end. Threads made meanwhile never get it.
+void mask_hang_ups(int how) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(how, &set, nullptr);
+}
+
 int serve(const Options& options) {
+  if (!options.config_file.empty()) mask_hang_ups(SIG_BLOCK);
   App app(options);
   Router router(app);
   http::Server server(
@@ -40,10 +51,19 @@ int serve(const Options& options) {
     server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
   }
   boost::asio::thread_pool reloads(1);
+  std::atomic<bool> waiting{false};
   if (!options.config_file.empty()) {
-    server.on_signal(SIGHUP, [&] { boost::asio::post(reloads, [&app] { app.reload(); }); });
+    server.on_signal(SIGHUP, [&] {
+      if (waiting.exchange(true)) return;  // what waits reads the file later than this
+      boost::asio::post(reloads, [&] {
+        waiting.store(false);
+        app.reload();
+      });
+    });
+    mask_hang_ups(SIG_UNBLOCK);
   }
   const int done = run(server);
+  mask_hang_ups(SIG_BLOCK);
   reloads.stop();  // those that wait would change nothing any more
   reloads.join();
   return done;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
 
 #include "common/text.h"
+#include "gateway/app.h"
 
 namespace {
 
@@ -15,27 +17,50 @@ using std::chrono::seconds;
 
 seawall::Quota quota(const Arguments& arguments, const std::string& name, QuotaText fallback) {
   const QuotaText given = arguments.quota(name, fallback);
+  const auto refuse = [&](const seawall::Error& why) {
+    throw std::invalid_argument(name + ": " + std::string(why.message.view()) + " (" + arguments.text(name, "") + ")");
+  };
   const auto made = seawall::Quota::make(given.permits, given.period);
-  if (made && !seawall::SlidingWindowConfig::make(made.value())) {
-    const auto why = seawall::SlidingWindowConfig::make(made.value()).error();
-    throw std::invalid_argument(name + ": " + std::string(why.message.view()));
-  }
-  if (!made) throw std::invalid_argument(name + ": " + std::string(made.error().message.view()));
+  if (!made) refuse(made.error());
+  const auto window = seawall::SlidingWindowConfig::make(made.value());
+  if (!window) refuse(window.error());
   return made.value();
 }
 
 http::Endpoint endpoint(const std::string& name, const std::string& given) {
-  try {
-    return http::parse_endpoint(given);
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(name + ": " + error.what());
-  }
+  return for_option(name, [&] { return http::parse_endpoint(given); });
 }
 
 void add_upstream(Options& options, const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == std::string::npos) throw std::invalid_argument("--upstream: '" + given + "' is not NAME=HOST:PORT");
-  options.upstreams[given.substr(0, equals)].push_back(endpoint("--upstream", given.substr(equals + 1)));
+  const std::string name = given.substr(0, equals);
+  if (std::ranges::find(kUpstreamNames, name) == kUpstreamNames.end()) {
+    throw std::invalid_argument("--upstream: there is no service '" + name +
+                                "', but trading, gamification, social, user");
+  }
+  options.upstreams[name].push_back(endpoint("--upstream", given.substr(equals + 1)));
+}
+
+// As browsers send it: a scheme, a host, perhaps a port, and nothing behind. Anything else would never be equal to one.
+std::string cors_origin(const std::string& given) {
+  const std::size_t scheme = given.starts_with("http://") ? 7 : given.starts_with("https://") ? 8 : std::string::npos;
+  const bool origin = scheme < given.size() && http::is_authority(std::string_view(given).substr(scheme));
+  const bool lower = std::none_of(given.begin(), given.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (origin && lower) return given;
+  throw std::invalid_argument("--cors-origin: '" + given + "' is not an origin such as https://app.example.org");
+}
+
+// What only --no-seawall has, and what it has not.
+void check_benchmark(const Options& options, const Arguments& arguments) {
+  if (!options.upstreams.empty() && !options.no_seawall) {
+    throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");
+  }
+  for (const char* name : {"--config", "--services", "--dns", "--redis"}) {
+    if (options.no_seawall && arguments.has(name)) {
+      throw std::invalid_argument(std::string(name) + ": not with --no-seawall, which has nothing to configure");
+    }
+  }
 }
 
 // SERVICE=NAME:PORT, or SERVICE=NAME for SRV.
@@ -128,7 +153,7 @@ Options parse_options(const Arguments& arguments) {
       .upstream_timeout = arguments.duration("--upstream-timeout", seconds(2), milliseconds(1)),
       .slow_trace = arguments.duration("--slow-trace", milliseconds(500), milliseconds(1)),
       .probe_interval = arguments.duration("--probe-interval", seconds(5), milliseconds(0)),
-      .cors_origins = arguments.all("--cors-origin"),
+      .cors_origins = {},
       .redis = {},
       .redis_user = {},
       .redis_password = {},
@@ -149,14 +174,11 @@ Options parse_options(const Arguments& arguments) {
   options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
   if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
+  for_option("--host", [&] { http::check_host(options.server.host); });
   set_redis(options, arguments);
+  for (const std::string& each : arguments.all("--cors-origin")) options.cors_origins.push_back(cors_origin(each));
   for (const std::string& each : arguments.all("--dns")) options.dns.push_back(dns_target(each));
   for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
-  if (!options.config_file.empty() && options.no_seawall) {
-    throw std::invalid_argument("--config: not with --no-seawall, which has nothing to configure");
-  }
-  if (!options.upstreams.empty() && !options.no_seawall) {
-    throw std::invalid_argument("--upstream: only with --no-seawall; services register themselves otherwise");
-  }
+  check_benchmark(options, arguments);
   return options;
 }

@@ -11,7 +11,10 @@ http::Request forwarded(const http::Request& request) {
   http::Request out;
   out.method = request.method == "HEAD" ? "GET" : request.method;
   out.target = request.target;
-  out.headers = request.headers;
+  const http::HopByHop hops(request.headers);
+  for (const auto& [name, value] : request.headers) {
+    if (!hops.contains(name)) out.headers.add(name, value);
+  }
   out.body = request.body;
   if (request.peer) out.headers.add("X-Forwarded-For", request.peer->address());
   return out;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Asks each registered instance for GET /health, or for a connection, as the prober says.
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "gateway/app.h"
 
 namespace {
@@ -26,7 +25,7 @@ std::string said(const nlohmann::json& body, const char* field) {
 void note(seawall::Prober& prober, const seawall::Probe& probe, const http::CallResult& result) {
   switch (result.status) {
     case http::CallStatus::kAnswered: {
-      const auto body = nlohmann::json::parse(result.response.body, nullptr, false);
+      const auto body = parse_json(result.response.body);
       const bool object = body.is_object();
       const std::string service = object ? said(body, "service") : "", instance = object ? said(body, "instance") : "";
       prober.finish(probe.id, {.status = result.response.status, .service = service, .instance = instance});

@@ -145,7 +145,7 @@ http::Response answer(const Exchange& exchange, const Upstream& upstream, http::
 
 // What the business counts: trades with their fees, and new users.
 void count_business(App& app, std::size_t service, const http::Response& response) {
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  const auto body = parse_json(response.body);
   const auto data = body.find("data");
   if (!body.is_object() || data == body.end() || !data->is_object()) return;
   if (kUpstreamNames[service] == "user" && response.status == 201) app.metrics.users_registered.add();

@@ -11,8 +11,6 @@ using seawall::SpanRecord;
 
 namespace {
 
-constexpr std::int64_t kMostListed = 100;
-
 // Wall clock minus the clock of spans.
 seawall::Duration unix_offset() {
   return std::chrono::system_clock::now().time_since_epoch() - seawall::Clock::now().time_since_epoch();
@@ -226,16 +224,12 @@ std::vector<SpanRecord> read_spans(const json& body) {
 }  // namespace
 
 http::Response traces_route(App& app, const Exchange& exchange) {
-  std::int64_t limit = 20;
-  if (const auto given = exchange.request.parameter("limit")) {
-    const auto number = to_integer(*given);
-    if (!number || *number < 1 || *number > kMostListed) {
-      return refuse(exchange, Fault{"limit", "limit must be from 1 to 100"});
-    }
-    limit = *number;
-  }
+  const auto limit = parse_limit(exchange.request.parameter("limit"));
+  if (const auto* fault = std::get_if<Fault>(&limit)) return refuse(exchange, *fault);
   json traces = json::array();
-  for (const auto& trace : app.tracer.kept(static_cast<std::size_t>(limit))) traces.push_back(summary_json(app, trace));
+  for (const auto& trace : app.tracer.kept(static_cast<std::size_t>(std::get<std::int64_t>(limit)))) {
+    traces.push_back(summary_json(app, trace));
+  }
   return reply(
       exchange, 200,
       {{"success", true}, {"traces", std::move(traces)}, {"message", "Slow and failed requests, latest first"}});
@@ -258,7 +252,7 @@ http::Response trace_route(App& app, const Exchange& exchange) {
 }
 
 http::Response ingest_spans_route(App& app, const Exchange& exchange) {
-  const json body = json::parse(exchange.request.body, nullptr, false);
+  const json body = parse_json(exchange.request.body);
   try {
     for (const SpanRecord& record : read_spans(body)) app.tracer.record_at(record, exchange.start);
   } catch (const Malformed& malformed) {

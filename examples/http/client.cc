@@ -16,6 +16,7 @@
 namespace http {
 
 namespace beast = boost::beast;
+using Parser = beast::http::response_parser<beast::http::string_body>;
 
 namespace {
 
@@ -24,8 +25,15 @@ constexpr std::chrono::seconds kIdleTimeout{30};  // shorter than any server's, 
 constexpr std::uint64_t kBodyLimit = 16 * 1024 * 1024;
 constexpr std::uint32_t kHeaderLimit = 64 * 1024;
 
+// What this client says itself of the connection and the body, which is whole.
+bool is_ours(std::string_view name) {
+  for (const char* field : {"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect"}) {
+    if (same_name(name, field)) return true;
+  }
+  return false;
+}
+
 std::string request_text(const Request& request, const Endpoint& endpoint) {
-  const std::string_view connection = request.headers.get("Connection");
   const bool ipv6 = endpoint.host.find(':') != std::string::npos;
   std::string text;
   text.reserve(512 + request.body.size());
@@ -33,16 +41,31 @@ std::string request_text(const Request& request, const Endpoint& endpoint) {
   text.append(ipv6 ? "[" : "").append(endpoint.host).append(ipv6 ? "]" : "").append(":");
   text.append(std::to_string(endpoint.port)).append("\r\n");
   for (const auto& [name, value] : request.headers) {
-    if (hop_by_hop(name, connection) || same_name(name, "Host") || same_name(name, "Content-Length") ||
-        same_name(name, "Expect")) {
-      continue;
-    }
-    append_field(text, name, value);
+    if (!is_ours(name)) append_field(text, name, value);
   }
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
     append_field(text, "Content-Length", std::to_string(request.body.size()));
   }
   return text.append("\r\n").append(request.body);
+}
+
+constexpr bool is_interim(unsigned status) { return status >= 100 && status < 200 && status != 101; }
+
+// False for what no client may be given: no status of an answer, or a body in a coding that nobody asked for.
+bool take_head(const Parser& parser, Response& response) {
+  const auto& head = parser.get();
+  const unsigned status = head.result_int();
+  if (status < 200 || status > 599) return false;
+  Headers all;
+  for (const auto& field : head) all.add(std::string_view(field.name_string()), field.value());
+  const std::string* encoding = all.find("Transfer-Encoding");
+  if (encoding && (!same_name(*encoding, "chunked") || all.count("Transfer-Encoding") > 1)) return false;
+  const HopByHop hops(all);
+  response.status = static_cast<int>(status);
+  for (const auto& [name, value] : all) {
+    if (!hops.contains(name) && !same_name(name, "Content-Length")) response.headers.add(name, value);
+  }
+  return true;
 }
 
 bool is_shortage(const ErrorCode& error) {
@@ -207,34 +230,27 @@ Task<CallResult> Client::Impl::exchange(Connection& connection, const Endpoint& 
     co_return result;
   }
   for (;;) {
-    beast::http::response_parser<beast::http::string_body> parser;
+    Parser parser;
     parser.body_limit(kBodyLimit);
     parser.header_limit(kHeaderLimit);
     parser.skip(request.method == "HEAD");
-    co_await beast::http::async_read(connection.socket, connection.buffer, parser, into(error));
+    co_await beast::http::async_read_header(connection.socket, connection.buffer, parser, into(error));
+    if (!error && is_interim(parser.get().result_int())) continue;
+    // The header before the body: a trailer is no header.
+    if (!error && !take_head(parser, result.response)) {
+      result.status = CallStatus::kNonsense;
+      co_return result;
+    }
+    if (!error) co_await beast::http::async_read(connection.socket, connection.buffer, parser, into(error));
     if (error) {
       const bool cut = error == beast::http::error::end_of_stream || error == beast::http::error::partial_message ||
                        error.category() == asio::error::get_system_category();
       result.status = cut ? CallStatus::kReset : CallStatus::kNonsense;
       co_return result;
     }
-    auto message = parser.release();
-    const unsigned status = message.result_int();
-    if (status >= 100 && status < 200 && status != 101) continue;  // interim answers
-    if (status == 101 || status > 599) {
-      result.status = CallStatus::kNonsense;
-      co_return result;
-    }
+    connection.reusable = parser.keep_alive() && connection.buffer.size() == 0;
+    result.response.body = std::move(parser.get().body());
     result.status = CallStatus::kAnswered;
-    result.response.status = static_cast<int>(status);
-    const std::string_view hops = message["Connection"];
-    for (const auto& field : message) {
-      const std::string_view name = field.name_string();
-      if (!hop_by_hop(name, hops) && !same_name(name, "Content-Length"))
-        result.response.headers.add(name, field.value());
-    }
-    connection.reusable = message.keep_alive() && connection.buffer.size() == 0;
-    result.response.body = std::move(message.body());
     co_return result;
   }
 }

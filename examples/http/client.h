@@ -44,8 +44,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Sends `request` as it stands (Host, Content-Length and Connection are added, hop-by-hop fields dropped) and reads
-  // the whole answer, at most 16 MiB. `peer`, if given, is watched: when it goes away the call ends with kAborted.
+  // Sends `request` as it stands, but for Host and Content-Length, which are its own, and reads the whole answer, at
+  // most 16 MiB. `peer`, if given, is watched: when it goes away the call ends with kAborted.
   Task<CallResult> call(const Endpoint& endpoint, const Request& request, SteadyTime deadline, Peer* peer = nullptr);
   // Only a connection, which is closed at once: kAnswered when somebody accepted it.
   Task<CallStatus> connect(const Endpoint& endpoint, SteadyTime deadline);

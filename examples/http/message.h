@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,13 @@ namespace http {
 
 // Compares header names and tokens: ASCII letters without regard to case.
 bool same_name(std::string_view a, std::string_view b) noexcept;
+// The same as an order.
+struct NameLess {
+  bool operator()(std::string_view a, std::string_view b) const noexcept;
+};
+
+// Whether `text` says a host and perhaps a port, as Host does (RFC 3986, 3.2; no user, and not checked for its sense).
+bool is_authority(std::string_view text) noexcept;
 
 // Header fields in the order of the message. Names compare without regard to case.
 class Headers {
@@ -33,6 +41,17 @@ class Headers {
 
  private:
   std::vector<Field> fields_;
+};
+
+// Which fields of a message belong to one connection only and must not be passed on (RFC 9110, 7.6.1): those that
+// always do, and those that its Connection fields name. Points into the headers.
+class HopByHop {
+ public:
+  explicit HopByHop(const Headers& headers);
+  bool contains(std::string_view name) const noexcept;
+
+ private:
+  std::set<std::string_view, NameLess> named_;
 };
 
 // The other end of the connection that a request came in on.

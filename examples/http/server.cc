@@ -23,6 +23,7 @@
 #include <unordered_set>
 
 #include "http/deadline.h"
+#include "http/framing.h"
 #include "http/wire.h"
 
 namespace http {
@@ -38,34 +39,6 @@ struct Refusal {
   int status = 0;
   std::string message;
 };
-
-// What Beast's parser accepts and a proxy must not: it could be read in two ways further on (RFC 9112, 6.1 and 3.2).
-std::string_view framing_fault(const Request& request, unsigned version) {
-  const std::size_t encodings = request.headers.count("Transfer-Encoding");
-  if (encodings > 0 && request.headers.count("Content-Length") > 0) return "both Content-Length and Transfer-Encoding";
-  if (encodings > 1 || (encodings == 1 && !same_name(request.headers.get("Transfer-Encoding"), "chunked"))) {
-    return "the only Transfer-Encoding understood is chunked";
-  }
-  // Two that say the same may be read as one (RFC 9112, 6.3); who sends them is seldom a friend.
-  const std::string_view length = request.headers.get("Content-Length");
-  if (request.headers.count("Content-Length") > 1 || length.find(',') < length.size()) return "two Content-Lengths";
-  if (encodings == 1 && version < 11) return "Transfer-Encoding needs HTTP/1.1";
-  if (version != 10 && version != 11) return "the HTTP version is neither 1.0 nor 1.1";
-  if (request.headers.count("Host") > 1) return "more than one Host";
-  if (version == 11 && request.headers.count("Host") == 0) return "Host is missing";
-  if (request.target.empty() || (request.target[0] != '/' && request.target != "*")) return "the target is not a path";
-  return {};
-}
-
-// "http://host/path" becomes "/path": absolute form must be accepted (RFC 9112, 3.2.2).
-std::string origin_form(std::string_view target) {
-  const std::size_t scheme = target.find("://");
-  const std::string_view name = target.substr(0, scheme != std::string_view::npos ? scheme : 0);
-  if (!same_name(name, "http") && !same_name(name, "https")) return std::string(target);
-  const std::size_t path = target.find_first_of("/?", scheme + 3);
-  if (path == std::string_view::npos) return "/";
-  return (target[path] == '?' ? "/" : "") + std::string(target.substr(path));
-}
 
 void take_head(const Parser& parser, Request& request) {
   const auto& head = parser.get();
@@ -225,7 +198,7 @@ Task<> Server::Impl::Session::run() {
     Response response;
     bool keep_alive = false;
     if (co_await read(parser, request, refusal)) {
-      keep_alive = parser.get().keep_alive();
+      keep_alive = parser.keep_alive();
       request.body = std::move(parser.get().body());
       response = co_await answer(request);
       gone_ = nullptr;
@@ -274,11 +247,11 @@ Task<bool> Server::Impl::Session::read(Parser& parser, Request& request, Refusal
       refusal = {400, "malformed HTTP: " + std::string(fault)};
       co_return false;
     }
-    if (const std::string* expect = request.headers.find("Expect"); expect && parser.get().version() == 11) {
-      if (!same_name(*expect, "100-continue")) {
-        refusal = {417, "the only expectation understood is 100-continue"};
-        co_return false;
-      }
+    if (expects_more_than_continue(request.headers)) {
+      refusal = {417, "the only expectation understood is 100-continue"};
+      co_return false;
+    }
+    if (request.headers.find("Expect") && parser.get().version() == 11) {
       if (!parser.is_done() && buffer_.size() == 0 && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
       reading_ = true;
     }

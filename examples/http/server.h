@@ -76,6 +76,9 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
+// Throws std::invalid_argument for what is neither an IP address nor localhost.
+void check_host(const std::string& host);
+
 // A pause on the loop's timer; returns early with false when the loop ends.
 Task<bool> pause(Loop& loop, std::chrono::nanoseconds duration);
 

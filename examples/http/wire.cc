@@ -9,7 +9,7 @@
 #include <ctime>
 #include <stdexcept>
 
-#include "http/client.h"
+#include "http/server.h"
 
 namespace http {
 
@@ -62,25 +62,7 @@ PeerState look_at(Socket& socket) noexcept {
   return PeerState::kClosed;
 }
 
-bool has_token(std::string_view list, std::string_view token) noexcept {
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(','), list.size());
-    std::string_view item = list.substr(0, end);
-    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
-    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
-    if (same_name(item, token)) return true;
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return false;
-}
-
-bool hop_by_hop(std::string_view name, std::string_view connection) noexcept {
-  for (const char* field : {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
-                            "TE", "Trailer", "Transfer-Encoding", "Upgrade"}) {
-    if (same_name(name, field)) return true;
-  }
-  return has_token(connection, name);
-}
+void check_host(const std::string& host) { static_cast<void>(to_address(host)); }
 
 Endpoint parse_endpoint(std::string_view url) {
   const std::string given(url);

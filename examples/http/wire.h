@@ -26,12 +26,6 @@ asio::ip::address to_address(const std::string& host);
 enum class PeerState { kQuiet, kHasData, kClosed };
 PeerState look_at(Socket& socket) noexcept;
 
-// Whether `name` belongs to one connection only and must not be passed on (RFC 9110, 7.6.1). `connection` is the value
-// of the message's Connection field, which may name more.
-bool hop_by_hop(std::string_view name, std::string_view connection) noexcept;
-
-bool has_token(std::string_view list, std::string_view token) noexcept;
-
 inline void append_field(std::string& text, std::string_view name, std::string_view value) {
   text.append(name).append(": ").append(value).append("\r\n");
 }

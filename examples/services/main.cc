@@ -77,15 +77,21 @@ http::Task<http::Response> traced(Tracing& tracing, Service& service, const Mann
 int serve(const Arguments& arguments) {
   const std::string name = arguments.text("--service", "");
   const bool alone = arguments.text("--gateway", "") == "none";
-  const auto gateway = http::parse_endpoint(alone ? "127.0.0.1:8000" : arguments.text("--gateway", "127.0.0.1:8000"));
+  const auto gateway = for_option("--gateway", [&] {
+    return http::parse_endpoint(alone ? "127.0.0.1:8000" : arguments.text("--gateway", "127.0.0.1:8000"));
+  });
   const auto no_time = std::chrono::nanoseconds(0);
   const Manner manner{arguments.duration("--delay", no_time, no_time), arguments.share("--fail-rate", 0)};
 
   const std::string fallback_id = name + "-" + std::to_string(::getpid()) + "-" + random_hex();
   const Names names{name, arguments.text("--id", fallback_id)};
+  if (names.instance.empty() || names.instance.size() > 63 || !is_token(names.instance)) {
+    throw std::invalid_argument("--id: '" + names.instance + "' is not 1 to 63 of A-Z a-z 0-9 . _ -");
+  }
 
   http::ServerOptions options;
   options.host = arguments.text("--host", "127.0.0.1");
+  for_option("--host", [&] { http::check_host(options.host); });
   options.port = static_cast<std::uint16_t>(arguments.number("--port", 0, 0, 65535));
   std::unique_ptr<Service> service = make_service(name, gateway);
   const char* token = std::getenv("SEAWALL_ADMIN_TOKEN");

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "common/json.h"
 
 using nlohmann::json;
 using std::chrono::milliseconds;
@@ -68,7 +69,7 @@ http::Task<Registrar::Reply> Registrar::join(http::Loop& loop) {
     complain("the gateway does not answer; trying on");
     co_return Reply::kNoAnswer;
   }
-  const json answer = json::parse(result.response.body, nullptr, false);
+  const json answer = parse_json(result.response.body);
   if (result.response.status != 201 || !answer.is_object()) {
     complain("the gateway refused the registration with " + std::to_string(result.response.status) + ": " +
              (answer.is_object() ? answer.value("message", std::string()) : std::string()));

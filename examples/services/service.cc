@@ -3,8 +3,6 @@
 
 using nlohmann::json;
 
-std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
 http::Response success(int status, json data, const http::Request& request, std::string message) {
   return http::Response::json(status, to_text({{"success", true},
                                                {"data", std::move(data)},

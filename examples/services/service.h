@@ -6,9 +6,9 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/json.h"
 #include "common/validation.h"
 #include "http/server.h"
 
@@ -33,8 +33,6 @@ http::Response success(int status, nlohmann::json data, const http::Request& req
 http::Response failure(int status, const std::string& message, const http::Request& request);
 http::Response bad_request(const Fault& fault, const http::Request& request);
 http::Response not_found(const http::Request& request);
-
-std::string to_text(const nlohmann::json& value);
 
 // An executed trade as trading tells the other services: POST /internal/trades.
 nlohmann::json trade_event(const std::string& trade_id, const Trade& trade, const std::string& executed_at);

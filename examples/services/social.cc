@@ -21,8 +21,7 @@ class Social : public Service {
   http::Task<http::Response> handle(http::Request& request, http::Loop&) override {
     if (request.method == "POST" && request.path() == "/internal/trades") co_return learn(request);
     if (!is_api(request)) co_return not_found(request);
-    const auto value = request.parameter("limit");
-    const auto limit = parse_limit(value ? &*value : nullptr);
+    const auto limit = parse_limit(request.parameter("limit"));
     if (const auto* fault = std::get_if<Fault>(&limit)) co_return bad_request(*fault, request);
     const auto wanted = static_cast<std::size_t>(std::get<std::int64_t>(limit));
     json entries = json::array();
@@ -34,7 +33,7 @@ class Social : public Service {
   http::Response learn(const http::Request& request) {
     const auto parsed = parse_trade(request.body);
     if (const auto* fault = std::get_if<Fault>(&parsed)) return bad_request(*fault, request);
-    const json event = json::parse(request.body);
+    const json event = parse_json(request.body);
     json entry = {{"type", "trade"}};
     for (const char* field : {"trade_id", "user_id", "asset_symbol", "direction", "amount", "executed_at"}) {
       entry[field] = event.value(field, json());

@@ -73,7 +73,7 @@ class Trading : public Service {
     request.target = "/services";
     const auto answer = co_await send(loop, gateway_, request);
     std::vector<http::Endpoint> listeners;
-    const json body = json::parse(answer.response.body, nullptr, false);
+    const json body = parse_json(answer.response.body);
     if (answer.status != http::CallStatus::kAnswered || !body.is_object()) co_return listeners;
     for (const char* name : {"gamification", "social"}) {
       const json::json_pointer at(std::string("/services/") + name + "/instances");
