@@ -58,7 +58,7 @@ class Shown(unittest.TestCase):
         self.assertTrue(any("Breaker of social: " in label and "Open from" in label for label in labels), labels)
 
     def test_an_instance_says_what_keeps_it_from_calls(self):
-        cases = [
+        kept = [
             ({"healthy": True, "state": "healthy", "circuit_breaker": "closed"}, "healthy", "ok"),
             ({"healthy": False, "state": "healthy", "circuit_breaker": "open"}, "breaker open", "bad"),
             ({"healthy": False, "state": "healthy", "circuit_breaker": "closed"}, "unhealthy", "bad"),
@@ -67,11 +67,27 @@ class Shown(unittest.TestCase):
             ({"healthy": True, "state": "half_known", "circuit_breaker": "half_open"}, "breaker half open", "warn"),
             ({"healthy": True}, "healthy", "ok"),
         ]
+        doubted = [
+            *(({"healthy": True, "state": word, "circuit_breaker": "closed"}, word, "warn") for word in ("suspect", "warning", "held", "ejected")),
+            ({"healthy": False, "state": "suspect", "circuit_breaker": "closed"}, "suspect", "bad"),
+        ]
         answers = stand_in.scene()
-        answers["/services"]["services"]["user"]["instances"] = [{"id": f"i{at}", **case[0]} for at, case in enumerate(cases)]
+        shown = {"trading": kept, "gamification": [], "social": [], "user": doubted}
+        for name, cases in shown.items():
+            instances = [{"id": f"i{at}", **case[0]} for at, case in enumerate(cases)]
+            answers["/services"]["services"][name]["instances"] = instances
         page = loaded(answers)
         cells = [(one[2], one[1]["data-tone"]) for one in page.elements if one[0] == "td" and "data-tone" in one[1]]
-        self.assertEqual(cells[-len(cases) :], [case[1:] for case in cases])
+        self.assertEqual(cells, [case[1:] for case in kept + doubted])
+
+    def test_those_in_trouble_are_shown_when_not_all_fit(self):
+        states = ["healthy"] * 60 + ["suspect", "draining"]
+        instances = [{"id": f"i{at}", "healthy": state != "draining", "state": state} for at, state in enumerate(states)]
+        answers = stand_in.scene()
+        answers["/services"]["services"]["user"]["instances"] = instances
+        card = loaded(answers).one(data_service="user")[2]
+        self.assertRegex(card, "draining.*suspect.*healthy")
+        self.assertRegex(card, r"and \d+ more")
 
     def test_slow_and_failed_requests_are_listed_and_drawn(self):
         open_second = """setTimeout(() => document.querySelectorAll("details").forEach(one => { one.open = true; }), 600);"""

@@ -115,7 +115,7 @@ def scene(social="open"):
                 "host": "127.0.0.1",
                 "port": port + 10 * number,
                 "healthy": breakers[name] == "closed",
-                "state": "up" if breakers[name] == "closed" else "unhealthy",
+                "state": "unhealthy" if breakers[name] != "closed" else "suspect" if (name, number) == ("user", 2) else "healthy",
                 "weight": 1,
                 "circuit_breaker": breakers[name] if number == 1 else "closed",
                 "in_flight": number - 1,
