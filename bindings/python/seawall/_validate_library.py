@@ -8,12 +8,12 @@ from typing import Callable, List
 
 from . import _ffi, trace
 from ._library import lib, version
+from ._validate_check import CONCURRENT_SECONDS, DETECTION_SECONDS, SERVICES, expect
 from .circuit_breaker import CircuitBreaker, CircuitOpenError, Outcome, State
 from .metrics import Format, MetricsRegistry
 from .keyed_rate_limiter import KeyedRateLimiter
 from .rate_limiter import SlidingWindow, TokenBucket
 from .registry import Health, ServiceRegistry
-from .validate import CONCURRENT_SECONDS, DETECTION_SECONDS, SERVICES, expect
 
 SECOND = 1_000_000_000
 LOOKUP_SECONDS = 0.005

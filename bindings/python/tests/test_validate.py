@@ -14,6 +14,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+from seawall import _validate_gateway as checks
 from seawall import validate
 
 from .fake_gateway import FakeGateway, running
@@ -82,7 +83,7 @@ class Patient(unittest.TestCase):
 
     def setUp(self):
         for name, seconds in (("CONCURRENT_SECONDS", 30.0), ("DETECTION_SECONDS", 30.0), ("SETTLE_SECONDS", 0.1)):
-            patch = mock.patch.object(validate, name, seconds)
+            patch = mock.patch.object(checks, name, seconds)
             patch.start()
             self.addCleanup(patch.stop)
 
@@ -108,14 +109,14 @@ class Gateway(Patient):
                 self.assertIn(word, details[name]["measured"])
 
     def test_a_slow_gateway_fails_the_concurrent_requests(self):
-        with mock.patch.object(validate, "CONCURRENT_SECONDS", 0.1), running(FakeGateway("slow")) as url:
+        with mock.patch.object(checks, "CONCURRENT_SECONDS", 0.1), running(FakeGateway("slow")) as url:
             _, text, report = validated("--url", url)
         details = {detail["name"]: detail for detail in report["details"]}
         self.assertFalse(details["ten concurrent requests"]["passed"], text)
         self.assertIn("not under 100 ms", text)
 
     def test_a_breaker_seen_open_too_late_is_a_failure(self):
-        with mock.patch.object(validate, "DETECTION_SECONDS", 0.0), running(FakeGateway()) as url:
+        with mock.patch.object(checks, "DETECTION_SECONDS", 0.0), running(FakeGateway()) as url:
             _, text, report = validated("--url", url)
         self.assertEqual([d["name"] for d in report["details"] if not d["passed"]], ["breaker opens"], text)
 
