@@ -34,7 +34,7 @@ import math
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib, new_error
+from ._library import CLOCK, NOW, Handle, bare, check, lib, new_error, prepared
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -98,6 +98,7 @@ class ReportResult(enum.IntEnum):
 
 
 _RESULTS = tuple(ReportResult)  # by number
+_GOOD, _RECORDED = Outcome.SUCCESS, ReportResult.RECORDED  # an enum is slow to look things up in
 
 
 def _seconds(ns: int) -> float:
@@ -201,7 +202,10 @@ class Ticket:
         if outcome not in _OUTCOMES:
             raise ValueError(f"no Outcome: {outcome!r}")  # the ticket can still be reported
         token, self._token = self._token, 0
-        return _RESULTS[check(self._breaker._report(token, outcome, now_ns))]
+        if outcome is _GOOD and self._breaker._unchanged(token):
+            return _RECORDED
+        code = self._breaker._report(token, outcome, now_ns)
+        return _RESULTS[code if code >= 0 else check(code)]
 
     def cancel(self) -> None:
         """The call was not made: it counts for nothing."""
@@ -258,7 +262,7 @@ class Guard:
     def outcome_of(self, error: Optional[BaseException]) -> Outcome:
         """What the end of a `with` block or of a decorated function is reported as."""
         if error is None:
-            return Outcome.SUCCESS
+            return _GOOD
         if isinstance(error, self._ignored) or not isinstance(error, self._failures):
             return Outcome.IGNORED
         return Outcome.FAILURE
@@ -325,7 +329,8 @@ def snapshot_of(seen: Any) -> Snapshot:
     return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
 
 
-_try_acquire = lib.seawall_circuit_breaker_try_acquire
+_ask = bare(lib.seawall_circuit_breaker_try_acquire)
+_byref, _Token, _Wait = ctypes.byref, ctypes.c_uint64, ctypes.c_int64
 
 
 class CircuitBreaker(Guard):
@@ -347,12 +352,14 @@ class CircuitBreaker(Guard):
 
         Raises SeawallError that names the option out of range."""
         values = breaker_options(**options)
-        self._handle = _Handle(new_handle(lib.seawall_circuit_breaker_new_from_json, values, now_ns))
+        address = new_handle(lib.seawall_circuit_breaker_new_from_json, values, now_ns)
+        self._handle = _Handle(address)
+        self._at = prepared(ctypes.c_void_p, address)
         self._failures = failures
         self._ignored = ignored
-        address = lib.seawall_circuit_breaker_word(self._handle)
+        word = lib.seawall_circuit_breaker_word(self._handle)
         # A breaker without a word of its own to read is never taken for healthy.
-        self._word = address.contents if address else ctypes.c_uint64(_UNHEALTHY)
+        self._word = word.contents if word else ctypes.c_uint64(_UNHEALTHY)
 
     def _report(self, token: int, outcome: int, now_ns: int) -> int:
         return lib.seawall_circuit_breaker_report(self._handle, token, outcome, now_ns)
@@ -369,8 +376,9 @@ class CircuitBreaker(Guard):
         word = self._word.value
         if not word & _UNHEALTHY:
             return Ticket(self, word & _IDENTITY | _MARK)  # occupies nothing
-        token, wait = ctypes.c_uint64(), ctypes.c_int64()
-        if check(_try_acquire(self._handle, now_ns, token, wait)):
+        token, wait = _Token(), _Wait()
+        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+        if check(_ask(self._at, now, _byref(token), _byref(wait))):
             return HeldTicket(self, token.value)
         return Ticket(self, 0, wait.value)
 

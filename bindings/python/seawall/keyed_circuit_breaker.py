@@ -12,7 +12,7 @@ import enum
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib
+from ._library import CLOCK, NOW, Handle, bare, check, lib, prepared, size_of
 from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
@@ -36,8 +36,13 @@ class KeyedBreakerStats:
 
 _Call, _Wait = _ffi.seawall_breaker_ticket, ctypes.c_int64
 _NO_CALL = _Call()
-_try_acquire = lib.seawall_keyed_circuit_breaker_try_acquire
-_report = lib.seawall_keyed_circuit_breaker_report
+_byref, _ADMITTED = ctypes.byref, _ffi.SEAWALL_BREAKER_ADMITTED
+_try_acquire = bare(lib.seawall_keyed_circuit_breaker_try_acquire)
+_report = bare(lib.seawall_keyed_circuit_breaker_report)
+
+
+def _instant(now_ns: int) -> Any:
+    return CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
 
 
 class _KeyedHandle(Handle):
@@ -74,12 +79,14 @@ class KeyedCircuitBreaker(Guard):
         }
         if not capacity or not values["idle_after_ns"]:
             raise ValueError("capacity and idle_after must not be 0")
-        self._handle = _KeyedHandle(new_handle(lib.seawall_keyed_circuit_breaker_new_from_json, values, now_ns))
+        address = new_handle(lib.seawall_keyed_circuit_breaker_new_from_json, values, now_ns)
+        self._handle = _KeyedHandle(address)
+        self._at = prepared(ctypes.c_void_p, address)
         self._failures = failures
         self._ignored = ignored
 
     def _report(self, call: Any, outcome: int, now_ns: int) -> int:
-        return _report(self._handle, call or _NO_CALL, outcome, now_ns)
+        return _report(self._at, _byref(call or _NO_CALL), outcome, _instant(now_ns))
 
     def _cancel(self, call: Any, cancel: Any = lib.seawall_keyed_circuit_breaker_cancel) -> None:
         cancel(self._handle, call)
@@ -90,8 +97,8 @@ class KeyedCircuitBreaker(Guard):
     def try_acquire(self, key: Key, *, now_ns: int = NOW) -> Ticket:
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
         name, call, wait = _key(key), _Call(), _Wait()
-        code = _try_acquire(self._handle, name, len(name), now_ns, call, wait)
-        if code == _ffi.SEAWALL_BREAKER_ADMITTED:
+        code = _try_acquire(self._at, name, size_of(name), _instant(now_ns), _byref(call), _byref(wait))
+        if code == _ADMITTED:
             return HeldTicket(self, call)
         check(code)
         return Ticket(self, 0, wait.value)

@@ -19,7 +19,7 @@ from typing import Optional, Union
 
 from . import _ffi
 from ._library import NOW, Handle, SeawallError, check, lib, new_error, read_text
-from .trace import Headers, Incoming, TraceContext, TraceState, _bytes, _checked, _struct
+from .trace import Headers, Incoming, TraceContext, TraceState, _bytes, _checked
 
 __all__ = ["Baggage", "FAULTS", "Propagator", "Sampler"]
 
@@ -222,8 +222,7 @@ class Propagator:
             if value_size:
                 headers[field] = ctypes.string_at(value, value_size).decode()
 
-        fields = _struct()
-        context._write(fields)
+        fields = context._struct()
         check(lib.seawall_propagator_inject(self._handle, fields, text, len(text), _SET(set_header), None))
         return headers
 
@@ -267,8 +266,7 @@ class Sampler:
 
     def sample(self, incoming: Incoming, *, now_ns: int = NOW) -> Incoming:
         """`incoming` with the decision in its context's `sampled`, and the threshold in its state."""
-        fields, text = _struct(), str(incoming.state).encode()
-        incoming.context._write(fields)
+        fields, text = incoming.context._struct(), str(incoming.state).encode()
         capacity = len(text) + 260
         buffer, needed = ctypes.create_string_buffer(capacity), ctypes.c_size_t(0)
         check(

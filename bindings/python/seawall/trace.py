@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import check, lib, new_error, read_text
+from ._library import bare, check, lib, new_error, read_text, size_of
 
 SAMPLED = _ffi.SEAWALL_TRACE_SAMPLED
 RANDOM = _ffi.SEAWALL_TRACE_RANDOM
@@ -40,8 +40,19 @@ def _checked(code: int, error: "_ffi.seawall_error") -> int:
     return code if code == _ffi.SEAWALL_E_BUFFER_TOO_SMALL else check(code, error)
 
 
+_Fields = _ffi.seawall_trace_context
+_SIZE = ctypes.sizeof(_Fields)
+_TRACE_ID, _SPAN_ID, _FLAGS, _HINTS = (getattr(_Fields, name).offset for name in ("trace_id", "span_id", "flags", "hints"))
+_new, _byref = object.__new__, ctypes.byref
+_parse, _child = bare(lib.seawall_trace_context_parse), bare(lib.seawall_trace_context_child)
+_new_root = bare(lib.seawall_trace_context_new_root)
+
+
 def _struct() -> "_ffi.seawall_trace_context":
-    return _ffi.seawall_trace_context(struct_size=ctypes.sizeof(_ffi.seawall_trace_context))
+    return _Fields(_SIZE)
+
+
+_BEFORE, _BEHIND = bytes(_struct())[:_TRACE_ID], bytes(_struct())[_HINTS + 1 :]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,31 +75,32 @@ class TraceContext:
     @classmethod
     def parse(cls, traceparent: Union[str, bytes]) -> "TraceContext":
         """Reads a traceparent header. Raises SeawallError that names the broken rule."""
-        fields, error, text = _struct(), new_error(), _bytes(traceparent)
-        check(lib.seawall_trace_context_parse(text, len(text), fields, error), error)
+        fields, text = _struct(), _bytes(traceparent)
+        if _parse(text, size_of(text), _byref(fields), None) < 0:  # once more, for its words
+            error = new_error()
+            check(lib.seawall_trace_context_parse(text, len(text), fields, error), error)
         return cls._of(fields)
 
     @classmethod
     def root(cls, *, sampled: bool = True, random: bool = True) -> "TraceContext":
         """A new trace. random=False for peers that refuse a traceparent with flags they do not know."""
         fields = _struct()
-        check(lib.seawall_trace_context_new_root(SAMPLED * sampled | RANDOM * random, fields))
+        check(_new_root(SAMPLED * sampled | RANDOM * random, _byref(fields)))
         return cls._of(fields)
 
     @classmethod
     def _of(cls, fields: "_ffi.seawall_trace_context") -> "TraceContext":
-        self = object.__new__(cls)  # the library has checked them
-        object.__setattr__(self, "trace_id", bytes(fields.trace_id).hex())
-        object.__setattr__(self, "span_id", bytes(fields.span_id).hex())
-        object.__setattr__(self, "flags", fields.flags)
-        object.__setattr__(self, "hints", fields.hints)
+        self, raw = _new(cls), bytes(fields)
+        values = self.__dict__  # the library has checked them
+        values["trace_id"] = raw[_TRACE_ID:_SPAN_ID].hex()
+        values["span_id"] = raw[_SPAN_ID:_FLAGS].hex()
+        values["flags"] = raw[_FLAGS]
+        values["hints"] = raw[_HINTS]
         return self
 
-    def _write(self, fields: "_ffi.seawall_trace_context") -> None:
-        fields.trace_id[:] = bytes.fromhex(self.trace_id)
-        fields.span_id[:] = bytes.fromhex(self.span_id)
-        fields.flags = self.flags
-        fields.hints = self.hints
+    def _struct(self) -> "_ffi.seawall_trace_context":
+        ids = bytes.fromhex(self.trace_id + self.span_id)
+        return _Fields.from_buffer_copy(b"%b%b%c%c%b" % (_BEFORE, ids, self.flags, self.hints, _BEHIND))
 
     @classmethod
     def of_correlation_id(cls, text: Union[str, bytes], flags: int = SAMPLED | RANDOM) -> Optional["TraceContext"]:
@@ -105,9 +117,9 @@ class TraceContext:
 
     def child(self) -> "TraceContext":
         """The same trace and flags with a new span id: one for each call that goes out."""
-        fields = _struct()
-        self._write(fields)
-        check(lib.seawall_trace_context_child(fields, fields))
+        fields = self._struct()
+        place = _byref(fields)
+        check(_child(place, place))
         return self._of(fields)
 
     @property
@@ -130,8 +142,7 @@ class TraceContext:
     @property
     def b3(self) -> str:
         """The single header of Zipkin's B3."""
-        fields = _struct()
-        self._write(fields)
+        fields = self._struct()
         return read_text(lambda *out: lib.seawall_trace_context_format_b3(fields, *out))
 
     @property

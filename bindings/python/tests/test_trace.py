@@ -92,6 +92,19 @@ class Contexts(unittest.TestCase):
         self.assertNotEqual(child.span_id, parent.span_id)
         self.assertEqual(str(parent), EXAMPLE)
 
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 3), st.integers(0, 7))
+    def test_any_context_comes_back(self, trace_id, span_id, flags, hints):
+        context = TraceContext(f"{trace_id:032x}", f"{span_id:016x}", flags, hints)
+        self.assertEqual((context.flags, context.hints), (flags, hints))
+        again = TraceContext.parse(str(context))
+        self.assertEqual((again.trace_id, again.span_id, again.flags), (context.trace_id, context.span_id, flags))
+        child = context.child()
+        self.assertEqual((child.trace_id, child.flags, child.hints), (context.trace_id, flags, hints))
+        self.assertNotEqual(child.span_id, context.span_id)
+        self.assertEqual(child, TraceContext(child.trace_id, child.span_id, flags, hints))
+        self.assertEqual(hash(again), hash(TraceContext(again.trace_id, again.span_id, again.flags)))
+
     def test_roots_carry_the_flags_asked_for(self):
         self.assertEqual(TraceContext.root().flags, trace.SAMPLED | trace.RANDOM)
         self.assertEqual(TraceContext.root(sampled=False).flags, trace.RANDOM)
