@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -232,6 +233,8 @@ int32_t seawall_family_series(seawall_family* family, const seawall_text* values
   if (out == nullptr) return invalid(error, "out is NULL");
   return std::visit(
       [&](const auto& typed) {
+        // Acquire, of no other use: a caller that has read this word finds none of the series that it counts as gone.
+        static_cast<void>(typed.removals().load(std::memory_order_acquire));
         const auto metric = typed.with(texts.span());
         *out = static_cast<seawall_series>(family->owner.id(metric));
         const bool overflow = family->label_count != 0 && typed.is_overflow(metric);
@@ -246,6 +249,13 @@ int32_t seawall_family_remove(seawall_family* family, const seawall_text* values
   if (const int32_t code = read_values(family, values, value_count, texts, error); code != SEAWALL_OK) return code;
   const bool removed = std::visit([&](const auto& typed) { return typed.remove(texts.span()); }, family->rep);
   return removed ? SEAWALL_OK : fail(error, SEAWALL_E_NOT_FOUND, "no series with these values can be removed");
+}
+
+// A lock-free atomic of 64 bits is its value and nothing else, on every target that is_always_lock_free admits.
+const uint64_t* seawall_family_removals(const seawall_family* family) noexcept {
+  if (!valid(family)) return nullptr;
+  return std::visit([](const auto& typed) { return reinterpret_cast<const uint64_t*>(&typed.removals()); },
+                    family->rep);
 }
 
 int32_t seawall_family_gauge_callback(seawall_family* family, const seawall_text* values, size_t value_count,

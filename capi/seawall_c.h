@@ -936,6 +936,11 @@ SEAWALL_API int32_t seawall_family_series(seawall_family* family, const seawall_
  * of a family without labels). Threads: any. */
 SEAWALL_API int32_t seawall_family_remove(seawall_family* family, const seawall_text* values, size_t value_count,
                                           seawall_error* error) SEAWALL_NOEXCEPT;
+/* For bindings that keep numbers by values, where a lookup costs more than recording: the address of how many series of
+ * the family were removed, read as one aligned 64-bit load, valid until seawall_metrics_free; NULL for what is no
+ * family. A number that was answered with SEAWALL_SERIES_OWN is the one of its values while this is what it was before
+ * seawall_family_series was called; what was answered with OVERFLOW may have a series of its own the next time. */
+SEAWALL_API const uint64_t* seawall_family_removals(const seawall_family* family) SEAWALL_NOEXCEPT;
 /* A series of a gauge family gets its value from `callback`. Errors: WRONG_HANDLE (also for another type of family),
  * INVALID_ARGUMENT, ALREADY_EXISTS (it has one), FULL (no series of its own), NO_MEMORY. Threads: any. */
 SEAWALL_API int32_t seawall_family_gauge_callback(seawall_family* family, const seawall_text* values,

@@ -61,6 +61,7 @@ struct FamilyState {
 
   ChunkedArray<std::atomic<std::uint32_t>, 32> series;  // index of each series + 1; 0 where one was removed
   std::atomic<std::int64_t> live{0};                    // series in the list
+  std::atomic<std::uint64_t> removals{0};               // see Family::removals()
   std::atomic<bool> has_callbacks{false};
   std::atomic<FamilyState*> next_by_name{nullptr};
 

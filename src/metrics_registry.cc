@@ -97,6 +97,10 @@ bool Family<Metric>::remove(TextList values) const noexcept {
   return family_->owner->remove(*family_, values.texts());
 }
 template <class Metric>
+const std::atomic<std::uint64_t>& Family<Metric>::removals() const noexcept {
+  return family_->removals;
+}
+template <class Metric>
 Result<void> Family<Metric>::set_callback(TextList values,
                                           std::function<double()> read) const requires std::same_as<Metric, Gauge> {
   return family_->owner->set_callback(*family_, values.texts(), std::move(read));

@@ -296,6 +296,8 @@ void MetricsState::retire(FamilyState& family, std::uint32_t index) noexcept {
   used_.fetch_sub(1, std::memory_order_relaxed);
   --family.series_count;
   series.generation.store(0, std::memory_order_seq_cst);  // sequentially consistent: see Entered
+  // Last, and release: who has read this number does not find the series.
+  family.removals.fetch_add(1, std::memory_order_release);
   retired_.push_back({index, generation});
   if (retired_.size() >= kRecycleBatch) recycle();
 }

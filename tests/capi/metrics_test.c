@@ -158,8 +158,12 @@ static void other_kinds(void) {
   CHECK(seawall_state_set_set(metrics, series, 2) == SEAWALL_OK);
   CHECK(seawall_state_set_set(metrics, series, -1) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_state_set_value(metrics, series, &state) == SEAWALL_OK && state == 1);
-  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_OK);
-  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_E_NOT_FOUND);
+  const uint64_t* removals = seawall_family_removals(family);
+  CHECK(removals != NULL && *removals == 0);
+  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_OK && *removals == 1);
+  CHECK(seawall_family_remove(family, &one, 1, &error) == SEAWALL_E_NOT_FOUND && *removals == 1);
+  CHECK(seawall_family_removals(NULL) == NULL);
+  CHECK(seawall_family_removals((const seawall_family*)metrics) == NULL);
   CHECK(seawall_state_set_set(metrics, series, 1) == SEAWALL_OK);
   seawall_series again = 0;
   uint64_t stale = 0;

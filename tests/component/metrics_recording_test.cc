@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <limits>
 #include <thread>
@@ -132,6 +133,30 @@ TEST_CASE("a handle that outlives its series records nothing, and that is counte
     CHECK(text.find("\nseawall_metrics_stale_recordings_total 4\n") != std::string::npos);
     CHECK(text.find("\nh_count") == std::string::npos);
   }
+}
+
+TEST_CASE("each removal of a family is counted once, and those of others are not") {
+  MetricsRegistry r;
+  const auto family = r.counter("a_total", "A.", {"x"}).value();
+  const auto other = r.gauge("g", "G.", {"x"}).value();
+  const auto plain = r.counter("b_total", "B.").value();
+  const std::atomic<std::uint64_t>& removals = family.removals();
+  family.with({"1"}).add();
+  other.with({"1"}).set(1);
+  CHECK(removals == 0);
+  CHECK((family.remove({"1"}) && removals == 1));
+  CHECK_FALSE(family.remove({"1"}));
+  CHECK_FALSE(family.remove({"1", "2"}));
+  CHECK_FALSE(plain.remove({}));
+  CHECK(other.remove({"1"}));
+  family.with({"1"}).add();
+  CHECK((removals == 1 && other.removals() == 1 && plain.removals() == 0));
+  CHECK(&r.counter("a_total", "A.", {"x"}).value().removals() == &removals);
+  for (int i = 0; i < 200; ++i) {  // more than are given on at once
+    family.with({std::to_string(i)}).add();
+    CHECK(family.remove({std::to_string(i)}));
+  }
+  CHECK(removals == 201);
 }
 
 TEST_CASE("removed series give their memory to later ones, which begin at 0") {

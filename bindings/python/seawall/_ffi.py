@@ -1141,6 +1141,7 @@ FUNCTIONS = {
     "seawall_metrics_family": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_family_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_family_series": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(seawall_error)]),
     "seawall_family_remove": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.POINTER(seawall_error)]),
+    "seawall_family_removals": (ctypes.POINTER(ctypes.c_uint64), [ctypes.c_void_p]),
     "seawall_family_gauge_callback": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_text), ctypes.c_size_t, ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p), ctypes.c_void_p, ctypes.POINTER(seawall_error)]),
     "seawall_counter_add": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64]),
     "seawall_counter_value": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]),

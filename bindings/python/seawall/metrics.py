@@ -212,30 +212,53 @@ _M = TypeVar("_M", Counter, Gauge, Histogram, StateSet, Info)
 
 
 class Family(Generic[_M]):
-    """All series of one name. Resolve a label set once and keep the series: labels() is a lookup, recording is not."""
+    """All series of one name. labels() is a lookup: keep the series that you record into at each request."""
 
     def __init__(self, registry: "MetricsRegistry", handle: int, name: str, label_names: Sequence[str],
                  series: type[_M], states: Sequence[str]):
         self._registry = registry
         self._handle = handle
         self._series = series
+        # The series by their values since the latest removal, at which all are looked up again: at most one for each
+        # that the family has. A new dict each time, so that who is about to add to an older one adds to that.
+        self._removals = lib.seawall_family_removals(handle).contents
+        self._known: "tuple[int, dict[tuple[str, ...], _M]]" = (0, {})
         self.name = name
         self.label_names = tuple(label_names)
         self.states = tuple(states)
 
+    def _in_order(self, values: tuple[str, ...], named: dict[str, str]) -> tuple[str, ...]:
+        if values or named.keys() != set(self.label_names):
+            raise ValueError(f"{self.name} has the labels {self.label_names}")
+        return tuple(named[name] for name in self.label_names)
+
     def _values(self, values: tuple[str, ...], named: dict[str, str]) -> tuple[ctypes.Array, int]:
         if named:
-            if values or named.keys() != set(self.label_names):
-                raise ValueError(f"{self.name} has the labels {self.label_names}")
-            values = tuple(named[name] for name in self.label_names)
+            values = self._in_order(values, named)
         return _texts(values), len(values)
 
     def labels(self, *values: str, **named: str) -> _M:
         """The series with these label values, in order or by name. Beyond the bounds: the overflow series."""
+        if named:
+            values = self._in_order(values, named)
+        removals = self._removals.value  # before anything is looked up
+        seen, known = self._known
+        if removals != seen:
+            known = {}
+            self._known = (removals, known)
+        series = known.get(values)
+        return self._find(values, known) if series is None else series
+
+    def _find(self, values: tuple[str, ...], known: "dict[tuple[str, ...], _M]") -> _M:
         out, error = ctypes.c_uint64(), new_error()
-        given = self._values(values, named)
+        given = (_texts(values), len(values))
         code = lib.seawall_family_series(self._handle, *given, ctypes.byref(out), ctypes.byref(error))
-        return self._series(self, out.value, check(code, error) == _ffi.SEAWALL_SERIES_OVERFLOW)
+        series = self._series(self, out.value, check(code, error) == _ffi.SEAWALL_SERIES_OVERFLOW)
+        # The overflow series is kept for nobody: after a removal of any family there may be room. A str of another type
+        # may have a hash of its own, and fill `known` with more than there are series.
+        if not series.overflow and all(type(value) is str for value in values):
+            known[values] = series
+        return series
 
     def remove(self, *values: str, **named: str) -> bool:
         """No longer exposes the series; what still holds it records nothing. False when there is none."""

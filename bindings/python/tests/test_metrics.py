@@ -292,6 +292,130 @@ class Metrics(unittest.TestCase):
         self.assertIn("seawall_metrics_stale_recordings_total 2\n", registry.render())
         self.assertFalse(registry.counter("b_total", "B.").remove())  # the one series of a family without labels stays
 
+    def test_labels_that_were_looked_up_before_are_the_series_they_are_now(self):
+        registry = MetricsRegistry()
+        family, again = (registry.counter("a_total", "A.", ["x", "y"]) for _ in range(2))
+        old = family.labels("1", "2")
+        self.assertIs(family.labels(y="2", x="1"), old)
+        family.labels("2", "1").add(3)
+        for remove in (family.remove, again.remove):  # by whoever has the family
+            before = family.labels("1", "2")
+            before.add()
+            self.assertTrue(remove("1", "2"))
+            made = family.labels("1", "2")
+            before.add()
+            self.assertEqual((made.value, before.value, family.labels("2", "1").value), (0, 0, 3))
+        self.assertEqual(registry.stale_recordings, 2)
+
+    def test_labels_after_a_removal_by_another_thread_are_a_new_series(self):
+        registry = MetricsRegistry()
+        family = registry.counter("a_total", "A.", ["x"])
+        turns = [threading.Event() for _ in range(40)]
+
+        def removals():
+            for recorded, removed in zip(turns[::2], turns[1::2]):
+                recorded.wait(60)
+                family.remove("1")
+                removed.set()
+
+        remover = threading.Thread(target=removals)
+        remover.start()
+        for recorded, removed in zip(turns[::2], turns[1::2]):
+            family.labels("1").add()
+            recorded.set()
+            self.assertTrue(removed.wait(60))
+            self.assertEqual(family.labels("1").value, 0)
+        remover.join()
+        self.assertEqual(registry.stale_recordings, 0)
+
+    def test_threads_that_look_up_while_others_remove_end_with_one_series(self):
+        registry = MetricsRegistry()
+        family = registry.counter("a_total", "A.", ["x"])
+
+        def use(number):
+            for i in range(300):
+                family.labels(str(i % 3)).add()
+                if i % 10 == number:
+                    family.remove(str(i % 3))
+
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for value in "012":
+            series = family.labels(value)
+            before = series.value
+            series.add()
+            self.assertEqual(family.labels(value).value, before + 1)
+            self.assertIn(f'a_total{{x="{value}"}} {before + 1}\n', registry.render())
+
+    def test_labels_that_overflowed_get_a_series_when_there_is_room(self):
+        registry = MetricsRegistry(max_series=2)
+        family, other = registry.counter("a_total", "A.", ["x"]), registry.gauge("g", "G.", ["x"])
+        family.labels("1")
+        other.labels("1")
+        for _ in range(2):
+            self.assertTrue(family.labels("2").overflow)
+        other.remove("1")  # of another family: the bound is the registry's
+        self.assertFalse(family.labels("2").overflow)
+        self.assertTrue(family.labels("3").overflow)
+
+    def test_what_is_kept_of_labels_is_bounded_as_the_series_are(self):
+        registry = MetricsRegistry(max_series_per_family=5)
+        family = registry.counter("a_total", "A.", ["x"])
+
+        class Odd(str):
+            def __hash__(self):
+                return id(self)
+
+        for i in range(50):
+            family.labels(str(i)).add()
+            family.labels(Odd("1")).add()
+            self.assertLessEqual(len(family._known[1]), 5)
+        for i in range(50):
+            family.remove(str(i))
+            family.labels(str(i)).add()
+            self.assertLessEqual(len(family._known[1]), 5)
+        with self.assertRaises((TypeError, AttributeError)):
+            family.labels(["1"])
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.tuples(st.sampled_from(["add", "remove", "stale"]), st.sampled_from("abc"), st.booleans()), max_size=40))
+    def test_any_game_of_labels_and_removals_agrees_with_a_dict(self, moves):
+        registry = MetricsRegistry(max_series_per_family=2)
+        families = [registry.counter("a_total", "A.", ["x"]) for _ in range(2)]
+        model: dict = {}
+        kept: dict = {}
+        overflow = stale = 0
+        for move, value, which in moves:
+            family = families[which]
+            if move == "remove":
+                self.assertEqual(family.remove(value), value in model)
+                model.pop(value, None)
+            elif move == "stale" and value in kept:
+                alive = kept[value][1] is model.get(value)
+                kept[value][0].add()
+                if alive:
+                    model[value][0] += 1
+                else:
+                    stale += 1
+            else:
+                series = family.labels(value)
+                series.add()
+                if value not in model and len(model) == 2:
+                    self.assertTrue(series.overflow)
+                    overflow += 1
+                else:
+                    self.assertFalse(series.overflow)
+                    model.setdefault(value, [0])[0] += 1
+                    kept[value] = series, model[value]
+                    self.assertEqual(series.value, model[value][0])
+        self.assertEqual(registry.stale_recordings, stale)
+        found = {value: families[0].labels(value).value for value in model}
+        self.assertEqual(found, {value: total for value, (total,) in model.items()})
+        self.assertEqual(families[0].labels("\0").value, overflow)
+
     def test_an_exponential_histogram_knows_its_quantiles(self):
         registry = MetricsRegistry()
         family = registry.histogram("h_seconds", "H.", exponential=(3, -20, 7))

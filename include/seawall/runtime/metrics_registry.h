@@ -24,6 +24,7 @@
 //   respond(metrics.to_prometheus(), seawall::content_type(seawall::Exposition::kPrometheus));
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -126,6 +127,9 @@ class Family {
   // The series is no longer exposed and its handles record nothing; with() makes a new one, at 0. False: there is none,
   // or it is the one of a family without labels. A callback of the series has ended and runs no more.
   bool remove(TextList values) const noexcept;
+  // How many series were removed. A handle that with() gave, other than overflow(), is the one of its values for as
+  // long as this is what it was before with() was called: for hosts that keep handles by values. Read it with acquire.
+  const std::atomic<std::uint64_t>& removals() const noexcept;
   // Of gauges: each rendering asks `read` for the value, on its own thread, with no lock held that recording or lookups
   // take. It may record, look up and remove, itself too, but not render. One that throws has no sample that time, and
   // in a child that was forked while another thread was inside it none any more.
