@@ -12,6 +12,7 @@
 #include "limiters.h"
 #include "seawall/redis/limit_set.h"
 #include "seawall/redis/rate_limiter.h"
+#include "seawall/redis/registrar.h"
 #include "seawall/redis/store.h"
 #include "seawall_redis_c.h"
 
@@ -26,6 +27,11 @@ struct seawall_redis_limiter : seawall::capi::Handle<0x524c696d> {  // "RLim"
 struct seawall_redis_limit_set : seawall::capi::Handle<0x52536574> {  // "RSet"
   explicit seawall_redis_limit_set(seawall::redis::LimitSet set) : rep(std::move(set)) {}
   seawall::redis::LimitSet rep;
+};
+
+struct seawall_redis_registrar : seawall::capi::Handle<0x52526567> {  // "RReg"
+  explicit seawall_redis_registrar(seawall::redis::Registrar registrar) : rep(std::move(registrar)) {}
+  seawall::redis::Registrar rep;
 };
 
 namespace seawall::capi {
@@ -80,6 +86,32 @@ inline void write(const redis::SetAnswer& answer, seawall_redis_set_decision& ou
   out.retry_after_ns = answer.retry_after.count();
   out.answered = out.decisions == nullptr ? 0 : static_cast<std::uint32_t>(answer.answers.size());
   for (std::size_t i = 0; i < out.answered; ++i) write(answer.answers[i], decisions_of(out, out.answered)[i]);
+}
+
+// In `out`, ending with a zero byte.
+template <std::size_t kSize>
+void write_text(std::string_view text, char (&out)[kSize]) noexcept {
+  const std::size_t size = std::min(text.size(), kSize - 1);
+  std::memcpy(out, text.data(), size);
+  out[size] = '\0';
+}
+
+inline int32_t code_of(const redis::StoreWord& word) noexcept {
+  if (word.fault != redis::Fault::kNone) return SEAWALL_REDIS_SAYS_NOTHING;
+  switch (word.answer) {
+    case RegistryAnswer::kOk:
+      return SEAWALL_REDIS_SAYS_OK;
+    case RegistryAnswer::kFenced:
+      return SEAWALL_REDIS_SAYS_FENCED;
+    default:
+      return SEAWALL_REDIS_SAYS_UNKNOWN;
+  }
+}
+inline void write(const redis::StoreWord& word, seawall_redis_word& out) noexcept {
+  out.answer = code_of(word);
+  out.fault = static_cast<int32_t>(word.fault);
+  out.generation = word.generation;
+  write_text(word.reason, out.reason);
 }
 
 }  // namespace seawall::capi

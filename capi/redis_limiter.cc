@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "options.h"
+#include "creation.h"
 #include "redis_handles.h"
 
 using namespace seawall;
@@ -32,15 +32,17 @@ Result<WhenAway> when_away(int32_t given) {
   }
 }
 
-Result<RateLimiterOptions> options_of(const seawall_redis_limiter_options& given, std::string_view name,
-                                      std::string_view tag) {
+using Given = seawall_redis_limiter_options;
+
+Result<RateLimiterOptions> options_of(const Given& given) {
   const auto quota = capi::quota(given.permits, given.period_ns, given.burst);
   if (!quota) return quota.error();
   const auto policy = when_away(given.when_away);
   if (!policy) return policy.error();
   if (given.algorithm < 0 || given.algorithm > 1) return out_of_range("algorithm", given.algorithm, 0, 1);
   if (given.mode < 0 || given.mode > 1) return out_of_range("mode", given.mode, 0, 1);
-  RateLimiterOptions options{.name = std::string(name), .quota = quota.value(), .tag = std::string(tag)};
+  RateLimiterOptions options{.name = std::string(text_in(given.name)), .quota = quota.value()};
+  options.tag = text_in(given.tag);
   options.algorithm = static_cast<redis::Algorithm>(given.algorithm);
   options.mode = static_cast<redis::Mode>(given.mode);
   options.when_away = policy.value();
@@ -56,9 +58,9 @@ Result<RateLimiterOptions> options_of(const seawall_redis_limiter_options& given
   return options;
 }
 
-int32_t create(const seawall_redis_store& store, const seawall_redis_limiter_options& given, std::string_view name,
-               std::string_view tag, seawall_redis_limiter** out, seawall_error* error) {
-  const auto options = options_of(given, name, tag);
+int32_t create(const seawall_redis_store& store, const Given& given, seawall_redis_limiter** out,
+               seawall_error* error) {
+  const auto options = options_of(given);
   if (!options) return fail(error, options.error());
   auto made = RateLimiter::make(store.rep, options.value());
   if (!made) return fail(error, made.error());
@@ -66,26 +68,19 @@ int32_t create(const seawall_redis_store& store, const seawall_redis_limiter_opt
   return SEAWALL_OK;
 }
 
-struct Texts {
-  std::string name;
-  std::string tag;
-};
-
-Result<void> read_json(std::string_view json, seawall_redis_limiter_options& options, Texts& texts) {
-  return read_json_options(json, {{"algorithm", &options.algorithm},
-                                  {"name", &texts.name},
-                                  {"tag", &texts.tag},
-                                  {"permits", &options.permits},
-                                  {"period_ns", &options.period_ns},
-                                  {"burst", &options.burst},
-                                  {"mode", &options.mode},
-                                  {"when_away", &options.when_away},
-                                  {"gateways", &options.gateways},
-                                  {"batch", &options.batch},
-                                  {"lease_time_ns", &options.lease_time_ns},
-                                  {"denial_cache_ns", &options.denial_cache_ns},
-                                  {"memory_bytes", &options.memory_bytes}});
-}
+constexpr OptionMember<Given> kMembers[] = {{"algorithm", &Given::algorithm},
+                                            {"name", &Given::name},
+                                            {"tag", &Given::tag},
+                                            {"permits", &Given::permits},
+                                            {"period_ns", &Given::period_ns},
+                                            {"burst", &Given::burst},
+                                            {"mode", &Given::mode},
+                                            {"when_away", &Given::when_away},
+                                            {"gateways", &Given::gateways},
+                                            {"batch", &Given::batch},
+                                            {"lease_time_ns", &Given::lease_time_ns},
+                                            {"denial_cache_ns", &Given::denial_cache_ns},
+                                            {"memory_bytes", &Given::memory_bytes}};
 
 int32_t check(const seawall_redis_limiter* limiter, const char* key, const seawall_redis_decision* decision) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
@@ -132,30 +127,15 @@ int32_t seawall_redis_limiter_options_init(seawall_redis_limiter_options* option
 int32_t seawall_redis_store_new_limiter(const seawall_redis_store* store, const seawall_redis_limiter_options* options,
                                         seawall_redis_limiter** out, seawall_error* error) noexcept {
   if (!valid(store)) return wrong_handle(error, "store is no live store");
-  if (out == nullptr) return invalid(error, "out is NULL");
-  *out = nullptr;
-  seawall_redis_limiter_options given{};
-  if (!read_options(options, given)) return invalid(error, "options.struct_size is wrong");
-  if (!readable(given.name.data, given.name.size)) return invalid(error, "name is NULL");
-  if (!readable(given.tag.data, given.tag.size)) return invalid(error, "tag is NULL");
-  return guarded(error, [&] {
-    return create(*store, given, text_in(given.name.data, given.name.size), text_in(given.tag.data, given.tag.size),
-                  out, error);
-  });
+  return create_from_struct<Given>(options, kMembers, out, error,
+                                   [&](const Given& given) { return create(*store, given, out, error); });
 }
 
 int32_t seawall_redis_store_new_limiter_from_json(const seawall_redis_store* store, const char* json, size_t size,
                                                   seawall_redis_limiter** out, seawall_error* error) noexcept {
   if (!valid(store)) return wrong_handle(error, "store is no live store");
-  if (out == nullptr) return invalid(error, "out is NULL");
-  *out = nullptr;
-  if (!readable(json, size)) return invalid(error, "json is NULL");
-  return guarded(error, [&] {
-    seawall_redis_limiter_options options{};
-    Texts texts;
-    if (const auto done = read_json(text_in(json, size), options, texts); !done) return fail(error, done.error());
-    return create(*store, options, texts.name, texts.tag, out, error);
-  });
+  return create_from_json<Given>(json, size, kMembers, out, error,
+                                 [&](const Given& given) { return create(*store, given, out, error); });
 }
 
 void seawall_redis_limiter_free(seawall_redis_limiter* limiter) noexcept { free_handle(limiter); }

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "options.h"
+#include "creation.h"
 #include "redis_handles.h"
 
 using namespace seawall;
@@ -49,22 +49,15 @@ Result<std::vector<Endpoint>> endpoints(std::string_view text) {
   }
 }
 
-struct Texts {
-  std::string endpoints;
-  std::string user;
-  std::string password;
-};
-
-int32_t create(const seawall_redis_store_options& given, const Texts& texts, seawall_redis_store** out,
-               seawall_error* error) {
-  auto nodes = endpoints(texts.endpoints);
+int32_t create(const seawall_redis_store_options& given, seawall_redis_store** out, seawall_error* error) {
+  auto nodes = endpoints(text_in(given.endpoints));
   if (!nodes) return fail(error, nodes.error());
   const auto time = [](int64_t ns, Duration fallback) { return ns != 0 ? Duration(ns) : fallback; };
   StoreOptions options;
   options.endpoints = std::move(nodes).value();
   options.cluster = given.cluster != 0;
-  options.user = texts.user;
-  options.password = texts.password;
+  options.user = text_in(given.user);
+  options.password = text_in(given.password);
   options.database = given.database;
   options.deadline = time(given.deadline_ns, options.deadline);
   options.silence = time(given.silence_ns, options.silence);
@@ -84,20 +77,19 @@ int32_t create(const seawall_redis_store_options& given, const Texts& texts, sea
   return SEAWALL_OK;
 }
 
-Result<void> read_json(std::string_view json, seawall_redis_store_options& options, Texts& texts) {
-  return read_json_options(json, {{"endpoints", &texts.endpoints},
-                                  {"cluster", &options.cluster},
-                                  {"user", &texts.user},
-                                  {"password", &texts.password},
-                                  {"database", &options.database},
-                                  {"most_pending", &options.most_pending},
-                                  {"deadline_ns", &options.deadline_ns},
-                                  {"silence_ns", &options.silence_ns},
-                                  {"reconnect_min_ns", &options.reconnect_min_ns},
-                                  {"reconnect_max_ns", &options.reconnect_max_ns},
-                                  {"breaker_failure_threshold", &options.breaker_failure_threshold},
-                                  {"breaker_open_duration_ns", &options.breaker_open_duration_ns}});
-}
+using Given = seawall_redis_store_options;
+constexpr OptionMember<Given> kMembers[] = {{"endpoints", &Given::endpoints},
+                                            {"cluster", &Given::cluster},
+                                            {"user", &Given::user},
+                                            {"password", &Given::password},
+                                            {"database", &Given::database},
+                                            {"most_pending", &Given::most_pending},
+                                            {"deadline_ns", &Given::deadline_ns},
+                                            {"silence_ns", &Given::silence_ns},
+                                            {"reconnect_min_ns", &Given::reconnect_min_ns},
+                                            {"reconnect_max_ns", &Given::reconnect_max_ns},
+                                            {"breaker_failure_threshold", &Given::breaker_failure_threshold},
+                                            {"breaker_open_duration_ns", &Given::breaker_open_duration_ns}};
 
 }  // namespace
 
@@ -111,30 +103,14 @@ int32_t seawall_redis_store_options_init(seawall_redis_store_options* options) n
 
 int32_t seawall_redis_store_new(const seawall_redis_store_options* options, seawall_redis_store** out,
                                 seawall_error* error) noexcept {
-  if (out == nullptr) return invalid(error, "out is NULL");
-  *out = nullptr;
-  seawall_redis_store_options given{};
-  if (!read_options(options, given)) return invalid(error, "options.struct_size is wrong");
-  for (const seawall_text& text : {given.endpoints, given.user, given.password}) {
-    if (!readable(text.data, text.size)) return invalid(error, "a text of the options is NULL");
-  }
-  return guarded(error, [&] {
-    const auto text = [](const seawall_text& from) { return std::string(text_in(from.data, from.size)); };
-    return create(given, {text(given.endpoints), text(given.user), text(given.password)}, out, error);
-  });
+  return create_from_struct<Given>(options, kMembers, out, error,
+                                   [&](const Given& given) { return create(given, out, error); });
 }
 
 int32_t seawall_redis_store_new_from_json(const char* json, size_t size, seawall_redis_store** out,
                                           seawall_error* error) noexcept {
-  if (out == nullptr) return invalid(error, "out is NULL");
-  *out = nullptr;
-  if (!readable(json, size)) return invalid(error, "json is NULL");
-  return guarded(error, [&] {
-    seawall_redis_store_options options{};
-    Texts texts;
-    if (const auto done = read_json(text_in(json, size), options, texts); !done) return fail(error, done.error());
-    return create(options, texts, out, error);
-  });
+  return create_from_json<Given>(json, size, kMembers, out, error,
+                                 [&](const Given& given) { return create(given, out, error); });
 }
 
 void seawall_redis_store_free(seawall_redis_store* store) noexcept { free_handle(store); }

@@ -1554,6 +1554,9 @@ typedef struct seawall_instance {
   int32_t weight; /* 0 to 1000; 0 gets no picks */
   int32_t state;  /* SEAWALL_SELF_... */
 } seawall_instance;
+/* As seawall_instance_init leaves it. */
+#define SEAWALL_INSTANCE_INIT \
+  { (uint32_t)sizeof(seawall_instance), 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 1, SEAWALL_SELF_SERVING }
 
 typedef struct seawall_registration {
   uint64_t generation;
@@ -1964,6 +1967,33 @@ SEAWALL_API int32_t seawall_follower_load(seawall_follower* follower, int32_t so
 /* The host could not read the text of a source; why is for listings. Errors: NOT_FOUND (source), INVALID_ARGUMENT. */
 SEAWALL_API int32_t seawall_follower_fail(seawall_follower* follower, int32_t source, const char* why,
                                           size_t why_size) SEAWALL_NOEXCEPT;
+/* What a source says about one service, where the host asks it itself (seawall_redis_source). */
+enum {
+  SEAWALL_SAYS_LIST = 0,      /* `instances` is all there is */
+  SEAWALL_SAYS_UNCHANGED = 1, /* as in the last list */
+  SEAWALL_SAYS_EMPTY = 2,     /* it answered, and the answer holds nobody */
+  SEAWALL_SAYS_FAILED = 3,    /* no answer: what it said before is the best that is known */
+  SEAWALL_SAYS_NOT_FOUND = 4  /* it knows no such service */
+};
+typedef struct seawall_source_answer {
+  uint32_t struct_size;
+  int32_t status; /* SEAWALL_SAYS_ */
+  seawall_text service;
+  const seawall_instance* instances; /* instance_count of them, of one struct_size; their `service` is not looked at */
+  const int32_t* health;             /* SEAWALL_HEALTH_ of each; NULL: it did not look */
+  size_t instance_count;
+  int64_t ttl_ns;      /* for how long it vouches for this answer without another one; 0: for ever */
+  int64_t age_ns;      /* how old it was already when it was given */
+  seawall_text reason; /* of SEAWALL_SAYS_FAILED */
+} seawall_source_answer;
+#define SEAWALL_SOURCE_ANSWER_INIT                                                          \
+  {                                                                                         \
+    (uint32_t)sizeof(seawall_source_answer), 0, {NULL, 0}, NULL, NULL, 0, 0, 0, { NULL, 0 } \
+  }
+/* For the next tick; copies it. A source is either said or loaded. Errors: NOT_FOUND (source), INVALID_ARGUMENT naming
+ * the field (the answer as a whole is refused), FULL: 16384 answers wait for a tick; NO_MEMORY. */
+SEAWALL_API int32_t seawall_follower_say(seawall_follower* follower, int32_t source,
+                                         const seawall_source_answer* answer, seawall_error* error) SEAWALL_NOEXCEPT;
 /* Applies what is new and what is due, and sends heartbeats; call it each heartbeat interval of the registry. Answers
  * how many instances it registered, changed or removed. Takes the registry's mutex for short times. Errors: NO_MEMORY.
  */

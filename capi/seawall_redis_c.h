@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Limits that machines share through Redis: the C API of libseawall_redis.so, which needs hiredis and starts one thread
- * for each store. A library and a header of its own, so that who does without Redis needs neither. The rules are those
- * of seawall_c.h, whose types, codes and answers are used here; libseawall.so itself is not needed.
+ * Limits, a registry and announced trips that machines share through Redis: the C API of libseawall_redis.so, which
+ * needs hiredis and starts one thread for each store. A library and a header of its own, so that who does without Redis
+ * needs neither. The rules are those of seawall_c.h, whose types, codes and answers are used here; libseawall.so itself
+ * is not needed.
  *
  * No call waits beyond the store's deadline. While Redis is away each limiter's policy decides, and every decision says
  * who decided. Sockets and threads belong to the process that made the store: make it after a fork. In a child an older
@@ -272,6 +273,276 @@ SEAWALL_API int32_t seawall_redis_limit_set_try_acquire_async(seawall_redis_limi
                                                               size_t key_count, int64_t permits,
                                                               seawall_redis_inbox* inbox,
                                                               uint64_t tag) SEAWALL_NOEXCEPT;
+
+/* ---- registry: writing ---------------------------------------------------------------------------------------------
+ */
+
+/* Registers instances in a registry that machines share through Redis. Leases run by the server's clock. Who wants
+ * instances kept without thinking of heartbeats uses a seawall_redis_keeper; the reading side is seawall_redis_source.
+ */
+typedef struct seawall_redis_registrar seawall_redis_registrar;
+
+/* 0 (or an empty text) means the default in brackets. Also the keys of the JSON text. */
+typedef struct seawall_redis_registrar_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  seawall_text registry;         /* its name; 1 to 64 of A-Z a-z 0-9 _ . - [main] */
+  int64_t heartbeat_interval_ns; /* [1 s] */
+  int64_t lease_ns;              /* at least twice heartbeat_interval_ns [3 s] */
+} seawall_redis_registrar_options;
+
+/* Done; Redis has lost the instance, or let its lease end: register again, with the generation that it had; somebody
+ * else has the id: stop; nothing, and `fault` says why. */
+enum {
+  SEAWALL_REDIS_SAYS_OK = 0,
+  SEAWALL_REDIS_SAYS_UNKNOWN = 1,
+  SEAWALL_REDIS_SAYS_FENCED = 2,
+  SEAWALL_REDIS_SAYS_NOTHING = 3
+};
+
+/* Filled by the verbs; the caller owns it and sets struct_size once (SEAWALL_REDIS_WORD_INIT). */
+typedef struct seawall_redis_word {
+  uint32_t struct_size;
+  int32_t answer; /* SEAWALL_REDIS_SAYS_*, as returned */
+  int32_t fault;  /* SEAWALL_REDIS_FAULT_* */
+  uint32_t reserved;
+  uint64_t generation; /* of the instance as Redis knows it; after a fault of _register the one to repeat it with */
+  char reason[256];    /* of a fault, where there is one; ends with a zero byte */
+} seawall_redis_word;
+#define SEAWALL_REDIS_WORD_INIT                             \
+  {                                                         \
+    (uint32_t)sizeof(seawall_redis_word), 0, 0, 0, 0, { 0 } \
+  }
+
+/* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_redis_registrar_options_init(seawall_redis_registrar_options* options) SEAWALL_NOEXCEPT;
+/* A registrar of this store in *out, owned by the caller; the store may be freed before it. options NULL: the defaults.
+ * Errors: INVALID_ARGUMENT naming the option, WRONG_HANDLE, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_redis_store_new_registrar(const seawall_redis_store* store,
+                                                      const seawall_redis_registrar_options* options,
+                                                      seawall_redis_registrar** out,
+                                                      seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from JSON text such as {"lease_ns": 5000000000}. */
+SEAWALL_API int32_t seawall_redis_store_new_registrar_from_json(const seawall_redis_store* store, const char* json,
+                                                                size_t size, seawall_redis_registrar** out,
+                                                                seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. As seawall_redis_store_free. */
+SEAWALL_API void seawall_redis_registrar_free(seawall_redis_registrar* registrar) SEAWALL_NOEXCEPT;
+
+/* Each answers SEAWALL_REDIS_SAYS_*, and fills `word` (or NULL). Each waits for Redis, a second at most, _register two
+ * seconds; the _async ones do not, and what they answer comes into `inbox` (seawall_redis_inbox_receive_word). What an
+ * instance or a service may not be called is SAYS_NOTHING with FAULT_REFUSED and the field in `reason`. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT, NO_MEMORY; then nothing arrives. Threads: any. */
+
+/* As a new process with SEAWALL_ANY_GENERATION, which is given one above all others; else as the one that has this
+ * generation, with its record as it is now, which is safe to repeat. `instance` (begin with SEAWALL_INSTANCE_INIT) is
+ * copied. */
+SEAWALL_API int32_t seawall_redis_registrar_register(seawall_redis_registrar* registrar,
+                                                     const seawall_instance* instance, uint64_t generation,
+                                                     seawall_redis_word* word) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_registrar_register_async(seawall_redis_registrar* registrar,
+                                                           const seawall_instance* instance, uint64_t generation,
+                                                           seawall_redis_inbox* inbox, uint64_t tag) SEAWALL_NOEXCEPT;
+/* Renews the lease. state: SEAWALL_SELF_*, which moves forward only, or SEAWALL_SELF_UNCHANGED. */
+SEAWALL_API int32_t seawall_redis_registrar_renew(seawall_redis_registrar* registrar, const char* service,
+                                                  size_t service_size, const char* id, size_t id_size,
+                                                  uint64_t generation, int32_t state,
+                                                  seawall_redis_word* word) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_registrar_renew_async(seawall_redis_registrar* registrar, const char* service,
+                                                        size_t service_size, const char* id, size_t id_size,
+                                                        uint64_t generation, int32_t state, seawall_redis_inbox* inbox,
+                                                        uint64_t tag) SEAWALL_NOEXCEPT;
+/* No new calls, by whoever says so; the lease is not renewed. SEAWALL_ANY_GENERATION: whoever has the id. */
+SEAWALL_API int32_t seawall_redis_registrar_drain(seawall_redis_registrar* registrar, const char* service,
+                                                  size_t service_size, const char* id, size_t id_size,
+                                                  uint64_t generation, seawall_redis_word* word) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_registrar_drain_async(seawall_redis_registrar* registrar, const char* service,
+                                                        size_t service_size, const char* id, size_t id_size,
+                                                        uint64_t generation, seawall_redis_inbox* inbox,
+                                                        uint64_t tag) SEAWALL_NOEXCEPT;
+/* Its generation cannot come back: what it still says is fenced, for ten leases. So with SAYS_UNKNOWN too. */
+SEAWALL_API int32_t seawall_redis_registrar_deregister(seawall_redis_registrar* registrar, const char* service,
+                                                       size_t service_size, const char* id, size_t id_size,
+                                                       uint64_t generation, seawall_redis_word* word) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_registrar_deregister_async(seawall_redis_registrar* registrar, const char* service,
+                                                             size_t service_size, const char* id, size_t id_size,
+                                                             uint64_t generation, seawall_redis_inbox* inbox,
+                                                             uint64_t tag) SEAWALL_NOEXCEPT;
+/* Puts the service into the directory, from which readers learn that it exists; again every ten heartbeats or so. */
+SEAWALL_API int32_t seawall_redis_registrar_enter(seawall_redis_registrar* registrar, const char* service,
+                                                  size_t service_size, seawall_redis_word* word) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_registrar_enter_async(seawall_redis_registrar* registrar, const char* service,
+                                                        size_t service_size, seawall_redis_inbox* inbox,
+                                                        uint64_t tag) SEAWALL_NOEXCEPT;
+/* The oldest word, as seawall_redis_inbox_receive the oldest answer; who shares an inbox between the two calls both. */
+SEAWALL_API int32_t seawall_redis_inbox_receive_word(seawall_redis_inbox* inbox, uint64_t* tag,
+                                                     seawall_redis_word* word) SEAWALL_NOEXCEPT;
+
+/* Keeps instances registered, whatever happens to Redis: _tick sends what is due and waits for nothing. While Redis is
+ * away it goes on trying at the pace of heartbeats; what Redis has forgotten is registered again under its old
+ * generation, at a moment by chance. An instance whose id another process took is fenced and kept no longer. Instances
+ * still held when it is freed stay in Redis until their leases end: release them first and tick until none is left. */
+typedef struct seawall_redis_keeper seawall_redis_keeper;
+
+/* Not registered yet, or not again; registered, as far as is known; another process has the id: stop; deregistering. */
+enum { SEAWALL_REDIS_JOINING = 0, SEAWALL_REDIS_HELD = 1, SEAWALL_REDIS_WAS_FENCED = 2, SEAWALL_REDIS_LEAVING = 3 };
+
+typedef struct seawall_redis_kept {
+  uint32_t struct_size;
+  int32_t state; /* SEAWALL_REDIS_JOINING to _LEAVING */
+  int32_t fault; /* of the last call */
+  uint32_t reserved;
+  uint64_t generation; /* 0: none was given yet */
+  int64_t unheard_ns;  /* since Redis last said ok, or since hold */
+  char reason[256];    /* of the fault; ends with a zero byte */
+} seawall_redis_kept;
+
+typedef struct seawall_redis_keeper_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t instances; /* now, fenced ones included */
+  int64_t registrations;
+  int64_t renewals;
+  int64_t removals;
+  int64_t reregistrations; /* because Redis did not know the instance */
+  int64_t fenced;
+  int64_t faults;
+} seawall_redis_keeper_stats;
+
+/* *out is the caller's; the registrar may be freed before it. Errors: WRONG_HANDLE, NO_MEMORY. Threads: any, as for all
+ * functions on a seawall_redis_keeper but _free. */
+SEAWALL_API int32_t seawall_redis_registrar_new_keeper(const seawall_redis_registrar* registrar,
+                                                       seawall_redis_keeper** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. As seawall_redis_store_free. */
+SEAWALL_API void seawall_redis_keeper_free(seawall_redis_keeper* keeper) SEAWALL_NOEXCEPT;
+/* From now on, as a new process: with a new generation. Copies it. Errors: INVALID_ARGUMENT naming the field. */
+SEAWALL_API int32_t seawall_redis_keeper_hold(seawall_redis_keeper* keeper, const seawall_instance* instance,
+                                              int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+/* Another record of the same process. Errors: as hold; NOT_FOUND: it is not held. */
+SEAWALL_API int32_t seawall_redis_keeper_update(seawall_redis_keeper* keeper, const seawall_instance* instance,
+                                                int64_t now_ns, seawall_error* error) SEAWALL_NOEXCEPT;
+/* It deregisters, for one lease tries to. NOT_FOUND: it is not held. */
+SEAWALL_API int32_t seawall_redis_keeper_release(seawall_redis_keeper* keeper, const char* service, size_t service_size,
+                                                 const char* id, size_t id_size, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Several times in a heartbeat interval. Answers how many calls it sent. Errors: NO_MEMORY. */
+SEAWALL_API int32_t seawall_redis_keeper_tick(seawall_redis_keeper* keeper, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* How it stands with one instance. NOT_FOUND: it is not held, or left. */
+SEAWALL_API int32_t seawall_redis_keeper_find(const seawall_redis_keeper* keeper, const char* service,
+                                              size_t service_size, const char* id, size_t id_size, int64_t now_ns,
+                                              seawall_redis_kept* out) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_keeper_get_stats(const seawall_redis_keeper* keeper,
+                                                   seawall_redis_keeper_stats* out) SEAWALL_NOEXCEPT;
+
+/* ---- registry: reading ---------------------------------------------------------------------------------------------
+ */
+
+/* The services of such a registry, as a source for a seawall_follower, which puts them into the host's own registry:
+ * picks read that one alone, and no request waits for Redis. Each service is polled, with a pause that differs by
+ * chance; a hint by publish and subscribe makes the next poll early. While Redis is away the last good list stays, with
+ * its age. Of libseawall.so and libseawall_redis.so together:
+ *
+ *   const int32_t number = seawall_follower_add_source(follower, "redis", 5, SEAWALL_SOURCE_REGISTRY, 0, NULL);
+ *   for (;; several times in a poll interval) {
+ *     seawall_source_answer answer = SEAWALL_SOURCE_ANSWER_INIT;
+ *     seawall_redis_source_poll(source, SEAWALL_NOW);
+ *     while (seawall_redis_source_receive(source, &answer) == 1) seawall_follower_say(follower, number, &answer, NULL);
+ *     seawall_follower_tick(follower, SEAWALL_NOW);
+ *   }
+ */
+typedef struct seawall_redis_source seawall_redis_source;
+
+/* 0 (or an empty text) means the default in brackets. Also the keys of the JSON text. */
+typedef struct seawall_redis_source_options {
+  uint32_t struct_size;
+  int32_t reserved;
+  seawall_text registry;     /* as in seawall_redis_registrar_options [main] */
+  seawall_text services;     /* NAME[,NAME]... [all that is in the registry's directory] */
+  int64_t poll_interval_ns;  /* [1 s] */
+  int64_t expiry_ceiling_ns; /* instances that fell silent with many others are doubted only, for so long [5 min] */
+} seawall_redis_source_options;
+
+typedef struct seawall_redis_source_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t services; /* asked for */
+  int64_t polls;    /* answered */
+  int64_t lists;    /* of these, with a list; the others are "unchanged" */
+  int64_t faults;
+  int64_t hints;
+  int64_t foreign;  /* items of the last lists that are no instances: left out */
+  int64_t left_out; /* services of the directory that are too many, or have a name that none has */
+} seawall_redis_source_stats;
+
+/* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
+SEAWALL_API int32_t seawall_redis_source_options_init(seawall_redis_source_options* options) SEAWALL_NOEXCEPT;
+/* A source of this store in *out, owned by the caller; the store may be freed before it. options NULL: the defaults.
+ * Errors: INVALID_ARGUMENT naming the option, WRONG_HANDLE, NO_MEMORY. Threads: any. Does not block. */
+SEAWALL_API int32_t seawall_redis_store_new_source(const seawall_redis_store* store,
+                                                   const seawall_redis_source_options* options,
+                                                   seawall_redis_source** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The same from JSON text such as {"services": "trading,social"}. */
+SEAWALL_API int32_t seawall_redis_store_new_source_from_json(const seawall_redis_store* store, const char* json,
+                                                             size_t size, seawall_redis_source** out,
+                                                             seawall_error* error) SEAWALL_NOEXCEPT;
+/* Threads: exclusive, as for all functions on a seawall_redis_source. As seawall_redis_store_free. */
+SEAWALL_API void seawall_redis_source_free(seawall_redis_source* source) SEAWALL_NOEXCEPT;
+/* Takes in what was heard, and sends the polls that are due; waits for nothing. Answers how many answers there are to
+ * be received. Errors: NO_MEMORY. */
+SEAWALL_API int32_t seawall_redis_source_poll(seawall_redis_source* source, int64_t now_ns) SEAWALL_NOEXCEPT;
+/* The oldest answer: 1, and *out is filled; what it points at is the source's, until the next call. 0: there is none.
+ * Errors: INVALID_ARGUMENT (struct_size), NO_MEMORY (it is still there). */
+SEAWALL_API int32_t seawall_redis_source_receive(seawall_redis_source* source,
+                                                 seawall_source_answer* out) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_source_get_stats(const seawall_redis_source* source,
+                                                   seawall_redis_source_stats* out) SEAWALL_NOEXCEPT;
+/* Why the last poll that failed did, in the server's words where it has some; empty when none has. */
+SEAWALL_API int32_t seawall_redis_source_last_fault(const seawall_redis_source* source, char* buffer, size_t capacity,
+                                                    size_t* needed) SEAWALL_NOEXCEPT;
+
+/* ---- announced trips -----------------------------------------------------------------------------------------------
+ */
+
+/* Who of a fleet saw a circuit breaker trip, told to the others as an event and nothing more: breakers stay local, and
+ * nothing here opens one. Who hears of a trip can look for himself, and gently: probe that instance now. Announcements
+ * may be lost, and are never repeated; while Redis is away there are none. Threads: any, but for _free. */
+typedef struct seawall_redis_trip_board seawall_redis_trip_board;
+
+typedef struct seawall_redis_trip {
+  uint32_t struct_size;
+  uint32_t name_size;
+  int64_t times;  /* announced since it was last received, by all others */
+  char name[256]; /* ends with a zero byte */
+} seawall_redis_trip;
+#define SEAWALL_REDIS_TRIP_INIT                       \
+  {                                                   \
+    (uint32_t)sizeof(seawall_redis_trip), 0, 0, { 0 } \
+  }
+
+typedef struct seawall_redis_trip_board_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t announced; /* by this board, as far as Redis took it */
+  int64_t faults;    /* announcements that it did not */
+  int64_t heard;     /* of others */
+  int64_t left_out;  /* beyond what waits to be received, or none of ours */
+} seawall_redis_trip_board_stats;
+
+/* Boards of one name (1 to 64 of A-Z a-z 0-9 _ . -) hear each other. *out is the caller's; the store may be freed
+ * before it. Errors: INVALID_ARGUMENT, WRONG_HANDLE, NO_MEMORY. Does not block. */
+SEAWALL_API int32_t seawall_redis_store_new_trip_board(const seawall_redis_store* store, const char* name,
+                                                       size_t name_size, seawall_redis_trip_board** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. As seawall_redis_store_free. */
+SEAWALL_API void seawall_redis_trip_board_free(seawall_redis_trip_board* board) SEAWALL_NOEXCEPT;
+/* Tells the others, by this name (1 to 200 bytes); waits for nothing. Errors: INVALID_ARGUMENT, NO_MEMORY. */
+SEAWALL_API int32_t seawall_redis_trip_board_announce(seawall_redis_trip_board* board, const char* name,
+                                                      size_t name_size) SEAWALL_NOEXCEPT;
+/* One name that others announced: 1, and *out is filled; 0: there is none. Errors: INVALID_ARGUMENT (struct_size). */
+SEAWALL_API int32_t seawall_redis_trip_board_receive(seawall_redis_trip_board* board,
+                                                     seawall_redis_trip* out) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_trip_board_get_stats(const seawall_redis_trip_board* board,
+                                                       seawall_redis_trip_board_stats* out) SEAWALL_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -1,55 +1,26 @@
 // SPDX-License-Identifier: MIT
 // The verbs of the registry that register and address instances.
-#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "instance_in.h"
 #include "registry_handle.h"
 
 using seawall::Message;
 using seawall::capi::guarded;
 using seawall::capi::instant;
 using seawall::capi::invalid;
+using seawall::capi::metadata_of;
 using seawall::capi::readable;
+using seawall::capi::readable_pairs;
+using seawall::capi::spec_of;
 using seawall::capi::text_in;
+using seawall::capi::texts_readable;
 using seawall::capi::valid;
 
 namespace {
-
-bool readable_pairs(const seawall_metadata* metadata, size_t count) {
-  if (metadata == nullptr && count != 0) return false;
-  return std::ranges::all_of(std::span(metadata, count), [](const seawall_metadata& pair) {
-    return readable(pair.name, pair.name_size) && readable(pair.value, pair.value_size);
-  });
-}
-
-seawall::Metadata metadata_of(const seawall_metadata* metadata, size_t count) {
-  seawall::Metadata read;
-  for (const auto& pair : std::span(metadata, count)) {
-    read.emplace_back(text_in(pair.name, pair.name_size), text_in(pair.value, pair.value_size));
-  }
-  return read;
-}
-
-bool texts_readable(const seawall_instance& given) {
-  return readable_pairs(given.metadata, given.metadata_count) && readable(given.service, given.service_size) &&
-         readable(given.id, given.id_size) && readable(given.host, given.host_size) &&
-         readable(given.zone, given.zone_size);
-}
-
-seawall::InstanceSpec spec_of(const seawall_instance& given) {
-  seawall::InstanceSpec spec;
-  spec.id = text_in(given.id, given.id_size);
-  spec.host = text_in(given.host, given.host_size);
-  spec.port = given.port;
-  spec.weight = given.weight;
-  spec.zone = text_in(given.zone, given.zone_size);
-  spec.metadata = metadata_of(given.metadata, given.metadata_count);
-  spec.state = static_cast<seawall::SelfState>(given.state);
-  return spec;
-}
 
 seawall::InstanceUpdate update_of(const seawall_instance_update& given) {
   seawall::InstanceUpdate update;
@@ -103,8 +74,7 @@ int32_t seawall_registry_register(seawall_registry* registry, const seawall_inst
                                   seawall_registration* out, seawall_error* error) noexcept {
   if (!valid(registry)) return seawall::capi::wrong_handle(error, "registry is no registry handle");
   seawall_instance given;
-  seawall_instance_init(&given);
-  if (instance == nullptr || !seawall::capi::read_options(instance, given)) {
+  if (!seawall::capi::read_instance(instance, given)) {
     return invalid(error, "instance is NULL or of an unknown struct_size");
   }
   if (!texts_readable(given)) return invalid(error, "instance: a text is NULL but has a length");

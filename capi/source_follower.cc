@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "instance_in.h"
 #include "internal.h"
 #include "registry_handle.h"
 #include "seawall/runtime/service_file.h"
@@ -16,10 +18,39 @@ using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
 
+namespace {
+
+// A source whose text or whose answers the host gives; the first of these decides which.
+class HostSource final : public seawall::ServiceSource {
+ public:
+  static constexpr std::size_t kMostSaid = 16384;
+
+  // Null when it is a source of the other kind.
+  seawall::FileSource* file() noexcept { return take(Kind::kText) ? &file_ : nullptr; }
+  std::vector<seawall::SourceAnswer>* said() noexcept { return take(Kind::kAnswers) ? &said_ : nullptr; }
+
+  std::vector<seawall::SourceAnswer> poll_at(seawall::TimePoint now) override {
+    return kind_ == Kind::kAnswers ? std::exchange(said_, {}) : file_.poll_at(now);
+  }
+
+ private:
+  enum class Kind { kOpen, kText, kAnswers };
+  bool take(Kind kind) noexcept {
+    if (kind_ == Kind::kOpen) kind_ = kind;
+    return kind_ == kind;
+  }
+
+  Kind kind_ = Kind::kOpen;
+  seawall::FileSource file_;
+  std::vector<seawall::SourceAnswer> said_;
+};
+
+}  // namespace
+
 struct seawall_follower : seawall::capi::Handle<0x466f6c6c> {  // "Foll"
   seawall_follower(seawall::ServiceRegistry& registry, const seawall::SourceFollowerConfig& config)
       : rep(registry, config) {}
-  std::vector<std::unique_ptr<seawall::FileSource>> sources;  // in order of their numbers
+  std::vector<std::unique_ptr<HostSource>> sources;  // in order of their numbers
   seawall::SourceFollower rep;
 };
 
@@ -40,17 +71,48 @@ seawall::SourceFollowerOptions options_of(const seawall_follower_options& given)
   return options;
 }
 
-seawall::FileSource* source_of(const seawall_follower* follower, int32_t number) {
+HostSource* source_of(const seawall_follower* follower, int32_t number) {
   if (number < 0 || static_cast<std::size_t>(number) >= follower->sources.size()) return nullptr;
   return follower->sources[static_cast<std::size_t>(number)].get();
 }
 
 int32_t add(seawall_follower& follower, std::string_view name, int32_t priority, bool fallback) {
-  auto source = std::make_unique<seawall::FileSource>();
+  auto source = std::make_unique<HostSource>();
   follower.sources.reserve(follower.sources.size() + 1);
   follower.rep.add(*source, {std::string(name), static_cast<seawall::SourcePriority>(priority), fallback});
   follower.sources.push_back(std::move(source));
   return static_cast<int32_t>(follower.sources.size() - 1);
+}
+
+// What is wrong with an answer; nullptr: nothing.
+const char* trouble(const seawall_source_answer& given) {
+  if (given.status < SEAWALL_SAYS_LIST || given.status > SEAWALL_SAYS_NOT_FOUND) return "status: no such status";
+  if (given.service.size == 0 || given.service.data == nullptr) return "service must be given";
+  if (!readable(given.reason.data, given.reason.size)) return "reason is NULL but has a length";
+  if (given.ttl_ns < 0 || given.age_ns < 0) return "ttl_ns and age_ns must not be negative";
+  if (given.instances == nullptr && given.instance_count != 0) return "instances is NULL";
+  for (std::size_t i = 0; i < given.instance_count; ++i) {
+    const seawall_instance& instance = given.instances[i];
+    if (instance.struct_size != sizeof instance) return "instances: one is of another struct_size";
+    if (!seawall::capi::texts_readable(instance)) return "instances: a text of one is NULL but has a length";
+    if (given.health == nullptr) continue;
+    const bool known = given.health[i] >= SEAWALL_HEALTH_PASSING && given.health[i] <= SEAWALL_HEALTH_UNKNOWN;
+    if (!known) return "health: no such health";
+  }
+  return nullptr;
+}
+
+seawall::SourceAnswer answer_of(const seawall_source_answer& given) {
+  seawall::SourceAnswer answer{.service = std::string(text_in(given.service.data, given.service.size))};
+  answer.status = static_cast<seawall::SourceStatus>(given.status);
+  answer.ttl = seawall::Duration(given.ttl_ns);
+  answer.age = seawall::Duration(given.age_ns);
+  answer.reason = text_in(given.reason.data, given.reason.size);
+  for (std::size_t i = 0; i < given.instance_count; ++i) {
+    answer.instances.push_back(seawall::capi::spec_of(given.instances[i]));
+    if (given.health != nullptr) answer.health.push_back(static_cast<seawall::Health>(given.health[i]));
+  }
+  return answer;
 }
 
 }  // namespace
@@ -93,8 +155,10 @@ int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const 
   if (!valid(follower)) return seawall::capi::wrong_handle(error, "follower is no follower handle");
   if (!readable(json, json_size)) return invalid(error, "json is NULL");
   if (age_ns < 0) return invalid(error, "age_ns must not be negative");
-  seawall::FileSource* file = source_of(follower, source);
-  if (file == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
+  HostSource* const from = source_of(follower, source);
+  if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
+  seawall::FileSource* const file = from->file();
+  if (file == nullptr) return invalid(error, "source: its answers are said, not loaded");
   return guarded(error, [&]() -> int32_t {
     const auto loaded = file->load(text_in(json, json_size), seawall::Duration(age_ns));
     return loaded ? SEAWALL_OK : seawall::capi::fail(error, loaded.error());
@@ -104,10 +168,33 @@ int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const 
 int32_t seawall_follower_fail(seawall_follower* follower, int32_t source, const char* why, size_t why_size) noexcept {
   if (!valid(follower)) return SEAWALL_E_WRONG_HANDLE;
   if (!readable(why, why_size)) return SEAWALL_E_INVALID_ARGUMENT;
-  seawall::FileSource* file = source_of(follower, source);
-  if (file == nullptr) return SEAWALL_E_NOT_FOUND;
+  HostSource* const from = source_of(follower, source);
+  if (from == nullptr) return SEAWALL_E_NOT_FOUND;
+  seawall::FileSource* const file = from->file();
+  if (file == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     file->fail(text_in(why, why_size));
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_follower_say(seawall_follower* follower, int32_t source, const seawall_source_answer* answer,
+                             seawall_error* error) noexcept {
+  if (!valid(follower)) return seawall::capi::wrong_handle(error, "follower is no follower handle");
+  seawall_source_answer given = {};
+  if (answer == nullptr || !seawall::capi::read_options(answer, given)) {
+    return invalid(error, "answer is NULL or of an unknown struct_size");
+  }
+  if (const char* why = trouble(given); why != nullptr) return invalid(error, why);
+  HostSource* const from = source_of(follower, source);
+  if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
+  auto* const said = from->said();
+  if (said == nullptr) return invalid(error, "source: its text is loaded, not said");
+  if (said->size() >= HostSource::kMostSaid) {
+    return seawall::capi::fail(error, SEAWALL_E_FULL, "16384 answers wait for seawall_follower_tick");
+  }
+  return guarded(error, [&] {
+    said->push_back(answer_of(given));
     return SEAWALL_OK;
   });
 }

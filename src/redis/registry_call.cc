@@ -127,6 +127,8 @@ Result<void> check_instance(std::string_view service, const InstanceSpec& spec) 
   if (!consists_of(spec.host, 255, "-._:%[]")) return wrong("host", "1 to 255 letters, digits and -._:%[]");
   if (spec.port < 1 || spec.port > 65535) return out_of_range("port", spec.port, 1, 65535);
   if (spec.weight < 0 || spec.weight > 1000) return out_of_range("weight", spec.weight, 0, 1000);
+  const auto state = static_cast<std::int64_t>(spec.state);
+  if (state < 0 || state > static_cast<std::int64_t>(SelfState::kDraining)) return out_of_range("state", state, 0, 2);
   if (!spec.zone.empty() && !is_name(spec.zone)) return wrong("zone", "up to 63 letters, digits and -._~:@");
   return check_metadata(spec.metadata);
 }

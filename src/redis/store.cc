@@ -56,11 +56,13 @@ Result<Store> Store::open(const StoreOptions& options) {
   const Scripts scripts = {std::string(kServerClock).append(kLimitDecision),
                            std::string(kServerClock).append(kRegistryVerbs)};
   const auto loop = std::make_shared<StoreLoop>(options, breaker.value(), scripts);
+  const auto core = std::make_shared<StoreCore>(loop);  // before the thread, which only it can end
   try {
-    return Store(std::make_shared<StoreCore>(loop, std::thread([loop] { loop->run(); })));
+    core->start(std::thread([loop] { loop->run(); }));
   } catch (const std::system_error&) {
     return Error{Code::kInternal, "the system refuses a thread for the store"};
   }
+  return Store(core);
 }
 
 StoreStats Store::stats() const { return core_->loop().stats(); }

@@ -361,6 +361,7 @@ StoreStats StoreLoop::stats() const {
 }
 
 StoreCore::~StoreCore() {
+  if (!thread_.joinable()) return;  // it was refused
   if (loop_->left_behind()) {
     // There is no thread to join or to detach; its share of the loop keeps the loop for ever, and with it the handle.
     loop_->keep(std::move(thread_));

@@ -124,11 +124,13 @@ class StoreLoop final : private NodeOwner {
 // Owns the thread; the last reference may go on the thread itself.
 class StoreCore {
  public:
-  StoreCore(std::shared_ptr<StoreLoop> loop, std::thread thread) : loop_(std::move(loop)), thread_(std::move(thread)) {}
+  explicit StoreCore(std::shared_ptr<StoreLoop> loop) : loop_(std::move(loop)) {}
   ~StoreCore();
   StoreCore(const StoreCore&) = delete;
   StoreCore& operator=(const StoreCore&) = delete;
 
+  // The thread that runs the loop. Once, before anybody else has the core.
+  void start(std::thread thread) noexcept { thread_ = std::move(thread); }
   StoreLoop& loop() noexcept { return *loop_; }
   const StoreOptions& options() const noexcept { return loop_->options(); }
 

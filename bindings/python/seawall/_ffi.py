@@ -198,6 +198,11 @@ SEAWALL_SOURCE_STATIC = 0
 SEAWALL_SOURCE_DISK = 1
 SEAWALL_SOURCE_DNS = 2
 SEAWALL_SOURCE_REGISTRY = 3
+SEAWALL_SAYS_LIST = 0
+SEAWALL_SAYS_UNCHANGED = 1
+SEAWALL_SAYS_EMPTY = 2
+SEAWALL_SAYS_FAILED = 3
+SEAWALL_SAYS_NOT_FOUND = 4
 SEAWALL_PROBE_HTTP = 0
 SEAWALL_PROBE_TCP = 1
 SEAWALL_PROBE_NOTHING_LEARNT = -1
@@ -845,6 +850,20 @@ class seawall_follower_options(ctypes.Structure):
     ]
 
 
+class seawall_source_answer(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("status", ctypes.c_int32),
+        ("service", seawall_text),
+        ("instances", ctypes.POINTER(seawall_instance)),
+        ("health", ctypes.POINTER(ctypes.c_int32)),
+        ("instance_count", ctypes.c_size_t),
+        ("ttl_ns", ctypes.c_int64),
+        ("age_ns", ctypes.c_int64),
+        ("reason", seawall_text),
+    ]
+
+
 class seawall_probe(ctypes.Structure):
     _fields_ = [
         ("id", ctypes.c_uint64),
@@ -1268,6 +1287,7 @@ FUNCTIONS = {
     "seawall_follower_add_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(seawall_error)]),
     "seawall_follower_load": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_follower_fail": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t]),
+    "seawall_follower_say": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(seawall_source_answer), ctypes.POINTER(seawall_error)]),
     "seawall_follower_tick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_follower_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_to_source": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),

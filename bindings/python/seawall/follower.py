@@ -134,6 +134,7 @@ class SourceFollower:
         out, error = ctypes.c_void_p(), new_error()
         check(lib.seawall_registry_follower(registry._handle, options, ctypes.byref(out), error), error)
         self._handle = _FollowerHandle(out.value)
+        self._followed: list[tuple[int, Any]] = []  # number, and who is asked
         self._registry = registry  # a follower must not outlive its registry
 
     def _add(self, name: str, priority: SourcePriority, fallback: bool) -> int:
@@ -156,9 +157,19 @@ class SourceFollower:
         """A source that is a file; call its poll() before tick()."""
         return FileSource(self, self._add(os.fspath(path), priority, fallback), path)
 
+    def follow(
+        self, source: Any, name: str, priority: SourcePriority = SourcePriority.REGISTRY, *, fallback: bool = False
+    ) -> None:
+        """A source that tick() asks itself, such as seawall.redis.StoreSource."""
+        self._followed.append((self._add(name, priority, fallback), source))
+
     def tick(self, *, now_ns: int = NOW) -> int:
-        """Applies what is new and what is due, and sends heartbeats; call it each heartbeat interval of the registry. How
-        many instances it registered, changed or removed."""
+        """Asks who is followed, applies what is new and what is due, and sends heartbeats; call it each heartbeat interval
+        of the registry. How many instances it registered, changed or removed."""
+        for number, source in self._followed:
+            for answer in source.answers(now_ns):
+                error = new_error()
+                check(lib.seawall_follower_say(self._handle, number, answer, error), error)
         return check(lib_waiting.seawall_follower_tick(self._handle, now_ns))
 
     def state(self, *, now_ns: int = NOW) -> dict[str, Any]:

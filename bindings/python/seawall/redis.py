@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits that machines share through Redis, over libseawall_redis.so, which needs hiredis.
+"""What machines share through Redis, over libseawall_redis.so, which needs hiredis: limits, a registry, announced trips.
 
     store = Store("127.0.0.1:6379", password=password)
     users = RateLimiter(store, "user", permits=200, period=60.0, mode=Mode.LEASED, gateways=4)
@@ -11,45 +11,87 @@
     limits = LimitSet(users, services)                 # several limits in one call: all are charged, or none
     answer = await limits.try_acquire_async(user_id, "trading")
 
+    registrar = Registrar(store)                       # a registry: see each class
+    keeper = InstanceKeeper(registrar)
+    follower.follow(StoreSource(store), "redis")
+    board = TripBoard(store)
+
 No call waits beyond the store's deadline, the others of a thread pool or of the event loop run meanwhile, and what can be
 decided here (by a lease, or a refusal of a moment ago) waits for nothing. While Redis is away each limiter's `when_away`
 decides. All may be used from any thread. Make the store after a fork.
 """
 
-import asyncio
 import ctypes
 import enum
-import json
-import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from . import _ffi, _redis_ffi
-from ._library import Handle, SeawallError, check, load, new_error, read_text
-from .limit_set import SetDecision as _SetDecision
-from .rate_limiter import _Answer, _period_ns, _permits, _positive
+from ._library import SeawallError, check
+from ._redis_base import (
+    _SIZE,
+    DecidedBy,
+    Decision,
+    Fault,
+    Key,
+    SetDecision,
+    Store,
+    StoreStats,
+    _ask,
+    _bytes,
+    _from_json,
+    _handle_type,
+    _made,
+    _ns,
+    _read_stats,
+    lib,
+    lib_waiting,
+)
+from ._redis_registry import (
+    InstanceKeeper,
+    KeeperStats,
+    Kept,
+    KeptState,
+    Registrar,
+    Says,
+    StoreSource,
+    StoreSourceStats,
+    Trip,
+    TripBoard,
+    TripBoardStats,
+    Word,
+)
+from .rate_limiter import _period_ns, _permits, _positive
 
 __all__ = [
     "Algorithm",
     "DecidedBy",
     "Decision",
     "Fault",
+    "InstanceKeeper",
+    "KeeperStats",
+    "Kept",
+    "KeptState",
     "LimitSet",
     "LimiterStats",
     "Mode",
     "RateLimiter",
+    "Registrar",
+    "Says",
     "SetDecision",
     "Store",
+    "StoreSource",
+    "StoreSourceStats",
     "StoreStats",
+    "Trip",
+    "TripBoard",
+    "TripBoardStats",
     "WhenAway",
+    "Word",
 ]
 
-lib, lib_waiting = load("seawall_redis", "SEAWALL_REDIS_LIBRARY", _redis_ffi)
-
-_SIZE = ctypes.sizeof(_redis_ffi.seawall_redis_decision)
-_MOST = _ffi.SEAWALL_LIMIT_SET_MOST
+_Limiter, _Set = _handle_type("limiter"), _handle_type("limit_set")
 _try_acquire_here = lib.seawall_redis_limiter_try_acquire_here
-Key = Union[str, bytes]
 
 
 class Algorithm(enum.IntEnum):
@@ -70,65 +112,6 @@ class WhenAway(enum.IntEnum):
     DENY = _redis_ffi.SEAWALL_REDIS_AWAY_DENY
 
 
-class DecidedBy(enum.IntEnum):
-    STORE = _redis_ffi.SEAWALL_REDIS_BY_STORE  # Redis, for this very request
-    LEASE = _redis_ffi.SEAWALL_REDIS_BY_LEASE  # permits that it gave this process ahead
-    DENIAL_CACHE = _redis_ffi.SEAWALL_REDIS_BY_DENIAL_CACHE  # it refused a moment ago and said until when
-    POLICY = _redis_ffi.SEAWALL_REDIS_BY_POLICY  # WhenAway, and `fault` says why
-
-
-class Fault(enum.IntEnum):
-    NONE = _redis_ffi.SEAWALL_REDIS_FAULT_NONE
-    TIMEOUT = _redis_ffi.SEAWALL_REDIS_FAULT_TIMEOUT  # no answer by the deadline
-    AWAY = _redis_ffi.SEAWALL_REDIS_FAULT_AWAY  # no connection, or not asked after requests without an answer
-    FOREIGN = _redis_ffi.SEAWALL_REDIS_FAULT_FOREIGN  # the key holds what no limiter wrote
-    REFUSED = _redis_ffi.SEAWALL_REDIS_FAULT_REFUSED  # Redis answered with an error of its own
-    UNAUTHORIZED = _redis_ffi.SEAWALL_REDIS_FAULT_UNAUTHORIZED  # it refuses our user or password, or wants one
-
-
-class Decision(_Answer, _redis_ffi.seawall_redis_decision):
-    """A limiter's answer, as seawall.Decision, and who gave it."""
-
-    __slots__ = ()
-
-    @property
-    def decided_by(self) -> DecidedBy:
-        return DecidedBy(super().decided_by)
-
-    @property
-    def fault(self) -> Fault:
-        return Fault(super().fault)
-
-
-class SetDecision(_SetDecision):
-    """A set's answer: true when allowed."""
-
-    __slots__ = ()
-
-    def __init__(self, size: int, keys: Any = None):
-        self._keys = keys
-        self.decisions = (Decision * size)(*[(_SIZE,)] * size)
-        pointer = ctypes.cast(self.decisions, ctypes.POINTER(_redis_ffi.seawall_redis_decision))
-        self._raw = _redis_ffi.seawall_redis_set_decision(decision_count=size, decisions=pointer)
-        self._raw.struct_size = ctypes.sizeof(self._raw)
-
-
-class StoreStats(NamedTuple):
-    up: bool  # some node answers
-    unauthorized: bool  # the last server that was tried refuses our user or password, or wants one
-    requests: int
-    answered: int
-    timeouts: int
-    not_sent: int
-    connects: int
-    disconnects: int
-    silences: int
-    reloads: int
-    moved: int
-    asked: int
-    batches: int
-
-
 class LimiterStats(NamedTuple):
     by_store: int  # decisions, by who made them; those by leases are not counted, for their speed
     by_denial_cache: int
@@ -138,136 +121,12 @@ class LimiterStats(NamedTuple):
     leased_permits: int
 
 
-def _handle_type(name: str) -> type[Handle]:
-    # Freeing the last user of a store waits for its thread.
-    free = getattr(lib_waiting, f"seawall_redis_{name}_free")
-    return type(Handle)(f"_{name}", (Handle,), {"__slots__": (), "_free": free})
-
-
-_Store, _Limiter, _Set, _Box = (_handle_type(name) for name in ("store", "limiter", "limit_set", "inbox"))
-
-
-def _made(new: Callable[..., int], *arguments: Any) -> int:
-    handle, error = ctypes.c_void_p(), new_error()
-    check(new(*arguments, ctypes.byref(handle), ctypes.byref(error)), error)
-    return handle.value
-
-
-def _from_json(options: dict) -> tuple[bytes, int]:
-    text = json.dumps({name: value for name, value in options.items() if value is not None}).encode()
-    return text, len(text)
-
-
-def _ns(name: str, seconds: Optional[float]) -> Optional[int]:
-    return None if seconds is None else _positive(name, round(seconds * 1e9))
-
-
 def _cache_ns(seconds: float) -> int:
     """Not negative: the library's -1 means none."""
     ns = _ns("denial_cache", seconds)
     if ns < 0:
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"denial_cache must not be negative, not {seconds}")
     return ns
-
-
-def _read_stats(function: Callable[..., int], handle: int, struct: type, kind: type) -> Any:
-    raw = struct(struct_size=ctypes.sizeof(struct))
-    check(function(handle, raw))
-    return kind(**{name: kind.__annotations__[name](getattr(raw, name)) for name in kind._fields})
-
-
-class Store:
-    """A Redis server ("HOST:PORT"), several that fail over to each other, or nodes of a cluster. It connects and
-    reconnects by itself, on a thread of its own; it may be away. Durations are seconds; None is the library's default."""
-
-    def __init__(
-        self,
-        *endpoints: str,
-        cluster: bool = False,
-        user: str = "",
-        password: str = "",
-        database: int = 0,
-        deadline: Optional[float] = None,  # 0.01: of each request
-        silence: Optional[float] = None,  # 0.25: a connection that owes an answer for so long is closed
-        reconnect_min: Optional[float] = None,
-        reconnect_max: Optional[float] = None,
-        most_pending: Optional[int] = None,
-        breaker_failure_threshold: Optional[int] = None,
-        breaker_open_duration: Optional[float] = None,
-    ):
-        options = {
-            "endpoints": ",".join(endpoints),
-            "cluster": int(cluster),
-            "user": user,
-            "password": password,
-            "database": database,
-            "deadline_ns": _ns("deadline", deadline),
-            "silence_ns": _ns("silence", silence),
-            "reconnect_min_ns": _ns("reconnect_min", reconnect_min),
-            "reconnect_max_ns": _ns("reconnect_max", reconnect_max),
-            "most_pending": most_pending,
-            "breaker_failure_threshold": breaker_failure_threshold,
-            "breaker_open_duration_ns": _ns("breaker_open_duration", breaker_open_duration),
-        }
-        self._handle = _Store(_made(lib.seawall_redis_store_new_from_json, *_from_json(options)))
-
-    def stats(self) -> StoreStats:
-        return _read_stats(
-            lib.seawall_redis_store_get_stats, self._handle, _redis_ffi.seawall_redis_store_stats, StoreStats
-        )
-
-    def refusal(self) -> str:
-        """Why the last server that was tried turned us away, in its words; empty when it did not."""
-        return read_text(lambda *out: lib.seawall_redis_store_refusal(self._handle, *out))
-
-
-class _Inbox:
-    """Where the answers for one event loop arrive."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop):
-        self._handle = _Box(_made(lib.seawall_redis_inbox_new))
-        self._waiting: dict[int, tuple[asyncio.Future, Callable]] = {}
-        self._tag = 0
-        loop.add_reader(lib.seawall_redis_inbox_fd(self._handle), self._receive)
-
-    def call(self, loop: asyncio.AbstractEventLoop, begin: Callable[..., int], result: Callable) -> asyncio.Future:
-        """begin(inbox, tag); the future of result(SetDecision)."""
-        self._tag = tag = self._tag + 1
-        future = loop.create_future()
-        check(begin(self._handle, tag))
-        self._waiting[tag] = (future, result)
-        # Also when it is cancelled: what waits here keeps its loop alive.
-        future.add_done_callback(lambda _: self._waiting.pop(tag, None))
-        return future
-
-    def _receive(self) -> None:
-        tag = ctypes.c_uint64()
-        while True:
-            answer = SetDecision(_MOST)
-            if check(lib.seawall_redis_inbox_receive(self._handle, ctypes.byref(tag), answer._raw)) == 0:
-                return
-            future, result = self._waiting.pop(tag.value, (None, None))
-            if future is not None and not future.done():
-                future.set_result(result(answer))
-
-
-# A loop owns its inbox, as the reader of its descriptor, until it is closed: from here a call that a closed loop left
-# unanswered would keep both for ever.
-_inboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Inbox]]" = weakref.WeakKeyDictionary()
-
-
-def _ask(begin: Callable[..., int], result: Callable) -> asyncio.Future:
-    loop = asyncio.get_running_loop()
-    known = _inboxes.get(loop)
-    inbox = known() if known is not None else None
-    if inbox is None:
-        inbox = _Inbox(loop)
-        _inboxes[loop] = weakref.ref(inbox)
-    return inbox.call(loop, begin, result)
-
-
-def _bytes(key: Key) -> bytes:
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
 
 
 class RateLimiter:

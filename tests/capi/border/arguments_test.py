@@ -32,7 +32,15 @@ REQUIRED["seawall_tracer"] = {"service": "test"}
 REQUIRED["seawall_redis_store"] = {"endpoints": "127.0.0.1:1"}  # nobody is there
 REQUIRED["seawall_redis_limiter"] = {**QUOTA, "name": "test"}
 # Handles that another one makes: {handle type: its function}.
-MADE_BY_ANOTHER = {"seawall_redis_limiter": "seawall_redis_store_new_limiter_from_json"}
+MADE_BY_ANOTHER = {
+    f"seawall_redis_{part}": f"seawall_redis_store_new_{part}_from_json" for part in ("limiter", "registrar", "source")
+}
+# Those that have no options.
+PLAIN = {
+    "seawall_redis_inbox": "seawall_redis_inbox_new",
+    "seawall_redis_keeper": "seawall_redis_registrar_new_keeper",
+    "seawall_redis_trip_board": "seawall_redis_store_new_trip_board",
+}
 
 # Their first argument is the caller's memory and no handle.
 MEMORY_FIRST = {"seawall_reader_attach"}
@@ -66,14 +74,14 @@ def answers(name: str) -> bool:
 @functools.lru_cache(None)
 def another(name: str) -> ctypes.c_void_p:
     """The handle whose function `name` is; kept."""
-    [kind] = [kind for kind in kinds() if name.startswith(kind + "_new_")]
+    [kind] = [kind for kind in handles() if name.startswith(kind + "_new_")]
     return create(kind)
 
 
 def create(kind: str) -> ctypes.c_void_p:
     """A handle of this kind."""
-    name = kinds()[kind]
-    text = json.dumps(REQUIRED.get(kind, {})).encode()
+    name = handles()[kind]
+    text = b"plain" if kind in PLAIN else json.dumps(REQUIRED.get(kind, {})).encode()
     handle = ctypes.c_void_p()
     given = {ctypes.c_char_p: text, ctypes.c_size_t: len(text), ctypes.c_int64: _ffi.SEAWALL_NOW}
     arguments = [ctypes.byref(handle) if wanted is OUT_HANDLE else given.get(wanted) for wanted in FUNCTIONS[name][1]]
@@ -88,6 +96,11 @@ def kinds() -> dict[str, str]:
     """{handle type: the function that makes one from JSON text}"""
     found = {name.removesuffix("_new_from_json"): name for name in FUNCTIONS if name.endswith("_new_from_json")}
     return found | {kind: name for kind, name in MADE_BY_ANOTHER.items() if name in FUNCTIONS}
+
+
+def handles() -> dict[str, str]:
+    """The same with those that have no options."""
+    return kinds() | {kind: name for kind, name in PLAIN.items() if name in FUNCTIONS}
 
 
 class Arguments(unittest.TestCase):
@@ -108,7 +121,7 @@ class Arguments(unittest.TestCase):
 
     def test_a_live_handle_with_nothing_else(self):
         """The handle is right, all pointers are NULL and all numbers 0 or 1: an answer or a code, no crash."""
-        for kind in kinds():
+        for kind in handles():
             handle = create(kind)
             for name, (_, arguments) in FUNCTIONS.items():
                 if takes_handle(name) and name.startswith(kind + "_") and not name.endswith("_free"):
@@ -117,7 +130,7 @@ class Arguments(unittest.TestCase):
             call(kind + "_free", [handle])
 
     def test_a_live_handle_of_another_type_is_refused(self):
-        for kind in kinds():
+        for kind in handles():
             handle = create(kind)
             for name, (_, arguments) in FUNCTIONS.items():
                 if not takes_handle(name) or name.startswith(kind + "_"):

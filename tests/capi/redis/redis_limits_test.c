@@ -1,45 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Limits in Redis from C, with a redis-server of the test's own, and without one. */
-#include "redis_server.h"
+#include "redis_store.h"
 /* first, for _GNU_SOURCE */
 #include <fcntl.h>
 #include <poll.h>
 
-#include "capi/check.h"
-#include "seawall_redis_c.h"
-
 static int64_t const kDay = INT64_C(86400000000000);
-
-static seawall_redis_store* open_store(uint16_t port, const char* password, int64_t deadline_ns) {
-  char endpoints[64];
-  seawall_redis_store_options options;
-  seawall_redis_store* store = NULL;
-  seawall_error error = SEAWALL_ERROR_INIT;
-  snprintf(endpoints, sizeof endpoints, "127.0.0.1:%u", (unsigned)port);
-  seawall_redis_store_options_init(&options);
-  options.endpoints.data = endpoints;
-  options.endpoints.size = SEAWALL_TEXT;
-  options.password.data = password;
-  options.password.size = strlen(password);
-  options.deadline_ns = deadline_ns;
-  options.silence_ns = INT64_C(5000000000);
-  options.reconnect_max_ns = INT64_C(20000000);
-  CHECK(seawall_redis_store_new(&options, &store, &error) == SEAWALL_OK);
-  return store;
-}
-
-static seawall_redis_store_stats stats_of(seawall_redis_store* store) {
-  seawall_redis_store_stats stats;
-  memset(&stats, 0, sizeof stats);
-  stats.struct_size = sizeof stats;
-  CHECK(seawall_redis_store_get_stats(store, &stats) == SEAWALL_OK);
-  return stats;
-}
-
-static void wait_until_up(seawall_redis_store* store) {
-  for (int i = 0; i < 2000 && !stats_of(store).up; ++i) short_sleep();
-  CHECK(stats_of(store).up == 1);
-}
 
 static seawall_redis_limiter* limiter_of(seawall_redis_store* store, const char* json) {
   seawall_redis_limiter* limiter = NULL;
