@@ -9,6 +9,12 @@
 
 namespace seawall {
 
+LimiterRef::OfKey LimiterRef::of_key(const LimiterKey& key) const noexcept {
+  if (kind_ == Kind::kKeyedBucket) return {*this, static_cast<KeyedRateLimiter<TokenBucket>*>(at_)->place_of(key)};
+  if (kind_ == Kind::kKeyedWindow) return {*this, static_cast<KeyedRateLimiter<SlidingWindow>*>(at_)->place_of(key)};
+  return {*this, {}};
+}
+
 template <class Answer, class Ask>
 Answer LimiterRef::OfKey::visit(Answer of_none, Ask&& ask) const noexcept {
   void* const at = limiter_.at_;
@@ -22,9 +28,9 @@ Answer LimiterRef::OfKey::visit(Answer of_none, Ask&& ask) const noexcept {
     case Kind::kSlidingWindow:
       return ask(*static_cast<SlidingWindow*>(at));
     case Kind::kKeyedBucket:
-      return ask(*static_cast<KeyedRateLimiter<TokenBucket>*>(at), key_);
+      return ask(*static_cast<KeyedRateLimiter<TokenBucket>*>(at), place_);
     case Kind::kKeyedWindow:
-      return ask(*static_cast<KeyedRateLimiter<SlidingWindow>*>(at), key_);
+      return ask(*static_cast<KeyedRateLimiter<SlidingWindow>*>(at), place_);
     case Kind::kNone:
       break;
   }
@@ -33,15 +39,14 @@ Answer LimiterRef::OfKey::visit(Answer of_none, Ask&& ask) const noexcept {
 
 Decision LimiterRef::OfKey::try_acquire_at(TimePoint now, std::int64_t n) const noexcept {
   return visit(Decision{.allowed = true},
-               [&](auto& limiter, const auto&... key) { return limiter.try_acquire_at(key..., now, n); });
+               [&](auto& limiter, auto... place) { return limiter.try_acquire_at(place..., now, n); });
 }
 Decision LimiterRef::OfKey::peek_at(TimePoint now, std::int64_t n) const noexcept {
   return visit(Decision{.allowed = true},
-               [&](auto& limiter, const auto&... key) { return limiter.peek_at(key..., now, n); });
+               [&](auto& limiter, auto... place) { return limiter.peek_at(place..., now, n); });
 }
 std::int64_t LimiterRef::OfKey::refund_at(Charge charge, TimePoint now) const noexcept {
-  return visit(std::int64_t{0},
-               [&](auto& limiter, const auto&... key) { return limiter.refund_at(key..., charge, now); });
+  return visit(std::int64_t{0}, [&](auto& limiter, auto... place) { return limiter.refund_at(place..., charge, now); });
 }
 
 }  // namespace seawall

@@ -40,14 +40,28 @@ void report_place(const PipelinePlan& plan, const Admission& call, Outcome outco
 
 constexpr LimiterKey kNoKey(0);
 
-// A limit of the plan, with the request's key for it.
-struct LimitOf {
-  const PipelinePlan& plan;
-  const PipelineRequest& request;
-  LimiterRef::OfKey operator()(std::size_t i) const noexcept {
-    const PipelinePlan::Limit& limit = plan.limits[i];
-    return limit.limiter.of_key(limit.limiter.is_keyed() ? request.keys[limit.key] : kNoKey);
+// The limits of a plan, each with the request's key for it. Only as many as there are are written.
+class Limits {
+ public:
+  struct At {
+    const LimiterRef::OfKey* first;
+    const LimiterRef::OfKey& operator()(std::size_t i) const noexcept { return first[i]; }
+  };
+
+  Limits() noexcept {}
+  // The request has the keys. Here all memory is asked for, before any of it is read.
+  void find(const PipelinePlan& plan, const PipelineRequest& request) noexcept {
+    for (std::uint32_t i = 0; i < plan.limit_count; ++i) {
+      const LimiterRef& limiter = plan.limits[i].limiter;
+      new (&all_[i]) LimiterRef::OfKey(limiter.of_key(limiter.is_keyed() ? request.keys[plan.limits[i].key] : kNoKey));
+    }
   }
+  At at() const noexcept { return {all_.data()}; }
+
+ private:
+  union {
+    std::array<LimiterRef::OfKey, kMostPipelineLimits> all_;
+  };
 };
 
 // One request at the gates of one composition; see pass().
@@ -59,10 +73,10 @@ class Passage {
         now_(now),
         call_(call),
         decisions_(call.decisions.room(plan.limit_count)),
-        limits_(plan.limit_count, LimitOf{plan, request}) {}
+        limits_(plan.limit_count, found_.at()) {}
 
   bool admit() noexcept {
-    if (!has_keys()) return false;
+    if (!find_limits()) return false;
     call_.gate = algorithm::pass(*this);
     answer();
     if (call_.gate != Gate::kNone) return false;
@@ -71,7 +85,7 @@ class Passage {
     return true;
   }
   void charge() noexcept {
-    if (!has_keys()) return;
+    if (!find_limits()) return;
     if (!other_limits_would_allow()) {
       first_limit_would_allow();
       call_.gate = Gate::kLimits;
@@ -82,7 +96,9 @@ class Passage {
   }
   // Permits back to the keys of the request.
   void refund() noexcept {
-    if (request_.keys.size() >= plan_.keys_needed) refund_limits();
+    if (request_.keys.size() < plan_.keys_needed) return;
+    found_.find(plan_, request_);
+    refund_limits();
   }
 
   // The gates, for pass().
@@ -124,9 +140,11 @@ class Passage {
   }
 
  private:
-  bool has_keys() noexcept {
-    if (request_.keys.size() >= plan_.keys_needed) [[likely]]
+  bool find_limits() noexcept {
+    if (request_.keys.size() >= plan_.keys_needed) [[likely]] {
+      found_.find(plan_, request_);
       return true;
+    }
     call_.decisions.room(0);
     call_.gate = Gate::kRequest;
     call_.retry_after = Decision::kNever;
@@ -158,7 +176,8 @@ class Passage {
   const TimePoint now_;
   Admission& call_;
   const std::span<Decision> decisions_;
-  const LimitList<LimitOf> limits_;
+  Limits found_;
+  const LimitList<Limits::At> limits_;
   Duration wait_{0};  // of the gate that refuses, behind the limits
 };
 

@@ -88,6 +88,16 @@ class KeyedRateLimiter {
     return acquire(hash, relaxed_now(clock), n);
   }
 
+  // Where the key lies, and the memory is asked for it: the verbs that follow find it near.
+  KeyPlace place_of(LimiterKey key) const noexcept {
+    const KeyPlace place(key.hash(table_.hash()));
+    table_.prefetch(place.hash_);
+    return place;
+  }
+  Decision try_acquire_at(KeyPlace place, TimePoint now, std::int64_t n = 1) noexcept {
+    return acquire(place.hash_, now, n);
+  }
+
   // try_acquire_at for each key in turn, with 16 lines at a time asked from memory first. decisions.size() at least
   // keys.size(). The second reads the clock once, after the first lines were asked for.
   template <class Key>
@@ -103,7 +113,10 @@ class KeyedRateLimiter {
 
   // What try_acquire_at would answer, without taking anything.
   Decision peek_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(table_.hash());
+    return peek_at(KeyPlace(key.hash(table_.hash())), now, n);
+  }
+  Decision peek_at(KeyPlace place, TimePoint now, std::int64_t n = 1) noexcept {
+    const std::uint64_t hash = place.hash_;
     Decision decision;
     table_.line(hash).peek(table_.shared(hash), table_.tag(hash), table_.moment(now), n, decision);
     return algorithm::seen_from(now, table_.epoch(), decision);
@@ -113,7 +126,10 @@ class KeyedRateLimiter {
   // As the limiter's own refund; counts at once (of a window's earlier sub-windows `remaining` may hear later). Answers
   // the permits given back.
   std::int64_t refund_at(LimiterKey key, Charge charge, TimePoint now) noexcept {
-    const std::uint64_t hash = key.hash(table_.hash());
+    return refund_at(KeyPlace(key.hash(table_.hash())), charge, now);
+  }
+  std::int64_t refund_at(KeyPlace place, Charge charge, TimePoint now) noexcept {
+    const std::uint64_t hash = place.hash_;
     return table_.line(hash).refund(table_.shared(hash), table_.tag(hash), table_.elapsed(now), charge);
   }
   std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }

@@ -31,4 +31,17 @@ class LimiterKey {
   bool is_text_ = false;
 };
 
+// A key as one keyed limiter knows it, from its place_of(): for who has several questions about one key, which is then
+// hashed once. Of another limiter it is any key.
+class KeyPlace {
+ public:
+  KeyPlace() = default;
+
+ private:
+  template <class Limiter>
+  friend class KeyedRateLimiter;
+  constexpr explicit KeyPlace(std::uint64_t hash) noexcept : hash_(hash) {}
+  std::uint64_t hash_ = 0;
+};
+
 }  // namespace seawall

@@ -56,7 +56,8 @@ class LimiterRef {
   explicit operator bool() const noexcept { return kind_ != Kind::kNone; }
   bool is_keyed() const noexcept { return kind_ >= Kind::kKeyedBucket; }
 
-  // The limit as one to ask now: that of the key, which is not copied, where there are keys.
+  // The limit as one to ask now: that of the key, which is hashed once and whose memory is asked for, where there are
+  // keys.
   OfKey of_key(const LimiterKey& key) const noexcept;
 
  private:
@@ -69,22 +70,20 @@ class LimiterRef {
 // The verbs of decision.h that a LimitSet needs.
 class LimiterRef::OfKey {
  public:
-  OfKey(LimiterRef limiter, const LimiterKey& key) noexcept : limiter_(limiter), key_(key) {}
+  OfKey(LimiterRef limiter, KeyPlace place) noexcept : limiter_(limiter), place_(place) {}
 
   Decision try_acquire_at(TimePoint now, std::int64_t n = 1) const noexcept;
   Decision peek_at(TimePoint now, std::int64_t n = 1) const noexcept;
   std::int64_t refund_at(Charge charge, TimePoint now) const noexcept;
 
  private:
-  // ask(limiter) or ask(limiter, key) of what is referred to; of_none when that is nothing.
+  // ask(limiter) or ask(limiter, place) of what is referred to; of_none when that is nothing.
   template <class Answer, class Ask>
   Answer visit(Answer of_none, Ask&& ask) const noexcept;
 
   LimiterRef limiter_;
-  const LimiterKey& key_;
+  KeyPlace place_;
 };
-
-inline LimiterRef::OfKey LimiterRef::of_key(const LimiterKey& key) const noexcept { return {*this, key}; }
 
 // The limits at(0) to at(size - 1), the narrowest first; at(i) is anything with the verbs above. Decisions go to the
 // caller's array, of `size` or more.
@@ -93,7 +92,7 @@ class LimitList {
  public:
   LimitList(std::size_t size, At at) noexcept : size_(size), at_(at) {}
 
-  auto at(std::size_t i) const noexcept { return at_(i); }
+  decltype(auto) at(std::size_t i) const noexcept { return at_(i); }
 
   // Whether all would allow; decisions from `first` on.
   bool peek_at(std::span<Decision> decisions, TimePoint now, std::int64_t n, std::size_t first = 0) const noexcept {

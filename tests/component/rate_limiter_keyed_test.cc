@@ -168,6 +168,19 @@ TEMPLATE_TEST_CASE("asking for nothing, too much or in vain takes no place", "",
   CHECK(users.stats_at(at(0s)).keys_active == 0);  // given back whole: as good as forgotten
 }
 
+TEMPLATE_TEST_CASE("a key's place is the key, whatever it is asked for", "", TokenBucket, SlidingWindow) {
+  auto users = table<TestType>(64 * 1024);
+  const KeyPlace ann = users.place_of("ann"), seven = users.place_of(7);
+  CHECK(users.try_acquire_at(ann, at(1s), 3).remaining == 2);
+  CHECK(users.peek_at("ann", at(1s), 0).remaining == 2);
+  CHECK(users.peek_at(seven, at(1s), 0).remaining == 5);
+  const Decision taken = users.try_acquire_at("ann", at(1s), 2);
+  CHECK(users.peek_at(ann, at(1s)).retry_after == users.peek_at("ann", at(1s)).retry_after);
+  CHECK_FALSE(users.peek_at(ann, at(1s)).allowed);
+  CHECK(users.refund_at(ann, taken.charge, at(1s)) == 2);
+  CHECK(users.peek_at("ann", at(1s), 0).remaining == 2);
+}
+
 TEST_CASE("two limits, both or neither") {
   auto users = table<SlidingWindow>(4096);
   SlidingWindow service(SlidingWindowConfig::make(Quota::make(7, 60s).value()).value(), at(0s));

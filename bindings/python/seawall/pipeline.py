@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, SeawallError, check, fill, lib, lib_waiting, new_error, read_text
+from ._library import NOW, SeawallError, bare, check, fill, lib, lib_waiting, new_error, prepared, read_text
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
 from .keyed_rate_limiter import Key
 from .limit_set import _keys
@@ -36,7 +36,11 @@ _ALLOWED = _ffi.SEAWALL_ALLOWED
 _RECORDED = _ffi.SEAWALL_REPORT_RECORDED
 _SUCCESS = int(Outcome.SUCCESS)
 _OUTCOMES = frozenset(Outcome)
-_admit_key, _admit, _complete = lib.seawall_pipeline_admit_key, lib.seawall_admit, lib.seawall_complete
+_admit = lib.seawall_admit
+_admit_key, _complete = bare(lib.seawall_pipeline_admit_key), bare(lib.seawall_complete)
+_byref, _TICKET = ctypes.byref, _ffi.seawall_admission.ticket.offset
+_CLOCK, _NO_ID = prepared(ctypes.c_int64, NOW), prepared(ctypes.c_uint64, 0)
+_SIZES = tuple(prepared(ctypes.c_size_t, size) for size in range(256))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -46,6 +50,14 @@ def _slots(exclude: Sequence[int]) -> ctypes.Array:
     if exclude and list(slots) != list(exclude):  # ctypes cut one silently
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"exclude does not fit: {exclude}")
     return slots
+
+
+def _size_of(text: bytes) -> Any:
+    return _SIZES[len(text)] if len(text) < 256 else ctypes.c_size_t(len(text))
+
+
+def _instant(now_ns: int) -> Any:
+    return _CLOCK if now_ns == NOW else ctypes.c_int64(now_ns)
 
 
 class Gate(enum.IntEnum):
@@ -142,11 +154,11 @@ class Admission(_ffi.seawall_admission):
 
     def complete(self, outcome: Outcome = Outcome.SUCCESS, status: int = 0, *, now_ns: int = NOW) -> bool:
         """The end of the request, once; `status` is of HTTP and only counted. False: it was given back before."""
-        if outcome not in _OUTCOMES:
+        if type(outcome) is not Outcome and outcome not in _OUTCOMES:
             raise ValueError(f"no Outcome: {outcome!r}")
         if not -(2**31) <= status < 2**31:  # ctypes would cut it silently
             raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"status does not fit: {status}")
-        return _complete(self._pipeline._handle, self.ticket, outcome, status, now_ns) == _RECORDED
+        return _complete(self._pipeline._at, _byref(self, _TICKET), outcome, status, _instant(now_ns)) == _RECORDED
 
     def cancel(self, *, now_ns: int = NOW) -> bool:
         """Instead: the call was never made. The limits get their permits back, nothing counts."""
@@ -174,7 +186,7 @@ class Admission(_ffi.seawall_admission):
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         """A call that was completed or cancelled in the block stays so."""
         outcome = _SUCCESS if error is None else self._pipeline.outcome_of(error)
-        _complete(self._pipeline._handle, self.ticket, outcome, 0, NOW)
+        _complete(self._pipeline._at, _byref(self, _TICKET), outcome, 0, _CLOCK)
 
     async def __aenter__(self) -> "Admission":
         """`async with` is as `with`: nothing here waits."""
@@ -216,9 +228,13 @@ class Pipeline(Guard):
             parts.options.name_size = len(text)
         handle, error = ctypes.c_void_p(), new_error()
         check(lib.seawall_pipeline_new(parts.options, now_ns, ctypes.byref(handle), error), error)
-        self._handle = _Handle(handle.value)
+        self._own(handle.value)
         self._kept = [parts, metrics]  # what the library borrows
         self._replacing = threading.Lock()
+
+    def _own(self, address: int) -> None:
+        self._handle = _Handle(address)
+        self._at = prepared(ctypes.c_void_p, address)
 
     def replace(
         self,
@@ -265,14 +281,17 @@ class Pipeline(Guard):
         if len(keys) == 1 and permits == 1 and not exclude:
             key = keys[0]
             trace = None if traceparent is None else traceparent.encode()
-            size = 0 if trace is None else len(trace)
+            size, now = _SIZES[0] if trace is None else _size_of(trace), _instant(now_ns)
             if type(key) is str:
                 text = key.encode()
-                check(_admit_key(self._handle, text, len(text), 0, trace, size, now_ns, call))
-                return call
-            if type(key) is int and 0 <= key < 1 << 64:
-                check(_admit_key(self._handle, None, 0, key, trace, size, now_ns, call))
-                return call
+                code = _admit_key(self._at, text, _size_of(text), _NO_ID, trace, size, now, _byref(call))
+            elif type(key) is int and 0 <= key < 1 << 64:
+                code = _admit_key(self._at, None, _SIZES[0], ctypes.c_uint64(key), trace, size, now, _byref(call))
+            else:
+                code = _admit(self._handle, self._request(keys, 1, traceparent, ()), now_ns, call)
+            if code < 0:
+                check(code)
+            return call
         if permits < 1:
             raise ValueError(f"permits must be 1 or more, not {permits}")
         check(_admit(self._handle, self._request(keys, permits, traceparent, exclude), now_ns, call))
@@ -391,7 +410,7 @@ class Pipelines:
             raise KeyError(route)
         check(code)
         pipeline = Pipeline.__new__(Pipeline)
-        pipeline._handle = _Handle(out.value)
+        pipeline._own(out.value)
         pipeline._routes = self
         pipeline._replacing = self._replacing
         pipeline._kept = self._kept.setdefault(route, [None, None])  # outlives this object, as the route does
