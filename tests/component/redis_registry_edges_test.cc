@@ -185,7 +185,7 @@ TEST_CASE("a long list arrives over a slow line") {
   Relay relay(r.server.port());
   relay.slow(4096);
   const Store store =
-      Store::open({.endpoints = {{"127.0.0.1", relay.port()}}, .background_deadline = 5s, .silence = 300ms}).value();
+      Store::open({.endpoints = {{"127.0.0.1", relay.port()}}, .background_deadline = 60s, .silence = 2s}).value();
   StoreSource source = StoreSource::make(store, {.services = {"trading"}, .poll_interval = 10ms}).value();
   CHECK(eventually([&] {
     for (const SourceAnswer& answer : source.poll_at(Clock::now())) {

@@ -53,7 +53,7 @@ class Sample:
 class Load:
     """`connections` workers take turns through `calls`, each pausing `pause` seconds between its requests."""
 
-    def __init__(self, port: int, calls, connections: int = 4, pause: float = 0.01, deadline: float = 10.0):
+    def __init__(self, port: int, calls, connections: int = 4, pause: float = 0.01, deadline: float = 60.0):
         self.port = port
         self.calls = list(calls)
         self.connections = connections
@@ -76,7 +76,7 @@ class Load:
         self._stopping.set()
         self._thread.join()
 
-    def wait_for(self, count: int, seconds: float = 30.0) -> None:
+    def wait_for(self, count: int, seconds: float = 60.0) -> None:
         """Until `count` requests were answered well."""
         give_up = time.monotonic() + seconds
         while sum(sample.ok for sample in list(self.samples)) < count:

@@ -9,7 +9,8 @@ from faults.load import Call, Load
 from support.stack import TRADE, Stack, wait_until
 
 OPEN_SECONDS = 2.0
-UPSTREAM_SECONDS = 1.0
+UPSTREAM_SECONDS = 20.0
+MARGIN_SECONDS = 10.0  # of a busy machine; what hangs, hangs for UPSTREAM_SECONDS
 OPTIONS = (
     "--open-duration", f"{OPEN_SECONDS:g}s", "--upstream-timeout", f"{UPSTREAM_SECONDS:g}s",
     "--user-limit", "1000000/60s", "--service-limit", "1000000/60s",
@@ -41,17 +42,17 @@ class KilledService(unittest.TestCase):
                 f" kill, {len(failures)} failed and {len(refused)} refused trades, back {back - restarted:.3f} s after"
                 f" the restart; others: {others.summary()}"
             )
-            self.assertLess(detected - killed, 1.0, "failure detection")
+            self.assertLess(detected - killed, MARGIN_SECONDS, "failure detection")
             # Three failures open it; each other connection may have had one call in flight then. Every probe before the
             # restart may fail as well.
             probes = int((back - opened) / OPEN_SECONDS) + 1
             self.assertLessEqual(len(failures), 3 + (CONNECTIONS - 1) + probes)
             self.assertEqual(others.failures(), [], "the other services are untouched")
-            self.assertLess(back - restarted, OPEN_SECONDS + 1.0, "one probe after open_duration decides")
+            self.assertLess(back - restarted, OPEN_SECONDS + MARGIN_SECONDS, "one probe after open_duration decides")
             self.assertEqual(set(trades.summary()), {200, 502, 503} & set(trades.summary()))
             for sample in refused:
                 self.assertIn("temporarily unavailable", sample.message)
-            self.assertLess(max(trades.slowest(), others.slowest()), UPSTREAM_SECONDS + 0.5, "nothing hangs")
+            self.assertLess(max(trades.slowest(), others.slowest()), MARGIN_SECONDS, "nothing hangs")
 
     @staticmethod
     def opened(stack: Stack):
@@ -92,7 +93,7 @@ class OneOfTwo(unittest.TestCase):
             )
             self.assertLessEqual(len(failed), CONNECTIONS, "only calls in flight may fail")
             self.assertEqual(stack.health("trading")["circuit_breaker"], "closed", "the service as a whole is up")
-            self.assertLess(load.slowest(), UPSTREAM_SECONDS + 0.5, "nothing hangs")
+            self.assertLess(load.slowest(), MARGIN_SECONDS, "nothing hangs")
 
     @staticmethod
     def breaker(stack: Stack, program) -> str:

@@ -7,7 +7,7 @@ import threading
 
 
 @contextlib.contextmanager
-def connected(port: int, timeout: float = 20.0):
+def connected(port: int, timeout: float = 60.0):
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
         yield sock
 

@@ -14,7 +14,7 @@ from support.stack import BIN, Stack, wait_until
 
 class CommandLine(unittest.TestCase):
     def run_program(self, name: str, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([BIN / name, *arguments], capture_output=True, text=True, timeout=20)
+        return subprocess.run([BIN / name, *arguments], capture_output=True, text=True, timeout=60)
 
     def test_bad_options_are_named(self):
         for name, arguments, culprit in (

@@ -53,7 +53,7 @@ class Configuration(unittest.TestCase):
 class AtStart(Configuration):
     def refused(self, *options: str) -> subprocess.CompletedProcess:
         command = [BIN / "seawall-gateway", "--port", "0", *options]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     def test_what_is_wrong_is_named_by_file_path_and_value(self):
         route = {"routes": {"trading": {"limits": [{"name": "a", "permits": 0, "period": "1s"}]}}}

@@ -22,10 +22,12 @@ def register(stack: Stack, port: int, name: str = "fake", service: str = "social
     return answer.json()
 
 
-class BadClients(unittest.TestCase):
+class Clients:
+    OPTIONS = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.stack = cls.enterClassContext(Stack("--read-timeout", "500ms", "--idle-timeout", "700ms"))
+        cls.stack = cls.enterClassContext(Stack(*cls.OPTIONS))
 
     def assert_refused(self, data: bytes, status: int) -> dict:
         answer = exchange(self.stack.port, data)
@@ -38,6 +40,8 @@ class BadClients(unittest.TestCase):
         self.assertTrue(error["message"] and error["correlation_id"])
         return error
 
+
+class BadClients(Clients, unittest.TestCase):
     def test_malformed(self):
         for data in (
             b"NONSENSE\r\n\r\n",
@@ -88,6 +92,43 @@ class BadClients(unittest.TestCase):
         self.assert_refused(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5 + b"0\r\n\r\n", 413)
         self.assert_refused(head + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n", 413)
 
+    def test_absolute_form(self):
+        """RFC 9112, 3.2.2: must be accepted; the scheme in any case, and a path only before the query."""
+        for target, status in (
+            (b"http://g/health", 200),
+            (b"HTTP://g/health", 200),
+            (b"http://g", 200),
+            (b"http://g?x=/none", 200),  # the root, with a query
+            (b"http://g/none?x=/health", 404),
+            (b"httpx://g/health", 400),
+        ):
+            with self.subTest(target=target), connected(self.stack.port) as sock:
+                sock.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: g\r\n\r\n")
+                self.assertEqual(read_answer(sock.makefile("rb"))[0], status)
+
+    def test_empty_lines_before_a_request_are_ignored(self):
+        """RFC 9112, 2.2: some clients send one behind a body."""
+        post = b"POST /none HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
+        get = b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"
+        with connected(self.stack.port) as sock:
+            stream = sock.makefile("rb")
+            sock.sendall(post + b"\r\n" + get + b"\r\n\r\n" + post)
+            self.assertEqual([read_answer(stream)[0] for _ in range(3)], [404, 200, 404])
+            sock.sendall(b"\r")
+            time.sleep(0.05)  # so that the line comes in two parts
+            sock.sendall(b"\n" + get)
+            self.assertEqual(read_answer(stream)[0], 200)
+        self.assert_refused(b"\r\n\rGET /health HTTP/1.1\r\nHost: g\r\n\r\n", 400)
+
+    def test_unknown_expectation(self):
+        self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nExpect: miracle\r\nContent-Length: 1\r\n\r\n", 417)
+
+
+class SlowClients(Clients, unittest.TestCase):
+    """With limits that a busy machine might miss, so that nothing else is asked here than what they end."""
+
+    OPTIONS = ("--read-timeout", "500ms", "--idle-timeout", "700ms")
+
     def test_slow_header_and_slow_body(self):
         self.assert_refused(b"GET / HTTP/1.1\r\nHos", 408)
         self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\nabc", 408)
@@ -119,34 +160,6 @@ class BadClients(unittest.TestCase):
             self.assertEqual(read_answer(stream)[0], 200)
             self.assertEqual(stream.read(), b"")
 
-    def test_absolute_form(self):
-        """RFC 9112, 3.2.2: must be accepted; the scheme in any case, and a path only before the query."""
-        for target, status in (
-            (b"http://g/health", 200),
-            (b"HTTP://g/health", 200),
-            (b"http://g", 200),
-            (b"http://g?x=/none", 200),  # the root, with a query
-            (b"http://g/none?x=/health", 404),
-            (b"httpx://g/health", 400),
-        ):
-            with self.subTest(target=target), connected(self.stack.port) as sock:
-                sock.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: g\r\n\r\n")
-                self.assertEqual(read_answer(sock.makefile("rb"))[0], status)
-
-    def test_empty_lines_before_a_request_are_ignored(self):
-        """RFC 9112, 2.2: some clients send one behind a body."""
-        post = b"POST /none HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}"
-        get = b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"
-        with connected(self.stack.port) as sock:
-            stream = sock.makefile("rb")
-            sock.sendall(post + b"\r\n" + get + b"\r\n\r\n" + post)
-            self.assertEqual([read_answer(stream)[0] for _ in range(3)], [404, 200, 404])
-            sock.sendall(b"\r")
-            time.sleep(0.05)  # so that the line comes in two parts
-            sock.sendall(b"\n" + get)
-            self.assertEqual(read_answer(stream)[0], 200)
-        self.assert_refused(b"\r\n\rGET /health HTTP/1.1\r\nHost: g\r\n\r\n", 400)
-
     def test_empty_lines_without_end(self):
         """They are no request: the connection is idle, and ends as such."""
         with connected(self.stack.port) as sock:
@@ -161,18 +174,14 @@ class BadClients(unittest.TestCase):
 
             sender = threading.Thread(target=lines)
             sender.start()
-            begin = time.monotonic()
             read_to_end(sock)
             stop.set()
             sender.join()
-        self.assertLess(time.monotonic() - begin, 5)
-
-    def test_unknown_expectation(self):
-        self.assert_refused(b"POST / HTTP/1.1\r\nHost: g\r\nExpect: miracle\r\nContent-Length: 1\r\n\r\n", 417)
 
 
 class BadUpstreams(unittest.TestCase):
-    OPTIONS = ("--upstream-timeout", "500ms", "--open-duration", "60s")
+    OPTIONS = ("--upstream-timeout", "60s", "--open-duration", "60s")
+    HASTY = ("--upstream-timeout", "500ms", "--open-duration", "60s")
 
     def answer_with(self, reply: bytes):
         """The gateway's answer when the upstream says `reply` and closes."""
@@ -256,7 +265,7 @@ class BadUpstreams(unittest.TestCase):
             self.assertEqual(stack.health("social")["failure_count"], 0)
 
     def test_too_slow(self):
-        with FakeUpstream(lambda upstream, sock: time.sleep(5)) as upstream, Stack(*self.OPTIONS) as stack:
+        with FakeUpstream(lambda upstream, sock: upstream.closed_by_peer.wait(60)) as upstream, Stack(*self.HASTY) as stack:
             register(stack, upstream.port)
             self.assertEqual(stack.get("/api/v1/social/feed").status, 504)
             self.assertEqual(stack.health("social")["failure_count"], 1)
@@ -269,7 +278,7 @@ class BadUpstreams(unittest.TestCase):
                 time.sleep(0.05)
                 sock.sendall(b"a")
 
-        with FakeUpstream(behave) as upstream, Stack(*self.OPTIONS) as stack:
+        with FakeUpstream(behave) as upstream, Stack(*self.HASTY) as stack:
             register(stack, upstream.port)
             self.assertEqual(stack.get("/api/v1/social/feed").status, 504)
 
@@ -287,7 +296,7 @@ class BadUpstreams(unittest.TestCase):
                 with connected(stack.port) as sock:
                     sock.sendall(b"GET /api/v1/social/feed HTTP/1.1\r\nHost: g\r\n\r\n")
                     wait_until("the upstream has the request", lambda: len(upstream.requests) > seen)
-                self.assertTrue(upstream.closed_by_peer.wait(10), "the upstream call is cancelled")
+                self.assertTrue(upstream.closed_by_peer.wait(60), "the upstream call is cancelled")
             wait_until("nothing is in flight", lambda: stack.instances("social")[0]["in_flight"] == 0)
             health = stack.health("social")
             self.assertEqual((health["circuit_breaker"], health["failure_count"]), ("closed", 0))
@@ -438,7 +447,7 @@ class Registry(unittest.TestCase):
             old = stack.start("social", "--id", "same")
             stack.wait_until_healthy("social")
             stack.start("social", "--id", "same")
-            self.assertEqual(old.process.wait(20), 3)
+            self.assertEqual(old.process.wait(60), 3)
             self.assertIn("same", old.errors())
 
     def test_pages_of_other_sites_do_not_administer(self):

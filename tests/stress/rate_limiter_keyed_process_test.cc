@@ -125,7 +125,7 @@ TEST_CASE("processes: a child forked at any time waits for nobody") {
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      alarm(20);  // a child that waits ends by this signal
+      alarm(60);  // a child that waits ends by this signal
       for (std::uint64_t key = 0; key < 2 * kKeys; ++key) (void)users.try_acquire(key);
       _exit(0);
     }

@@ -133,7 +133,7 @@ TEST_CASE("slots are those of the cluster specification") {
 
 TEST_CASE("a cluster of three: every key finds its node, MOVED and ASK are followed, a replica takes over") {
   Cluster cluster;
-  const Store store = Store::open(options_for(cluster.node(0), 3s)).value();
+  const Store store = Store::open(options_for(cluster.node(0), 60s)).value();
   RateLimiter users =
       RateLimiter::make(store, {.name = "user", .quota = slow(100), .when_away = WhenAway::kDeny, .denial_cache = 0s})
           .value();
@@ -185,6 +185,8 @@ TEST_CASE("a cluster of three: every key finds its node, MOVED and ASK are follo
 TEST_CASE("a cluster's replica takes over, and the other nodes' keys do not notice") {
   Cluster cluster;
   const int replica = cluster.add_replica_of(2);
+  // It takes over when it is told to, however long this test takes.
+  REQUIRE(cluster.node(replica)({"CONFIG", "SET", "cluster-replica-no-failover", "yes"}) == "OK");
   const Store store = Store::open(options_for(cluster.node(0), 50ms)).value();
   RateLimiter users =
       RateLimiter::make(store, {.name = "user", .quota = slow(100), .when_away = WhenAway::kDeny, .denial_cache = 0s})
@@ -196,16 +198,16 @@ TEST_CASE("a cluster's replica takes over, and the other nodes' keys do not noti
   };
   REQUIRE(decided(here));
   REQUIRE(decided(there));
-  REQUIRE(users.try_acquire(there, 40).by == DecidedBy::kStore);
+  const Store patient = Store::open(options_for(cluster.node(0), 60s)).value();
+  RateLimiter taker = RateLimiter::make(patient, {.name = "user", .quota = slow(100)}).value();
+  REQUIRE(taker.try_acquire(there, 40).by == DecidedBy::kStore);
   // Replicated, so nothing is forgotten.
   REQUIRE(eventually([&] { return cluster.node(replica)({"DBSIZE"}) == "1"; }));
   cluster.node(2).kill();
-  int others = 0;
   for (int i = 0; i < 20; ++i) {
     CHECK(users.try_acquire(there).by == DecidedBy::kPolicy);
-    others += users.try_acquire(here, 0).by == DecidedBy::kStore ? 1 : 0;
+    CHECK(decided(here));
   }
-  CHECK(others >= 5);  // a busy machine misses some of 50 ms
   REQUIRE(eventually([&] { return cluster.node(replica)({"CLUSTER", "FAILOVER", "TAKEOVER"}) == "OK"; }));
   CHECK(decided(there));
   std::printf("cluster failover: %lld of 100 left after 40 were taken\n",

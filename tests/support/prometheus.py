@@ -65,7 +65,7 @@ class Prometheus:
             self._log.seek(0)
             raise AssertionError("prometheus ended: " + self._log.read().decode("utf-8", "replace")[-2000:])
         try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5).status == 200
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=60).status == 200
         except OSError:
             return False
 
@@ -73,7 +73,7 @@ class Prometheus:
         """The `data` of an answer of its API; an error of it raises with its text."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?" + urllib.parse.urlencode(parameters)
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters or path}: {json.load(error)['error']}") from None

@@ -16,7 +16,7 @@ namespace seawall::testing {
 using namespace std::chrono_literals;
 
 inline redis::StoreOptions patient(const RedisServer& server) {
-  return {.endpoints = {server.endpoint()}, .background_deadline = 5s, .silence = 5s};
+  return {.endpoints = {server.endpoint()}, .background_deadline = 60s, .silence = 120s};
 }
 inline InstanceSpec spec(const std::string& id, std::int32_t port = 8001) {
   return {.id = id, .host = "10.0.0.1", .port = port};

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -21,22 +22,26 @@ namespace seawall::testing {
 
 namespace {
 
-// Free now, and with a bus port of a cluster (10,000 above) in range.
+bool is_free(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const bool free = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  if (fd >= 0) close(fd);
+  return free;
+}
+
+// Free now, as is the bus port of a cluster, 10,000 above; both below the ports that the system gives to those who ask
+// for any, so that while the server is away nobody gets its port, least of all a store that tries to connect to it.
 std::uint16_t free_port() {
-  for (;;) {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      throw std::runtime_error("no free port");
-    }
-    close(fd);
-    const std::uint16_t port = ntohs(address.sin_port);
-    if (port < 55000) return port;
+  std::random_device random;
+  for (int i = 0; i < 1000; ++i) {
+    const int port = 10240 + static_cast<int>(random() % 12000);
+    if (is_free(port) && is_free(port + 10000)) return static_cast<std::uint16_t>(port);
   }
+  throw std::runtime_error("no free port");
 }
 
 std::string shown(const redisReply& reply) {
@@ -64,8 +69,8 @@ struct RedisClient::Context {
 };
 
 RedisClient::RedisClient(std::uint16_t port)
-    : context_(new Context{redisConnectWithTimeout("127.0.0.1", port, timeval{2, 0})}) {
-  if (context_->context != nullptr) redisSetTimeout(context_->context, timeval{5, 0});
+    : context_(new Context{redisConnectWithTimeout("127.0.0.1", port, timeval{60, 0})}) {
+  if (context_->context != nullptr) redisSetTimeout(context_->context, timeval{60, 0});
 }
 RedisClient::~RedisClient() {
   if (context_->context != nullptr) redisFree(context_->context);
@@ -91,8 +96,10 @@ RedisServer::RedisServer(RedisOptions options) : options_(std::move(options)) {
   std::string pattern = std::filesystem::temp_directory_path() / "seawall-redis-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder for redis-server");
   folder_ = pattern;
-  port_ = free_port();
-  start();
+  // Somebody may take a port that was free a moment ago.
+  for (int tries = 0; !begin(); ++tries) {
+    if (tries == 20) throw std::runtime_error("redis-server does not start");
+  }
 }
 
 RedisServer::~RedisServer() {
@@ -106,7 +113,16 @@ void RedisServer::step_clock(std::int64_t seconds) {
   file.write(reinterpret_cast<const char*>(&seconds), sizeof(seconds));
 }
 
+bool RedisServer::begin() {
+  port_ = free_port();
+  return run();
+}
+
 void RedisServer::start() {
+  if (!run()) throw std::runtime_error("redis-server does not start");
+}
+
+bool RedisServer::run() {
   if (options_.stepped_clock) std::ofstream(std::string(folder_).append("/clock")) << std::string(8, '\0');
   std::vector<std::string> words{"redis-server",
                                  "--port",
@@ -127,7 +143,7 @@ void RedisServer::start() {
                                  "0"};
   if (options_.cluster) {
     for (const char* word : {"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-                             "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"}) {
+                             "--cluster-node-timeout", "60000", "--cluster-require-full-coverage", "no"}) {
       words.emplace_back(word);
     }
   }
@@ -153,7 +169,13 @@ void RedisServer::start() {
     execvp(arguments[0], arguments.data());
     _exit(127);
   }
-  if (!eventually([this] { return answers(); })) throw std::runtime_error("redis-server does not start");
+  bool ended = false;
+  const bool up = eventually([&] {
+    ended = waitpid(pid_, nullptr, WNOHANG) == pid_;
+    return ended || answers();
+  });
+  if (ended) pid_ = -1;
+  return up && !ended;
 }
 
 bool RedisServer::answers() const {
@@ -168,7 +190,9 @@ void RedisServer::kill() {
   pid_ = -1;
 }
 void RedisServer::stop() {
-  if (pid_ > 0) ::kill(pid_, SIGSTOP);
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGSTOP);
+  waitpid(pid_, nullptr, WUNTRACED);  // it may go on for a moment
 }
 void RedisServer::resume() {
   if (pid_ > 0) ::kill(pid_, SIGCONT);

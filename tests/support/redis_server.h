@@ -49,12 +49,14 @@ class RedisServer {
 
   void kill();    // SIGKILL
   void start();   // again, on the same port; returns when it answers
-  void stop();    // SIGSTOP
+  void stop();    // SIGSTOP; returns when it stands
   void resume();  // SIGCONT
   // Seconds by which the server's clock differs from the machine's, from now on; needs stepped_clock.
   void step_clock(std::int64_t seconds);
 
  private:
+  bool begin();
+  bool run();  // false: it ended, or does not answer
   bool answers() const;
 
   RedisOptions options_;
@@ -63,14 +65,14 @@ class RedisServer {
   pid_t pid_ = -1;
 };
 
-// Sleeps a little, until `done` or for ten seconds; whether it was done.
+// Sleeps a little, until `done` or for a minute; whether it was done.
 template <class Done>
 bool eventually(Done done);
 void short_sleep();
 
 template <class Done>
 bool eventually(Done done) {
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 12000; ++i) {
     if (done()) return true;
     short_sleep();
   }

@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SEAWALL_BIN", ROOT / "build" / "release" / "bin"))
 SERVICES = ("trading", "gamification", "social", "user")
 TRADE = {"user_id": 7, "asset_symbol": "BTC", "direction": "LONG", "amount": 100.0}
-LIMIT_SECONDS = float(os.environ.get("SEAWALL_TEST_LIMIT_SECONDS", "30"))
+LIMIT_SECONDS = float(os.environ.get("SEAWALL_TEST_LIMIT_SECONDS", "60"))
 
 
 def wait_until(what: str, holds, limit: float = LIMIT_SECONDS):
@@ -91,7 +91,7 @@ class Program:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, limit: float = 15.0) -> int:
+    def stop(self, limit: float = LIMIT_SECONDS) -> int:
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -140,7 +140,7 @@ class Stack:
             self.wait_until_healthy(name)
         return started
 
-    def call(self, method: str, path: str, body=None, headers=None, timeout: float = 15.0) -> Answer:
+    def call(self, method: str, path: str, body=None, headers=None, timeout: float = LIMIT_SECONDS) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         content = json.dumps(body) if isinstance(body, (dict, list)) else body
         fields = {"Content-Type": "application/json", **(headers or {})}

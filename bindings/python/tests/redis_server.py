@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A redis-server of the test's own on a free port of loopback, stopped by its pid."""
 
+import contextlib
+import random
 import socket
 import subprocess
 import tempfile
 import time
 
 
-def eventually(holds, limit: float = 20.0) -> None:
+def eventually(holds, limit: float = 60.0) -> None:
     give_up = time.monotonic() + limit
     while not holds():
         if time.monotonic() > give_up:
@@ -15,11 +17,18 @@ def eventually(holds, limit: float = 20.0) -> None:
         time.sleep(0.005)
 
 
+def free_port() -> int:
+    """Below those that the system gives to whoever asks for any, so that while the server is away nobody gets its port."""
+    for port in random.sample(range(10240, 22240), 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
+
+
 class RedisServer:
     def __init__(self, *options: str):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.endpoint = f"127.0.0.1:{self.port}"
         self.options = options
         self.folder = tempfile.TemporaryDirectory()
@@ -34,7 +43,7 @@ class RedisServer:
 
     def answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as sock:
+            with socket.create_connection(("127.0.0.1", self.port), 60) as sock:
                 sock.sendall(b"PING\r\n")
                 return sock.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
