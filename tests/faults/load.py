@@ -32,7 +32,8 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One request: when it started (time.monotonic), how long it took, and its status or what went wrong."""
+    """One request: when it started and when all of it was sent (time.monotonic), how long it took, and its status or what
+    went wrong."""
 
     call: Call
     start: float
@@ -40,6 +41,7 @@ class Sample:
     status: int = 0
     error: str = ""
     message: str = ""
+    sent: float = float("inf")
 
     @property
     def end(self) -> float:
@@ -106,16 +108,19 @@ class Load:
         while not self._stopping.is_set():
             call = next(turn)
             start = time.monotonic()
+            sent = float("inf")
             try:
                 if streams is None:
                     streams = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", self.port), self.deadline)
-                exchange = self._exchange(streams, call, f"user-{next(self._users)}")
-                status, message, keep = await asyncio.wait_for(exchange, self.deadline)
-                self.samples.append(Sample(call, start, time.monotonic() - start, status, "", message))
+                streams[1].write(call.encode(f"user-{next(self._users)}"))
+                sent = time.monotonic()
+                status, message, keep = await asyncio.wait_for(self._answer(streams[0]), self.deadline)
+                self.samples.append(Sample(call, start, time.monotonic() - start, status, "", message, sent))
                 if not keep:
                     streams = self._close(streams)
             except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, ValueError) as problem:
-                self.samples.append(Sample(call, start, time.monotonic() - start, 0, type(problem).__name__))
+                took = time.monotonic() - start
+                self.samples.append(Sample(call, start, took, 0, type(problem).__name__, sent=sent))
                 streams = self._close(streams)
             await asyncio.sleep(self.pause)
         self._close(streams)
@@ -126,10 +131,8 @@ class Load:
             streams[1].close()
 
     @staticmethod
-    async def _exchange(streams, call: Call, user: str):
-        """(status, message of the JSON body, whether the connection stays open) of one request."""
-        reader, writer = streams
-        writer.write(call.encode(user))
+    async def _answer(reader):
+        """(status, message of the JSON body, whether the connection stays open)."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = int(head[0].split()[1])
         fields = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)

@@ -116,7 +116,7 @@ class Terminated(unittest.TestCase):
                 signalled = time.monotonic()
                 code = stack.gateway.stop()
                 took = time.monotonic() - signalled
-            accepted = [s for s in load.samples if s.start < signalled]
+            accepted = [s for s in load.samples if s.sent < signalled]
             unanswered = [s for s in accepted if s.status == 0 and s.error != "ConnectionRefusedError"]
             print(f"\nSIGTERM: exit {code} after {took:.2f} s, {len(accepted)} accepted, {len(unanswered)} unanswered")
             self.assertEqual(code, 0)
