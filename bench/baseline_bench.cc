@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 
+#include "seawall/detail/counter.h"
 #include "seawall/fast_clock.h"
 #include "seawall/time.h"
 
@@ -67,6 +68,11 @@ void fast_clock_read(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(clock.now());
 }
 
+// Below which no clock that reads the counter can be.
+void counter_read(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(seawall::detail::read_counter_relaxed());
+}
+
 void fast_clock_relaxed(benchmark::State& state) {
   const seawall::FastClock& clock = fast_clock();
   for (auto _ : state) benchmark::DoNotOptimize(clock.relaxed_now());
@@ -83,6 +89,7 @@ BENCHMARK(fetch_add)->Name("baseline.fetch_add")->ThreadRange(1, 2)->UseRealTime
 BENCHMARK(cas_loop)->Name("baseline.cas_loop")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(random_line)->Name("baseline.random_line")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(clock_read)->Name("baseline.clock")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(counter_read)->Name("baseline.counter")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_read)->Name("clock.fast")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_relaxed)->Name("clock.relaxed")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(lock_and_unlock)->Name("baseline.mutex")->ThreadRange(1, 2)->UseRealTime();
