@@ -220,10 +220,11 @@ class Ticket:
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         if self._token:
-            if error is None and self._breaker._unchanged(self._token):
-                self._token = 0
-            else:
-                self.report(self._breaker.outcome_of(error))
+            breaker = self._breaker
+            outcome = _SUCCESS if error is None else breaker.outcome_of(error)
+            token, self._token = self._token, 0
+            if error is not None or not breaker._unchanged(token):
+                check(breaker._report(token, outcome, NOW))
 
 
 class HeldTicket(Ticket):
@@ -369,7 +370,8 @@ class CircuitBreaker(Guard):
 
     def _unchanged(self, token: int) -> bool:
         """Nothing to report of a success: the breaker is closed without failures, as when it admitted the call."""
-        return (self._word.value & _WHOLE) | _MARK == token
+        word = self._word.value
+        return not word & _UNHEALTHY and word & _IDENTITY | _MARK == token
 
     def try_acquire(self, *, now_ns: int = NOW) -> Ticket:
         """May a call go out? A true ticket must be reported."""
@@ -396,7 +398,8 @@ class CircuitBreaker(Guard):
             _set_innermost(ticket._outer)
         else:
             ticket = _leave(self)
-        if error is None and (self._word.value & _WHOLE) | _MARK == ticket._token:
+        word = self._word.value
+        if error is None and not word & _UNHEALTHY and word & _IDENTITY | _MARK == ticket._token:
             ticket._token = 0
         else:
             ticket.__exit__(kind, error, trace)

@@ -41,10 +41,6 @@ _try_acquire = bare(lib.seawall_keyed_circuit_breaker_try_acquire)
 _report = bare(lib.seawall_keyed_circuit_breaker_report)
 
 
-def _instant(now_ns: int) -> Any:
-    return CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
-
-
 class _KeyedHandle(Handle):
     __slots__ = ()
     _free = lib.seawall_keyed_circuit_breaker_free
@@ -86,7 +82,8 @@ class KeyedCircuitBreaker(Guard):
         self._ignored = ignored
 
     def _report(self, call: Any, outcome: int, now_ns: int) -> int:
-        return _report(self._at, _byref(call or _NO_CALL), outcome, _instant(now_ns))
+        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+        return _report(self._at, _byref(call or _NO_CALL), outcome, now)
 
     def _cancel(self, call: Any, cancel: Any = lib.seawall_keyed_circuit_breaker_cancel) -> None:
         cancel(self._handle, call)
@@ -97,7 +94,8 @@ class KeyedCircuitBreaker(Guard):
     def try_acquire(self, key: Key, *, now_ns: int = NOW) -> Ticket:
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
         name, call, wait = _key(key), _Call(), _Wait()
-        code = _try_acquire(self._at, name, size_of(name), _instant(now_ns), _byref(call), _byref(wait))
+        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+        code = _try_acquire(self._at, name, size_of(name), now, _byref(call), _byref(wait))
         if code == _ADMITTED:
             return HeldTicket(self, call)
         check(code)

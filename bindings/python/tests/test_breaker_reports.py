@@ -5,7 +5,7 @@ import ctypes
 import dataclasses
 import unittest
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seawall import CircuitBreaker
@@ -30,7 +30,11 @@ MOVES = st.one_of(
 
 
 class Reports(unittest.TestCase):
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=200, deadline=None)
+    @example({}, [("disable", None), ("acquire", None), ("report", (0, Outcome.SUCCESS))])
+    @example({}, [("acquire", None), ("force_open", None), ("report", (0, Outcome.SUCCESS))])
+    @example(RULES[1], [("acquire", None), ("report", (0, Outcome.FAILURE))] * 2 + [("pass", 4)] + [("acquire", None)] * 2
+             + [("report", (0, Outcome.SUCCESS))] * 2 + [("acquire", None), ("report", (0, Outcome.SUCCESS))])
     @given(st.sampled_from(RULES), st.lists(MOVES, max_size=60))
     def test_tickets_answer_as_the_library_does(self, rules, moves):
         ours, told = (CircuitBreaker(**rules, seed=1, now_ns=0) for _ in range(2))
