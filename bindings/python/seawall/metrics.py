@@ -75,6 +75,7 @@ class Exemplar(NamedTuple):
 _counter_add, _observe = bare(lib.seawall_counter_add), bare(lib.seawall_histogram_observe)
 _gauge_set, _gauge_add = bare(lib.seawall_gauge_set), bare(lib.seawall_gauge_add)
 _SINGLE = 1  # what add() adds by default
+_SMALL = tuple(prepared(ctypes.c_int64, n) for n in range(256))
 _double = ctypes.c_double
 
 
@@ -104,8 +105,12 @@ class Counter(_Series):
         if n is _SINGLE and exemplar is None:
             code = _counter_add(*self._one)
         elif exemplar is None:
-            _fits("n", n)
-            code = _counter_add(self._registry_at, self._at, ctypes.c_int64(n))
+            if 0 <= n < 256:
+                number = _SMALL[n]
+            else:
+                _fits("n", n)
+                number = ctypes.c_int64(n)
+            code = _counter_add(self._registry_at, self._at, number)
         else:
             _fits("n", n)
             code = lib.seawall_counter_add_exemplar(self._metrics, self._number, n, ctypes.byref(exemplar._c()))

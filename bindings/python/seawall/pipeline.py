@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import NOW, SeawallError, bare, check, fill, lib, lib_waiting, new_error, prepared, read_text
+from ._library import CLOCK, NOW, SeawallError, bare, check, fill, lib, lib_waiting, new_error, prepared, read_text, size_of
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
 from .keyed_rate_limiter import Key
 from .limit_set import _keys
@@ -39,8 +39,7 @@ _OUTCOMES = frozenset(Outcome)
 _admit = lib.seawall_admit
 _admit_key, _complete = bare(lib.seawall_pipeline_admit_key), bare(lib.seawall_complete)
 _byref, _TICKET = ctypes.byref, _ffi.seawall_admission.ticket.offset
-_CLOCK, _NO_ID = prepared(ctypes.c_int64, NOW), prepared(ctypes.c_uint64, 0)
-_SIZES = tuple(prepared(ctypes.c_size_t, size) for size in range(256))
+_NO_SIZE, _NO_ID = size_of(b""), prepared(ctypes.c_uint64, 0)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,12 +51,8 @@ def _slots(exclude: Sequence[int]) -> ctypes.Array:
     return slots
 
 
-def _size_of(text: bytes) -> Any:
-    return _SIZES[len(text)] if len(text) < 256 else ctypes.c_size_t(len(text))
-
-
 def _instant(now_ns: int) -> Any:
-    return _CLOCK if now_ns == NOW else ctypes.c_int64(now_ns)
+    return CLOCK if now_ns == NOW else ctypes.c_int64(now_ns)
 
 
 class Gate(enum.IntEnum):
@@ -186,7 +181,7 @@ class Admission(_ffi.seawall_admission):
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         """A call that was completed or cancelled in the block stays so."""
         outcome = _SUCCESS if error is None else self._pipeline.outcome_of(error)
-        _complete(self._pipeline._at, _byref(self, _TICKET), outcome, 0, _CLOCK)
+        _complete(self._pipeline._at, _byref(self, _TICKET), outcome, 0, CLOCK)
 
     async def __aenter__(self) -> "Admission":
         """`async with` is as `with`: nothing here waits."""
@@ -281,12 +276,12 @@ class Pipeline(Guard):
         if len(keys) == 1 and permits == 1 and not exclude:
             key = keys[0]
             trace = None if traceparent is None else traceparent.encode()
-            size, now = _SIZES[0] if trace is None else _size_of(trace), _instant(now_ns)
+            size, now = _NO_SIZE if trace is None else size_of(trace), _instant(now_ns)
             if type(key) is str:
                 text = key.encode()
-                code = _admit_key(self._at, text, _size_of(text), _NO_ID, trace, size, now, _byref(call))
+                code = _admit_key(self._at, text, size_of(text), _NO_ID, trace, size, now, _byref(call))
             elif type(key) is int and 0 <= key < 1 << 64:
-                code = _admit_key(self._at, None, _SIZES[0], ctypes.c_uint64(key), trace, size, now, _byref(call))
+                code = _admit_key(self._at, None, _NO_SIZE, ctypes.c_uint64(key), trace, size, now, _byref(call))
             else:
                 code = _admit(self._handle, self._request(keys, 1, traceparent, ()), now_ns, call)
             if code < 0:
