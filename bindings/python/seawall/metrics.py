@@ -230,12 +230,13 @@ class Family(Generic[_M]):
         self._known: "tuple[int, dict[tuple[str, ...], _M]]" = (0, {})
         self.name = name
         self.label_names = tuple(label_names)
+        self._label_set = frozenset(label_names)
         self.states = tuple(states)
 
     def _in_order(self, values: tuple[str, ...], named: dict[str, str]) -> tuple[str, ...]:
-        if values or named.keys() != set(self.label_names):
+        if values or named.keys() != self._label_set:
             raise ValueError(f"{self.name} has the labels {self.label_names}")
-        return tuple(named[name] for name in self.label_names)
+        return tuple(map(named.__getitem__, self.label_names))
 
     def _values(self, values: tuple[str, ...], named: dict[str, str]) -> tuple[ctypes.Array, int]:
         if named:
