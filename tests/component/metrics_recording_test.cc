@@ -282,7 +282,7 @@ TEST_CASE("a child that is forked while another thread makes series does not wai
   int failed = 0;
   for (int i = 0; i < 50; ++i) {
     failed += in_child([&] {
-                alarm(20);
+                alarm(60);
                 counter.add();
                 family.with({"new in the child"}).add();  // its own series or, if the lock died, the overflow series
                 return counter.value() == 1 && family.with({"known"}).value() == 1 && !r.to_prometheus().empty();
@@ -309,7 +309,7 @@ TEST_CASE("a child that is forked while another thread runs a gauge's callback r
   std::thread renderer([&] { (void)r.to_prometheus(); });
   while (!inside.load()) std::this_thread::yield();
   const int status = in_child([&] {
-    alarm(20);
+    alarm(60);
     const std::string text = r.to_prometheus();
     const bool right = text.find("slow") == std::string::npos && text.find("depth{queue=\"fast\"} 2\n") < text.size() &&
                        text.find("depth{queue=\"plain\"} 3\n") < text.size();

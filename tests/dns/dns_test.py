@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+import time
 import unittest
 
 from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, SRV, A, DNSHeader, DNSRecord
@@ -76,9 +77,16 @@ class Dns(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         quiet = DNSLogger("", logf=lambda _: None)
-        cls.tcp = DNSServer(Zone(), address="127.0.0.1", port=0, tcp=True, handler=Handler, logger=quiet)
-        cls.port = cls.tcp.server.server_address[1]
-        cls.udp = DNSServer(Zone(), address="127.0.0.1", port=cls.port, handler=Handler, logger=quiet)
+        for tries in range(20):  # a port that is free for TCP may be taken for UDP
+            cls.tcp = DNSServer(Zone(), address="127.0.0.1", port=0, tcp=True, handler=Handler, logger=quiet)
+            cls.port = cls.tcp.server.server_address[1]
+            try:
+                cls.udp = DNSServer(Zone(), address="127.0.0.1", port=cls.port, handler=Handler, logger=quiet)
+                break
+            except OSError:
+                cls.tcp.server.server_close()
+                if tries == 19:
+                    raise
         cls.tcp.start_thread()
         cls.udp.start_thread()
 
@@ -91,12 +99,15 @@ class Dns(unittest.TestCase):
     def setUp(self):
         self.zone = self.tcp.server.resolver = self.udp.server.resolver = Zone()
         self.driver = subprocess.Popen([DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.assertEqual(self.say(f"names 127.0.0.1:{self.port} 0 2 100"), "ok")
+        self.wait_for_answers(10_000)  # however busy this machine is
 
     def tearDown(self):
         self.driver.stdin.close()
-        self.assertEqual(self.driver.wait(10), 0)
+        self.assertEqual(self.driver.wait(60), 0)
         self.driver.stdout.close()
+
+    def wait_for_answers(self, ms):
+        self.assertEqual(self.say(f"names 127.0.0.1:{self.port} 0 2 {ms}"), "ok")
 
     def say(self, line):
         self.driver.stdin.write(line + "\n")
@@ -171,8 +182,12 @@ class Dns(unittest.TestCase):
 
     def test_silence_is_a_failure(self):
         self.zone.answers = {("s.test", "A"): "drop"}
+        self.wait_for_answers(100)
         self.follow("a")
         self.assertEqual(self.poll(0)["reason"], "s.test: Timeout while contacting DNS servers")
+        give_up = time.monotonic() + 60
+        while len(self.zone.asked) < 2 and time.monotonic() < give_up:  # the server is a thread here
+            time.sleep(0.01)
         self.assertEqual(len(self.zone.asked), 2)  # tries
 
     def test_half_a_list_is_none(self):
@@ -243,6 +258,7 @@ class Dns(unittest.TestCase):
         self.assertEqual(self.poll(0)["status"], "empty")
 
     def test_messages_that_are_none_are_failures(self):
+        self.wait_for_answers(100)
         for answer in ("garbage", "short"):
             self.zone.answers = {("s.test", "A"): answer}
             if answer == "garbage":
@@ -251,6 +267,7 @@ class Dns(unittest.TestCase):
 
     def test_a_name_is_asked_once_at_a_time(self):
         self.zone.answers = {("s.test", "A"): "drop"}
+        self.wait_for_answers(100)
         self.follow("a")
         for now in range(0, 600_000, 60_000):
             self.assertEqual(self.say(f"start {now}"), [])
@@ -259,6 +276,7 @@ class Dns(unittest.TestCase):
 
     def test_ending_with_queries_under_way(self):
         self.zone.answers = {("s.test", "A"): "drop"}
+        self.wait_for_answers(100)
         self.follow()
         self.assertEqual(self.say("start 0"), [])
 

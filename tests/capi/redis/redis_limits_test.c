@@ -120,6 +120,7 @@ static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
   CHECK(poll(&polled, 1, 0) == 0);
   /* One that is under way when its inbox goes: the server is stopped, so that it stays so. */
   kill(redis, SIGSTOP);
+  waitpid(redis, NULL, WUNTRACED);
   CHECK(seawall_redis_limiter_try_acquire_async(limiters[1], "social", 6, 1, inbox, 16) == SEAWALL_OK);
   CHECK(fcntl(polled.fd, F_GETFD) >= 0);
   seawall_redis_inbox_free(inbox);
@@ -138,7 +139,7 @@ static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
 
 /* The child has no thread of the store's: nothing may wait for it, neither a verb nor the end. */
 static void test_fork(seawall_redis_store* shared, uint16_t port) {
-  seawall_redis_store* store = open_store(port, "sesame", 2000000000);
+  seawall_redis_store* store = open_store(port, "sesame", INT64_C(60000000000));
   seawall_redis_limiter* limiter = limiter_of(
       store, "{\"name\": \"forked\", \"permits\": 9, \"period_ns\": 86400000000000, \"gateways\": 3, \"mode\": 1}");
   seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
@@ -151,7 +152,7 @@ static void test_fork(seawall_redis_store* shared, uint16_t port) {
     seawall_redis_decision decisions[SEAWALL_LIMIT_SET_MOST];
     seawall_redis_set_decision answer = SEAWALL_REDIS_SET_DECISION_INIT;
     uint64_t tag = 0;
-    alarm(20);
+    alarm(60);
     for (size_t i = 0; i < SEAWALL_LIMIT_SET_MOST; ++i) decisions[i].struct_size = sizeof decisions[i];
     answer.decisions = decisions;
     answer.decision_count = SEAWALL_LIMIT_SET_MOST;
@@ -162,7 +163,7 @@ static void test_fork(seawall_redis_store* shared, uint16_t port) {
     seawall_redis_inbox_free(inbox);
     seawall_redis_store_free(store);
     seawall_redis_limiter_free(limiter);
-    store = open_store(port, "sesame", 2000000000);
+    store = open_store(port, "sesame", INT64_C(60000000000));
     wait_until_up(store);
     seawall_redis_store_free(store);
     _exit(check_result());
@@ -183,7 +184,7 @@ static void test_password(uint16_t port) {
   seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
   char words[200];
   size_t needed = 0;
-  for (int i = 0; i < 2000 && !stats_of(store).unauthorized; ++i) short_sleep();
+  for (int i = 0; i < 12000 && !stats_of(store).unauthorized; ++i) short_sleep();
   CHECK(stats_of(store).up == 0);
   CHECK(seawall_redis_store_refusal(store, words, sizeof words, &needed) == SEAWALL_OK);
   CHECK(strncmp(words, "WRONGPASS", 9) == 0 && needed == strlen(words));
@@ -240,7 +241,7 @@ static void test_options(void) {
 int main(void) {
   const uint16_t port = free_port();
   const pid_t redis = start_redis(port, "sesame");
-  seawall_redis_store* store = open_store(port, "sesame", 2000000000);
+  seawall_redis_store* store = open_store(port, "sesame", INT64_C(60000000000));
   wait_until_up(store);
   test_exact(store);
   test_leased(store);

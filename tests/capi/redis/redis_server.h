@@ -60,7 +60,7 @@ static pid_t start_redis(uint16_t port, const char* password) {
            "--loglevel", "warning", "--logfile", "/dev/null", "--requirepass", password, (char*)NULL);
     _exit(127);
   }
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 12000; ++i) {
     if (answers(port)) return pid;
     short_sleep();
   }

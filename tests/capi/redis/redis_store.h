@@ -18,7 +18,7 @@ static seawall_redis_store* open_store(uint16_t port, const char* password, int6
   options.password.data = password;
   options.password.size = strlen(password);
   options.deadline_ns = deadline_ns;
-  options.silence_ns = INT64_C(5000000000);
+  options.silence_ns = INT64_C(120000000000);
   options.reconnect_max_ns = INT64_C(20000000);
   CHECK(seawall_redis_store_new(&options, &store, &error) == SEAWALL_OK);
   return store;
@@ -33,6 +33,6 @@ static seawall_redis_store_stats stats_of(seawall_redis_store* store) {
 }
 
 static void wait_until_up(seawall_redis_store* store) {
-  for (int i = 0; i < 2000 && !stats_of(store).up; ++i) short_sleep();
+  for (int i = 0; i < 12000 && !stats_of(store).up; ++i) short_sleep();
   CHECK(stats_of(store).up == 1);
 }
