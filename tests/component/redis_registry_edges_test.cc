@@ -128,7 +128,7 @@ TEST_CASE("a user without a right to the channel is served, readers then find ou
 
 TEST_CASE("without readers too the dead and their gravestones go") {
   Registry r;
-  Registrar registrar = Registrar::make(r.store, {.heartbeat_interval = 20ms, .lease = 60ms}).value();
+  Registrar registrar = Registrar::make(r.store, {.heartbeat_interval = 50ms, .lease = 200ms}).value();
   const auto a = registrar.register_instance("trading", spec("a")).generation;
   CHECK(registrar.register_instance("trading", spec("dead")).ok());
   CHECK(registrar.register_instance("trading", spec("left")).ok());
@@ -143,7 +143,7 @@ TEST_CASE("without readers too the dead and their gravestones go") {
 
 TEST_CASE("who left is listed as draining for ten leases, then not at all") {
   Registry r;
-  Registrar registrar = Registrar::make(r.store, {.heartbeat_interval = 10ms, .lease = 40ms}).value();
+  Registrar registrar = Registrar::make(r.store, {.heartbeat_interval = 30ms, .lease = 100ms}).value();
   StoreSource source = StoreSource::make(r.store, {.services = {"trading"}, .poll_interval = 10ms}).value();
   CHECK(registrar.register_instance("trading", spec("a")).ok());
   CHECK(registrar.deregister("trading", "a").ok());
