@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Limits in Redis, with a redis-server of its own on loopback. redis.local is the local limiter that redis.leased is
-// measured against; redis.evalsha sends the script of redis.exact through hiredis alone, both 64 requests deep.
+// measured against; redis.evalsha sends the script of redis.exact through hiredis alone, both 64 requests deep;
+// redis.evalsha_call does so one at a time and blocks, as redis.call: what the script and the round trip cost alone.
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
 #include <hiredis/hiredis.h>
@@ -157,40 +158,63 @@ void call(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(limiter->try_acquire("user-42"));
 }
 
-void evalsha(benchmark::State& state) {
-  const Server* at = server(state);
-  if (at == nullptr) return;
-  redisContext* context = connect_to(at->port());
-  const std::string script = std::string(redis::kServerClock).append(redis::kLimitDecision);
-  auto* loaded = static_cast<redisReply*>(redisCommand(context, "SCRIPT LOAD %s", script.c_str()));
-  redis::Words words;
-  words.add("EVALSHA");
-  words.add(std::string_view(loaded->str, static_cast<std::size_t>(loaded->len)));
-  freeReplyObject(loaded);
-  words.add(1);
-  words.add("seawall:{bare:user-42}");
-  words.add("take");
-  const auto rule = redis::LimitRule::make(redis::Algorithm::kTokenBucket, kOpen).value();
-  rule.add_head(words, 1);
-  rule.add_rung(words, 1);
-  std::string command;
-  redis::append_command(command, words);
-  while (state.KeepRunningBatch(kDeep)) {
-    for (int i = 0; i < kDeep; ++i) redisAppendFormattedCommand(context, command.data(), command.size());
-    for (int i = 0; i < kDeep; ++i) {
+// A connection of hiredis alone, and our script as a command for it.
+class Bare {
+ public:
+  explicit Bare(const Server& at) : context_(connect_to(at.port())) {
+    const std::string script = std::string(redis::kServerClock).append(redis::kLimitDecision);
+    auto* loaded = static_cast<redisReply*>(redisCommand(context_, "SCRIPT LOAD %s", script.c_str()));
+    redis::Words words;
+    words.add("EVALSHA");
+    words.add(std::string_view(loaded->str, static_cast<std::size_t>(loaded->len)));
+    freeReplyObject(loaded);
+    words.add(1);
+    words.add("seawall:{bare:user-42}");
+    words.add("take");
+    const auto rule = redis::LimitRule::make(redis::Algorithm::kTokenBucket, kOpen).value();
+    rule.add_head(words, 1);
+    rule.add_rung(words, 1);
+    redis::append_command(command_, words);
+  }
+  ~Bare() { redisFree(context_); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+
+  void ask(int times) {
+    for (int i = 0; i < times; ++i) redisAppendFormattedCommand(context_, command_.data(), command_.size());
+    for (int i = 0; i < times; ++i) {
       void* reply = nullptr;
-      redisGetReply(context, &reply);
+      redisGetReply(context_, &reply);
       benchmark::DoNotOptimize(reply);
       freeReplyObject(reply);
     }
   }
-  redisFree(context);
+
+ private:
+  redisContext* context_;
+  std::string command_;
+};
+
+void evalsha(benchmark::State& state) {
+  const Server* at = server(state);
+  if (at == nullptr) return;
+  Bare bare(*at);
+  while (state.KeepRunningBatch(kDeep)) bare.ask(kDeep);
+}
+
+// A connection for each thread.
+void evalsha_call(benchmark::State& state) {
+  const Server* at = server(state);
+  if (at == nullptr) return;
+  Bare bare(*at);
+  for (auto _ : state) bare.ask(1);
 }
 
 BENCHMARK(local)->Name("redis.local")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(leased)->Name("redis.leased")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(exact)->Name("redis.exact")->UseRealTime();
 BENCHMARK(call)->Name("redis.call")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(evalsha_call)->Name("redis.evalsha_call")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(evalsha)->Name("redis.evalsha")->UseRealTime();
 
 }  // namespace

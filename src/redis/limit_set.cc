@@ -87,7 +87,7 @@ struct Told {
 };
 
 // Asks for all in one call. Answers the deadline.
-TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n,
+TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n, Caller caller,
               const std::function<void(const Told&)>& done) {
   std::vector<std::string> full;
   for (std::size_t i = 0; i < limiters.size(); ++i) full.push_back(limiters[i].core()->full_key(keys[i]));
@@ -111,7 +111,7 @@ TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePo
     told.set = concluded(std::move(answers));
     done(told);
   };
-  return submit(limiters.front().core()->store(), request, now);
+  return submit(limiters.front().core()->store(), request, caller, now);
 }
 
 Keys copied(std::span<const std::string_view> keys) { return {keys.begin(), keys.end()}; }
@@ -159,7 +159,8 @@ SetAnswer LimitSet::try_acquire(std::span<const std::string_view> keys, std::int
     return settled(limiters_, own, now, n, concluded(std::move(answers)), Fault::kNone);
   }
   const auto waiter = std::make_shared<Waiter<Told>>();
-  const TimePoint until = ask(limiters_, own, now, n, [waiter](const Told& told) { waiter->set(told); });
+  const TimePoint until =
+      ask(limiters_, own, now, n, Caller::kWaits, [waiter](const Told& told) { waiter->set(told); });
   const Fault late = limiters_.front().core()->store().lost_as(Fault::kTimeout);
   const Told told = waiter->wait_until(until).value_or(Told{.set = {}, .fault = late});
   return settled(limiters_, own, now, n, told.set, told.fault);
@@ -171,9 +172,10 @@ void LimitSet::try_acquire_async(std::span<const std::string_view> keys, std::in
   if (auto answers = refused_here(limiters_, own, now, n); !answers.empty()) {
     return done(settled(limiters_, own, now, n, concluded(std::move(answers)), Fault::kNone));
   }
-  ask(limiters_, own, now, n, [limiters = limiters_, own, now, n, done = std::move(done)](const Told& told) {
-    done(settled(limiters, own, now, n, told.set, told.fault));
-  });
+  ask(limiters_, own, now, n, Caller::kGoesOn,
+      [limiters = limiters_, own, now, n, done = std::move(done)](const Told& told) {
+        done(settled(limiters, own, now, n, told.set, told.fault));
+      });
 }
 
 }  // namespace seawall::redis

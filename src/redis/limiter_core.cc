@@ -46,7 +46,8 @@ RequestPtr make_call(std::string_view verb, std::span<const std::string> keys) {
   return request;
 }
 
-TimePoint submit(StoreLoop& store, const RequestPtr& request, TimePoint now) {
+TimePoint submit(StoreLoop& store, const RequestPtr& request, Caller caller, TimePoint now) {
+  request->caller = caller;
   if (store.submit(request)) return request->deadline;
   std::exchange(request->done, nullptr)({store.lost_as(Fault::kAway), {}});
   return now;
@@ -120,7 +121,8 @@ RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::s
   return request;
 }
 
-TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Done done) {
+TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Caller caller,
+                           Done done) {
   std::vector<std::int64_t> rungs = rungs_of(n, room, rule_.limit());
   const RequestPtr request = call("take", key, rungs);
   request->done = [self = shared_from_this(), text = std::string(key), now, n, room, rungs = std::move(rungs),
@@ -133,7 +135,7 @@ TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, 
     if (answer) return done(self->decided(text, now, *answer, n));
     done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
   };
-  return submit(store(), request, now);
+  return submit(store(), request, caller, now);
 }
 
 void LimiterCore::bring(std::uint64_t hash, std::int64_t permits) {
@@ -152,10 +154,10 @@ void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t ro
     const bool taken = result.fault == Fault::kNone && !result.numbers.empty() && result.numbers[0] > 0;
     self->bring(hash, taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : 0);
   };
-  submit(store(), request, now);
+  submit(store(), request, Caller::kGoesOn, now);
 }
 
-TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_t n, Done done) {
+TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_t n, Caller caller, Done done) {
   const std::int64_t permits = std::clamp<std::int64_t>(n, 1, rule_.limit());
   const RequestPtr request = call("peek", key, std::span(&permits, 1));
   request->done = [self = shared_from_this(), n, done = std::move(done)](const CallResult& result) {
@@ -171,10 +173,10 @@ TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_
     }
     done(answer);
   };
-  return submit(store(), request, now);
+  return submit(store(), request, caller, now);
 }
 
-TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const StoreCharge& charge,
+TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const StoreCharge& charge, Caller caller,
                                 std::function<void(std::int64_t)> done) {
   const std::string full = full_key(key);
   const RequestPtr request = make_call("give", std::span(&full, 1));
@@ -185,7 +187,7 @@ TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const Store
     if (answer) self->cells_.forget_denial(hash);
     done(answer ? self->rule_.given_back(*answer) : 0);
   };
-  return submit(store(), request, now);
+  return submit(store(), request, caller, now);
 }
 
 std::int64_t LimiterCore::give_back_here(std::string_view key, TimePoint now, const Answer& answer) {

@@ -39,12 +39,13 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
     return cells_.denied(hash(key), now, n);
   }
 
-  // Asks the store, `done` is called once: here, or on the store's thread until the instant that is answered.
-  TimePoint ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Done done);
+  // Asks the store, `done` is called once: here, or on the store's thread until the instant that is answered. Here only
+  // for a caller who waits, or when nothing is sent.
+  TimePoint ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Caller caller, Done done);
   // After decide_here() said to ask for a lease too, instead of ask().
   void not_asked(std::string_view key) { cells_.bring(hash(key), Clock::now(), 0); }
-  TimePoint ask_peek(std::string_view key, TimePoint now, std::int64_t n, Done done);
-  TimePoint ask_back(std::string_view key, TimePoint now, const StoreCharge& charge,
+  TimePoint ask_peek(std::string_view key, TimePoint now, std::int64_t n, Caller caller, Done done);
+  TimePoint ask_back(std::string_view key, TimePoint now, const StoreCharge& charge, Caller caller,
                      std::function<void(std::int64_t)> done);
   std::int64_t give_back_here(std::string_view key, TimePoint now, const Answer& answer);
 
@@ -85,7 +86,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
 // A call about these keys; the arguments of each follow.
 RequestPtr make_call(std::string_view verb, std::span<const std::string> keys);
 // Hands it to the store, or calls done at once. Answers until when done is called.
-TimePoint submit(StoreLoop& store, const RequestPtr& request, TimePoint now);
+TimePoint submit(StoreLoop& store, const RequestPtr& request, Caller caller, TimePoint now);
 // The answer about key i; null numbers when the script said less.
 std::optional<KeyAnswer> key_answer(const CallResult& result, std::size_t i);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A server of the store, or a set of servers of which one is master: its connection, and what waits for it. All but the
-// breaker belongs to the store's thread. A node with channels only listens to them: as RESP2 has it, such a connection
-// takes no other commands.
+// breaker belongs to the thread that drives the loop. A node with channels only listens to them: as RESP2 has it, such
+// a connection takes no other commands.
 #pragma once
 
 #include <algorithm>
@@ -50,6 +50,8 @@ class Node {
 
   const Endpoint& endpoint() const noexcept { return endpoints_[at_]; }
   bool up() const noexcept { return state_ == State::kUp; }
+  // Up, and neither side owes the other anything.
+  bool quiet() const noexcept { return up() && in_flight_.empty() && waiting_.empty() && out_.empty(); }
 
   // Sends it now, or when there is a connection. With `asking`, as a cluster wants it for a slot that is moving.
   void send(const RequestPtr& request, bool asking, TimePoint now);
@@ -93,7 +95,7 @@ class Node {
   // Any thread.
   CircuitBreaker breaker_;
 
-  // The store's thread.
+  // The thread that drives.
   std::vector<Endpoint> endpoints_;
   const StoreOptions& options_;
   const Scripts& scripts_;

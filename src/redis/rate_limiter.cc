@@ -101,7 +101,8 @@ detail::SipKey random_key() {
 [[gnu::noinline]] Answer wait_for_store(LimiterCore& core, std::string_view key, TimePoint now, std::int64_t n,
                                         std::int64_t room) {
   const auto waiter = std::make_shared<Waiter<Answer>>();
-  const TimePoint until = core.ask(key, now, n, room, [waiter](const Answer& answer) { waiter->set(answer); });
+  const TimePoint until =
+      core.ask(key, now, n, room, Caller::kWaits, [waiter](const Answer& answer) { waiter->set(answer); });
   return core.settled(key, now, n, waiter->wait_until(until).value_or(core.timed_out()));
 }
 
@@ -145,19 +146,20 @@ void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done d
     done(core->settled(text, now, n, answer));
   };
   if (n <= 0) {
-    core_->ask_peek(key, now, n, settle);
+    core_->ask_peek(key, now, n, Caller::kGoesOn, settle);
     return;
   }
   Answer answer;
   std::int64_t room = 0;
   if (core_->decide_here(key, now, n, answer, room)) return done(answer);
-  core_->ask(key, now, n, room, settle);
+  core_->ask(key, now, n, room, Caller::kGoesOn, settle);
 }
 
 Answer RateLimiter::peek(std::string_view key, std::int64_t n) {
   const TimePoint now = Clock::now();
   const auto waiter = std::make_shared<Waiter<Answer>>();
-  const TimePoint until = core_->ask_peek(key, now, n, [waiter](const Answer& answer) { waiter->set(answer); });
+  const TimePoint until =
+      core_->ask_peek(key, now, n, Caller::kWaits, [waiter](const Answer& answer) { waiter->set(answer); });
   const Answer answer = waiter->wait_until(until).value_or(core_->timed_out());
   return answer.fault == Fault::kNone ? core_->settled(key, now, n, answer) : core_->settled(key, now, 0, answer);
 }
@@ -167,7 +169,8 @@ std::int64_t RateLimiter::refund(std::string_view key, const Answer& answer) {
   if (answer.by != DecidedBy::kStore) return core_->give_back_here(key, now, answer);
   if (answer.stored.permits <= 0) return 0;
   const auto waiter = std::make_shared<Waiter<std::int64_t>>();
-  const TimePoint until = core_->ask_back(key, now, answer.stored, [waiter](std::int64_t n) { waiter->set(n); });
+  const TimePoint until =
+      core_->ask_back(key, now, answer.stored, Caller::kWaits, [waiter](std::int64_t n) { waiter->set(n); });
   return waiter->wait_until(until).value_or(0);
 }
 
@@ -176,7 +179,7 @@ void RateLimiter::refund_async(std::string_view key, const Answer& answer) {
   if (answer.by != DecidedBy::kStore) {
     core_->give_back_here(key, now, answer);
   } else if (answer.stored.permits > 0) {
-    core_->ask_back(key, now, answer.stored, [](std::int64_t) {});
+    core_->ask_back(key, now, answer.stored, Caller::kGoesOn, [](std::int64_t) {});
   }
 }
 

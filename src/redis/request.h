@@ -21,6 +21,8 @@ namespace seawall::redis {
 enum class Script : std::uint8_t { kLimits = 0, kRegistry = 1 };
 using Scripts = std::array<std::string, 2>;
 
+enum class Caller : bool { kGoesOn, kWaits };
+
 // What came of a call: what the script returned, numbers and texts each in their order; or why there is nothing, with
 // the server's words as the text where it said any.
 struct CallResult {
@@ -35,12 +37,15 @@ struct Request {
   Script script = Script::kLimits;
   // Nobody waits for it: it has StoreOptions::background_deadline, and neither asks nor tells the breaker.
   bool background = false;
+  // One who blocks until the deadline or the answer may drive the store's loop meanwhile.
+  Caller caller = Caller::kGoesOn;
   std::function<void(const CallResult&)> done;  // called once, then empty
 
   // The store's part.
   TimePoint deadline{};
   CircuitBreaker* breaker = nullptr;  // null in the background
   std::uint64_t token = 0;
+  bool alone = false;  // nothing else was under way when it came
   int hops = 0;        // redirections followed
   bool whole = false;  // the server has forgotten the script: send its text
 

@@ -15,6 +15,7 @@ constexpr Duration kSlotsAgain = std::chrono::milliseconds(100);  // between two
 constexpr Duration kSlotsFresh = std::chrono::seconds(10);        // asked so often when all is well
 constexpr Duration kSlotsLook = std::chrono::milliseconds(20);    // for a node to ask, while none is up
 constexpr int kMostHops = 5;
+constexpr std::uint64_t kAloneInARow = 16;  // requests until callers drive: handing over costs one of them a wake-up
 
 // Relaxed: totals, each by itself.
 void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
@@ -31,6 +32,37 @@ Endpoint endpoint_of(std::string_view text, const Endpoint& from) {
   }
   return endpoint;
 }
+
+// What a thread polls: what wakes it, and sockets.
+class Polled {
+ public:
+  explicit Polled(Waker& waker) : waker_(waker) { polled_[0] = {waker.fd(), POLLIN, 0}; }
+
+  void add(Node& node, short events) {
+    if (node.fd() < 0) return;
+    nodes_[count_++] = &node;
+    polled_[count_] = {node.fd(), events, 0};
+  }
+
+  // Whether anything came.
+  bool wait(Duration most) {
+    const Duration pause = std::max(Duration(0), most);
+    const timespec timeout{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
+    if (ppoll(polled_.data(), count_ + 1, &timeout, nullptr) <= 0) return false;
+    if (polled_[0].revents != 0) waker_.clear();
+    return true;
+  }
+
+  void tell(TimePoint now) const {
+    for (std::size_t i = 0; i < count_; ++i) nodes_[i]->ready(polled_[i + 1].revents, now);
+  }
+
+ private:
+  Waker& waker_;
+  std::array<pollfd, StoreLoop::kMostNodes + 2> polled_;
+  std::array<Node*, StoreLoop::kMostNodes + 1> nodes_;
+  std::size_t count_ = 0;
+};
 
 }  // namespace
 
@@ -67,24 +99,45 @@ bool StoreLoop::submit(const RequestPtr& request) {
     request->breaker = &breaker;
     request->token = ticket.detach();
   }
-  pending_.fetch_add(1, std::memory_order_relaxed);  // as above
+  request->alone = pending_.fetch_add(1, std::memory_order_relaxed) == 0;  // as above
   add(counters_.requests);
-  bool wake = false;
-  {
-    const detail::MutexLock lock(mutex_);
-    submitted_.push_back(request);
-    wake = std::exchange(asleep_, false);
-  }
-  if (wake) waker_.wake();
+  if (!hand_in(request)) drive(request);
   return true;
 }
 
+// False: it is the caller's to drive, for this request.
+bool StoreLoop::hand_in(const RequestPtr& request) {
+  Waker* sleeper = nullptr;
+  {
+    const detail::MutexLock lock(mutex_);
+    if (driver_ == Driver::kNobody && request->caller == Caller::kWaits) {
+      driver_ = Driver::kCaller;
+      return false;
+    }
+    submitted_.push_back(request);
+    sleeper = call_thread();
+  }
+  if (sleeper != nullptr) sleeper->wake();
+  return true;
+}
+
+// Whom to wake, so that what has come is looked at: null when somebody will do so anyway.
+Waker* StoreLoop::call_thread() {
+  if (driver_ == Driver::kNobody) {
+    driver_ = Driver::kThread;
+    return &off_duty_;
+  }
+  return std::exchange(asleep_, false) ? &waker_ : nullptr;
+}
+
 void StoreLoop::listen(std::string channel, std::weak_ptr<const void> whose, Heard heard) {
+  Waker* sleeper = nullptr;
   {
     const detail::MutexLock lock(mutex_);
     new_listeners_.push_back({std::move(channel), std::move(whose), std::move(heard)});
+    sleeper = call_thread();
   }
-  waker_.wake();
+  if (sleeper != nullptr) sleeper->wake();
 }
 
 bool StoreLoop::not_sent() {
@@ -95,10 +148,11 @@ bool StoreLoop::not_sent() {
 void StoreLoop::stop() {
   stopping_.store(true, std::memory_order_release);  // release: pairs with the load in run()
   waker_.wake();
+  off_duty_.wake();
 }
 
 void StoreLoop::run() {
-  while (!stopping_.load(std::memory_order_acquire)) turn();
+  for (take_over(); !stopping_.load(std::memory_order_acquire); take_over()) turn();
   {
     const detail::MutexLock lock(mutex_);
     by_deadline_[0].insert(by_deadline_[0].end(), submitted_.begin(), submitted_.end());
@@ -108,6 +162,25 @@ void StoreLoop::run() {
     for (const RequestPtr& request : std::exchange(queue, {})) {
       finish(request, Outcome::kIgnored, {Fault::kAway, {}});
     }
+  }
+}
+
+// From a caller who drives, as soon as he looks up.
+void StoreLoop::take_over() {
+  for (;;) {
+    Waker* sleeper = nullptr;
+    {
+      const detail::MutexLock lock(mutex_);
+      if (driver_ != Driver::kCaller) {
+        driver_ = Driver::kThread;
+        thread_asks_ = false;
+        return;
+      }
+      thread_asks_ = true;
+      sleeper = call_thread();
+    }
+    if (sleeper != nullptr) sleeper->wake();
+    Polled(off_duty_).wait(kSlotsFresh);
   }
 }
 
@@ -121,54 +194,99 @@ void StoreLoop::turn() {
   }
   now_ = Clock::now();
   for (Listener& listener : listeners) add_listener(std::move(listener));
-  for (const RequestPtr& request : submitted) {
-    by_deadline_[request->background ? 1 : 0].push_back(request);
-    // Relaxed: written by this thread.
-    nodes_[owner_[request->slot].load(std::memory_order_relaxed)]->send(request, /*asking=*/false, now_);
+  for (const RequestPtr& request : submitted) accept(request);
+  if (listener_) {
+    listener_->tick(now_);
+    listener_->flush(now_);
   }
-  for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->tick(now_);
-  if (listener_) listener_->tick(now_);
-  if (options_.cluster) refresh_slots(now_);
-  for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->flush(now_);
-  if (listener_) listener_->flush(now_);
-  expire(now_);
-  wait(now_);
+  tend();
+  const TimePoint next = listener_ ? std::min(next_due(), listener_->next(now_)) : next_due();
+  if (alone_in_a_row_ >= kAloneInARow && quiet()) return go_off_duty(next);
+  poll(listener_.get(), next);
 }
 
-void StoreLoop::wait(TimePoint now) {
-  std::array<pollfd, kMostNodes + 2> polled;
-  std::array<Node*, kMostNodes + 1> node_of;
-  polled[0] = {waker_.fd(), POLLIN, 0};
-  std::size_t count = 0;
-  TimePoint next = now + kSlotsFresh;
+// Only what a caller who drives would not see wakes the thread: a connection that is hung up, a message, and the time.
+void StoreLoop::go_off_duty(TimePoint until) {
+  Polled polled(off_duty_);
+  for (std::size_t i = 0; i < node_count_; ++i) polled.add(*nodes_[i], POLLRDHUP);
+  if (listener_) polled.add(*listener_, listener_->events());
+  const Duration pause = until - now_;  // which is the driver's
+  if (leave(Driver::kNobody)) polled.wait(pause);
+  take_over();
+  now_ = Clock::now();
+  poll(listener_.get(), now_);
+}
+
+// A caller, for his own request, until it is answered or something else comes up.
+void StoreLoop::drive(const RequestPtr& own) noexcept {
+  now_ = Clock::now();
+  accept(own);
+  for (tend(); !own->finished() && !called_away(); tend()) poll(nullptr, next_due());
+  if (quiet() && leave(Driver::kNobody)) return;
+  leave(Driver::kThread);
+  off_duty_.wake();
+}
+
+bool StoreLoop::called_away() {
+  const detail::MutexLock lock(mutex_);
+  return has_new();
+}
+
+// False: not to nobody, since something has come.
+bool StoreLoop::leave(Driver to) {
+  const detail::MutexLock lock(mutex_);
+  if (to == Driver::kNobody && has_new()) return false;
+  driver_ = to;
+  return true;
+}
+
+void StoreLoop::accept(const RequestPtr& request) {
+  alone_in_a_row_ = request->alone ? alone_in_a_row_ + 1 : 0;
+  by_deadline_[request->background ? 1 : 0].push_back(request);
+  // Relaxed: written by who drives.
+  nodes_[owner_[request->slot].load(std::memory_order_relaxed)]->send(request, /*asking=*/false, now_);
+}
+
+void StoreLoop::tend() {
+  for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->tick(now_);
+  if (options_.cluster) refresh_slots(now_);
+  for (std::size_t i = 0; i < node_count_; ++i) nodes_[i]->flush(now_);
+  expire(now_);
+}
+
+bool StoreLoop::quiet() const {
+  const auto first = nodes_.begin();
+  return by_deadline_[0].empty() && by_deadline_[1].empty() &&
+         std::all_of(first, first + static_cast<std::ptrdiff_t>(node_count_), [](const auto& n) { return n->quiet(); });
+}
+
+// Of all but the listener.
+TimePoint StoreLoop::next_due() const {
+  TimePoint next = now_ + kSlotsFresh;
   for (const auto& queue : by_deadline_) {
     if (!queue.empty()) next = std::min(next, queue.front()->deadline);
   }
-  if (options_.cluster) next = std::min(next, std::max(slots_due(), now + kSlotsLook));
-  const auto poll_for = [&](Node* node) {
-    next = std::min(next, node->next(now));
-    if (node->fd() < 0) return;
-    node_of[count++] = node;
-    polled[count] = {node->fd(), node->events(), 0};
-  };
-  for (std::size_t i = 0; i < node_count_; ++i) poll_for(nodes_[i].get());
-  if (listener_) poll_for(listener_.get());
-  Duration pause = std::max(Duration(0), next - now);
+  if (options_.cluster) next = std::min(next, std::max(slots_due(), now_ + kSlotsLook));
+  for (std::size_t i = 0; i < node_count_; ++i) next = std::min(next, nodes_[i]->next(now_));
+  return next;
+}
+
+void StoreLoop::poll(Node* listener, TimePoint until) {
+  Polled polled(waker_);
+  for (std::size_t i = 0; i < node_count_; ++i) polled.add(*nodes_[i], nodes_[i]->events());
+  if (listener != nullptr) polled.add(*listener, listener->events());
   {
     const detail::MutexLock lock(mutex_);
-    asleep_ = submitted_.empty();
-    if (!asleep_) pause = Duration(0);
+    asleep_ = !has_new();
+    if (!asleep_) until = now_;
   }
-  const timespec timeout{pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
-  const int ready = ppoll(polled.data(), count + 1, &timeout, nullptr);
+  const bool came = polled.wait(until - now_);
   {
     const detail::MutexLock lock(mutex_);
     asleep_ = false;
   }
-  if (ready <= 0) return;
-  if (polled[0].revents != 0) waker_.clear();
   now_ = Clock::now();
-  for (std::size_t i = 0; i < count; ++i) node_of[i]->ready(polled[i + 1].revents, now_);
+  if (came) polled.tell(now_);
 }
 
 // All requests of a queue have the same time from the call to the deadline, so the oldest is due first.

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What stands behind a Store: the thread, the nodes, who owns which slot, and the requests under way.
+//
+// One thread at a time drives the loop: sends, polls and reads. That is the store's thread, until a number of requests
+// in a row came while no other was under way, and all is quiet: then it goes off duty, and a caller who waits anyway
+// drives for his own request alone, which saves two wake-ups. Whatever else comes calls the store's thread back. So a
+// caller runs no callback but his own.
 #pragma once
 
 #include <unistd.h>
@@ -32,8 +37,8 @@ class StoreLoop final : private NodeOwner {
 
   StoreLoop(const StoreOptions& options, const CircuitBreakerConfig& breaker, Scripts scripts);
 
-  // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called by the
-  // loop's thread, at the deadline (told in request->deadline) or before.
+  // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called at the
+  // deadline (told in request->deadline) or before: by the store's thread, or, if the caller waits, perhaps in here.
   bool submit(const RequestPtr& request);
   // Any thread. `heard` is called by the loop's thread with each message of the channel, for as long as `whose` is
   // there. Messages are lost while there is no connection, and nobody is told.
@@ -53,6 +58,8 @@ class StoreLoop final : private NodeOwner {
   void run();
 
  private:
+  enum class Driver : std::uint8_t { kThread, kCaller, kNobody };
+
   struct Listener {
     std::string channel;
     std::weak_ptr<const void> whose;
@@ -70,9 +77,27 @@ class StoreLoop final : private NodeOwner {
   void heard(std::string_view channel, std::string_view message) override;
 
   bool not_sent();
+  bool hand_in(const RequestPtr& request);
+  Waker* call_thread() SEAWALL_REQUIRES(mutex_);
+  bool has_new() const SEAWALL_REQUIRES(mutex_) {
+    return !submitted_.empty() || !new_listeners_.empty() || thread_asks_;
+  }
+  bool called_away();
+
+  // The store's thread alone.
+  void take_over();
   void turn();
-  void wait(TimePoint now);
+  void go_off_duty(TimePoint until);
   void add_listener(Listener listener);
+
+  // Who drives.
+  void drive(const RequestPtr& own) noexcept;
+  void accept(const RequestPtr& request);
+  void tend();
+  void poll(Node* listener, TimePoint until);
+  TimePoint next_due() const;
+  bool quiet() const;
+  bool leave(Driver to);
   void expire(TimePoint now);
   TimePoint slots_due() const;
   void refresh_slots(TimePoint now);
@@ -87,7 +112,8 @@ class StoreLoop final : private NodeOwner {
   const Scripts scripts_;
   const pid_t pid_ = getpid();
   std::atomic<std::uint64_t> fork_epoch_{detail::fork_epoch()};  // seen last in pid_
-  Waker waker_;
+  Waker waker_;                                                  // wakes who drives
+  Waker off_duty_;                                               // wakes the store's thread when it does not
 
   // Any thread. A node is made before its number is published, and never goes.
   std::array<std::unique_ptr<Node>, kMostNodes> nodes_;
@@ -98,7 +124,11 @@ class StoreLoop final : private NodeOwner {
   mutable detail::Mutex mutex_;
   std::vector<RequestPtr> submitted_ SEAWALL_GUARDED_BY(mutex_);
   std::vector<Listener> new_listeners_ SEAWALL_GUARDED_BY(mutex_);
-  bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;
+  // Passed on under the mutex, so the next driver sees what the last one did. Nobody drives only while has_new() is
+  // false and all is quiet.
+  Driver driver_ SEAWALL_GUARDED_BY(mutex_) = Driver::kThread;
+  bool thread_asks_ SEAWALL_GUARDED_BY(mutex_) = false;  // to drive
+  bool asleep_ SEAWALL_GUARDED_BY(mutex_) = false;       // who drives
   std::string refusal_ SEAWALL_GUARDED_BY(mutex_);
 
   struct Counters {
@@ -109,13 +139,16 @@ class StoreLoop final : private NodeOwner {
 
   std::thread lost_;
 
-  // The store's thread.
+  // Who drives.
   std::size_t node_count_ = 0;
   TimePoint now_{};
   std::array<std::deque<RequestPtr>, 2> by_deadline_;  // those of callers, and those in the background
+  std::uint64_t alone_in_a_row_ = 0;
   bool want_slots_ = false;
   TimePoint slots_asked_{};
   std::size_t slots_turn_ = 0;
+
+  // The store's thread.
   std::vector<std::string> channels_;
   std::vector<Listener> listeners_;
   std::unique_ptr<Node> listener_;  // a connection of its own, once somebody listens

@@ -14,9 +14,11 @@ template <class T>
 class Waiter {
  public:
   void set(const T& value) {
-    const std::lock_guard lock(mutex_);
-    value_ = value;
-    there_.notify_one();
+    {
+      const std::lock_guard lock(mutex_);
+      value_ = value;
+    }
+    there_.notify_one();  // who sets it shares this, and need not be waited for
   }
 
   std::optional<T> wait_until(TimePoint deadline) {

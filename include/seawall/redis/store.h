@@ -3,10 +3,11 @@
 // Store: a Redis server, one of several that fail over to each other, or a Redis Cluster, as the limiters see it.
 //
 // One store serves all limiters of a process: its one thread owns the connections, and sends what all callers ask at
-// the same moment in one write (they are pipelined, and answered in order). Every request has a deadline. A node that
-// fails or falls silent is left and connected anew, with a growing and jittered pause; a CircuitBreaker for each node
-// spares callers the wait meanwhile. Nothing has to be restarted after any failure. Scripts are loaded on connecting,
-// and sent whole when the server has forgotten them.
+// the same moment in one write (they are pipelined, and answered in order); who blocks while nothing else is under way
+// sends and reads himself, on the same connection. Every request has a deadline. A node that fails or falls silent is
+// left and connected anew, with a growing and jittered pause; a CircuitBreaker for each node spares callers the wait
+// meanwhile. Nothing has to be restarted after any failure. Scripts are loaded on connecting, and sent whole when the
+// server has forgotten them.
 //
 // Failover: give all servers of a replicated set as endpoints; the one whose role is master is used. Cluster: give any
 // of its nodes; the others, and who owns which slot, are asked of them, and redirections are followed.
