@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import time
@@ -63,14 +64,25 @@ def measure(url: str, seconds: int, connections: int) -> tuple:
     return rate, p50, p99
 
 
+def at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "release" / "bin")
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--seconds", type=at_least_one, default=5)
+    parser.add_argument("--rounds", type=at_least_one, default=5)
+    parser.add_argument("--connections", type=at_least_one, default=32)
     given = parser.parse_args()
     gateway, service = given.bin / "seawall-gateway", given.bin / "seawall-service"
+    for path in (gateway, service):
+        if not path.is_file():
+            parser.error(f"{path} is not built: cmake --preset demo && cmake --build --preset demo")
+    if shutil.which("wrk") is None:
+        parser.error("wrk is not there: .ci/install-deps bench")
     with contextlib.ExitStack() as stack:
         limits = ("--user-limit", FAR, "--service-limit", FAR)
         seawall = stack.enter_context(program(gateway, "--port", 0, *limits))
