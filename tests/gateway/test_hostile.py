@@ -127,6 +127,16 @@ class Requests(Hostile):
         body = '{"resourceSpans":[{"scopeSpans":[{"spans":[{%s,%s}]}]}]}' % (span, times)
         self.assertEqual(self.stack.call("POST", "/v1/traces", body).status, 200)
 
+    def test_brackets_in_texts_are_no_depth(self):
+        path, trade = "/api/v1/trading/execute", '{"user_id":7,"asset_symbol":"BTC","direction":"LONG","amount":1,"note":%s}'
+        for note, status in (
+            ('"' + "[" * 100 + r"\"" + "{" * 100 + '"', 503),  # good input, and nobody there
+            (r'"\\",' + '"more":' + "[" * 63 + "]" * 63, 503),
+            (r'"\\",' + '"more":' + "[" * 64 + "]" * 64, 400),
+        ):
+            with self.subTest(note=note[:20]):
+                self.assertEqual(self.stack.call("POST", path, trade % note).status, status)
+
     def test_a_name_that_leads_here_is_not_this_site(self):
         """DNS rebinding: a page of a name whose address is 127.0.0.1 for a moment says its own name as host and origin."""
         path = "/admin/circuit-breaker/reset/social"
