@@ -54,12 +54,6 @@ void append_service(std::string& out, const ServiceInfo& service, bool selected)
   out += '}';
 }
 
-// Of an enumeration that counts from 0 up to `last`.
-template <class Enum>
-constexpr bool is_one_of(Enum given, Enum last) noexcept {
-  return static_cast<std::uint32_t>(given) <= static_cast<std::uint32_t>(last);
-}
-
 Error another_writer() { return {Code::kFenced, "another writer took over the memory of this registry"}; }
 
 }  // namespace
@@ -99,12 +93,16 @@ std::vector<Result<Registration>> ServiceRegistry::register_instances_at(std::sp
   return impl_->add_all(instances, to_ns(now));
 }
 
+std::vector<Result<RegistryAnswer>> ServiceRegistry::change_instances_at(std::span<const InstanceChange> changes,
+                                                                         TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  if (!impl_->writes(to_ns(now))) return {changes.size(), RegistryAnswer::kUnknown};
+  return impl_->change_all(changes, to_ns(now));
+}
+
 Result<RegistryAnswer> ServiceRegistry::update_at(std::string_view name, std::uint64_t generation,
                                                   const InstanceUpdate& update, TimePoint now) {
-  if (auto checked = check_update(update, config_.options().max_metadata_bytes); !checked) return checked.error();
-  if (!well_formed(name)) {
-    return Error{Code::kInvalidArgument, Message("name \"").append(name).append("\" has an empty part")};
-  }
+  if (auto checked = check_update(name, update, config_.options().max_metadata_bytes); !checked) return checked.error();
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return another_writer();
   return impl_->update(name, generation, update);
@@ -113,7 +111,7 @@ Result<RegistryAnswer> ServiceRegistry::update_at(std::string_view name, std::ui
 RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view name, std::uint64_t generation, TimePoint now,
                                              std::optional<SelfState> state) {
   if (generation == kAnyGeneration) return RegistryAnswer::kUnknown;  // no process was ever given it
-  if (state && !is_one_of(*state, SelfState::kDraining)) return RegistryAnswer::kInvalid;
+  if (state && !is_one_of(*state)) return RegistryAnswer::kInvalid;
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->heartbeat(name, generation, to_ns(now), state);
@@ -121,7 +119,7 @@ RegistryAnswer ServiceRegistry::heartbeat_at(std::string_view name, std::uint64_
 
 RegistryAnswer ServiceRegistry::set_admin_at(std::string_view name, std::uint64_t generation, AdminState state,
                                              TimePoint now) {
-  if (!is_one_of(state, AdminState::kDisabled)) return RegistryAnswer::kInvalid;
+  if (!is_one_of(state)) return RegistryAnswer::kInvalid;
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
   return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.admin = state; });
@@ -141,10 +139,10 @@ DrainStatus ServiceRegistry::drained_at(std::string_view name, std::uint64_t gen
 
 RegistryAnswer ServiceRegistry::set_health_at(std::string_view name, std::uint64_t generation, Health health,
                                               TimePoint now) {
-  if (!is_one_of(health, Health::kUnknown)) return RegistryAnswer::kInvalid;
+  if (!is_one_of(health)) return RegistryAnswer::kInvalid;
   const detail::MutexLock lock(impl_->mutex);
   if (!impl_->writes(to_ns(now))) return RegistryAnswer::kUnknown;
-  return impl_->change(name, generation, to_ns(now), [=](RegisteredInstance& instance) { instance.health = health; });
+  return impl_->set_health(name, generation, health, to_ns(now));
 }
 
 RegistryAnswer ServiceRegistry::restore_at(std::string_view name, std::uint64_t generation, TimePoint now) {

@@ -41,22 +41,27 @@ void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
 
 // After the list without it was published, before anything else is written into it.
 void ServiceRegistry::Impl::retire_record(std::uint32_t index) noexcept {
-  if (holding_) {
-    leaving_records_.push_back(index);
-  } else {
-    free_record(index);
-  }
+  leaving_records_.push_back(index);  // there is room for all
+  if (!holding_) free_leaving();
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): as above
-void ServiceRegistry::Impl::free_record(std::uint32_t index) noexcept {
-  detail::InstanceRecord& record = directory.record(index);
-  // Sequentially consistent: whoever takes a ticket for it from now on sees this, all others the sweep sees.
-  record.stamp.store(0, std::memory_order_seq_cst);
-  end_flights([=](std::uint64_t cell) { return detail::Flight::record(cell) == index; });
-  const auto service = static_cast<std::uint32_t>(detail::seen(record.service));
-  detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
-  free_records_.push_back(index);
+void ServiceRegistry::Impl::free_leaving() noexcept {
+  if (leaving_records_.empty()) return;
+  for (const std::uint32_t index : leaving_records_) {
+    leaving_[index] = true;
+    // Sequentially consistent: whoever takes a ticket for it from now on sees this, all others the sweep sees.
+    directory.record(index).stamp.store(0, std::memory_order_seq_cst);
+  }
+  const std::vector<bool>* const leaving = &leaving_;
+  end_flights([=](std::uint64_t cell) { return (*leaving)[detail::Flight::record(cell) % leaving->size()]; });
+  for (const std::uint32_t index : leaving_records_) {
+    detail::InstanceRecord& record = directory.record(index);
+    const auto service = static_cast<std::uint32_t>(detail::seen(record.service));
+    detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
+    leaving_[index] = false;
+    free_records_.push_back(index);
+  }
+  leaving_records_.clear();
 }
 
 void ServiceRegistry::Impl::reap_flights(std::int64_t now) {

@@ -43,6 +43,8 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
   members_.reserve(std::min(unsigned_of(options.max_instances_per_service), unsigned_of(options.max_instances)));
   held_lists_.resize(services_.size());
   leaving_records_.reserve(free_records_.size());
+  leaving_.resize(free_records_.size());
+  if (options.one_per_endpoint) endpoints_.reserve(free_slots_.size());
   instances_.reserve(free_slots_.size());
   service_index_.reserve(free_services_.size());
 }
@@ -52,7 +54,8 @@ Error ServiceRegistry::Impl::full(std::string_view bound, std::int64_t limit) {
   return {Code::kFull, Message("the registry is full: ").append(bound).append(" is ").append(limit)};
 }
 
-Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const InstanceSpec& spec, std::int64_t now) {
+Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const InstanceSpec& spec, std::int64_t now,
+                                                Claim claim) {
   if (const std::uint32_t* index = find_service(service)) {
     if (services_[*index].view != nullptr) {
       return Error{
@@ -61,7 +64,12 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
     }
     const auto [begin, end] = instances_.equal_range(spec.id);
     const auto known = std::find_if(begin, end, [&](const auto& entry) { return entry.second->service == *index; });
-    if (known != end) return replace(*known->second, spec, now);
+    if (known != end) {
+      const bool free = claim == Claim::kAnybody ||
+                        (claim == Claim::kExpired && lease_at(*known->second, now) == LeaseState::kExpired);
+      if (!free) return Error{Code::kAlreadyExists, "another instance has the id"};
+      return replace(*known->second, spec, now);
+    }
   }
   if (const auto error = make_room(service)) return *error;
   const auto index = service_for(service);  // only now: evicting may have removed the service
@@ -69,23 +77,33 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
   return add_new(index.value(), spec, now);
 }
 
-std::vector<Result<Registration>> ServiceRegistry::Impl::add_all(std::span<const NewInstance> instances,
-                                                                 std::int64_t now) {
-  std::vector<Result<Registration>> answers;
-  answers.reserve(instances.size());
-  hold_lists();
-  try {
-    for (const NewInstance& one : instances) {
-      auto checked = check_service_name(one.service);
-      if (checked) checked = check_instance(one.spec, options_.max_metadata_bytes);
-      answers.push_back(checked ? add(one.service, one.spec, now) : checked.error());
+Result<Registration> ServiceRegistry::Impl::add_one(const NewInstance& one, std::int64_t now) {
+  if (auto checked = check_service_name(one.service); !checked) return checked.error();
+  if (auto checked = check_instance(one.spec, options_.max_metadata_bytes); !checked) return checked.error();
+  return add(one.service, one.spec, now, one.claim);
+}
+
+Result<RegistryAnswer> ServiceRegistry::Impl::change_one(const InstanceChange& one, std::int64_t now) {
+  constexpr RegistryAnswer kOk = RegistryAnswer::kOk;
+  if (one.update) {
+    if (auto checked = check_update(one.name, *one.update, options_.max_metadata_bytes); !checked) {
+      return checked.error();
     }
-  } catch (...) {
-    show_held();
-    throw;
+    if (const RegistryAnswer answer = update(one.name, one.generation, *one.update); answer != kOk) return answer;
   }
-  show_held();
-  return answers;
+  if (one.heartbeat) {
+    if (!is_one_of(*one.heartbeat)) return RegistryAnswer::kInvalid;
+    if (one.generation == kAnyGeneration) return RegistryAnswer::kUnknown;  // as heartbeat_at
+    const RegistryAnswer answer = heartbeat(one.name, one.generation, now, one.heartbeat);
+    if (answer != kOk) return answer;
+  }
+  if (one.health) {
+    if (!is_one_of(*one.health)) return RegistryAnswer::kInvalid;
+    if (const RegistryAnswer answer = set_health(one.name, one.generation, *one.health, now); answer != kOk) {
+      return answer;
+    }
+  }
+  return one.deregister ? remove(one.name, one.generation) : kOk;
 }
 
 std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) {
@@ -123,7 +141,13 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
   instance.spec = spec;
   instance.service = service;
   std::string key = spec.id;  // built before, as in service_for
-  instances_.emplace(std::move(key), std::move(owned));
+  index_endpoint(instance, spec);
+  try {
+    instances_.emplace(std::move(key), std::move(owned));
+  } catch (...) {
+    forget_endpoint(instance);
+    throw;
+  }
   instance.slot = take(free_slots_);
   members.push_back(&instance);
   enter(instance, now, mine);
@@ -133,6 +157,7 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
 Registration ServiceRegistry::Impl::replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now) {
   Registration mine = promised(instance.service, spec);
   InstanceSpec copy = spec;
+  index_endpoint(instance, spec);
   instance.spec = std::move(copy);
   instance.admin = algorithm::inherit(instance.admin);
   instance.health = Health::kUnknown;
@@ -179,10 +204,45 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
   publish(instance.service);
 }
 
+std::uint64_t ServiceRegistry::Impl::endpoint_hash(std::uint32_t service, const InstanceSpec& spec) noexcept {
+  return algorithm::mix64(NameHash()(spec.host) ^ (std::uint64_t{service} << 32 | unsigned_of(spec.port)));
+}
+
+// Where it has an entry that is moved: nothing can throw then.
+void ServiceRegistry::Impl::index_endpoint(RegisteredInstance& instance, const InstanceSpec& next) {
+  if (!options_.one_per_endpoint) return;
+  const auto [begin, end] = endpoints_.equal_range(endpoint_hash(instance.service, instance.spec));
+  const auto own = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &instance; });
+  const std::uint64_t hash = endpoint_hash(instance.service, next);
+  if (own == end) {
+    endpoints_.emplace(hash, &instance);
+    return;
+  }
+  auto entry = endpoints_.extract(own);
+  entry.key() = hash;
+  endpoints_.insert(std::move(entry));
+}
+
+void ServiceRegistry::Impl::forget_endpoint(const RegisteredInstance& instance) noexcept {
+  if (!options_.one_per_endpoint) return;
+  const auto [begin, end] = endpoints_.equal_range(endpoint_hash(instance.service, instance.spec));
+  const auto own = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &instance; });
+  if (own != end) endpoints_.erase(own);
+}
+
+// Whom it fences is forgotten, until it registers again: many that take one endpoint in turn do not search each other.
 void ServiceRegistry::Impl::take_endpoint(const RegisteredInstance& instance) noexcept {
-  for (RegisteredInstance* other : services_[instance.service].instances) {
-    const bool same = other->spec.port == instance.spec.port && other->spec.host == instance.spec.host;
-    if (!same || other == &instance || other->fenced) continue;
+  auto [at, end] = endpoints_.equal_range(endpoint_hash(instance.service, instance.spec));
+  while (at != end) {
+    RegisteredInstance* other = at->second;
+    const bool same = other->service == instance.service && other->spec.port == instance.spec.port &&
+                      other->spec.host == instance.spec.host;
+    if (!same || other == &instance) {
+      ++at;
+      continue;
+    }
+    at = endpoints_.erase(at);
+    if (other->fenced) continue;
     ++stats_.endpoints_taken;
     other->fenced = true;
     if (!other->expired()) expire(*other, instance.changed_at);
@@ -275,6 +335,7 @@ void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   detail::show(directory.slot(instance.slot), 0);
   retire_record(instance.record);
   free_slots_.push_back(instance.slot);
+  forget_endpoint(instance);
   const auto [begin, end] = instances_.equal_range(instance.spec.id);
   instances_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == &instance; }));
   release_if_idle(service);

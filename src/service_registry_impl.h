@@ -42,10 +42,16 @@ class ServiceRegistry::Impl {
   // Reads what a former writer left, and shows all of it anew.
   void adopt() SEAWALL_REQUIRES(mutex);
 
-  Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now)
-      SEAWALL_REQUIRES(mutex);
+  Result<Registration> add(std::string_view service, const InstanceSpec& spec, std::int64_t now,
+                           Claim claim = Claim::kAnybody) SEAWALL_REQUIRES(mutex);
   std::vector<Result<Registration>> add_all(std::span<const NewInstance> instances, std::int64_t now)
-      SEAWALL_REQUIRES(mutex);
+      SEAWALL_REQUIRES(mutex) {
+    return for_all(instances, now, &Impl::add_one);
+  }
+  std::vector<Result<RegistryAnswer>> change_all(std::span<const InstanceChange> changes, std::int64_t now)
+      SEAWALL_REQUIRES(mutex) {
+    return for_all(changes, now, &Impl::change_one);
+  }
   RegistryAnswer heartbeat(std::string_view name, std::uint64_t generation, std::int64_t now,
                            std::optional<SelfState> state) SEAWALL_REQUIRES(mutex);
   // Finds the instance and lets `change(instance)` alter it; publishes when its health is another afterwards.
@@ -53,6 +59,10 @@ class ServiceRegistry::Impl {
   RegistryAnswer change(std::string_view name, std::uint64_t generation, std::int64_t now, Change&& change)
       SEAWALL_REQUIRES(mutex);
   RegistryAnswer update(std::string_view name, std::uint64_t generation, InstanceUpdate update) SEAWALL_REQUIRES(mutex);
+  RegistryAnswer set_health(std::string_view name, std::uint64_t generation, Health health, std::int64_t now)
+      SEAWALL_REQUIRES(mutex) {
+    return change(name, generation, now, [=](RegisteredInstance& instance) { instance.health = health; });
+  }
   RegistryAnswer remove(std::string_view name, std::uint64_t generation) SEAWALL_REQUIRES(mutex);
   std::int64_t tick(std::int64_t now) SEAWALL_REQUIRES(mutex);
   RegistryAnswer drain_until(std::string_view name, std::uint64_t generation, std::int64_t deadline, std::int64_t now)
@@ -83,6 +93,12 @@ class ServiceRegistry::Impl {
   detail::ServiceDirectory directory;
 
  private:
+  // One after the other, with each list written once.
+  template <class Item, class Answer>
+  std::vector<Result<Answer>> for_all(std::span<const Item> items, std::int64_t now,
+                                      Result<Answer> (Impl::*one)(const Item&, std::int64_t)) SEAWALL_REQUIRES(mutex);
+  Result<Registration> add_one(const NewInstance& one, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  Result<RegistryAnswer> change_one(const InstanceChange& one, std::int64_t now) SEAWALL_REQUIRES(mutex);
   // Checks the bounds and, when nothing else can fail, evicts what expired first for what is to come.
   std::optional<Error> make_room(std::string_view service) SEAWALL_REQUIRES(mutex);
   // `view`: what it is to be when there is none of that name yet.
@@ -93,7 +109,10 @@ class ServiceRegistry::Impl {
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
   Registration promised(std::uint32_t service, const InstanceSpec& spec) const SEAWALL_REQUIRES(mutex);
-  // Fences whoever else of the service has this host and port.
+  // With one_per_endpoint, who has which host and port. take_endpoint fences whoever else of the service has this one.
+  static std::uint64_t endpoint_hash(std::uint32_t service, const InstanceSpec& spec) noexcept;
+  void index_endpoint(RegisteredInstance& instance, const InstanceSpec& next) SEAWALL_REQUIRES(mutex);
+  void forget_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void take_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
   // Null and kUnknown, kAmbiguous or kInvalid when the name does not tell.
@@ -127,9 +146,9 @@ class ServiceRegistry::Impl {
   void adopt_services() SEAWALL_REQUIRES(mutex);
   void adopt_instances() SEAWALL_REQUIRES(mutex);
   std::unique_ptr<RegisteredInstance> read_record(std::uint32_t record) const SEAWALL_REQUIRES(mutex);
-  void adopt_instance(std::unique_ptr<RegisteredInstance> found) SEAWALL_REQUIRES(mutex);
+  bool adoptable(const RegisteredInstance& found) const SEAWALL_REQUIRES(mutex);
   void retire_record(std::uint32_t record) noexcept SEAWALL_REQUIRES(mutex);
-  void free_record(std::uint32_t record) noexcept SEAWALL_REQUIRES(mutex);
+  void free_leaving() noexcept SEAWALL_REQUIRES(mutex);
   void publish_if_changed(RegisteredInstance& instance, HealthStatus before, std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   // service_registry_lists.cc. Weights are kept in 1/kWeightUnit, so that a light newcomer has less than its own.
@@ -203,6 +222,7 @@ class ServiceRegistry::Impl {
   std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
   std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
   ManyByName<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);
+  std::unordered_multimap<std::uint64_t, RegisteredInstance*> endpoints_ SEAWALL_GUARDED_BY(mutex);  // by endpoint_hash
   ByName<std::uint32_t> service_index_ SEAWALL_GUARDED_BY(mutex);
   std::vector<RegisteredService> services_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_services_ SEAWALL_GUARDED_BY(mutex);
@@ -212,6 +232,7 @@ class ServiceRegistry::Impl {
   bool holding_ SEAWALL_GUARDED_BY(mutex) = false;
   std::vector<bool> held_lists_ SEAWALL_GUARDED_BY(mutex);                // of which services
   std::vector<std::uint32_t> leaving_records_ SEAWALL_GUARDED_BY(mutex);  // when those are shown
+  std::vector<bool> leaving_ SEAWALL_GUARDED_BY(mutex);                   // the same, by record
   std::vector<std::uint32_t> free_tables_ SEAWALL_GUARDED_BY(mutex);
   // What lists and tables are made of, kept for the next time.
   std::vector<ListMember> members_ SEAWALL_GUARDED_BY(mutex);
@@ -232,7 +253,7 @@ Result<detail::ServiceDirectory> make_directory(std::span<std::byte> memory, con
 // What is wrong with the fields of a registration, if anything (service_registry_names.cc).
 Result<void> check_service_name(std::string_view name);
 Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
-Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadata_bytes);
+Result<void> check_update(std::string_view name, const InstanceUpdate& update, std::int32_t max_metadata_bytes);
 Result<void> check_view(const ServiceViewOptions& options);
 algorithm::LeaseRule lease_rule(const ServiceRegistryOptions& options);
 
@@ -246,6 +267,22 @@ RegistryAnswer ServiceRegistry::Impl::change(std::string_view name, std::uint64_
   change(*instance);
   publish_if_changed(*instance, before, now);
   return answer;
+}
+
+template <class Item, class Answer>
+std::vector<Result<Answer>> ServiceRegistry::Impl::for_all(std::span<const Item> items, std::int64_t now,
+                                                           Result<Answer> (Impl::*one)(const Item&, std::int64_t)) {
+  std::vector<Result<Answer>> answers;
+  answers.reserve(items.size());
+  hold_lists();
+  try {
+    for (const Item& item : items) answers.push_back((this->*one)(item, now));
+  } catch (...) {
+    show_held();
+    throw;
+  }
+  show_held();
+  return answers;
 }
 
 template <class Which>

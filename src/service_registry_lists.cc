@@ -113,8 +113,7 @@ void ServiceRegistry::Impl::show_held() noexcept {
     held_lists_[index] = false;
     publish(index);
   }
-  for (const std::uint32_t record : leaving_records_) free_record(record);
-  leaving_records_.clear();
+  free_leaving();
 }
 
 void ServiceRegistry::Impl::show_list(std::uint32_t index) noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <map>
 #include <new>
 #include <random>
 
@@ -240,13 +241,32 @@ void ServiceRegistry::Impl::adopt_services() {
   free_services_ = unused(used);
 }
 
+// Of two in one place, by slot or by id, which a writer left that died while one took the other's, the newer one.
 void ServiceRegistry::Impl::adopt_instances() {
-  for (std::uint32_t record = 0; record < directory.record_count(); ++record) adopt_instance(read_record(record));
+  std::vector<std::unique_ptr<RegisteredInstance>> by_slot(unsigned_of(options_.max_instances));
+  for (std::uint32_t record = 0; record < directory.record_count(); ++record) {
+    auto found = read_record(record);
+    if (found == nullptr || !adoptable(*found)) continue;
+    next_generation_ = std::max(next_generation_, found->generation + 1);
+    auto& place = by_slot[found->slot];
+    if (place == nullptr || place->generation < found->generation) place = std::move(found);
+  }
+  std::map<std::pair<std::uint32_t, std::string_view>, RegisteredInstance*> by_id;
+  for (const auto& found : by_slot) {
+    if (found == nullptr) continue;
+    RegisteredInstance*& newest = by_id[{found->service, found->spec.id}];
+    if (newest == nullptr || newest->generation < found->generation) newest = found.get();
+  }
   std::vector<bool> records(directory.record_count());
-  std::vector<bool> slots(unsigned_of(options_.max_instances));
-  for (const auto& [id, instance] : instances_) {
-    records[instance->record] = true;
-    slots[instance->slot] = true;
+  std::vector<bool> slots(by_slot.size());
+  for (auto& found : by_slot) {
+    if (found == nullptr || by_id[{found->service, found->spec.id}] != found.get()) continue;
+    RegisteredInstance& instance = *found;
+    records[instance.record] = slots[instance.slot] = true;
+    services_[instance.service].instances.push_back(&instance);
+    if (!instance.fenced) index_endpoint(instance, instance.spec);
+    std::string id = instance.spec.id;
+    instances_.emplace(std::move(id), std::move(found));
   }
   free_records_ = unused(records);
   free_slots_ = unused(slots);
@@ -301,25 +321,9 @@ std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint
   return read;
 }
 
-// Of two in one place, which a writer left that died while one took the other's, the newer one.
-void ServiceRegistry::Impl::adopt_instance(std::unique_ptr<RegisteredInstance> found) {
-  if (found == nullptr || found->service >= services_.size() || services_[found->service].name.empty() ||
-      found->slot >= unsigned_of(options_.max_instances) || !check_instance(found->spec, options_.max_metadata_bytes)) {
-    return;
-  }
-  const auto same = [&](const auto& entry) {
-    return entry.second->slot == found->slot ||
-           (entry.first == found->spec.id && entry.second->service == found->service);
-  };
-  if (const auto other = std::find_if(instances_.begin(), instances_.end(), same); other != instances_.end()) {
-    if (other->second->generation > found->generation) return;
-    std::erase(services_[other->second->service].instances, other->second.get());
-    instances_.erase(other);
-  }
-  next_generation_ = std::max(next_generation_, found->generation + 1);
-  services_[found->service].instances.push_back(found.get());
-  std::string id = found->spec.id;
-  instances_.emplace(std::move(id), std::move(found));
+bool ServiceRegistry::Impl::adoptable(const RegisteredInstance& found) const {
+  return found.service < services_.size() && !services_[found.service].name.empty() &&
+         found.slot < unsigned_of(options_.max_instances) && check_instance(found.spec, options_.max_metadata_bytes);
 }
 
 }  // namespace seawall

@@ -92,7 +92,10 @@ Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_
   return check_metadata(spec.metadata, max_metadata_bytes);
 }
 
-Result<void> check_update(const InstanceUpdate& update, std::int32_t max_metadata_bytes) {
+Result<void> check_update(std::string_view name, const InstanceUpdate& update, std::int32_t max_metadata_bytes) {
+  if (!well_formed(name)) {
+    return Error{Code::kInvalidArgument, Message("name \"").append(name).append("\" has an empty part")};
+  }
   if (update.weight) {
     if (auto r = check_range("weight", *update.weight, 0, kMaxWeight); !r) return r;
   }

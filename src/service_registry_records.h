@@ -82,6 +82,15 @@ struct ListMember {
   std::uint32_t weight = 0;
 };
 
+// Enumerations that count from 0, given by whoever.
+template <class Enum>
+constexpr bool is_one_of(Enum given, Enum last) noexcept {
+  return static_cast<std::uint32_t>(given) <= static_cast<std::uint32_t>(last);
+}
+constexpr bool is_one_of(SelfState given) noexcept { return is_one_of(given, SelfState::kDraining); }
+constexpr bool is_one_of(Health given) noexcept { return is_one_of(given, Health::kUnknown); }
+constexpr bool is_one_of(AdminState given) noexcept { return is_one_of(given, AdminState::kDisabled); }
+
 // Looks up by std::string_view, without making a string.
 struct NameHash {
   using is_transparent = void;

@@ -96,6 +96,7 @@ class SourceFollower::Impl {
       release(service);
       if (service.dirty) join(name, service);
     }
+    tell();
     std::erase_if(services_, [this](const auto& entry) { return forget_if_idle(entry.second); });
     beat();
     return changes_;
@@ -181,81 +182,131 @@ class SourceFollower::Impl {
     return all;
   }
 
+  // What is to be told to the registry is noted here and in beat(), and told at once for all.
   void join(const std::string& name, Followed& service) {
     const auto all = wanted(service);
-    for (auto at = service.held.begin(); at != service.held.end();) {
-      at = all.contains(at->first) ? std::next(at) : leave(service, at);
-    }
+    std::erase_if(service.held, [&](auto& entry) {
+      if (all.contains(entry.first)) return false;
+      if (entry.second.generation != 0) leave(entry.second);
+      return true;
+    });
     for (const auto& [id, item] : all) {
       const auto [at, added] = service.held.try_emplace(std::string(id));
       Held& held = at->second;
       held.wanted_health = item->health;
       if (added || !(held.spec == item->spec)) enter(name, held, item->spec);
-      tell_health(held);
+      note_health(held);
     }
     service.dirty = false;
   }
 
-  auto leave(Followed& service, std::map<std::string, Held, std::less<>>::iterator at)
-      -> std::map<std::string, Held, std::less<>>::iterator {
-    if (at->second.generation != 0) {
-      registry_.deregister_at(at->second.name, at->second.generation, time_from_ns(now_));
-      ++stats_.removals;
-      ++changes_;
-    }
-    return service.held.erase(at);
+  void leave(const Held& held) {
+    leaving_.push_back({.name = held.name, .generation = held.generation, .deregister = true});
+    ++stats_.removals;
+    ++changes_;
   }
 
   void enter(const std::string& name, Held& held, const InstanceSpec& spec) {
     const bool same_process = held.generation != 0 && spec.host == held.spec.host && spec.port == held.spec.port &&
                               spec.state >= held.spec.state;
     held.spec = spec;
-    if (!same_process) return put(name, held);
-    const auto updated =
-        registry_.update_at(held.name, held.generation, {spec.weight, spec.zone, spec.metadata}, time_from_ns(now_));
-    if (!updated) return refuse(held, updated.error());
-    beat_one(name, held);  // its state, or that it is gone
-    ++stats_.updates;
-    ++changes_;
+    if (!same_process) return note_put(name, held);
+    InstanceChange& change = note_change(name, held);
+    change.update = {spec.weight, spec.zone, spec.metadata};
+    change.heartbeat = spec.state;  // or the answer that it is gone
   }
 
+  InstanceChange& note_change(const std::string& service, Held& held) {
+    changing_.push_back({&service, &held});
+    return told_.emplace_back(InstanceChange{.name = held.name, .generation = held.generation});
+  }
+  void note_put(const std::string& service, Held& held) { putting_.push_back({&service, &held}); }
   // Only what is news: between two words of its source the host's own prober has the say.
-  void tell_health(Held& held) {
-    if (held.generation == 0 || held.health == held.wanted_health) return;
-    registry_.set_health_at(held.name, held.generation, held.wanted_health, time_from_ns(now_));
-    held.health = held.wanted_health;
+  void note_health(Held& held) {
+    if (held.health != held.wanted_health) judging_.push_back(&held);
   }
 
-  // Registers it: for the first time, again, or with what has changed.
-  void put(const std::string& name, Held& held) {
+  void tell() {
+    (void)registry_.change_instances_at(leaving_, time_from_ns(now_));
+    leaving_.clear();
+    const auto answers = registry_.change_instances_at(told_, time_from_ns(now_));
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      hear_answer(*changing_[i].service, *changing_[i].held, told_[i], answers[i]);
+    }
+    told_.clear();
+    changing_.clear();
+    put_all();
+    tell_health();
+    (void)registry_.change_instances_at(leaving_, time_from_ns(now_));  // who was refused
+    leaving_.clear();
+  }
+
+  void hear_answer(const std::string& service, Held& held, const InstanceChange& told,
+                   const Result<RegistryAnswer>& answer) {
+    if (!answer) return refuse(held, answer.error());
+    if (told.update) {
+      ++stats_.updates;
+      ++changes_;
+    }
+    switch (answer.value()) {
+      case RegistryAnswer::kOk:
+        return;
+      case RegistryAnswer::kUnknown:
+      case RegistryAnswer::kAmbiguous:  // not with the service in the name, and
+      case RegistryAnswer::kInvalid:    // not of what was registered
+        held.generation = 0;
+        return note_put(service, held);
+      case RegistryAnswer::kFenced:
+        held.generation = 0;
+        held.yielded = held.fenced = true;
+    }
+  }
+
+  // Registers them: for the first time, again, or with what has changed.
+  void put_all() {
+    std::vector<NewInstance> all;
+    all.reserve(putting_.size());
+    for (const auto& [service, held] : putting_) {
+      // What expired is a corpse, such as an earlier follower's; but who fenced this one once has the id while it
+      // stands.
+      const Claim claim = held->generation != 0 ? Claim::kAnybody : held->fenced ? Claim::kNobody : Claim::kExpired;
+      all.push_back({*service, held->spec, claim});
+    }
+    const auto answers = registry_.register_instances_at(all, time_from_ns(now_));
+    for (std::size_t i = 0; i < answers.size(); ++i) hear_put(*putting_[i].held, answers[i]);
+    putting_.clear();
+  }
+
+  void hear_put(Held& held, const Result<Registration>& mine) {
     const bool known = held.generation != 0;
     held.refused = false;
-    const auto other = registry_.find_at(instance_name(name, held.spec.id), time_from_ns(now_));
-    // What expired is a corpse, such as an earlier follower's; but who fenced this one once has the id while it stands.
-    const bool gone = !other || (!held.fenced && (other->status.reasons & kReasonLeaseExpired) != 0);
-    held.yielded = !known && !gone;
+    held.yielded = !mine && mine.error().code == Code::kAlreadyExists;
     if (held.yielded) return;
     held.fenced = false;
-    const auto mine = registry_.register_instance_at(name, held.spec, time_from_ns(now_));
-    if (!mine) {
-      refuse(held, mine.error());
-      return;
-    }
+    if (!mine) return refuse(held, mine.error());
     held.generation = mine.value().generation;
     held.name = mine.value().name;
     held.health = Health::kUnknown;
+    note_health(held);
     beat_interval_ = mine.value().heartbeat_interval.count();
     ++(known ? stats_.updates : stats_.adds);
     ++changes_;
   }
 
+  void tell_health() {
+    std::vector<InstanceChange> words;
+    for (Held* held : judging_) {
+      if (held->generation == 0 || held->health == held->wanted_health) continue;
+      words.push_back({.name = held->name, .generation = held->generation, .health = held->wanted_health});
+      held->health = held->wanted_health;
+    }
+    judging_.clear();
+    (void)registry_.change_instances_at(words, time_from_ns(now_));
+  }
+
   // What was registered before is not what the source wants any more.
   void refuse(Held& held, const Error& error) {
-    if (held.generation != 0) {
-      registry_.deregister_at(held.name, held.generation, time_from_ns(now_));
-      ++stats_.removals;
-      ++changes_;
-    }
+    if (held.generation != 0) leave(held);
     held.generation = 0;
     held.refused = true;
     stats_.last_refusal = held.spec.id + ": ";
@@ -267,27 +318,20 @@ class SourceFollower::Impl {
     last_beat_ = now_;
     for (auto& [name, service] : services_) {
       for (auto& [id, held] : service.held) {
-        beat_one(name, held);
-        tell_health(held);
+        if (held.generation == 0) {
+          note_put(name, held);
+        } else {
+          note_change(name, held).heartbeat = held.spec.state;
+        }
       }
     }
+    tell();
   }
 
-  void beat_one(const std::string& name, Held& held) {
-    if (held.generation == 0) return put(name, held);
-    switch (registry_.heartbeat_at(held.name, held.generation, time_from_ns(now_), held.spec.state)) {
-      case RegistryAnswer::kOk:
-        return;
-      case RegistryAnswer::kUnknown:
-      case RegistryAnswer::kAmbiguous:  // not with the service in the name, and
-      case RegistryAnswer::kInvalid:    // not of what was registered
-        held.generation = 0;
-        return put(name, held);
-      case RegistryAnswer::kFenced:
-        held.generation = 0;
-        held.yielded = held.fenced = true;
-    }
-  }
+  struct Wish {
+    const std::string* service;
+    Held* held;
+  };
 
   ServiceRegistry& registry_;
   const SourceFollowerOptions options_;
@@ -295,6 +339,10 @@ class SourceFollower::Impl {
   std::vector<Source> sources_;
   std::vector<std::uint32_t> order_;  // of sources_, best first
   std::map<std::string, Followed, std::less<>> services_;
+  // For tell(): who leaves, what is told of whom, who is put, of whom the health is told.
+  std::vector<InstanceChange> leaving_, told_;
+  std::vector<Wish> changing_, putting_;  // the first along with told_
+  std::vector<Held*> judging_;
   SourceFollowerStats stats_;           // without what counted() counts
   std::int64_t feeds_ = 0, items_ = 0;  // of all services
   std::int64_t changes_ = 0;            // of this tick

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "seawall/runtime/service_file.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/source_follower.h"
 #include "support/catch.h"
 
 using namespace std::chrono_literals;
@@ -94,4 +96,132 @@ TEST_CASE("batch: a single registration can be picked when it returns") {
   REQUIRE(registry.register_instance_at("s", {.id = "a", .host = "h", .port = 1}, at(0s)));
   CHECK(registry.pick_at("s", at(0s)));
   CHECK(registry.stats().lists == 1);
+}
+
+TEST_CASE("batch: who registers says whom it may replace") {
+  auto registry = registry_of(4);
+  const auto put = [&](seawall::Claim claim, seawall::Duration when) {
+    const std::vector<NewInstance> one{{"s", {.id = "a", .host = "h", .port = 1}, claim}};
+    const auto answer = registry.register_instances_at(one, at(when)).at(0);
+    return answer ? Code{} : answer.error().code;
+  };
+  CHECK(put(seawall::Claim::kNobody, 0s) == Code{});
+  CHECK(put(seawall::Claim::kNobody, 0s) == Code::kAlreadyExists);
+  CHECK(put(seawall::Claim::kExpired, 0s) == Code::kAlreadyExists);
+  CHECK(put(seawall::Claim::kAnybody, 0s) == Code{});
+  for (int second = 1; second < 5; ++second) registry.tick_at(at(std::chrono::seconds(second)));
+  CHECK(put(seawall::Claim::kNobody, 5s) == Code::kAlreadyExists);
+  CHECK(put(seawall::Claim::kExpired, 5s) == Code{});
+  CHECK(registry.find_at("s/a", at(5s))->generation == 3);
+}
+
+TEST_CASE("batch: what becomes of ten thousand instances is one list, whatever it is") {
+  auto registry = registry_of(10'000);
+  const auto mine = registry.register_instances_at(fleet("s", 10'000), at(0s));
+  std::vector<seawall::InstanceChange> changes;
+  for (const auto& one : mine) changes.push_back({.name = one.value().name, .generation = one.value().generation});
+  const auto all = [&](auto&& set) {
+    for (auto& change : changes) set(change);
+    const auto before = registry.stats();
+    for (const auto& answer : registry.change_instances_at(changes, at(1s))) {
+      REQUIRE(answer.value() == seawall::RegistryAnswer::kOk);
+    }
+    return registry.stats().lists - before.lists;
+  };
+  CHECK(all([](auto& change) { change.update = seawall::InstanceUpdate{.weight = 7}; }) == 1);
+  CHECK(registry.find_at("s/i9999", at(1s))->weight == 7);
+  CHECK(all([](auto& change) { change.heartbeat = seawall::SelfState::kDraining; }) == 1);
+  CHECK(registry.find_at("s/i9999", at(1s))->self == seawall::SelfState::kDraining);
+  CHECK(all([](auto& change) { change.health = seawall::Health::kFailing; }) == 1);
+  CHECK(registry.find_at("s/i0", at(1s))->health == seawall::Health::kFailing);
+  CHECK(all([](auto& change) { change.deregister = true; }) == 1);
+  CHECK(registry.stats().instances == 0);
+  REQUIRE(registry.register_instances_at(fleet("t", 10'000), at(1s)).back());  // all places are free again
+}
+
+TEST_CASE("batch: changes are refused one by one, and the first refusal of an instance is its last verb") {
+  auto registry = registry_of(4);
+  (void)registry.register_instance_at("s", {.id = "a", .host = "h", .port = 1}, at(0s));
+  const auto mine = registry.register_instance_at("s", {.id = "a", .host = "h", .port = 1}, at(0s)).value();
+  using Change = seawall::InstanceChange;
+  const std::vector<Change> changes{
+      {.name = mine.name,
+       .generation = mine.generation,
+       .update = seawall::InstanceUpdate{.weight = 1001},
+       .deregister = true},
+      {.name = mine.name, .generation = mine.generation - 1, .health = seawall::Health::kFailing, .deregister = true},
+      {.name = mine.name, .generation = 0, .heartbeat = seawall::SelfState::kServing, .deregister = true},
+      {.name = mine.name, .generation = mine.generation, .heartbeat = static_cast<seawall::SelfState>(9)},
+      {.name = mine.name, .generation = mine.generation, .health = static_cast<seawall::Health>(9), .deregister = true},
+      {.name = "s//a", .generation = mine.generation, .deregister = true},
+      {.name = "s/a", .generation = mine.generation},
+  };
+  const auto answers = registry.change_instances_at(changes, at(0s));
+  REQUIRE(answers.size() == changes.size());
+  CHECK(std::string(answers[0].error().message.view()).find("weight") != std::string::npos);
+  CHECK(answers[1].value() == seawall::RegistryAnswer::kFenced);
+  CHECK(answers[2].value() == seawall::RegistryAnswer::kUnknown);
+  CHECK(answers[3].value() == seawall::RegistryAnswer::kInvalid);
+  CHECK(answers[4].value() == seawall::RegistryAnswer::kInvalid);
+  CHECK(answers[5].value() == seawall::RegistryAnswer::kInvalid);
+  CHECK(answers[6].value() == seawall::RegistryAnswer::kOk);
+  CHECK(registry.stats().instances == 1);
+  CHECK(registry.find_at("s/a", at(0s))->health == seawall::Health::kUnknown);
+}
+
+TEST_CASE("batch: each endpoint is the last one's that registered it, wherever it was before") {
+  auto registry = ServiceRegistry(
+      ServiceRegistryConfig::make({.one_per_endpoint = true, .max_expired_percent = 100}).value(), at(0s));
+  const auto put = [&](const char* service, const char* id, std::int32_t port) {
+    return registry.register_instance_at(service, {.id = id, .host = "h", .port = port}, at(0s)).value();
+  };
+  const auto fenced = [&](const seawall::Registration& who) {
+    return registry.heartbeat_at(who.name, who.generation, at(0s)) == seawall::RegistryAnswer::kFenced;
+  };
+  const auto a = put("s", "a", 1);
+  const auto elsewhere = put("t", "a", 1);  // of another service: its own endpoint
+  const auto b = put("s", "b", 1);
+  CHECK(fenced(a));
+  CHECK_FALSE(fenced(elsewhere));
+  const auto moved = put("s", "b", 2);  // b leaves 1, and nobody has it
+  const auto again = put("s", "a", 1);  // a, fenced before, has it again
+  CHECK_FALSE(fenced(moved));
+  CHECK_FALSE(fenced(again));
+  CHECK(fenced(b));
+  const auto c = put("s", "c", 1);
+  CHECK(fenced(again));
+  const auto d = put("s", "d", 2);
+  CHECK(fenced(moved));
+  REQUIRE(registry.deregister_at(d.name, d.generation, at(0s)) == seawall::RegistryAnswer::kOk);
+  const auto e = put("s", "e", 2);
+  CHECK_FALSE(fenced(c));
+  CHECK_FALSE(fenced(e));
+  CHECK(registry.stats().endpoints_taken == 3);
+}
+
+TEST_CASE("batch: ten thousand instances of a file are followed in as many writes") {
+  auto registry = registry_of(10'000);
+  seawall::SourceFollower follower(registry);
+  seawall::FileSource file;
+  follower.add(file, {.name = "file"});
+  const auto follow = [&](int count, int weight, int second) {
+    std::string text = R"({"s": [)";
+    for (int i = 0; i < count; ++i) {
+      text.append(i == 0 ? "" : ",").append(R"({"host": "h", "port": )").append(std::to_string(i + 1));
+      text.append(R"(, "weight": )").append(std::to_string(weight)).append("}");
+    }
+    REQUIRE(file.load(text + "]}"));
+    const auto before = registry.stats().listed;
+    follower.tick_at(at(std::chrono::seconds(second)));
+    registry.tick_at(at(std::chrono::seconds(second)));
+    return registry.stats().listed - before;
+  };
+  CHECK(follow(10'000, 1, 0) == 10'000);
+  CHECK(follow(10'000, 2, 1) == 10'000);
+  CHECK(follow(6'000, 2, 2) == 0);
+  CHECK(follow(6'000, 2, 12) == 6'000);  // after the grace
+  CHECK(registry.stats().instances == 6'000);
+  CHECK(follower.stats().adds == 10'000);
+  CHECK(follower.stats().updates == 10'000);
+  CHECK(follower.stats().removals == 4'000);
 }

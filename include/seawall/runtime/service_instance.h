@@ -37,10 +37,18 @@ struct InstanceSpec {
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 
+// Whom a registration may replace under its id; others refuse it with kAlreadyExists.
+enum class Claim : std::int32_t {
+  kAnybody = 0,
+  kExpired = 1,  // only who has no lease any more
+  kNobody = 2,
+};
+
 // One of several that are registered together.
 struct NewInstance {
   std::string service;
   InstanceSpec spec;
+  Claim claim = Claim::kAnybody;
 };
 
 // What may change of an instance while it lives. Its generation, calls in flight and counts stay.
@@ -48,6 +56,16 @@ struct InstanceUpdate {
   std::optional<std::int32_t> weight = {};
   std::optional<std::string> zone = {};
   std::optional<Metadata> metadata = {};  // all of it
+};
+
+// One of several that are changed together: all that is set, in this order.
+struct InstanceChange {
+  std::string name;
+  std::uint64_t generation = 0;
+  std::optional<InstanceUpdate> update = {};
+  std::optional<SelfState> heartbeat = {};
+  std::optional<Health> health = {};
+  bool deregister = false;
 };
 
 struct Registration {

@@ -149,6 +149,9 @@ class ServiceRegistry {
   // Many at once, each as above. All of them can be picked when this returns, and the list of each service was written
   // once: to register n one by one writes n * n / 2 entries.
   std::vector<Result<Registration>> register_instances_at(std::span<const NewInstance> instances, TimePoint now);
+  // Many verbs at once, each as below, with one list for each service, too. Of an instance's verbs the first that does
+  // not answer kOk is the last.
+  std::vector<Result<RegistryAnswer>> change_instances_at(std::span<const InstanceChange> changes, TimePoint now);
 
   // Here and below, `name` is an instance's name, with its service or without.
   //
