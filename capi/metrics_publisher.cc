@@ -2,6 +2,7 @@
 #include "seawall/runtime/metrics_publisher.h"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <variant>
 
@@ -9,6 +10,7 @@
 #include "limiter_handles.h"
 #include "metrics_handle.h"
 #include "registry_handle.h"
+#include "source_handles.h"
 
 using seawall::MetricsPublisher;
 using seawall::Result;
@@ -31,6 +33,15 @@ Result<void> watch(MetricsPublisher& publisher, std::string_view name, seawall_k
 }
 Result<void> watch(MetricsPublisher& publisher, std::string_view name, seawall_registry& handle) {
   return publisher.watch(name, handle.rep);
+}
+Result<void> watch(MetricsPublisher& publisher, std::string_view name, seawall_prober& handle) {
+  return publisher.watch(name, handle.rep);
+}
+Result<void> watch(MetricsPublisher& publisher, std::string_view name, seawall_follower& handle) {
+  return publisher.watch_follower(name, [&handle](seawall::TimePoint now) {
+    const std::lock_guard lock(handle.mutex);
+    return seawall::SourceFollowerReading{handle.rep.stats(), handle.rep.sources_at(now)};
+  });
 }
 Result<void> watch(MetricsPublisher& publisher, std::string_view name, seawall_keyed_limiter& handle) {
   return std::visit([&](auto& limiter) { return publisher.watch(name, limiter); }, *handle.rep);
@@ -68,9 +79,9 @@ int32_t seawall_metrics_publisher_watch(seawall_metrics_publisher* publisher, co
   return guarded(error, [&] {
     const auto watched =
         watch_any<seawall_circuit_breaker, seawall_keyed_circuit_breaker, seawall_token_bucket, seawall_sliding_window,
-                  seawall_fixed_window, seawall_leased_token_bucket, seawall_keyed_limiter, seawall_registry>(
-            publisher->rep, text_in(name, name_size), part);
-    if (!watched) return wrong_handle(error, "part is no breaker, limiter or service registry");
+                  seawall_fixed_window, seawall_leased_token_bucket, seawall_keyed_limiter, seawall_registry,
+                  seawall_prober, seawall_follower>(publisher->rep, text_in(name, name_size), part);
+    if (!watched) return wrong_handle(error, "part is no breaker, limiter, service registry, prober or follower");
     return *watched ? static_cast<int32_t>(SEAWALL_OK) : fail(error, watched->error());
   });
 }

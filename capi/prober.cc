@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include "registry_handle.h"
+#include "source_handles.h"
 
 using seawall::capi::guarded;
 using seawall::capi::instant;
@@ -13,11 +14,6 @@ using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
-
-struct seawall_prober : seawall::capi::Handle<0x50726f62> {  // "Prob"
-  seawall_prober(seawall::ServiceRegistry& registry, const seawall::ProberConfig& config) : rep(registry, config) {}
-  seawall::Prober rep;
-};
 
 namespace {
 

@@ -1136,11 +1136,11 @@ SEAWALL_API int32_t seawall_metrics_windows_json(const seawall_metrics_windows* 
 SEAWALL_API int32_t seawall_metrics_windows_get_stats(const seawall_metrics_windows* windows,
                                                       seawall_metrics_windows_stats* stats) SEAWALL_NOEXCEPT;
 
-/* Brings what breakers, limiters and service registries know into a metrics registry, under the names that
- * seawall/runtime/metrics_publisher.h lists: seawall_circuit_breaker_state{breaker},
+/* Brings what breakers, limiters, service registries, probers and followers know into a metrics registry, under the
+ * names that seawall/runtime/metrics_publisher.h lists: seawall_circuit_breaker_state{breaker},
  * seawall_rate_limiter_remaining{limiter}, seawall_keyed_limiter_keys{limiter},
- * seawall_service_registry_instances{registry} and so on. Publish before each scrape. The events of a watched breaker
- * are polled here and nowhere else. */
+ * seawall_service_registry_instances{registry}, seawall_source_age_seconds{follower,source,service} and so on. Publish
+ * before each scrape. The events of a watched breaker are polled here and nowhere else. */
 typedef struct seawall_metrics_publisher seawall_metrics_publisher;
 
 /* A new publisher in *out, owned by the caller, to be freed before the registry; its series go with it. Errors:
@@ -1148,10 +1148,11 @@ typedef struct seawall_metrics_publisher seawall_metrics_publisher;
 SEAWALL_API int32_t seawall_metrics_publisher_new(seawall_metrics* metrics, seawall_metrics_publisher** out,
                                                   seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_metrics_publisher_free(seawall_metrics_publisher* publisher) SEAWALL_NOEXCEPT;
-/* `part`: a live handle of a circuit breaker, a keyed one, one of the five limiters, or a service registry (of a limit
- * set watch the limits). It must stay until it is unwatched or the publisher is freed. `name` is the value of the
- * label, once for each kind. Errors: WRONG_HANDLE, INVALID_ARGUMENT, ALREADY_EXISTS (the name, or a family with another
- * definition), FULL, NO_MEMORY. Threads: any. Waits for a seawall_metrics_publisher_publish under way. */
+/* `part`: a live handle of a circuit breaker, a keyed one, one of the five limiters, a service registry, a prober or a
+ * follower (of a limit set watch the limits). It must stay until it is unwatched or the publisher is freed. `name` is
+ * the value of the label, once for each kind. Errors: WRONG_HANDLE, INVALID_ARGUMENT, ALREADY_EXISTS (the name, or a
+ * family with another definition), FULL, NO_MEMORY. Threads: any. Waits for a seawall_metrics_publisher_publish under
+ * way. */
 SEAWALL_API int32_t seawall_metrics_publisher_watch(seawall_metrics_publisher* publisher, const char* name,
                                                     size_t name_size, void* part,
                                                     seawall_error* error) SEAWALL_NOEXCEPT;
@@ -1859,7 +1860,7 @@ SEAWALL_API int32_t seawall_registry_configure(seawall_registry* registry, const
                                                const seawall_service_options* options,
                                                seawall_error* error) SEAWALL_NOEXCEPT;
 /* The same from {"balancer": "peak_ewma", "panic_mode": "all", "zone": "west", "panic_threshold": 30, ...}: what is
- * left out has its default. */
+ * left out has its default. An error names path and value: "/panic_threshold: must be from 0 to 100, not 101". */
 SEAWALL_API int32_t seawall_registry_configure_from_json(seawall_registry* registry, const char* name, size_t name_size,
                                                          const char* json, size_t json_size,
                                                          seawall_error* error) SEAWALL_NOEXCEPT;
@@ -1951,8 +1952,8 @@ SEAWALL_API int32_t seawall_follower_options_init(seawall_follower_options* opti
  * Errors: WRONG_HANDLE, INVALID_ARGUMENT naming the field, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_follower(seawall_registry* registry, const seawall_follower_options* options,
                                               seawall_follower** out, seawall_error* error) SEAWALL_NOEXCEPT;
-/* Its instances stay registered until their leases end. Threads: exclusive, as for all functions on a seawall_follower.
- */
+/* Its instances stay registered until their leases end. Threads: exclusive; all other functions on a seawall_follower
+ * may be called from any thread and take its mutex. */
 SEAWALL_API void seawall_follower_free(seawall_follower* follower) SEAWALL_NOEXCEPT;
 
 /* Adds a source without a list yet and answers its number, from 0. name is for listings. fallback 1: counts only for

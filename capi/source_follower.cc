@@ -2,57 +2,22 @@
 #include "seawall/runtime/source_follower.h"
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "instance_in.h"
-#include "internal.h"
 #include "registry_handle.h"
-#include "seawall/runtime/service_file.h"
+#include "source_handles.h"
 
 using seawall::capi::guarded;
+using seawall::capi::HostSource;
 using seawall::capi::instant;
 using seawall::capi::invalid;
 using seawall::capi::readable;
 using seawall::capi::text_in;
 using seawall::capi::valid;
-
-namespace {
-
-// A source whose text or whose answers the host gives; the first of these decides which.
-class HostSource final : public seawall::ServiceSource {
- public:
-  static constexpr std::size_t kMostSaid = 16384;
-
-  // Null when it is a source of the other kind.
-  seawall::FileSource* file() noexcept { return take(Kind::kText) ? &file_ : nullptr; }
-  std::vector<seawall::SourceAnswer>* said() noexcept { return take(Kind::kAnswers) ? &said_ : nullptr; }
-
-  std::vector<seawall::SourceAnswer> poll_at(seawall::TimePoint now) override {
-    return kind_ == Kind::kAnswers ? std::exchange(said_, {}) : file_.poll_at(now);
-  }
-
- private:
-  enum class Kind { kOpen, kText, kAnswers };
-  bool take(Kind kind) noexcept {
-    if (kind_ == Kind::kOpen) kind_ = kind;
-    return kind_ == kind;
-  }
-
-  Kind kind_ = Kind::kOpen;
-  seawall::FileSource file_;
-  std::vector<seawall::SourceAnswer> said_;
-};
-
-}  // namespace
-
-struct seawall_follower : seawall::capi::Handle<0x466f6c6c> {  // "Foll"
-  seawall_follower(seawall::ServiceRegistry& registry, const seawall::SourceFollowerConfig& config)
-      : rep(registry, config) {}
-  std::vector<std::unique_ptr<HostSource>> sources;  // in order of their numbers
-  seawall::SourceFollower rep;
-};
 
 namespace {
 
@@ -147,7 +112,10 @@ int32_t seawall_follower_add_source(seawall_follower* follower, const char* name
   if (!readable(name, name_size)) return invalid(error, "name is NULL");
   if (priority < SEAWALL_SOURCE_STATIC || priority > SEAWALL_SOURCE_REGISTRY) return invalid(error, "no such priority");
   if (fallback != 0 && fallback != 1) return invalid(error, "fallback must be 0 or 1");
-  return guarded(error, [&] { return add(*follower, text_in(name, name_size), priority, fallback == 1); });
+  return guarded(error, [&] {
+    const std::lock_guard lock(follower->mutex);
+    return add(*follower, text_in(name, name_size), priority, fallback == 1);
+  });
 }
 
 int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const char* json, size_t json_size,
@@ -155,11 +123,12 @@ int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const 
   if (!valid(follower)) return seawall::capi::wrong_handle(error, "follower is no follower handle");
   if (!readable(json, json_size)) return invalid(error, "json is NULL");
   if (age_ns < 0) return invalid(error, "age_ns must not be negative");
-  HostSource* const from = source_of(follower, source);
-  if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
-  seawall::FileSource* const file = from->file();
-  if (file == nullptr) return invalid(error, "source: its answers are said, not loaded");
   return guarded(error, [&]() -> int32_t {
+    const std::lock_guard lock(follower->mutex);
+    HostSource* const from = source_of(follower, source);
+    if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
+    seawall::FileSource* const file = from->file();
+    if (file == nullptr) return invalid(error, "source: its answers are said, not loaded");
     const auto loaded = file->load(text_in(json, json_size), seawall::Duration(age_ns));
     return loaded ? SEAWALL_OK : seawall::capi::fail(error, loaded.error());
   });
@@ -168,11 +137,12 @@ int32_t seawall_follower_load(seawall_follower* follower, int32_t source, const 
 int32_t seawall_follower_fail(seawall_follower* follower, int32_t source, const char* why, size_t why_size) noexcept {
   if (!valid(follower)) return SEAWALL_E_WRONG_HANDLE;
   if (!readable(why, why_size)) return SEAWALL_E_INVALID_ARGUMENT;
-  HostSource* const from = source_of(follower, source);
-  if (from == nullptr) return SEAWALL_E_NOT_FOUND;
-  seawall::FileSource* const file = from->file();
-  if (file == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return guarded(nullptr, [&] {
+  return guarded(nullptr, [&]() -> int32_t {
+    const std::lock_guard lock(follower->mutex);
+    HostSource* const from = source_of(follower, source);
+    if (from == nullptr) return SEAWALL_E_NOT_FOUND;
+    seawall::FileSource* const file = from->file();
+    if (file == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
     file->fail(text_in(why, why_size));
     return SEAWALL_OK;
   });
@@ -186,14 +156,15 @@ int32_t seawall_follower_say(seawall_follower* follower, int32_t source, const s
     return invalid(error, "answer is NULL or of an unknown struct_size");
   }
   if (const char* why = trouble(given); why != nullptr) return invalid(error, why);
-  HostSource* const from = source_of(follower, source);
-  if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
-  auto* const said = from->said();
-  if (said == nullptr) return invalid(error, "source: its text is loaded, not said");
-  if (said->size() >= HostSource::kMostSaid) {
-    return seawall::capi::fail(error, SEAWALL_E_FULL, "16384 answers wait for seawall_follower_tick");
-  }
-  return guarded(error, [&] {
+  return guarded(error, [&]() -> int32_t {
+    const std::lock_guard lock(follower->mutex);
+    HostSource* const from = source_of(follower, source);
+    if (from == nullptr) return seawall::capi::fail(error, SEAWALL_E_NOT_FOUND, "no such source");
+    auto* const said = from->said();
+    if (said == nullptr) return invalid(error, "source: its text is loaded, not said");
+    if (said->size() >= HostSource::kMostSaid) {
+      return seawall::capi::fail(error, SEAWALL_E_FULL, "16384 answers wait for seawall_follower_tick");
+    }
     said->push_back(answer_of(given));
     return SEAWALL_OK;
   });
@@ -201,7 +172,10 @@ int32_t seawall_follower_say(seawall_follower* follower, int32_t source, const s
 
 int32_t seawall_follower_tick(seawall_follower* follower, int64_t now_ns) noexcept {
   if (!valid(follower)) return SEAWALL_E_WRONG_HANDLE;
-  return guarded(nullptr, [&] { return static_cast<int32_t>(follower->rep.tick_at(instant(now_ns))); });
+  return guarded(nullptr, [&] {
+    const std::lock_guard lock(follower->mutex);
+    return static_cast<int32_t>(follower->rep.tick_at(instant(now_ns)));
+  });
 }
 
 int32_t seawall_follower_to_json(const seawall_follower* follower, int64_t now_ns, char* buffer, size_t capacity,
@@ -209,6 +183,7 @@ int32_t seawall_follower_to_json(const seawall_follower* follower, int64_t now_n
   if (needed != nullptr) *needed = 0;
   if (!valid(follower)) return SEAWALL_E_WRONG_HANDLE;
   return guarded(nullptr, [&] {
+    const std::lock_guard lock(follower->mutex);
     return seawall::capi::text_out(follower->rep.to_json_at(instant(now_ns)), buffer, capacity, needed);
   });
 }

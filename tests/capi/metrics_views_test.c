@@ -228,6 +228,8 @@ static void publisher(void) {
   seawall_leased_token_bucket* leased = NULL;
   seawall_keyed_limiter* users = NULL;
   seawall_registry* registry = NULL;
+  seawall_prober* prober = NULL;
+  seawall_follower* follower = NULL;
   seawall_limit_set* set = NULL;
   CHECK(seawall_metrics_new(NULL, &metrics, &error) == SEAWALL_OK);
   CHECK(seawall_circuit_breaker_new(NULL, 0, &breaker, &error) == SEAWALL_OK);
@@ -239,6 +241,12 @@ static void publisher(void) {
                                                   &leased, &error) == SEAWALL_OK);
   CHECK(seawall_keyed_limiter_new_from_json(quota, SEAWALL_TEXT, 0, &users, &error) == SEAWALL_OK);
   CHECK(seawall_registry_new(NULL, 0, &registry, &error) == SEAWALL_OK);
+  CHECK(seawall_registry_prober(registry, NULL, 0, &prober, &error) == SEAWALL_OK);
+  CHECK(seawall_registry_follower(registry, NULL, &follower, &error) == SEAWALL_OK);
+  CHECK(seawall_follower_add_source(follower, "list", SEAWALL_TEXT, SEAWALL_SOURCE_STATIC, 0, &error) == 0);
+  CHECK(seawall_follower_load(follower, 0, "{\"s\": [{\"host\": \"h\", \"port\": 1}]}", SEAWALL_TEXT, 3000000000,
+                              &error) == SEAWALL_OK);
+  CHECK(seawall_follower_tick(follower, 0) == 1);
   const void* limits[] = {bucket};
   CHECK(seawall_limit_set_new(limits, 1, &set, &error) == SEAWALL_OK);
 
@@ -247,7 +255,8 @@ static void publisher(void) {
     const char* name;
     void* part;
   } parts[] = {{"trading", breaker}, {"hosts", hosts},   {"bucket", bucket}, {"window", window},
-               {"fixed", fixed},     {"leased", leased}, {"users", users},   {"services", registry}};
+               {"fixed", fixed},     {"leased", leased}, {"users", users},   {"services", registry},
+               {"probes", prober},   {"files", follower}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
     CHECK(seawall_metrics_publisher_watch(published, parts[i].name, SEAWALL_TEXT, parts[i].part, &error) == SEAWALL_OK);
   }
@@ -264,7 +273,10 @@ static void publisher(void) {
   CHECK(has(metrics, "\nseawall_rate_limiter_limit{limiter=\"fixed\"} 5\n"));
   CHECK(has(metrics, "\nseawall_rate_limiter_limit{limiter=\"leased\"} "));
   CHECK(has(metrics, "\nseawall_keyed_limiter_keys{limiter=\"users\"} 1\n"));
-  CHECK(has(metrics, "\nseawall_service_registry_instances{registry=\"services\"} 0\n"));
+  CHECK(has(metrics, "\nseawall_service_registry_instances{registry=\"services\"} 1\n"));
+  CHECK(has(metrics, "\nseawall_prober_probes_total{prober=\"probes\",result=\"failed\"} 0\n"));
+  CHECK(has(metrics, "\nseawall_source_follower_instances{follower=\"files\"} 1\n"));
+  CHECK(has(metrics, "\nseawall_source_age_seconds{follower=\"files\",source=\"list\",service=\"s\"} 3\n"));
 
   CHECK(seawall_metrics_publisher_watch(published, "bucket", 6, bucket, &error) == SEAWALL_E_ALREADY_EXISTS);
   CHECK(strcmp(error.message, "limiter \"bucket\" is watched already") == 0);
@@ -294,6 +306,8 @@ static void publisher(void) {
   seawall_fixed_window_free(fixed);
   seawall_leased_token_bucket_free(leased);
   seawall_keyed_limiter_free(users);
+  seawall_prober_free(prober);
+  seawall_follower_free(follower);
   seawall_registry_free(registry);
   seawall_metrics_free(metrics);
 }

@@ -14,7 +14,7 @@
 
 What is new is registered at once; what is listed no more goes after removal_grace, or after removal_ceiling when its list
 has become empty or absurdly short. A source that fails takes nothing: its last good list stays and is shown as stale.
-A follower and its sources belong to one thread at a time; the registry may be used from any.
+Everything but a FileSource's poll() may be used from any thread.
 """
 
 import ctypes
@@ -40,7 +40,6 @@ class SourcePriority(enum.IntEnum):
 
 
 class _FollowerHandle(Handle):
-    __slots__ = ()
     _free = lib.seawall_follower_free
 
 
@@ -135,7 +134,7 @@ class SourceFollower:
         check(lib.seawall_registry_follower(registry._handle, options, ctypes.byref(out), error), error)
         self._handle = _FollowerHandle(out.value)
         self._followed: list[tuple[int, Any]] = []  # number, and who is asked
-        self._registry = registry  # a follower must not outlive its registry
+        self._handle.registry = registry._handle  # which a follower must not outlive
 
     def _add(self, name: str, priority: SourcePriority, fallback: bool) -> int:
         data, error = name.encode("utf-8", "replace"), new_error()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What breakers, limiters and service registries know, as metrics, under the same names in every program.
+"""What breakers, limiters, service registries, probers and followers know, as metrics of the same names everywhere.
 
     publisher = MetricsPublisher(metrics)
     publisher.watch("trading", breaker)         # seawall_circuit_breaker_state{breaker="trading"}, ...
     publisher.watch("users", keyed_limiter)     # seawall_keyed_limiter_keys{limiter="users"}, ...
+    publisher.watch("files", follower)          # seawall_source_age_seconds{follower="files",source,service}, ...
     publisher.publish()                         # before each scrape
     body = metrics.render()
 
@@ -17,16 +18,18 @@ from typing import Union
 from . import _ffi
 from ._library import NOW, Handle, check, lib, lib_waiting, new_error
 from .circuit_breaker import CircuitBreaker
+from .follower import SourceFollower
 from .keyed_circuit_breaker import KeyedCircuitBreaker
 from .keyed_rate_limiter import KeyedRateLimiter
 from .metrics import MetricsRegistry
+from .prober import Prober
 from .rate_limiter import FixedWindow, LeasedTokenBucket, SlidingWindow, TokenBucket
 from .registry import ServiceRegistry
 
 __all__ = ["MetricsPublisher"]
 
 Part = Union[CircuitBreaker, KeyedCircuitBreaker, TokenBucket, SlidingWindow, FixedWindow, LeasedTokenBucket,
-             KeyedRateLimiter, ServiceRegistry]
+             KeyedRateLimiter, ServiceRegistry, Prober, SourceFollower]
 
 
 class _Watched:

@@ -47,7 +47,6 @@ class Probe:
 
 
 class _ProberHandle(Handle):
-    __slots__ = ()
     _free = lib.seawall_prober_free
 
 
@@ -77,7 +76,7 @@ class Prober:
         out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
         check(lib.seawall_registry_prober(registry._handle, text, len(text), ctypes.byref(out), error), error)
         self._handle = _ProberHandle(out.value)
-        self._registry = registry  # a prober must not outlive its registry
+        self._handle.registry = registry._handle  # which a prober must not outlive
 
     def due(self, *, now_ns: int = NOW) -> Iterator[Probe]:
         """The probes to send now."""

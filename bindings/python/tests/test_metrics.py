@@ -182,7 +182,7 @@ class Metrics(unittest.TestCase):
     def test_an_error_quotes_the_culprit(self):
         with self.assertRaisesRegex(seawall.SeawallError, '"hits" must end in _total'):
             MetricsRegistry().counter("hits", "H.")
-        with self.assertRaisesRegex(seawall.SeawallError, "unknown option max_serie"):
+        with self.assertRaisesRegex(seawall.SeawallError, "/max_serie: unknown key"):
             MetricsRegistry(max_serie=1)
         with self.assertRaisesRegex(seawall.SeawallError, "bound 1 must be above the one before it"):
             MetricsRegistry().histogram("h", "H.", bounds=[2, 1])

@@ -4,6 +4,7 @@
 import gc
 import json
 import math
+import threading
 import unittest
 from unittest import mock
 
@@ -146,6 +147,61 @@ class Publisher(unittest.TestCase):
         ):
             self.assertIn(f"\n{line}\n", text)
 
+    def test_probers_and_followers_are_published_and_kept(self):
+        metrics = MetricsRegistry()
+        publisher = MetricsPublisher(metrics)
+        registry = seawall.ServiceRegistry()
+        prober = seawall.Prober(registry, fall=1)
+        follower = seawall.SourceFollower(registry)
+        source = follower.add("list")
+        publisher.watch("p", prober)
+        publisher.watch("f", follower)
+        source.load({"trading": [{"host": "h", "port": 1}]})
+        follower.tick(now_ns=0)
+        self.assertEqual(list(prober.due(now_ns=0)), [])  # the first probe is within a second
+        (probe,) = prober.due(now_ns=10**9)
+        prober.finish(probe, 500, now_ns=10**9)
+        with self.assertRaises(SeawallError):
+            source.load({"trading": "nobody"})
+        follower.tick(now_ns=2 * 10**9)
+        del registry, prober, follower, source
+        gc.collect()
+        publisher.publish(now_ns=2 * 10**9)
+        text = metrics.render()
+        validate_text(text)
+        for line in (
+            'seawall_prober_probes_total{prober="p",result="failed"} 1',
+            'seawall_prober_transitions_total{prober="p",to="failing"} 1',
+            'seawall_source_follower_instances{follower="f"} 1',
+            'seawall_source_age_seconds{follower="f",source="list",service="trading"} 2',
+            'seawall_source_stale{follower="f",source="list",service="trading"} 1',
+            'seawall_source_failures_total{follower="f",source="list",service="trading"} 1',
+        ):
+            self.assertIn(f"\n{line}\n", text)
+        self.assertTrue(publisher.unwatch("f"))
+        self.assertNotIn('follower="f"', metrics.render())
+
+    def test_a_follower_is_ticked_and_published_by_two_threads(self):
+        registry = seawall.ServiceRegistry()
+        follower = seawall.SourceFollower(registry)
+        source = follower.add("list")
+        metrics = MetricsRegistry()
+        publisher = MetricsPublisher(metrics)
+        publisher.watch("f", follower)
+
+        def publish():
+            for now in range(200):
+                publisher.publish(now_ns=now)
+
+        other = threading.Thread(target=publish)
+        other.start()
+        for now in range(200):
+            source.load({f"s{now % 5}": [{"host": "h", "port": 1 + now}]})
+            follower.tick(now_ns=now)
+        other.join()
+        publisher.publish(now_ns=200)
+        self.assertIn('seawall_source_answers_total{follower="f",source="list",service="s0"}', metrics.render())
+
     def test_a_name_once_for_each_kind_and_no_series_after_unwatch(self):
         metrics = MetricsRegistry()
         publisher = MetricsPublisher(metrics)
@@ -189,7 +245,7 @@ class Publisher(unittest.TestCase):
 
     def test_a_limit_set_is_refused(self):
         bucket = seawall.TokenBucket(5, 60.0)
-        with self.assertRaisesRegex(SeawallError, "no breaker, limiter or service registry"):
+        with self.assertRaisesRegex(SeawallError, "no breaker, limiter, service registry, prober"):
             MetricsPublisher(MetricsRegistry()).watch("set", seawall.LimitSet(bucket))
 
     def test_its_series_go_with_it_also_in_a_cycle(self):
