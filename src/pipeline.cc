@@ -52,6 +52,12 @@ std::string_view to_string(Gate gate) noexcept {
 }
 
 Result<PipelineMetrics> PipelineMetrics::make(MetricsRegistry& registry, std::string_view pipeline) {
+  const auto families = PipelineFamilies::make(registry);
+  if (!families) return families.error();
+  return families.value().of(pipeline);
+}
+
+Result<PipelineFamilies> PipelineFamilies::make(MetricsRegistry& registry) {
   const auto requests = registry.counter("seawall_pipeline_requests_total", "Requests by the gate that refused them.",
                                          {"pipeline", "gate"});
   if (!requests) return requests.error();
@@ -64,15 +70,19 @@ Result<PipelineMetrics> PipelineMetrics::make(MetricsRegistry& registry, std::st
   const auto duration =
       registry.histogram("seawall_pipeline_call_duration_seconds", "From admission to completion.", {"pipeline"});
   if (!duration) return duration.error();
+  return PipelineFamilies{requests.value(), calls.value(), responses.value(), duration.value()};
+}
+
+PipelineMetrics PipelineFamilies::of(std::string_view pipeline) const noexcept {
   PipelineMetrics made;
   for (std::size_t i = 0; i < made.requests.size(); ++i) {
-    made.requests[i] = requests.value().with({pipeline, to_string(static_cast<Gate>(i))});
+    made.requests[i] = requests.with({pipeline, to_string(static_cast<Gate>(i))});
   }
   constexpr std::array<std::string_view, 4> kOutcomes = {"success", "failure", "ignored", "cancelled"};
-  for (std::size_t i = 0; i < kOutcomes.size(); ++i) made.calls[i] = calls.value().with({pipeline, kOutcomes[i]});
+  for (std::size_t i = 0; i < kOutcomes.size(); ++i) made.calls[i] = calls.with({pipeline, kOutcomes[i]});
   constexpr std::array<std::string_view, 6> kClasses = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
-  for (std::size_t i = 0; i < kClasses.size(); ++i) made.responses[i] = responses.value().with({pipeline, kClasses[i]});
-  made.duration = duration.value().with({pipeline});
+  for (std::size_t i = 0; i < kClasses.size(); ++i) made.responses[i] = responses.with({pipeline, kClasses[i]});
+  made.duration = duration.with({pipeline});
   return made;
 }
 

@@ -12,9 +12,18 @@
 #include "seawall/algorithm/elapsed.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/detail/ticket_slots.h"
+#include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/pipeline.h"
 
 namespace seawall {
+
+struct PipelineFamilies {
+  static Result<PipelineFamilies> make(MetricsRegistry& registry);
+  PipelineMetrics of(std::string_view pipeline) const noexcept;
+
+  Family<Counter> requests, calls, responses;
+  Family<Histogram> duration;
+};
 
 struct PipelinePlan {
   struct Limit {
@@ -71,7 +80,7 @@ class Pipeline::State {
   void tidy(TimePoint now) SEAWALL_EXCLUDES(mutex_);
   PipelineStats stats(TimePoint now) const SEAWALL_EXCLUDES(mutex_);
 
-  const PipelineMetrics metrics;
+  PipelineMetrics metrics;  // written before anybody calls
   Slots slots;
 
  private:

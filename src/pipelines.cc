@@ -168,14 +168,13 @@ class Pipelines::State {
   // Whether there can be a service of this name, but for the room of the registry.
   Result<void> check_service(std::string_view name, const std::string& path) const;
   // Pipelines for those who have none, which nobody sees before they have their plan. Errors: kFull, also of a pipeline
-  // with no place for its new plan; those of MetricsRegistry.
+  // with no place for its new plan.
   Result<ByPath<std::unique_ptr<Pipeline>>> make_room(std::vector<Composition>& compositions, TimePoint now) const
       SEAWALL_REQUIRES(mutex_);
   // Puts the services under their rules and the handles into the plans: all or none.
   Result<void> tell_registry(std::span<const ServiceRule> rules, std::vector<Composition>& compositions) const;
   template <class T>
   static void list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report);
-  Result<std::unique_ptr<Pipeline>> make_pipeline(const std::string& name, TimePoint now) const;
 
   ServiceRegistry* const registry_;
   MetricsRegistry* const metrics_;
@@ -306,7 +305,7 @@ Result<Pipelines::State::ByPath<std::unique_ptr<Pipeline>>> Pipelines::State::ma
   ByPath<std::unique_ptr<Pipeline>> fresh;
   for (Composition& each : compositions) {
     if (each.pipeline != nullptr) continue;
-    auto made = make_pipeline(each.route, now);
+    auto made = Pipeline::make({}, {.max_in_flight = options_.max_in_flight, .lease = options_.lease}, now);
     if (!made) return made.error();
     each.pipeline = made.value().get();
     fresh.insert_or_assign(each.route, std::move(made).value());
@@ -335,16 +334,6 @@ Result<void> Pipelines::State::tell_registry(std::span<const ServiceRule> rules,
   return {};
 }
 
-Result<std::unique_ptr<Pipeline>> Pipelines::State::make_pipeline(const std::string& name, TimePoint now) const {
-  PipelineOptions options{.max_in_flight = options_.max_in_flight, .lease = options_.lease};
-  if (metrics_ != nullptr) {
-    auto metrics = PipelineMetrics::make(*metrics_, name);
-    if (!metrics) return metrics.error();
-    options.metrics = metrics.value();
-  }
-  return Pipeline::make({}, options, now);
-}
-
 template <class T>
 void Pipelines::State::list_removed(const ByPath<T>& before, const ByPath<T>& next, ReloadReport& report) {
   for (const auto& [path, state] : before) {
@@ -369,10 +358,19 @@ Result<ReloadReport> Pipelines::State::reload(std::string_view json, TimePoint n
   list_removed(present_.services, next.services, report);
   auto fresh = make_room(compositions.value(), now);
   if (!fresh) return fresh.error();
+  std::optional<PipelineFamilies> families;
+  if (metrics_ != nullptr && !fresh.value().empty()) {
+    const auto opened = PipelineFamilies::make(*metrics_);
+    if (!opened) return opened.error();
+    families = opened.value();
+  }
   if (const auto told = tell_registry(rules.value(), compositions.value()); !told) return told.error();
 
   // From here on nothing can fail.
   for (const auto& change : changes) change(now);
+  if (families) {
+    for (auto& [name, pipeline] : fresh.value()) pipeline->state_->metrics = families->of(name);
+  }
   for (Composition& each : compositions.value()) {
     (void)each.pipeline->state_->replace(std::move(each.plan), now);
   }
