@@ -2,6 +2,8 @@
 #include "options.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <type_traits>
@@ -34,7 +36,7 @@ constexpr bool suits(const Value& value) {
 // allocates, which must not happen when memory has run out.
 class Reader {
  public:
-  explicit Reader(std::span<const OptionField> fields) : fields_(fields) {}
+  explicit Reader(std::span<const OptionField> fields) : fields_(fields) { assert(fields.size() <= kMostFields); }
 
   Result<void> result() const { return failed_ ? Result<void>(error_) : Result<void>(); }
 
@@ -46,8 +48,10 @@ class Reader {
   bool key(std::string& name) {
     const auto found =
         std::find_if(fields_.begin(), fields_.end(), [&](const OptionField& f) { return f.name == name; });
-    field_ = found != fields_.end() ? &*found : nullptr;
-    return field_ != nullptr || fail(Message("unknown option ").append(name));
+    if (found == fields_.end()) return fail(Message("/").append(name).append(": unknown key"));
+    field_ = &*found;
+    bool& given = given_[static_cast<std::size_t>(found - fields_.begin())];
+    return !std::exchange(given, true) || fail(Message("/").append(name).append(": is there twice"));
   }
 
   bool null() { return refuse("null"); }
@@ -80,8 +84,7 @@ class Reader {
     // A text may be a secret: what was given for one is not repeated.
     if (std::holds_alternative<std::string*>(field_->target)) given = "another type";
     const auto want = std::visit([]<class Target>(Target*) { return expected<Target>(); }, field_->target);
-    return fail(
-        Message("option ").append(field_->name).append(": expected ").append(want).append(", not ").append(given));
+    return fail(Message("/").append(field_->name).append(": expected ").append(want).append(", not ").append(given));
   }
 
   bool fail(const Message& why) {
@@ -90,8 +93,11 @@ class Reader {
     return false;
   }
 
+  static constexpr std::size_t kMostFields = 32;
+
   std::span<const OptionField> fields_;
-  const OptionField* field_ = nullptr;  // the one whose value comes next
+  std::array<bool, kMostFields> given_{};  // by place in fields_
+  const OptionField* field_ = nullptr;     // the one whose value comes next
   bool inside_ = false;
   bool failed_ = false;
   Error error_{Code::kInvalidArgument, {}};
@@ -103,6 +109,22 @@ Result<void> read_json_options(std::string_view json, std::span<const OptionFiel
   Reader reader(fields);
   Json::sax_parse(json, &reader);
   return reader.result();
+}
+
+Error at_option(const Error& error, std::span<const OptionField> fields) {
+  constexpr std::string_view kLength = "length of ", kUnit = "in ns ";
+  std::string_view rest = error.message.view();
+  const bool length = rest.starts_with(kLength);
+  if (length) rest.remove_prefix(kLength.size());
+  const std::string_view name = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+  std::string key(name);
+  if (rest.starts_with(kUnit)) {
+    rest.remove_prefix(kUnit.size());
+    key += "_ns";
+  }
+  if (std::ranges::find(fields, key, &OptionField::name) == fields.end()) return error;
+  return {error.code, Message("/").append(key).append(length ? ": length " : ": ").append(rest)};
 }
 
 }  // namespace seawall::capi

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Options from JSON text: {"failure_threshold": 5, "open_duration_ns": 1000000000}. The keys are the field names of the
-// C options struct, so a binding needs no layout. Unknown keys, wrong types and trailing text are errors that name the
-// key. Only options.cc sees the JSON library.
+// C options struct, so a binding needs no layout. Unknown keys, keys given twice, wrong types and trailing text are
+// errors that name path and value: "/failure_threshold: expected an integer that fits, not 1.5". Only options.cc sees
+// the JSON library.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +28,8 @@ Result<void> read_json_options(std::string_view json, std::span<const OptionFiel
 inline Result<void> read_json_options(std::string_view json, std::initializer_list<OptionField> fields) {
   return read_json_options(json, std::span(fields.begin(), fields.size()));
 }
+
+// An error that begins with the name of an option, as "/lease_ns: must be from ..."; others stay as they are.
+Error at_option(const Error& error, std::span<const OptionField> fields);
 
 }  // namespace seawall::capi

@@ -4,84 +4,55 @@
 #pragma once
 
 #include <string_view>
+#include <tuple>
 
 #include "internal.h"
+#include "option_links.h"
 #include "options.h"
 #include "seawall/runtime/service_registry.h"
 
 namespace seawall::capi {
 
+#define SEAWALL_REGISTRY_OPTION(field, option) \
+  OptionLink<&seawall_registry_options::field, &ServiceRegistryOptions::option> { #field }
+inline constexpr std::tuple kRegistryOptions{
+    SEAWALL_REGISTRY_OPTION(max_services, max_services),
+    SEAWALL_REGISTRY_OPTION(max_instances, max_instances),
+    SEAWALL_REGISTRY_OPTION(max_instances_per_service, max_instances_per_service),
+    SEAWALL_REGISTRY_OPTION(max_metadata_bytes, max_metadata_bytes),
+    SEAWALL_REGISTRY_OPTION(max_in_flight, max_in_flight),
+    SEAWALL_REGISTRY_OPTION(heartbeat_interval_ns, heartbeat_interval),
+    SEAWALL_REGISTRY_OPTION(lease_ns, lease),
+    SEAWALL_REGISTRY_OPTION(expired_retention_ns, expired_retention),
+    SEAWALL_REGISTRY_OPTION(tick_tolerance_ns, tick_tolerance),
+    SEAWALL_REGISTRY_OPTION(first_generation, first_generation),
+    SEAWALL_REGISTRY_OPTION(ticket_deadline_ns, ticket_deadline),
+    SEAWALL_REGISTRY_OPTION(suspect_after_ns, suspect_after),
+    SEAWALL_REGISTRY_OPTION(heartbeat_jitter_percent, heartbeat_jitter_percent),
+    SEAWALL_REGISTRY_OPTION(one_per_endpoint, one_per_endpoint),
+    SEAWALL_REGISTRY_OPTION(max_expired_percent, max_expired_percent),
+    SEAWALL_REGISTRY_OPTION(guard_from, guard_from),
+    SEAWALL_REGISTRY_OPTION(expiry_ceiling_ns, expiry_ceiling),
+    SEAWALL_REGISTRY_OPTION(max_hashed_services, max_hashed_services),
+    SEAWALL_REGISTRY_OPTION(hash_table_size, hash_table_size),
+};
+#undef SEAWALL_REGISTRY_OPTION
+
 inline seawall_registry_options registry_defaults() {
-  const ServiceRegistryOptions o;
-  return {sizeof(seawall_registry_options),
-          o.max_services,
-          o.max_instances,
-          o.max_instances_per_service,
-          o.max_metadata_bytes,
-          o.max_in_flight,
-          o.heartbeat_interval.count(),
-          o.lease.count(),
-          o.expired_retention.count(),
-          o.tick_tolerance.count(),
-          o.first_generation,
-          o.ticket_deadline.count(),
-          o.suspect_after.count(),
-          o.heartbeat_jitter_percent,
-          o.one_per_endpoint,
-          o.max_expired_percent,
-          o.guard_from,
-          o.expiry_ceiling.count(),
-          o.max_hashed_services,
-          o.hash_table_size};
+  return options_to_c<seawall_registry_options>(ServiceRegistryOptions(), kRegistryOptions);
 }
 
 inline Result<ServiceRegistryConfig> registry_config(const seawall_registry_options& given) {
-  ServiceRegistryOptions options;
-  options.max_services = given.max_services;
-  options.max_instances = given.max_instances;
-  options.max_instances_per_service = given.max_instances_per_service;
-  options.max_metadata_bytes = given.max_metadata_bytes;
-  options.max_in_flight = given.max_in_flight;
-  options.ticket_deadline = Duration(given.ticket_deadline_ns);
-  options.heartbeat_interval = Duration(given.heartbeat_interval_ns);
-  options.lease = Duration(given.lease_ns);
-  options.expired_retention = Duration(given.expired_retention_ns);
-  options.tick_tolerance = Duration(given.tick_tolerance_ns);
-  options.first_generation = given.first_generation;
-  options.suspect_after = Duration(given.suspect_after_ns);
-  options.heartbeat_jitter_percent = given.heartbeat_jitter_percent;
-  options.max_hashed_services = given.max_hashed_services;
-  options.hash_table_size = given.hash_table_size;
-  options.one_per_endpoint = given.one_per_endpoint != 0;
-  options.max_expired_percent = given.max_expired_percent;
-  options.guard_from = given.guard_from;
-  options.expiry_ceiling = Duration(given.expiry_ceiling_ns);
-  return ServiceRegistryConfig::make(options);
+  return ServiceRegistryConfig::make(options_from_c<ServiceRegistryOptions>(given, kRegistryOptions));
 }
 
 inline Result<ServiceRegistryConfig> registry_config_from_json(std::string_view json) {
   seawall_registry_options read = registry_defaults();
-  const auto parsed = read_json_options(json, {{"max_services", &read.max_services},
-                                               {"max_instances", &read.max_instances},
-                                               {"max_instances_per_service", &read.max_instances_per_service},
-                                               {"max_metadata_bytes", &read.max_metadata_bytes},
-                                               {"max_in_flight", &read.max_in_flight},
-                                               {"ticket_deadline_ns", &read.ticket_deadline_ns},
-                                               {"heartbeat_interval_ns", &read.heartbeat_interval_ns},
-                                               {"lease_ns", &read.lease_ns},
-                                               {"expired_retention_ns", &read.expired_retention_ns},
-                                               {"tick_tolerance_ns", &read.tick_tolerance_ns},
-                                               {"first_generation", &read.first_generation},
-                                               {"suspect_after_ns", &read.suspect_after_ns},
-                                               {"heartbeat_jitter_percent", &read.heartbeat_jitter_percent},
-                                               {"max_hashed_services", &read.max_hashed_services},
-                                               {"hash_table_size", &read.hash_table_size},
-                                               {"one_per_endpoint", &read.one_per_endpoint},
-                                               {"max_expired_percent", &read.max_expired_percent},
-                                               {"guard_from", &read.guard_from},
-                                               {"expiry_ceiling_ns", &read.expiry_ceiling_ns}});
-  if (!parsed) return parsed.error();
-  return registry_config(read);
+  const auto fields = option_fields(read, kRegistryOptions);
+  if (const auto parsed = read_json_options(json, fields); !parsed) return parsed.error();
+  auto config = registry_config(read);
+  if (!config) return at_option(config.error(), fields);
+  return config;
 }
 
 }  // namespace seawall::capi

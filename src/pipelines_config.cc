@@ -118,23 +118,36 @@ class Members {
 
 // The part's own message begins with the option's name, which is the path's last step already.
 Error of_option(const JsonPath& path, const Error& why) {
+  constexpr std::string_view kLength = "length of ";
   const std::string_view message = why.message.view();
-  const std::size_t end = message.find(' ');
-  std::string_view name = message.substr(0, end);
-  std::string_view rest = end == std::string_view::npos ? std::string_view() : message.substr(end + 1);
+  const bool length = message.starts_with(kLength);
+  std::string_view rest = length ? message.substr(kLength.size()) : message;
+  const std::string_view name = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(name.size() + 1, rest.size()));
   if (rest.starts_with("in ns ")) rest.remove_prefix(6);
   const bool plain =
       !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
   const bool of_range = rest.find("must be from ") != std::string_view::npos;
-  return plain && of_range ? (path / name).wrong(rest) : path.wrong(message);
+  if (!plain || !of_range) return path.wrong(message);
+  return (path / name).wrong((length ? "length " : "") + std::string(rest));
 }
 
 // ---- the parts ----------------------------------------------------------------------------------------------------
 
-Result<CircuitBreakerConfig> breaker(const JsonNode& node, const JsonPath& path) {
+// The options in an object, as `read(members, options)` takes them.
+template <class Config, class Options, class Read>
+Result<Config> config_of(const JsonNode& node, const JsonPath& path, Read&& read) {
   Members members(node, path);
   if (const auto object = members.is_object(); !object) return object.error();
-  CircuitBreakerOptions o;
+  Options options;
+  read(members, options);
+  if (const auto done = members.done(); !done) return done.error();
+  const auto config = Config::make(options);
+  if (!config) return of_option(path, config.error());
+  return config.value();
+}
+
+void read_breaker(Members& members, CircuitBreakerOptions& o) {
   members.number("failure_threshold", o.failure_threshold)
       .number("failure_rate_threshold", o.failure_rate_threshold)
       .number("slow_call_rate_threshold", o.slow_call_rate_threshold)
@@ -153,19 +166,12 @@ Result<CircuitBreakerConfig> breaker(const JsonNode& node, const JsonPath& path)
       .optional("probe_lease", o.probe_lease, duration)
       .optional("shadow", o.shadow, boolean)
       .optional("count_totals", o.count_totals, boolean);
-  if (const auto done = members.done(); !done) return done.error();
-  const auto config = CircuitBreakerConfig::make(o);
-  if (!config) return of_option(path, config.error());
-  return config.value();
 }
 
-Result<ServiceConfig> service_config(const JsonNode& node, const JsonPath& path) {
+void read_service(Members& members, ServiceOptions& o) {
   constexpr std::array<std::string_view, 6> kBalancers = {"round_robin", "random", "least_loaded",
                                                           "peak_ewma",   "maglev", "ring_hash"};
   constexpr std::array<std::string_view, 2> kPanic = {"all", "fail"};
-  Members members(node, path);
-  if (const auto object = members.is_object(); !object) return object.error();
-  ServiceOptions o;
   members.number("over_provisioning_percent", o.over_provisioning_percent)
       .number("panic_threshold", o.panic_threshold)
       .number("ejection_failures", o.ejection_failures)
@@ -186,10 +192,13 @@ Result<ServiceConfig> service_config(const JsonNode& node, const JsonPath& path)
       .optional("ewma_half_life", o.ewma_half_life, duration)
       .optional("failure_latency", o.failure_latency, duration)
       .optional("slow_start", o.slow_start, duration);
-  if (const auto done = members.done(); !done) return done.error();
-  const auto config = ServiceConfig::make(o);
-  if (!config) return of_option(path, config.error());
-  return config.value();
+}
+
+Result<CircuitBreakerConfig> breaker(const JsonNode& node, const JsonPath& path) {
+  return config_of<CircuitBreakerConfig, CircuitBreakerOptions>(node, path, read_breaker);
+}
+Result<ServiceConfig> service_config(const JsonNode& node, const JsonPath& path) {
+  return config_of<ServiceConfig, ServiceOptions>(node, path, read_service);
 }
 
 // Whether an algorithm can keep the quota.

@@ -108,9 +108,28 @@ static void keys_and_zones(void) {
     CHECK(seawall_service_pick_for(service, "user-1", kText, NULL, 0, 0, &again) == 1 && again.slot == pick.slot);
   }
   CHECK(seawall_service_pick_for(service, NULL, 1, NULL, 0, 0, &again) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(seawall_registry_configure_from_json(registry, "s", kText, "{\"balancer\": \"best\"}", kText, &error) ==
-        SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(strstr(error.message, "balancer must be") != NULL);
+  const struct {
+    const char *json, *message;
+  } wrong[] = {
+      {"{\"balancer\": \"best\"}",
+       "/balancer: expected one of round_robin random least_loaded peak_ewma maglev ring_hash, not best"},
+      {"{\"panic_mode\": \"some\"}", "/panic_mode: expected one of all fail, not some"},
+      {"{\"panic_threshold\": 101}", "/panic_threshold: must be from 0 to 100, not 101"},
+      {"{\"slow_start_ns\": -1}", "/slow_start_ns: must be from 0 to"},
+      {"{\"zone\": \"0123456789012345678901234567890123456789012345678901234567890123\"}",
+       "/zone: length must be from 0 to 63, not 64"},
+      {"{\"least_left\": 1.5}", "/least_left: expected an integer that fits, not 1.5"},
+      {"{\"least_left\": 1, \"least_left\": 2}", "/least_left: is there twice"},
+      {"{\"ballancer\": 1}", "/ballancer: unknown key"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    CHECK(seawall_registry_configure_from_json(registry, "s", kText, wrong[i].json, kText, &error) ==
+          SEAWALL_E_INVALID_ARGUMENT);
+    CHECK(strncmp(error.message, wrong[i].message, strlen(wrong[i].message)) == 0);
+  }
+  seawall_registry* none = NULL;
+  CHECK(seawall_registry_new_from_json("{\"lease_ns\": 0}", kText, 0, &none, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strncmp(error.message, "/lease_ns: must be from", 23) == 0);
   CHECK(seawall_registry_configure_from_json(registry, "", 0, json, kText, &error) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_service_free(service);
   seawall_registry_free(registry);

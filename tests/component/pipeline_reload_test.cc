@@ -89,6 +89,8 @@ TEST_CASE("what is wrong in a configuration is named by path and value") {
       {R"({"services": {"trading": {"least_left": 4294967296}}})",
        "/services/trading/least_left: expected an integer that fits, not 4294967296"},
       {R"({"services": {"trading": {"zone": 1}}})", "/services/trading/zone: expected a text, not 1"},
+      {R"({"services": {"trading": {"zone": "0123456789012345678901234567890123456789012345678901234567890123"}}})",
+       "/services/trading/zone: length must be from 0 to 63, not 64"},
       {R"({"services": {"trading": {"eject": 1}}})", "/services/trading/eject: unknown key"},
       {R"({"services": {"a": {"balancer": "maglev"}, "b": {"balancer": "maglev"}, "c": {"balancer": "ring_hash"}}})",
        "/services: the registry is full: max_hashed_services is 2"},
@@ -273,10 +275,12 @@ TEST_CASE("a refused reload leaves no services behind") {
   const auto pipelines =
       Pipelines::make(R"({"routes": {"a": {"service": "one"}}})", &registry, &metrics, {.max_routes = 2}, at(0s))
           .value();
+  const std::string page = metrics.to_prometheus();
   const auto refused = [&](const std::string& json) {
     const auto reloaded = pipelines->reload_at(json, at(1s));
     REQUIRE_FALSE(reloaded);
     CHECK(registry.stats().services == 1);
+    CHECK(metrics.to_prometheus() == page);  // of new routes no series are left either
     return std::string(reloaded.error().message.view());
   };
   CHECK(refused(R"({"services": {"b": {"balancer": "maglev"}, "c": {"balancer": "maglev"}}})") ==
@@ -292,9 +296,12 @@ TEST_CASE("a refused reload leaves no services behind") {
         "/services: " + full);
   CHECK(refused(R"({"services": {"b": {}, "c": {}, "d": {}}, "routes": {"a": {"service": "b c"}}})")
             .find("/routes/a/service: ") == 0);
+  CHECK(refused(R"({"services": {"b": {}, "c": {}, "d": {}}, "routes": {"x": {"service": "e"}}})") ==
+        "/services: " + full);
   REQUIRE(pipelines->reload_at(R"({"services": {"b": {}, "c": {}, "d": {}},
                                    "routes": {"a": {"service": "d"}, "x": {"service": "one"}}})",
                                at(1s)));
+  CHECK(metrics.to_prometheus().find("pipeline=\"x\"") != std::string::npos);
   CHECK(registry.stats().services == 4);
   REQUIRE(registry.register_instance_at("d", {.id = "d-1", .host = "h", .port = 4}, at(1s)));
   CHECK(pipelines->find("a")->admit_at({}, at(1s)).instance.port == 4);
