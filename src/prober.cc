@@ -48,6 +48,7 @@ class Prober::Impl {
       : registry_(registry), options_(options), rule_{options.rise, options.fall} {}
 
   std::optional<Probe> next(std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    if (options_.interval == Duration(0)) return std::nullopt;
     look(now);
     while (!out_.empty() && out_.begin()->first <= now) {
       ++stats_.timeouts;
@@ -67,6 +68,23 @@ class Prober::Impl {
     settle(slot, judge(targets_[slot], answer), now);
   }
 
+  void configure(const ProberOptions& options, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    options_ = options;
+    rule_ = {options.rise, options.fall};
+    for (std::uint32_t slot = 0; slot < targets_.size(); ++slot) {
+      Target& target = targets_[slot];
+      if (target.generation == 0) continue;
+      if (options.interval == Duration(0)) {
+        forget(slot, now);
+        continue;
+      }
+      const std::int64_t at = target.probe != 0 ? now : target.at;
+      agenda(target).erase({target.at, slot});
+      wait(slot, std::min(at, share_of(target.generation, options.interval, now)));
+    }
+    if (options.interval == Duration(0)) looked_ = false;  // so that all are found again, should it be
+  }
+
   ProberStats counted() const SEAWALL_REQUIRES(mutex) {
     ProberStats stats = stats_;
     stats.in_flight = static_cast<std::int64_t>(out_.size());
@@ -82,7 +100,7 @@ class Prober::Impl {
   // Learns who there is, when the registry has changed; at most a few times in an edge_interval.
   void look(std::int64_t now) SEAWALL_REQUIRES(mutex) {
     const std::uint64_t version = registry_.version();
-    if (version == version_ || (looked_ && now < next_look_)) return;
+    if (looked_ && (version == version_ || now < next_look_)) return;
     const auto services = registry_.services_at(time_from_ns(now));
     version_ = version;
     looked_ = true;
@@ -108,9 +126,24 @@ class Prober::Impl {
     target = {info.service, info.id, info.host, info.port, info.generation, {}, 0, 0};
     // What the registry holds against it stands until `rise` answers speak for it.
     if (info.health == Health::kFailing) target.state.health = Health::kFailing;
-    // Not all at once after a restart.
-    const auto share = static_cast<std::int64_t>(algorithm::mix64(info.generation) % 1024);
-    wait(info.slot, detail::saturating_add(now, options_.edge_interval.count() / 1024 * share));
+    wait(info.slot, share_of(info.generation, options_.edge_interval, now));  // not all at once after a restart
+  }
+
+  // An instant within the interval, by the instance.
+  static std::int64_t share_of(std::uint64_t generation, Duration interval, std::int64_t now) {
+    const auto share = static_cast<std::int64_t>(algorithm::mix64(generation) % 1024);
+    return detail::saturating_add(now, interval.count() / 1024 * share);
+  }
+
+  void forget(std::uint32_t slot, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    const Target& target = targets_[slot];
+    if (target.state.health != Health::kUnknown) tell(target, Health::kUnknown, now);
+    leave(slot);
+  }
+
+  // Where the answer is fenced or unknown the registry has changed, and the next look finds out.
+  void tell(const Target& target, Health health, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    registry_.set_health_at(instance_name(target.service, target.id), target.generation, health, time_from_ns(now));
   }
 
   void leave(std::uint32_t slot) SEAWALL_REQUIRES(mutex) {
@@ -157,7 +190,7 @@ class Prober::Impl {
     return answer.status == 429 ? Health::kWarning : Health::kFailing;
   }
 
-  bool is_same(const Target& target, const ProbeAnswer& answer) const {
+  bool is_same(const Target& target, const ProbeAnswer& answer) const SEAWALL_REQUIRES(mutex) {
     const bool same_service = answer.service == target.service || answer.service == without_namespace(target.service);
     if (!answer.service.empty() && !same_service) return false;
     if (!answer.instance.empty() && answer.instance != target.id && !is_made_up(target)) return false;
@@ -177,9 +210,7 @@ class Prober::Impl {
     if (target.state.health == before) return;
     stats_.falls += target.state.health == Health::kFailing ? 1 : 0;
     stats_.rises += before == Health::kFailing ? 1 : 0;
-    // Fenced or unknown: the registry has changed, and the next look finds out.
-    registry_.set_health_at(instance_name(target.service, target.id), target.generation, target.state.health,
-                            time_from_ns(now));
+    tell(target, target.state.health, now);
   }
 
   void count(Health result) SEAWALL_REQUIRES(mutex) {
@@ -199,8 +230,8 @@ class Prober::Impl {
   }
 
   ServiceRegistry& registry_;
-  const ProberOptions options_;
-  const algorithm::ProbeRule rule_;
+  ProberOptions options_ SEAWALL_GUARDED_BY(mutex);
+  algorithm::ProbeRule rule_ SEAWALL_GUARDED_BY(mutex);
   std::vector<Target> targets_ SEAWALL_GUARDED_BY(mutex);  // by the registry's slots
   Agenda waiting_ SEAWALL_GUARDED_BY(mutex);
   Agenda out_ SEAWALL_GUARDED_BY(mutex);
@@ -225,6 +256,11 @@ void Prober::finish_at(std::uint64_t id, const ProbeAnswer& answer, TimePoint no
   impl_->finish(id, answer, to_ns(now));
 }
 
+void Prober::configure_at(const ProberConfig& config, TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  impl_->configure(config.options(), to_ns(now));
+}
+
 ProberStats Prober::stats() const {
   const detail::MutexLock lock(impl_->mutex);
   return impl_->counted();
@@ -232,14 +268,15 @@ ProberStats Prober::stats() const {
 
 Result<ProberConfig> ProberConfig::make(const ProberOptions& options) {
   constexpr std::int64_t kYear = Duration(std::chrono::hours(24 * 366)).count();
+  const bool never = options.interval == Duration(0);
   struct Bound {
     std::string_view name;
     std::int64_t value, low, high;
   };
   const Bound bounds[] = {
       {"kind", static_cast<std::int64_t>(options.kind), 0, 1},
-      {"interval in ns", options.interval.count(), 1'000, kYear},
-      {"edge_interval in ns", options.edge_interval.count(), 1'000, options.interval.count()},
+      {"interval in ns", options.interval.count(), never ? 0 : 1'000, kYear},
+      {"edge_interval in ns", options.edge_interval.count(), 1'000, never ? kYear : options.interval.count()},
       {"timeout in ns", options.timeout.count(), 1, kYear},
       {"jitter_percent", options.jitter_percent, 0, 50},
       {"rise", options.rise, 1, 1000},
@@ -252,7 +289,9 @@ Result<ProberConfig> ProberConfig::make(const ProberOptions& options) {
     }
   }
   if (!is_path(options.path)) {
-    return Error{Code::kInvalidArgument, "path must begin with / and hold printable characters only, at most 1024"};
+    return Error{
+        Code::kInvalidArgument,
+        Message("path must begin with / and hold printable characters only, at most 1024, not ").append(options.path)};
   }
   ProberConfig config;
   config.options_ = options;

@@ -274,3 +274,57 @@ TEST_CASE("prober options are checked by name") {
   CHECK(error({.path = "/a b"}).starts_with("path must"));
   CHECK(error({.path = "/a\r\nX: y"}).starts_with("path must"));
 }
+
+TEST_CASE("prober: another pace holds from now on, and what is known of an instance stays") {
+  Probed p({.interval = 1h, .jitter_percent = 0, .fall = 2});
+  p.add("s", "a");
+  CHECK(p.first().size() == 1);  // it stays without an answer
+  p.answer_until(p.now + 30s, {.status = 500});
+  REQUIRE(p.registry.find_at("a", at(p.now))->health == Health::kFailing);
+  CHECK(p.prober.stats().sent >= 2);
+
+  // It waits for an hour no more, and is not well again before two say so.
+  p.prober.configure_at(ProberConfig::make({.interval = 10s, .jitter_percent = 0, .rise = 2}).value(), at(p.now));
+  CHECK(p.registry.find_at("a", at(p.now))->health == Health::kFailing);
+  const auto falls = p.prober.stats().falls;
+  const auto times = p.answer_until(p.now + 60s, {.status = 200});
+  REQUIRE(times.size() >= 4);
+  CHECK(p.registry.find_at("a", at(p.now))->health == Health::kPassing);
+  CHECK(p.prober.stats().rises == 1);
+  CHECK(p.prober.stats().falls == falls);
+}
+
+TEST_CASE("prober: a probe that is out when the kind changes is given up and sent anew") {
+  Probed p({.fall = 1});
+  p.add("s", "a");
+  const auto before = p.first();
+  REQUIRE(before.size() == 1);
+  p.prober.configure_at(ProberConfig::make({.kind = seawall::ProbeKind::kTcp, .fall = 1}).value(), at(p.now));
+  CHECK(p.prober.stats().in_flight == 0);
+  const auto after = p.due();
+  REQUIRE(after.size() == 1);
+  CHECK(after[0].kind == seawall::ProbeKind::kTcp);
+  p.prober.finish_at(before[0].id, {.status = 500}, at(p.now));  // of HTTP: a failure
+  CHECK(p.prober.stats().late == 1);
+  p.prober.finish_at(after[0].id, {.status = 1}, at(p.now));
+  CHECK(p.registry.find_at("a", at(p.now))->health == Health::kPassing);
+}
+
+TEST_CASE("prober: of whom nobody is asked any more nothing is known, until somebody is again") {
+  Probed p({.fall = 1});
+  p.add("s", "a");
+  p.add("s", "b");
+  p.first();
+  p.answer_until(p.now + 10s, {.status = 500});
+  REQUIRE(p.registry.find_at("a", at(p.now))->health == Health::kFailing);
+  const auto off = ProberConfig::make({.interval = 0s});
+  REQUIRE(off);
+  p.prober.configure_at(off.value(), at(p.now));
+  for (const char* id : {"a", "b"}) CHECK(p.registry.find_at(id, at(p.now))->health == Health::kUnknown);
+  CHECK(p.prober.stats().targets == 0);
+  p.now += 1h;
+  CHECK(p.due().empty());
+
+  p.prober.configure_at(ProberConfig::make({}).value(), at(p.now));
+  CHECK(p.first().size() == 2);
+}

@@ -43,7 +43,7 @@ enum class ProbeKind : std::int32_t {
 struct ProberOptions {
   ProbeKind kind = ProbeKind::kHttp;
   std::string path = "/health";
-  Duration interval = std::chrono::seconds(5);
+  Duration interval = std::chrono::seconds(5);  // 0: nobody is asked
   Duration edge_interval = std::chrono::seconds(1);
   Duration timeout = std::chrono::seconds(1);
   std::int32_t jitter_percent = 20;  // of either interval, up or down; 0 to 50
@@ -101,6 +101,11 @@ class Prober {
   // Once for each probe. What comes too late is counted and changes nothing.
   void finish_at(std::uint64_t id, const ProbeAnswer& answer, TimePoint now);
   void finish(std::uint64_t id, const ProbeAnswer& answer) { finish_at(id, answer, Clock::now()); }
+
+  // From now on so. What is known of each instance stays, and probes that are out are given up and sent anew; but of
+  // whom nobody is asked any more nothing is known.
+  void configure_at(const ProberConfig& config, TimePoint now);
+  void configure(const ProberConfig& config) { configure_at(config, Clock::now()); }
 
   ProberStats stats() const;
 
