@@ -27,14 +27,6 @@ seawall::ServiceRegistryConfig registry_config() {
   return checked(seawall::ServiceRegistryConfig::make(options), "registry");
 }
 
-seawall::ProberConfig prober_config(const Options& options) {
-  seawall::ProberOptions prober;
-  if (options.probe_interval.count() > 0) prober.interval = options.probe_interval;
-  prober.edge_interval = std::min(prober.edge_interval, prober.interval);
-  prober.kind = options.probe_tcp ? seawall::ProbeKind::kTcp : seawall::ProbeKind::kHttp;
-  return checked(seawall::ProberConfig::make(prober), "--probe-interval");
-}
-
 seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limiter() {
   constexpr std::size_t kTable = 1024 * 1024;
   const auto quota = seawall::Quota::make(10, std::chrono::seconds(60)).value();
@@ -68,26 +60,28 @@ std::string told(const seawall::ReloadReport& report) {
 App::App(Options given)
     : options(std::move(given)),
       registry(registry_config()),
-      prober(registry, prober_config(options)),
+      prober(registry),
+      sources(registry, options),
       test_limit(test_limiter()),
       shared_limits(options.redis ? make_shared_limits(options) : nullptr),
       shared_registry(options.redis ? make_shared_registry(options, registry) : nullptr),
       tracer(tracer_config(options)) {
   const Configuration configuration = read_configuration(options);
-  const auto share = prepare(configuration);
+  const auto change_over = prepare(configuration);
   auto made = seawall::Pipelines::make(configuration.text, &registry, &metrics.registry);
   if (!made) refuse_configuration(options, made.error());
   pipelines = std::move(made).value();
-  share();
+  change_over();
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, *pipelines, *pipelines->find(name)});
   }
   watched(publisher.watch("services", registry));
   watched(publisher.watch("gateway", prober));
-  if (!options.services_file.empty() || !options.dns.empty()) {
-    sources = std::make_unique<Sources>(registry, options);
-    watched(publisher.watch_follower("gateway", [this](seawall::TimePoint now) { return sources->reading(now); }));
+  watched(publisher.watch_follower("gateway", [this](seawall::TimePoint now) { return sources.reading(now); }));
+  if (shared_registry) {
+    watched(
+        publisher.watch_follower("redis", [this](seawall::TimePoint now) { return shared_registry->reading(now); }));
   }
   watched_ = std::make_unique<Watched>(publisher, *pipelines);
   watched_->update();
@@ -95,16 +89,26 @@ App::App(Options given)
 }
 
 std::function<void()> App::prepare(const Configuration& configuration) {
-  return shared_limits ? shared_limits->prepare(configuration.limits) : [] {};
+  std::function<void()> share = shared_limits ? shared_limits->prepare(configuration.limits) : [] {};
+  try {
+    return
+        [this, share, follow = sources.prepare(configuration.instances.dns), probe = configuration.instances.prober] {
+          share();
+          follow();
+          prober.configure(probe);
+        };
+  } catch (const ConfigurationError& error) {
+    refuse_configuration(options, error.what());
+  }
 }
 
 void App::reload() {
   try {
     const Configuration configuration = read_configuration(options);
-    const auto share = prepare(configuration);
+    const auto change_over = prepare(configuration);
     const auto report = pipelines->reload(configuration.text);
     if (!report) refuse_configuration(options, report.error());
-    share();
+    change_over();
     watched_->update();
     metrics.count_reload(true);
     std::fprintf(stderr, "configuration reloaded: %s\n", told(report.value()).c_str());
@@ -156,7 +160,7 @@ http::Task<> App::keep_house(http::Loop& loop) {
   // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
   for (;;) {
     const auto now = seawall::Clock::now();
-    if (sources) sources->tick(now);
+    sources.tick(now);
     if (shared_limits) shared_limits->tick();
     if (shared_registry) shared_registry->tick(now);
     registry.tick_at(now);

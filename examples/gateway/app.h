@@ -64,8 +64,8 @@ struct App {
   const Options options;
   const seawall::TimePoint started = seawall::Clock::now();
   seawall::ServiceRegistry registry;
-  std::unique_ptr<Sources> sources;  // of --services and --dns
   seawall::Prober prober;
+  Sources sources;
   seawall::KeyedRateLimiter<seawall::SlidingWindow> test_limit;  // of GET /test/rate-limit: 10 in 60 s
   std::unique_ptr<SharedLimits> shared_limits;                   // with --redis
   std::unique_ptr<SharedRegistry> shared_registry;               // with --redis
@@ -81,7 +81,7 @@ struct App {
   seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
-  // The second half of changing the shared limits, if there are any.
+  // What is left to do for shared limits, sources and probes when nothing of the configuration can fail any more.
   std::function<void()> prepare(const Configuration& configuration);
 
   std::unique_ptr<Watched> watched_;

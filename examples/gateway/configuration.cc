@@ -45,7 +45,11 @@ json of_command_line(const Options& options) {
                                    {"ejection_jitter_percent", 0},
                                    {"max_ejected_percent", 100}};
   }
-  return {{"limits", {{"user", std::move(user)}}}, {"services", std::move(services)}, {"routes", std::move(routes)}};
+  json all = instances_of_command_line(options);
+  all["limits"] = {{"user", std::move(user)}};
+  all["services"] = std::move(services);
+  all["routes"] = std::move(routes);
+  return all;
 }
 
 // Merging would keep the last of two equal names without a word, so they are looked for here.
@@ -170,16 +174,25 @@ std::vector<RouteLimits> limits_of(const json& merged) {
 }  // namespace
 
 void refuse_configuration(const Options& options, const seawall::Error& error) {
-  fail(prefix(options) + std::string(error.message.view()));
+  refuse_configuration(options, std::string(error.message.view()));
+}
+
+void refuse_configuration(const Options& options, const std::string& why) {
+  if (options.config_file.empty()) throw std::invalid_argument(prefix(options) + why);
+  fail(prefix(options) + why);
 }
 
 Configuration read_configuration(const Options& options) {
   json merged = of_command_line(options);
+  InstancesConfiguration instances;
   try {
     if (!options.config_file.empty()) merged.merge_patch(read_file(options.config_file));
+    instances = take_instances(merged);
     check(merged);
   } catch (const ConfigurationError& error) {
-    fail(prefix(options) + error.what());
+    refuse_configuration(options, error.what());
   }
-  return {.text = merged.dump(-1, ' ', false, json::error_handler_t::replace), .limits = limits_of(merged)};
+  return {.instances = std::move(instances),
+          .text = merged.dump(-1, ' ', false, json::error_handler_t::replace),
+          .limits = limits_of(merged)};
 }

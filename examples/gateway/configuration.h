@@ -7,14 +7,15 @@
 //    "routes": {"trading": {"breaker": {"open_duration": "5s"},
 //                           "limits": ["user", {"name": "service", "permits": 50, "period": "1s"}]}}}
 //
-// The text is what seawall::Pipelines reads (runtime/pipelines.h has all fields). Here each of the four has a route,
-// its own service and a breaker.
+// What is left without "dns" and "probe" (instances_config.h) is what seawall::Pipelines reads (runtime/pipelines.h has
+// all fields). Here each of the four has a route, its own service and a breaker.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "gateway/instances_config.h"
 #include "gateway/options.h"
 #include "seawall/quota.h"
 
@@ -39,6 +40,7 @@ struct RouteLimits {
 };
 
 struct Configuration {
+  InstancesConfiguration instances;
   std::string text;  // for seawall::Pipelines
   std::vector<RouteLimits> limits;
 };
@@ -46,5 +48,6 @@ struct Configuration {
 // Reads the file of options.config_file, if there is one. Throws ConfigurationError. What only Pipelines checks is
 // still to be checked; where it will be refused, `limits` may be short.
 Configuration read_configuration(const Options& options);
-// What Pipelines says of it, as a ConfigurationError.
+// What Pipelines or another part says of it, as a ConfigurationError; without a file as a std::invalid_argument.
 [[noreturn]] void refuse_configuration(const Options& options, const seawall::Error& error);
+[[noreturn]] void refuse_configuration(const Options& options, const std::string& why);

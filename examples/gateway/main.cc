@@ -47,9 +47,7 @@ int serve(const Options& options) {
         return router.refuse_unread(request, status, message);
       });
   server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
-  if (options.probe_interval.count() > 0) {
-    server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
-  }
+  server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
   boost::asio::thread_pool reloads(1);
   std::atomic<bool> waiting{false};
   if (!options.config_file.empty()) {

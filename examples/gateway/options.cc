@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "common/text.h"
 #include "gateway/app.h"
+#include "gateway/instances_config.h"
 
 namespace {
 
@@ -64,26 +64,29 @@ void check_benchmark(const Options& options, const Arguments& arguments) {
 }
 
 // SERVICE=NAME:PORT, or SERVICE=NAME for SRV.
-DnsTarget dns_target(const std::string& given) {
+void add_dns(Options& options, const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == 0 || equals == std::string::npos || equals + 1 == given.size()) {
     throw std::invalid_argument("--dns: '" + given + "' is neither SERVICE=NAME:PORT nor SERVICE=NAME of SRV records");
   }
-  DnsTarget target{.service = given.substr(0, equals), .name = given.substr(equals + 1), .port = 0};
-  const std::size_t colon = target.name.rfind(':');
-  if (colon == std::string::npos) return target;
-  const auto port = to_integer(std::string_view(target.name).substr(colon + 1));
-  if (!port || *port < 1 || *port > 65535)
-    throw std::invalid_argument("--dns: '" + given + "' has no port from 1 to 65535");
-  target.port = static_cast<std::uint16_t>(*port);
-  target.name.resize(colon);
-  return target;
+  const std::string name = given.substr(equals + 1);
+  try {
+    dns_target(name);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("--dns: '" + given + "' " + error.what());
+  }
+  if (options.dns.try_emplace(given.substr(0, equals), name).second) return;
+  throw std::invalid_argument("--dns " + given + ": the service has a name already");
 }
 
-bool probes_by_tcp(const Arguments& arguments) {
-  const std::string kind = arguments.text("--probe", "http");
-  if (kind != "http" && kind != "tcp") throw std::invalid_argument("--probe: '" + kind + "' is neither http nor tcp");
-  return kind == "tcp";
+std::string probe(const Arguments& arguments) {
+  std::string kind = arguments.text("--probe", "http");
+  try {
+    probe_kind(kind);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("--probe: '" + kind + "' " + error.what());
+  }
+  return kind;
 }
 
 // The first line of the file, or the environment's.
@@ -130,7 +133,8 @@ std::vector<OptionSpec> option_specs() {
       {"--read-timeout", "limit for a client to send a header, and a body (10s)"},
       {"--idle-timeout", "how long a connection without a request stays open (60s)"},
       {"--cors-origin", "web origin that may call the gateway; may be repeated"},
-      {"--config", "JSON file with limits, breakers and balancers, merged into these options; SIGHUP reads it again"},
+      {"--config",
+       "JSON file with limits, breakers, balancers, DNS and probes, merged into these options; SIGHUP reads it again"},
       {"--services", "JSON file with instances that do not register themselves; read again when it changes"},
       {"--dns", "SERVICE=NAME:PORT, or SERVICE=NAME of SRV records: instances from DNS; may be repeated"},
       {"--dns-servers", "IP[:PORT],... of DNS servers (those of the system)"},
@@ -153,6 +157,7 @@ Options parse_options(const Arguments& arguments) {
       .upstream_timeout = arguments.duration("--upstream-timeout", seconds(2), milliseconds(1)),
       .slow_trace = arguments.duration("--slow-trace", milliseconds(500), milliseconds(1)),
       .probe_interval = arguments.duration("--probe-interval", seconds(5), milliseconds(0)),
+      .probe = probe(arguments),
       .cors_origins = {},
       .redis = {},
       .redis_user = {},
@@ -162,7 +167,6 @@ Options parse_options(const Arguments& arguments) {
       .config_file = arguments.text("--config", ""),
       .dns = {},
       .dns_servers = arguments.text("--dns-servers", ""),
-      .probe_tcp = probes_by_tcp(arguments),
       .test_endpoints = arguments.has("--test-endpoints"),
       .no_seawall = arguments.has("--no-seawall"),
       .upstreams = {},
@@ -177,7 +181,7 @@ Options parse_options(const Arguments& arguments) {
   for_option("--host", [&] { http::check_host(options.server.host); });
   set_redis(options, arguments);
   for (const std::string& each : arguments.all("--cors-origin")) options.cors_origins.push_back(cors_origin(each));
-  for (const std::string& each : arguments.all("--dns")) options.dns.push_back(dns_target(each));
+  for (const std::string& each : arguments.all("--dns")) add_dns(options, each);
   for (const std::string& each : arguments.all("--upstream")) add_upstream(options, each);
   check_benchmark(options, arguments);
   return options;

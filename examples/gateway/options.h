@@ -13,13 +13,6 @@
 #include "http/server.h"
 #include "seawall/quota.h"
 
-// Of --dns.
-struct DnsTarget {
-  std::string service;
-  std::string name;
-  std::uint16_t port = 0;  // 0: the name has SRV records, which bring their own
-};
-
 struct Options {
   http::ServerOptions server;
   seawall::Quota user_limit;
@@ -28,6 +21,7 @@ struct Options {
   std::chrono::nanoseconds upstream_timeout;
   std::chrono::nanoseconds slow_trace;
   std::chrono::nanoseconds probe_interval;  // 0: none are sent
+  std::string probe;                        // http or tcp
   std::vector<std::string> cors_origins;
   std::optional<http::Endpoint> redis;
   std::string redis_user;
@@ -35,9 +29,8 @@ struct Options {
   std::string admin_token;     // from SEAWALL_ADMIN_TOKEN; empty: only loopback clients administer
   std::string services_file;   // empty: none
   std::string config_file;     // empty: none
-  std::vector<DnsTarget> dns;
-  std::string dns_servers;  // empty: those of the system
-  bool probe_tcp = false;   // else over HTTP
+  std::map<std::string, std::string> dns;  // names with their ports, by service
+  std::string dns_servers;                 // empty: those of the system
   bool test_endpoints = false;
   bool no_seawall = false;
   std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall

@@ -10,7 +10,6 @@
 
 #include "seawall/redis/instance_keeper.h"
 #include "seawall/redis/store_source.h"
-#include "seawall/runtime/source_follower.h"
 
 namespace {
 
@@ -72,6 +71,11 @@ class RedisRegistry final : public SharedRegistry {
     follower_.tick_at(now);
   }
 
+  SourceFollowerReading reading(TimePoint now) const override {
+    const std::lock_guard lock(mutex_);
+    return {follower_.stats(), follower_.sources_at(now)};
+  }
+
  private:
   // Who registered at another gateway under the same id is that one's; the process that is here hears so.
   void give_way(TimePoint now) {
@@ -105,7 +109,7 @@ class RedisRegistry final : public SharedRegistry {
 
   ServiceRegistry& registry_;
   Store store_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   InstanceKeeper keeper_;
   StoreSource source_;
   SourceFollower follower_;

@@ -12,6 +12,7 @@
 
 #include "gateway/options.h"
 #include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/source_follower.h"
 
 class SharedRegistry {
  public:
@@ -24,6 +25,8 @@ class SharedRegistry {
                                                             seawall::TimePoint now) = 0;
   // Several times a second, from one thread. Waits for nothing.
   virtual void tick(seawall::TimePoint now) = 0;
+  // Of what the other gateways keep. From any thread.
+  virtual seawall::SourceFollowerReading reading(seawall::TimePoint now) const = 0;
 };
 
 std::unique_ptr<SharedRegistry> make_shared_registry(const Options& options, seawall::ServiceRegistry& registry);

@@ -3,8 +3,10 @@
 gateway. The expressions of the Grafana dashboard are asked the same server, the alert rules run in it."""
 
 import json
+import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 from support.prometheus import PROMETHEUS, Pages, Prometheus, job
@@ -32,8 +34,11 @@ def expressions(value) -> list[str]:
 class Scraped(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        services = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()), "services.json")
+        services.write_text('{"user": []}')
         cls.stack = cls.enterClassContext(
-            Stack("--test-endpoints", "--user-limit", "20/60s", "--service-limit", "100000/60s"))
+            Stack("--test-endpoints", "--user-limit", "20/60s", "--service-limit", "100000/60s",
+                  "--services", str(services)))
         cls.stack.start_all()
         # A server always says that it prefers OpenMetrics: what it gets as 0.0.4 goes through a page of ours.
         text = lambda: cls.stack.get("/metrics", Accept="text/plain").body

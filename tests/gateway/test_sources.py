@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import signal
 import socket
 import tempfile
 import threading
@@ -82,6 +83,36 @@ class Dns(unittest.TestCase):
             self.assertEqual(stack.get("/api/v1/social/feed").status, 503)
 
 
+    def test_names_and_servers_of_the_configuration(self):
+        """They join those of the command line, and SIGHUP takes others; a name that is gone takes nobody at once."""
+        with tempfile.TemporaryDirectory() as folder, Stack() as elsewhere:
+            social, game = elsewhere.start("social").port, elsewhere.start("gamification").port
+            first = NameServer({("social.test", "A"): [A("127.0.0.1")]})
+            second = NameServer({("game.test", "A"): [A("127.0.0.1")]})
+            path = pathlib.Path(folder, "gateway.json")
+
+            def write(servers, **names):
+                path.with_suffix(".new").write_text(json.dumps({"dns": {"servers": servers, "names": names}}))
+                path.with_suffix(".new").rename(path)
+
+            write(first.address)
+            with Stack("--dns", f"social=social.test:{social}", "--config", str(path)) as stack:
+                stack.wait_until_healthy("social")
+                write(second.address, social=None, gamification=f"game.test:{game}")
+                stack.gateway.process.send_signal(signal.SIGHUP)
+                stack.wait_until_healthy("gamification")
+                self.assertEqual([i["id"] for i in stack.instances("gamification")], [f"gamification@127.0.0.1:{game}"])
+                self.assertEqual(stack.get("/api/v1/social/feed").status, 200)
+                doubted = 'seawall_source_doubted{follower="gateway",source="dns",service="social"}'
+                wait_until("doubts", lambda: metric(stack, doubted) == 1)
+
+                before = stack.gateway.errors()
+                write("nowhere", gamification=f"game.test:{game}")
+                stack.gateway.process.send_signal(signal.SIGHUP)
+                wait_until("a refusal", lambda: "/dns/servers: " in stack.gateway.errors()[len(before):])
+                self.assertEqual(stack.get("/api/v1/gamification/user/7/profile").status, 200)
+
+
 class Probes(unittest.TestCase):
     def test_tcp(self):
         """One that accepts and never speaks is well for TCP; one that nobody listens for is not."""
@@ -101,6 +132,26 @@ class Probes(unittest.TestCase):
             self.assertEqual(metric(stack, 'seawall_prober_transitions_total{prober="gateway",to="failing"}'), 1)
             states = "seawall_service_registry_service_instance_states"
             self.assertEqual(metric(stack, states + '{registry="services",service="social",state="unhealthy"}'), 1)
+
+
+    def test_of_the_configuration(self):
+        """Nobody is asked at first; then over TCP, as the file says after SIGHUP."""
+
+        def silent(upstream, sock):
+            sock.recv(1)
+            upstream.requests.append(b"")
+
+        with tempfile.TemporaryDirectory() as folder, FakeUpstream(silent) as mute:
+            path = pathlib.Path(folder, "gateway.json")
+            path.write_text('{"probe": {"interval": "0s"}}')
+            with Stack("--probe-interval", "100ms", "--config", str(path)) as stack:
+                register(stack, mute.port)
+                path.with_suffix(".new").write_text('{"probe": {"kind": "tcp"}}')
+                path.with_suffix(".new").rename(path)
+                stack.gateway.process.send_signal(signal.SIGHUP)
+                passed = 'seawall_prober_probes_total{prober="gateway",result="passed"}'
+                wait_until("two connections", lambda: (metric(stack, passed) or 0) >= 2)
+                self.assertEqual(metric(stack, passed.replace("passed", "failed")), 0)
 
 
 class Files(unittest.TestCase):
