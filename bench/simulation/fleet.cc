@@ -25,6 +25,7 @@ seawall::ServiceRegistryConfig central_config(std::size_t instances) {
   options.max_instances = options.max_instances_per_service = static_cast<std::int32_t>(2 * instances + 64);
   options.expired_retention = 5s;
   options.max_in_flight = 64;
+  options.max_hashed_services = 0;
   return seawall::ServiceRegistryConfig::make(options).value();
 }
 
@@ -33,6 +34,7 @@ seawall::ServiceRegistryConfig client_config(std::size_t subset) {
   options.max_services = 1;
   options.max_instances = options.max_instances_per_service = static_cast<std::int32_t>(4 * subset + 16);
   options.max_in_flight = 256;
+  options.max_hashed_services = 0;
   return seawall::ServiceRegistryConfig::make(options).value();
 }
 

@@ -14,7 +14,7 @@
 
 What is new is registered at once; what is listed no more goes after removal_grace, or after removal_ceiling when its list
 has become empty or absurdly short. A source that fails takes nothing: its last good list stays and is shown as stale.
-Everything but a FileSource's poll() may be used from any thread.
+tick() and a FileSource's poll() are of one thread at a time; all else, a MetricsPublisher too, may be used from any.
 """
 
 import ctypes
