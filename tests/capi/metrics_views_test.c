@@ -254,9 +254,8 @@ static void publisher(void) {
   const struct {
     const char* name;
     void* part;
-  } parts[] = {{"trading", breaker}, {"hosts", hosts},   {"bucket", bucket}, {"window", window},
-               {"fixed", fixed},     {"leased", leased}, {"users", users},   {"services", registry},
-               {"probes", prober},   {"files", follower}};
+  } parts[] = {{"trading", breaker}, {"hosts", hosts}, {"bucket", bucket},     {"window", window}, {"fixed", fixed},
+               {"leased", leased},   {"users", users}, {"services", registry}, {"probes", prober}, {"files", follower}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
     CHECK(seawall_metrics_publisher_watch(published, parts[i].name, SEAWALL_TEXT, parts[i].part, &error) == SEAWALL_OK);
   }
