@@ -2056,10 +2056,10 @@ typedef struct seawall_prober_stats {
 } seawall_prober_stats;
 
 /* *out is the caller's, to be given to _free before the registry; NULL on failure. json may be NULL with length 0, for
- * the defaults of {"kind": SEAWALL_PROBE_HTTP, "path": "/health", "interval_ns": 5 s, "edge_interval_ns": 1 s (of an
- * instance never asked, or whose last answers speak against its health), "timeout_ns": 1 s, "jitter_percent": 20 (of
- * either interval, at most 50), "rise": 2 (successes in a row bring an instance back), "fall": 3 (failures in a row
- * take it out), "max_in_flight": 64, "require_identity": false (true: an answer that does not name its service and
+ * the defaults of {"kind": SEAWALL_PROBE_HTTP, "path": "/health", "interval_ns": 5 s (0: never), "edge_interval_ns": 1
+ * s (of an instance never asked, or whose last answers speak against its health), "timeout_ns": 1 s, "jitter_percent":
+ * 20 (of either interval, at most 50), "rise": 2 (successes in a row bring an instance back), "fall": 3 (failures in a
+ * row take it out), "max_in_flight": 64, "require_identity": false (true: an answer that does not name its service and
  * instance is a failure)}. Threads: any. Errors: INVALID_ARGUMENT naming the key, NO_MEMORY. */
 SEAWALL_API int32_t seawall_registry_prober(seawall_registry* registry, const char* json, size_t json_size,
                                             seawall_prober** out, seawall_error* error) SEAWALL_NOEXCEPT;

@@ -52,7 +52,7 @@ class Probing(unittest.TestCase):
         self.assertEqual((prober.stats()["timeouts"], prober.stats()["late"]), (1, 1))
 
     def test_errors_name_the_option(self):
-        for wrong in ({"rise": 0}, {"interval": 0}, {"path": "x"}, {"kind": 7}):
+        for wrong in ({"rise": 0}, {"interval": -1}, {"path": "x"}, {"kind": 7}):
             with self.assertRaisesRegex(seawall.SeawallError, next(iter(wrong))):
                 Prober(self.registry, **wrong)
 

@@ -136,7 +136,7 @@ class Registry(unittest.TestCase):
             registry.configure("s", balancer=balancer)
             self.assertEqual(registry.explain("s", now_ns=0)["balancer"], balancer)
             self.assertIsNotNone(service.pick(now_ns=0))
-        for options, said in (({"balancer": "fastest"}, "balancer must be"), ({"panic_threshold": 101}, "panic_threshold"), ({"nonsense": 1}, "nonsense")):
+        for options, said in (({"balancer": "fastest"}, "/balancer: expected one of round_robin"), ({"panic_threshold": 101}, "/panic_threshold: must be from"), ({"nonsense": 1}, "/nonsense: unknown key")):
             with self.assertRaisesRegex(SeawallError, said):
                 registry.configure("s", **options)
 
