@@ -16,7 +16,7 @@ namespace seawall::algorithm {
 inline constexpr Duration kHorizon = std::chrono::hours(24) * 10957;
 
 constexpr Duration since(TimePoint epoch, TimePoint now) noexcept {
-  if (now <= epoch) [[unlikely]]
+  if (now < epoch) [[unlikely]]
     return Duration(0);
   // Exact as unsigned, however far apart the two are.
   const auto elapsed = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(to_ns(epoch));

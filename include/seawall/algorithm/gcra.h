@@ -47,7 +47,7 @@ class Gcra {
     std::uint64_t cost;  // 0: nothing can be taken
   };
   constexpr Request request(Duration elapsed, std::int64_t n) const noexcept {
-    return {elapsed, n, now_ticks(elapsed), n < 1 || n > burst() ? 0 : ticks(n)};
+    return {elapsed, n, now_ticks(elapsed), n < 1 || n > burst() ? 0 : static_cast<std::uint64_t>(n) * one()};
   }
 
   // The state after it was taken; the same state when it is refused, and when it is for nothing.
@@ -158,7 +158,10 @@ class Gcra {
   // From here on the state says no more than a fresh one.
   constexpr Duration idle_at(const State& tat) const noexcept { return duration(ns_at(tat)); }
 
-  constexpr std::int64_t burst() const noexcept { return burst_; }
+  constexpr std::int64_t burst() const noexcept {
+    if (burst_ < 1) __builtin_unreachable();  // so that asking for one permit needs no test
+    return burst_;
+  }
   constexpr int shift() const noexcept { return shift_; }
 
   // The rule as numbers of 32 bits, to be kept where words are small.
@@ -184,12 +187,14 @@ class Gcra {
       : shift_(best_shift(permits, period, burst)),
         tick_rate_(static_cast<std::uint64_t>(((Wide{permits << shift_} << kFraction) + period - 1) / period)),
         tick_time_(static_cast<std::uint64_t>(((Wide{1} << 2 * kFraction) + tick_rate_ - 1) / tick_rate_)),
+        one_(std::uint64_t{1} << shift_),
         burst_(static_cast<std::int64_t>(burst)),
         tolerance_(burst << shift_) {}
   constexpr Gcra(int shift, std::uint64_t tick_rate, std::uint64_t tick_time, std::int64_t burst) noexcept
       : shift_(shift),
         tick_rate_(tick_rate),
         tick_time_(tick_time),
+        one_(std::uint64_t{1} << shift),
         burst_(burst),
         tolerance_(static_cast<std::uint64_t>(burst) << shift) {}
 
@@ -269,12 +274,17 @@ class Gcra {
   constexpr std::uint64_t ticks(std::int64_t permits) const noexcept {
     return static_cast<std::uint64_t>(permits) << shift_;
   }
+  constexpr std::uint64_t one() const noexcept {
+    if (one_ == 0) __builtin_unreachable();  // so that what costs a permit is known to cost something
+    return one_;
+  }
   static constexpr std::uint64_t count(Duration d) noexcept { return static_cast<std::uint64_t>(d.count()); }
   static constexpr Duration duration(std::uint64_t ns) noexcept { return Duration(static_cast<std::int64_t>(ns)); }
 
   int shift_;
   std::uint64_t tick_rate_;  // ticks in a nanosecond
   std::uint64_t tick_time_;  // nanoseconds in a tick
+  std::uint64_t one_;        // a permit in ticks
   std::int64_t burst_;
   std::uint64_t tolerance_;  // the burst in ticks
 };
