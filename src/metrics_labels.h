@@ -32,7 +32,7 @@ class LabelText {
   std::span<const std::uint64_t> words() const noexcept { return std::span(words_).first((bytes_ + 7) / 8); }
   std::string_view view() const noexcept { return {text(), bytes_}; }
 
-  // Lengths are part of what is hashed, and equality compares the whole text.
+  // Family and length are part of the key, and equality compares the whole text.
   std::uint64_t hash(SipKey key, std::uint32_t family) const noexcept;
   bool equals(const Word* other) const noexcept;
   void copy_from(const Word* other, std::uint32_t bytes) noexcept;

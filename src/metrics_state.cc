@@ -80,26 +80,17 @@ FamilyState* MetricsState::family(std::uint32_t index) const noexcept {
   return families_[index].load(std::memory_order_acquire);  // pairs with append()
 }
 
-SeriesRef MetricsState::ref(std::uint32_t index, std::uint32_t generation) const noexcept {
-  const Series& series = series_[index];
-  // Acquire: a later series' cells come with its generation. The caller looks at the generation again.
-  return {.first = series.cells.load(std::memory_order_acquire),
-          .head = &series,
-          .recording = const_cast<Recording*>(&recording_),
-          .generation = recording_.cpus != 0 ? generation : generation | kNoSequences,
-          .index = index};
-}
-
 SeriesRef MetricsState::at(std::uint32_t index) noexcept {
   SeriesRef none;
   if (index >= series_.size()) return none;
   const std::uint32_t generation = series_[index].generation.load(std::memory_order_acquire);  // pairs with make()
   if (generation == 0) return none;
-  const SeriesRef found = ref(index, generation);
+  const SeriesRef found = ref({&series_[index], index, generation});
   return found.is_alive() ? found : none;
 }
 
-SeriesRef MetricsState::find(const FamilyState& family, const LabelText& labels, std::uint64_t hash) const noexcept {
+MetricsState::Found MetricsState::find(const FamilyState& family, const LabelText& labels,
+                                       std::uint64_t hash) const noexcept {
   const Index* index = index_.load(std::memory_order_acquire);  // pairs with reserve_index()
   if (index == nullptr) return {};
   const auto tag = static_cast<std::uint32_t>(hash >> 56);
@@ -114,29 +105,29 @@ SeriesRef MetricsState::find(const FamilyState& family, const LabelText& labels,
     if (series.label_bytes.load(std::memory_order_acquire) != labels.bytes()) continue;
     const Word* text = series.labels.load(std::memory_order_acquire);
     if (labels.bytes() != 0 && (text == nullptr || !labels.equals(text))) continue;
-    const SeriesRef found = ref(series_of(entry), generation);
-    if (found.is_alive()) return found;
+    if (series.generation.load(std::memory_order_acquire) == generation) return {&series, series_of(entry), generation};
   }
 }
 
-SeriesRef MetricsState::with(FamilyState& family, LabelValues values) noexcept {
-  if (family.definition.labels.empty() && values.empty()) return family.overflow;
+MetricsState::Found MetricsState::look_up(FamilyState& family, LabelValues values) noexcept {
+  if (family.definition.labels.empty() && values.empty()) return found_of(family.overflow);
   LabelText labels;
-  if (labels.render(family.label_heads, values)) {
-    const std::uint64_t hash = hash_of(family, labels);
-    if (const SeriesRef found = find(family, labels, hash); found.index != 0) return found;
-    if (acceptable(values) && mutex_.lock()) {
-      SeriesRef found = find(family, labels, hash);
-      try {
-        if (found.index == 0 && has_room(family)) found = add(family, labels, hash);
-      } catch (const std::bad_alloc&) {
-        // A request must not fail because it is being counted: out of memory is one more reason to overflow.
-        found = {};
-      }
-      mutex_.unlock();
-      if (found.index != 0) return found;
-    }
+  if (!labels.render(family.label_heads, values)) return {};
+  const std::uint64_t hash = hash_of(family, labels);
+  if (const Found found = find(family, labels, hash); found.series != nullptr) return found;
+  if (!acceptable(values) || !mutex_.lock()) return {};
+  Found found = find(family, labels, hash);
+  try {
+    if (found.series == nullptr && has_room(family)) found = found_of(add(family, labels, hash));
+  } catch (const std::bad_alloc&) {
+    // A request must not fail because it is being counted: out of memory is one more reason to overflow.
+    found = {};
   }
+  mutex_.unlock();
+  return found;
+}
+
+SeriesRef MetricsState::refuse(FamilyState& family) noexcept {
   family.dropped.add();
   return overflow(family);
 }
@@ -217,7 +208,7 @@ SeriesRef MetricsState::make(FamilyState& family, const LabelText& labels) {
   series.exemplars.store(exemplars, std::memory_order_release);
   const std::uint32_t generation = generation_after(place.generation, family.definition.type);
   series.generation.store(generation, std::memory_order_release);
-  return ref(place.index, generation);
+  return ref({&series, place.index, generation});
 }
 
 // After series.reserve().
@@ -257,8 +248,8 @@ bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
   if (family.definition.labels.empty() || !labels.render(family.label_heads, values)) return false;
   const std::uint64_t hash = hash_of(family, labels);
   if (is_foreign() || !mutex_.lock()) return false;
-  const SeriesRef found = find(family, labels, hash);
-  const bool there = found.index != 0;
+  const Found found = find(family, labels, hash);
+  const bool there = found.series != nullptr;
   try {
     if (there) {
       if (retired_.size() == retired_.capacity()) retired_.reserve(2 * retired_.size() + kRecycleBatch);
@@ -277,7 +268,7 @@ bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
   std::shared_ptr<GaugeCallback> ended;
   if (callbacks_mutex_.lock()) {
     const Unlock unlock(callbacks_mutex_);
-    if (const auto callback = callbacks_.find(key_of(found)); callback != callbacks_.end()) {
+    if (const auto callback = callbacks_.find(key_of(ref(found))); callback != callbacks_.end()) {
       ended = std::move(callback->second);
       callbacks_.erase(callback);
     }

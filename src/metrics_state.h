@@ -66,7 +66,10 @@ class MetricsState {
 
   Result<FamilyState*> find_or_add(Definition definition);
   // Never fails: what cannot have a series of its own gets the overflow series.
-  SeriesRef with(FamilyState& family, LabelValues values) noexcept;
+  SeriesRef with(FamilyState& family, LabelValues values) noexcept {
+    const Found found = look_up(family, values);
+    return found.series != nullptr ? ref(found) : refuse(family);
+  }
   SeriesRef overflow(FamilyState& family) noexcept;
   bool remove(FamilyState& family, LabelValues values) noexcept;
   // Error: kAlreadyExists when the series has one; kFull when the label set has no series of its own.
@@ -111,8 +114,30 @@ class MetricsState {
     std::uint32_t generation;
   };
 
-  SeriesRef find(const FamilyState& family, const LabelText& labels, std::uint64_t hash) const noexcept;
-  SeriesRef ref(std::uint32_t index, std::uint32_t generation) const noexcept;
+  // A series in two registers, to be made a SeriesRef where one is wanted: what is written in parts and then copied as
+  // a whole is waited for. Null: none.
+  struct Found {
+    const Series* series = nullptr;
+    std::uint32_t index = 0;
+    std::uint32_t generation = 0;
+  };
+  Found found_of(const SeriesRef& series) const noexcept {
+    return {&series_[series.index], series.index, series.own()};
+  }
+  Found look_up(FamilyState& family, LabelValues values) noexcept;
+  Found find(const FamilyState& family, const LabelText& labels, std::uint64_t hash) const noexcept;
+  SeriesRef refuse(FamilyState& family) noexcept;
+  // A handle that is stale from the beginning when the series was removed since it was found.
+  SeriesRef ref(Found found) const noexcept {
+    // Acquire: the cells are those of the generation, or of a later one, and then the handle is stale; one without any
+    // has none.
+    Cell* const cells = found.series->cells.load(std::memory_order_acquire);
+    return {.first = cells != nullptr ? cells : &nowhere.cell,
+            .head = found.series,
+            .recording = const_cast<Recording*>(&recording_),
+            .generation = recording_.cpus != 0 ? found.generation : found.generation | kNoSequences,
+            .index = found.index};
+  }
   std::uint64_t hash_of(const FamilyState& family, const LabelText& labels) const noexcept {
     return labels.hash(key_, family.index);
   }
