@@ -29,7 +29,7 @@ class RuledLimiter {
       : epoch_(epoch), word_(config.rule()) {}
 
   // Takes n permits or nothing. n above the burst is never() allowed; n of 0 or less takes nothing.
-  Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
+  [[gnu::always_inline]] Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
     if (now < epoch_) [[unlikely]]
       return acquire_early(now, n);
     const Duration elapsed = algorithm::since(epoch_, now);

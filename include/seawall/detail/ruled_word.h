@@ -57,10 +57,11 @@ class RuledWord {
     if (seen >> kGenerationShift == 0) [[likely]] {
       const auto request = ask(first_);
       do {
-        const std::uint64_t next = step(first_, request, seen, std::uint64_t{0});
+        const std::uint64_t before = seen;
+        const std::uint64_t next = step(first_, request, before, std::uint64_t{0});
         // Apart, so that a refusal and what was taken are told each in its place.
-        if (next == seen) return tell(first_, request, seen, seen, std::uint64_t{0});
-        if (exchange(seen, next)) return tell(first_, request, seen, next, std::uint64_t{0});
+        if (next == before) return tell(first_, request, before, before, std::uint64_t{0});
+        if (exchange(seen, next)) return tell(first_, request, before, next, std::uint64_t{0});
       } while (seen >> kGenerationShift == 0);
     }
     return update_later(seen, ask, step, tell);
