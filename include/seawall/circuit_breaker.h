@@ -83,19 +83,15 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   template <class Now>
   Ticket try_acquire_with(const Now& clock) noexcept {
     const std::uint64_t seen = load();
-    if (algorithm::breaker::state_of(seen) == BreakerState::kClosed && plain_) [[likely]] {
+    if (algorithm::breaker::state_of(seen) == BreakerState::kClosed && plain_) [[likely]]
       return Ticket(*this, algorithm::breaker::token_of_closed(seen));
-    }
-    if (algorithm::breaker::state_of(seen) != BreakerState::kOpen) [[unlikely]]
-      return ticket_of(answer_with(clock));
+    if (algorithm::breaker::state_of(seen) != BreakerState::kOpen) return ticket_of(answer_with(clock));
     const TimePoint now = clock();
-    const auto deadline = static_cast<std::uint64_t>(algorithm::breaker::open_deadline_ns(seen));
     // Modulo 2^64: an instant before the epoch is far beyond any deadline here.
-    const std::uint64_t at = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(epoch_ns_);
-    // Relaxed: as in shadow().
-    if (at < deadline && unusual_.load(std::memory_order_relaxed) == 0) [[likely]] {
-      return Ticket(Duration(static_cast<std::int64_t>(deadline - at)));
-    }
+    const auto at = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(epoch_ns_);
+    const std::int64_t wait = algorithm::breaker::open_wait_ns(seen, at);
+    if (wait != 0 && unusual_.load(std::memory_order_relaxed) == 0) [[likely]]  // relaxed: as in shadow()
+      return Ticket(Duration(wait));
     return ticket_of(decide_at(now));
   }
   template <class Now>
@@ -130,8 +126,7 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   void reset_at(TimePoint now) noexcept { administer(now, BreakerState::kClosed); }
 
   // While set, nothing is refused, not even when forced open; the state moves on as ever, and what would have been
-  // refused is counted in stats(). Begins as CircuitBreakerOptions::shadow.
-  // Relaxed: a switch by itself.
+  // refused is counted in stats(). Begins as CircuitBreakerOptions::shadow. Relaxed: a switch by itself.
   void set_shadow(bool on) noexcept { unusual_.store((on ? kShadow : 0) | counting(), std::memory_order_relaxed); }
   bool shadow() const noexcept { return (unusual_.load(std::memory_order_relaxed) & kShadow) != 0; }
 
@@ -190,8 +185,7 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   }
 
  private:
-  static constexpr std::uint64_t kShadow = 1;
-  static constexpr std::uint64_t kCounting = 2;
+  static constexpr std::uint64_t kShadow = 1, kCounting = 2;
   std::uint64_t counting() const noexcept { return plain_ ? 0 : kCounting; }
 
   TimePoint epoch() const noexcept { return time_from_ns(epoch_ns_); }
@@ -221,11 +215,9 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
     if (!algorithm::breaker::admits_freely(seen) || config_.times_calls()) return decide_at(clock());
     return {algorithm::breaker::admitted(config_, seen, 0), 0};
   }
-
   Ticket ticket_of(Answer answer) noexcept {
     return answer.token != 0 ? Ticket(*this, answer.token) : Ticket(Duration(answer.retry_after_ns));
   }
-
   [[gnu::noinline]] Answer decide_at(TimePoint now) noexcept {
     const std::int64_t at = elapsed(now);
     const auto admission =

@@ -99,6 +99,11 @@ constexpr std::uint64_t units_up(std::int64_t ns, std::int64_t unit) noexcept {
 constexpr std::int64_t open_deadline_ns(std::uint64_t word) noexcept {
   return static_cast<std::int64_t>(OpenDeadline::get(word)) * kOpenUnitNs;
 }
+// How long an open breaker still refuses `elapsed_ns` after the epoch; 0: it does not.
+constexpr std::int64_t open_wait_ns(std::uint64_t word, std::uint64_t elapsed_ns) noexcept {
+  const auto deadline = static_cast<std::uint64_t>(open_deadline_ns(word));
+  return elapsed_ns < deadline ? static_cast<std::int64_t>(deadline - elapsed_ns) : 0;
+}
 constexpr std::int64_t lease_deadline_ns(std::uint64_t word) noexcept {
   return static_cast<std::int64_t>(LeaseDeadline::get(word)) * kLeaseUnitNs;
 }
