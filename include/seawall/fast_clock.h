@@ -126,11 +126,32 @@ class alignas(detail::kCacheLine) BasicFastClock {
     const std::uint64_t number = now >> scale_.shift;
     // Acquire: who sees a stopped clock sees its last knot too. Unsigned: also false behind the ring and when stopped.
     if (Head::reach(head_.load(std::memory_order_acquire)) - (number + 1) >= kRing - 1) return kNoAnswer;
-    // Relaxed: a knot is one word that says which it is and what it holds, and never changes while it is that knot.
-    const std::uint64_t from = knot(number).load(std::memory_order_relaxed);
-    const std::uint64_t to = knot(number + 1).load(std::memory_order_relaxed);
+    const auto [from, to] = ends(number % kRing);
     if (!Knot::is(from, number) || !Knot::is(to, number + 1)) return kNoAnswer;
     return origin_ + algorithm::knot_time(scale_, now, Knot::correction(from), Knot::correction(to));
+  }
+
+  // The knot at a place and the next. A branch for each place: the processor foresees it for a whole stretch and has
+  // the knots before it has the counter. An address made of the counter would wait for that.
+  struct Ends {
+    std::uint64_t from, to;
+  };
+  Ends ends(std::uint64_t place) const noexcept {
+    static_assert(kRing == 4);
+    // Relaxed: a knot is one word that says which it is and what it holds, and never changes while it is that knot.
+    const auto both = [](const Cell& from, const Cell& to) -> Ends {
+      return {from.load(std::memory_order_relaxed), to.load(std::memory_order_relaxed)};
+    };
+    switch (place) {
+      case 0:
+        return both(knots_[0], knots_[1]);
+      case 1:
+        return both(knots_[1], knots_[2]);
+      case 2:
+        return both(knots_[2], knots_[3]);
+      default:
+        return both(knots_[3], knots_[0]);
+    }
   }
 
   std::int64_t read_slowly() const noexcept {
