@@ -42,7 +42,7 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--dns", "social"), "--dns: 'social' is neither"),
             ("seawall-gateway", ("--dns", "social=x.test:99999"), "--dns: 'social=x.test:99999' has no port"),
             ("seawall-gateway", ("--dns", "social=x.test:1", "--dns", "social=y.test:1"), "--dns social=y.test"),
-            ("seawall-gateway", ("--dns", "social=x.test:1", "--dns-servers", "nowhere"), "/dns/servers: "),
+            ("seawall-gateway", ("--dns", "social=x.test:1", "--dns-servers", "nowhere"), "/dns/"),
             ("seawall-gateway", ("--nonsense",), "--nonsense"),
             ("seawall-gateway", ("--services", "/no/such/file"), "--services: /no/such/file: No such file"),
             ("seawall-gateway", ("--upstream", "social=127.0.0.1:1"), "--upstream"),

