@@ -398,8 +398,8 @@ class CircuitBreaker(Guard):
             _set_innermost(ticket._outer)
         else:
             ticket = _leave(self)
-        word = self._word.value
-        if error is None and not word & _UNHEALTHY and word & _IDENTITY | _MARK == ticket._token:
+        # As _unchanged, or of a disabled breaker, which counts nothing.
+        if error is None and (self._word.value & _WHOLE) | _MARK == ticket._token:
             ticket._token = 0
         else:
             ticket.__exit__(kind, error, trace)
