@@ -104,13 +104,22 @@ int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t statu
   });
 }
 
+int32_t seawall_prober_hurry(seawall_prober* prober, const char* service, size_t service_size,
+                             int64_t now_ns) noexcept {
+  if (!valid(prober)) return SEAWALL_E_WRONG_HANDLE;
+  if (!readable(service, service_size)) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    return static_cast<int32_t>(prober->rep.hurry_at(text_in(service, service_size), instant(now_ns)));
+  });
+}
+
 int32_t seawall_prober_get_stats(const seawall_prober* prober, seawall_prober_stats* stats) noexcept {
   if (!valid(prober)) return SEAWALL_E_WRONG_HANDLE;
   if (stats == nullptr || stats->struct_size < sizeof(seawall_prober_stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const seawall::ProberStats now = prober->rep.stats();
   *stats = {stats->struct_size, 0,          now.targets, now.in_flight,      now.sent,
             now.passed,         now.warned, now.failed,  now.learnt_nothing, now.timeouts,
-            now.wrong_identity, now.late,   now.falls,   now.rises};
+            now.wrong_identity, now.late,   now.falls,   now.rises,          now.hurried};
   return SEAWALL_OK;
 }
 

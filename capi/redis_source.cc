@@ -86,7 +86,8 @@ using Given = seawall_redis_source_options;
 constexpr OptionMember<Given> kMembers[] = {{"registry", &Given::registry},
                                             {"services", &Given::services},
                                             {"poll_interval_ns", &Given::poll_interval_ns},
-                                            {"expiry_ceiling_ns", &Given::expiry_ceiling_ns}};
+                                            {"expiry_ceiling_ns", &Given::expiry_ceiling_ns},
+                                            {"forget_after_ns", &Given::forget_after_ns}};
 
 }  // namespace
 
@@ -105,6 +106,7 @@ int32_t create(const seawall_redis_store& store, const Given& given, seawall_red
   options.services = names_of(text_in(given.services));
   if (given.poll_interval_ns != 0) options.poll_interval = Duration(given.poll_interval_ns);
   if (given.expiry_ceiling_ns != 0) options.expiry_ceiling = Duration(given.expiry_ceiling_ns);
+  if (given.forget_after_ns != 0) options.forget_after = Duration(given.forget_after_ns);
   auto made = StoreSource::make(store.rep, options);
   if (!made) return fail(error, made.error());
   *out = std::make_unique<seawall_redis_source>(std::move(made).value()).release();
@@ -169,7 +171,8 @@ int32_t seawall_redis_source_get_stats(const seawall_redis_source* source, seawa
             .faults = stats.faults,
             .hints = stats.hints,
             .foreign = stats.foreign,
-            .left_out = stats.left_out};
+            .left_out = stats.left_out,
+            .forgotten = stats.forgotten};
     return SEAWALL_OK;
   });
 }

@@ -134,7 +134,9 @@ int32_t seawall_redis_store_get_stats(const seawall_redis_store* store, seawall_
             .reloads = stats.reloads,
             .moved = stats.moved,
             .asked = stats.asked,
-            .batches = stats.batches};
+            .batches = stats.batches,
+            .messages = stats.messages,
+            .channels_denied = stats.channels_denied};
     return SEAWALL_OK;
   });
 }

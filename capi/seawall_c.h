@@ -2053,6 +2053,7 @@ typedef struct seawall_prober_stats {
   int64_t late;           /* answers to probes that had timed out, or of instances that went */
   int64_t falls;
   int64_t rises;
+  int64_t hurried; /* probes that seawall_prober_hurry brought forward */
 } seawall_prober_stats;
 
 /* *out is the caller's, to be given to _free before the registry; NULL on failure. json may be NULL with length 0, for
@@ -2074,6 +2075,10 @@ SEAWALL_API int32_t seawall_prober_next(seawall_prober* prober, int64_t now_ns, 
 SEAWALL_API int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t status, const char* service,
                                           size_t service_size, const char* instance, size_t instance_size,
                                           int64_t now_ns) SEAWALL_NOEXCEPT;
+/* Somebody else doubts a service (seawall_redis_trip_board): its instances are asked soon, but none again before
+ * edge_interval_ns has passed. Answers how many probes it brought forward. */
+SEAWALL_API int32_t seawall_prober_hurry(seawall_prober* prober, const char* service, size_t service_size,
+                                         int64_t now_ns) SEAWALL_NOEXCEPT;
 /* Fills *stats, whose struct_size the caller has set. */
 SEAWALL_API int32_t seawall_prober_get_stats(const seawall_prober* prober,
                                              seawall_prober_stats* stats) SEAWALL_NOEXCEPT;

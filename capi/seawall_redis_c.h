@@ -62,7 +62,9 @@ typedef struct seawall_redis_store_stats {
   uint64_t reloads;  /* scripts sent whole because the server had forgotten them */
   uint64_t moved;    /* redirections of a cluster */
   uint64_t asked;
-  uint64_t batches; /* writes to a socket: requests / batches is how many share one */
+  uint64_t batches;         /* writes to a socket: requests / batches is how many share one */
+  uint64_t messages;        /* hints of others, by publish and subscribe */
+  uint64_t channels_denied; /* subscriptions that the server refused our user: then no hints come */
 } seawall_redis_store_stats;
 
 /* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */
@@ -460,6 +462,7 @@ typedef struct seawall_redis_source_options {
   seawall_text services;     /* NAME[,NAME]... [all that is in the registry's directory] */
   int64_t poll_interval_ns;  /* [1 s] */
   int64_t expiry_ceiling_ns; /* instances that fell silent with many others are doubted only, for so long [5 min] */
+  int64_t forget_after_ns;   /* a service of the directory that had nobody for so long is asked for no more [10 min] */
 } seawall_redis_source_options;
 
 typedef struct seawall_redis_source_stats {
@@ -470,8 +473,9 @@ typedef struct seawall_redis_source_stats {
   int64_t lists;    /* of these, with a list; the others are "unchanged" */
   int64_t faults;
   int64_t hints;
-  int64_t foreign;  /* items of the last lists that are no instances: left out */
-  int64_t left_out; /* services of the directory that are too many, or have a name that none has */
+  int64_t foreign;   /* items of the last lists that are no instances: left out */
+  int64_t left_out;  /* services of the directory that are too many, or have a name that none has */
+  int64_t forgotten; /* times that a service was */
 } seawall_redis_source_stats;
 
 /* Sets struct_size, everything else to 0. Error: INVALID_ARGUMENT for NULL. Threads: any. */

@@ -28,6 +28,8 @@ inline constexpr MetricsField<ProberStats> kProberTotals[] = {
      [](const ProberStats& s) { return plain(s.wrong_identity); }},
     {"seawall_prober_late_answers_total", "Answers to probes that were over.",
      [](const ProberStats& s) { return plain(s.late); }},
+    {"seawall_prober_hurried_total", "Probes brought forward because somebody else doubts the service.",
+     [](const ProberStats& s) { return plain(s.hurried); }},
 };
 inline constexpr MetricsField<ProberStats> kProberGauges[] = {
     {"seawall_prober_targets", "Instances that are probed.", [](const ProberStats& s) { return plain(s.targets); }},

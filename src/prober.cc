@@ -23,8 +23,9 @@ struct Target {
   std::int32_t port = 0;
   std::uint64_t generation = 0;  // 0: nobody in this slot
   algorithm::ProbeState state;
-  std::int64_t at = 0;      // when its probe is due, or is given up
-  std::uint64_t probe = 0;  // out; 0: none
+  std::int64_t at = 0;                                              // when its probe is due, or is given up
+  std::uint64_t probe = 0;                                          // out; 0: none
+  std::int64_t settled = std::numeric_limits<std::int64_t>::min();  // when the last one was
 };
 
 constexpr std::uint32_t kSlotBits = 16;
@@ -85,6 +86,25 @@ class Prober::Impl {
     if (options.interval == Duration(0)) looked_ = false;  // so that all are found again, should it be
   }
 
+  std::int64_t hurry(std::string_view service, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    if (options_.interval == Duration(0)) return 0;  // nobody is asked
+    look(now);
+    const std::int64_t before = stats_.hurried;
+    for (std::uint32_t slot = 0; slot < targets_.size(); ++slot) {
+      Target& target = targets_[slot];
+      if (target.generation == 0 || target.probe != 0 || target.service != service) continue;
+      const std::int64_t rested = detail::saturating_add(target.settled, options_.edge_interval.count());
+      const auto share = static_cast<std::int64_t>(algorithm::mix64(target.generation + sent_) % 1024);
+      const std::int64_t spread = options_.edge_interval.count() / 4096 * share;
+      const std::int64_t at = detail::saturating_add(std::max(now, rested), spread);
+      if (at >= target.at) continue;
+      waiting_.erase({target.at, slot});
+      wait(slot, at);
+      ++stats_.hurried;
+    }
+    return stats_.hurried - before;
+  }
+
   ProberStats counted() const SEAWALL_REQUIRES(mutex) {
     ProberStats stats = stats_;
     stats.in_flight = static_cast<std::int64_t>(out_.size());
@@ -123,7 +143,15 @@ class Prober::Impl {
   void enter(const InstanceInfo& info, std::int64_t now) SEAWALL_REQUIRES(mutex) {
     leave(info.slot);
     Target& target = targets_[info.slot];
-    target = {info.service, info.id, info.host, info.port, info.generation, {}, 0, 0};
+    target = {info.service,
+              info.id,
+              info.host,
+              info.port,
+              info.generation,
+              {},
+              0,
+              0,
+              std::numeric_limits<std::int64_t>::min()};
     // What the registry holds against it stands until `rise` answers speak for it.
     if (info.health == Health::kFailing) target.state.health = Health::kFailing;
     wait(info.slot, share_of(info.generation, options_.edge_interval, now));  // not all at once after a restart
@@ -201,6 +229,7 @@ class Prober::Impl {
     Target& target = targets_[slot];
     count(result);
     out_.erase({target.at, slot});
+    target.settled = now;
     const Health before = target.state.health;
     target.state = rule_.next(target.state, result);
     const bool edge = target.state.on_edge() || result == Health::kUnknown;
@@ -259,6 +288,11 @@ void Prober::finish_at(std::uint64_t id, const ProbeAnswer& answer, TimePoint no
 void Prober::configure_at(const ProberConfig& config, TimePoint now) {
   const detail::MutexLock lock(impl_->mutex);
   impl_->configure(config.options(), to_ns(now));
+}
+
+std::int64_t Prober::hurry_at(std::string_view service, TimePoint now) {
+  const detail::MutexLock lock(impl_->mutex);
+  return impl_->hurry(service, to_ns(now));
 }
 
 ProberStats Prober::stats() const {

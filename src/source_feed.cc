@@ -10,7 +10,7 @@
 
 namespace seawall {
 
-bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, std::int64_t room,
+bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
                       SourceFollowerStats& stats) {
   ++answers_;
   not_found_ = answer.status == SourceStatus::kNotFound ? not_found_ + 1 : 0;
@@ -46,7 +46,9 @@ void SourceFeed::confirm(const SourceAnswer& answer, std::int64_t now, SourceFol
   age_ = std::max<std::int64_t>(answer.age.count(), 0);
 }
 
-bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats) {
+bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, Room room, SourceFollowerStats& stats) {
+  room.waiting += waiting();
+  waiting_.clear();
   bool changed = false;
   std::set<std::string_view> seen;  // keys of items_
   for (std::size_t i = 0; i < list.instances.size(); ++i) {
@@ -58,8 +60,9 @@ bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, std::int64_t roo
       continue;
     }
     if (at == items_.end()) {
-      if (room-- <= 0) {
+      if (room.items-- <= 0) {
         ++stats.left_out;
+        if (room.waiting-- > 0) waiting_.push_back({std::move(spec), health, kListed});
         continue;
       }
       at = items_.try_emplace(spec.id).first;
@@ -74,6 +77,19 @@ bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, std::int64_t roo
     if (item.missing == kListed && !seen.contains(id)) item.missing = now;
   }
   peak_ = listed_ == size() ? listed_ : std::max(peak_, listed_);
+  return changed;
+}
+
+bool SourceFeed::take_in(std::int64_t room) {
+  bool changed = false;
+  for (; room > 0 && !waiting_.empty(); waiting_.pop_front()) {
+    std::string id = waiting_.front().spec.id;
+    if (!items_.try_emplace(std::move(id), std::move(waiting_.front())).second) continue;  // twice in the list
+    ++listed_;
+    --room;
+    changed = true;
+  }
+  if (changed && listed_ == size()) peak_ = listed_;
   return changed;
 }
 

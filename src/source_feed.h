@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <map>
 #include <string>
@@ -20,14 +21,22 @@ class SourceFeed {
   };
   using Items = std::map<std::string, Item, std::less<>>;
 
-  // Returns whether the items are others than before. Counts in `stats`; `room` is how many more items there may be.
-  bool hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, std::int64_t room,
+  // How many more items there may be, and how many more that wait for room.
+  struct Room {
+    std::int64_t items, waiting;
+  };
+
+  // Returns whether the items are others than before. Counts in `stats`.
+  bool hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
             SourceFollowerStats& stats);
+  // Takes in, in their order, those of the last list that had no room, now that there is some. Returns whether any.
+  bool take_in(std::int64_t room);
   // Drops what has waited long enough. Returns whether something went.
   bool release(std::int64_t now, const algorithm::SourceHold& hold, SourceFollowerStats& stats);
 
   const Items& items() const noexcept { return items_; }
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(items_.size()); }
+  std::int64_t waiting() const noexcept { return static_cast<std::int64_t>(waiting_.size()); }
   // Has nobody, and its source knows no such service; or, where another one needs its place, lists nobody.
   bool idle(bool crowded) const noexcept { return items_.empty() && !failed_ && (not_found_ > 0 || crowded); }
   void describe(SourceInfo& info, std::int64_t now) const;
@@ -40,9 +49,10 @@ class SourceFeed {
   }
   void fail(const Message& reason);
   void confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats);
-  bool replace(SourceAnswer&& list, std::int64_t now, std::int64_t room, SourceFollowerStats& stats);
+  bool replace(SourceAnswer&& list, std::int64_t now, Room room, SourceFollowerStats& stats);
 
   Items items_;
+  std::deque<Item> waiting_;  // of the last list
   std::int64_t listed_ = 0;
   std::int64_t peak_ = 0;  // the longest list since nothing was missing
   bool doubted_ = false;

@@ -92,12 +92,13 @@ class SourceFollower::Impl {
     for (std::uint32_t index = 0; index < sources_.size(); ++index) {
       for (SourceAnswer& answer : sources_[index].source->poll_at(time_from_ns(now_))) hear(index, std::move(answer));
     }
-    for (auto& [name, service] : services_) {
-      release(service);
-      if (service.dirty) join(name, service);
-    }
-    tell();
+    for (auto& [name, service] : services_) release(service);
+    join_all();
     std::erase_if(services_, [this](const auto& entry) { return forget_if_idle(entry.second); });
+    if (waiting_items_ > 0) {
+      take_in();
+      join_all();
+    }
     beat();
     return changes_;
   }
@@ -134,29 +135,79 @@ class SourceFollower::Impl {
   }
 
  private:
+  // Lists of services that had no room, by source and service.
+  using Waiting = std::map<std::pair<std::uint32_t, std::string>, SourceAnswer>;
+
   void hear(std::uint32_t index, SourceAnswer&& answer) {
+    const bool news = answer.status != SourceStatus::kUnchanged && answer.status != SourceStatus::kFailed;
+    if (news) forget_waiting(waiting_.find({index, answer.service}));
     auto service = services_.find(answer.service);
     const bool known = service != services_.end() && service->second.feeds.contains(index);
     if (!known) {
       if (feeds_ >= options_.max_services) {
         ++stats_.left_out;
+        if (answer.status == SourceStatus::kList) wait(index, std::move(answer));
         return;
       }
       if (service == services_.end()) service = services_.try_emplace(answer.service).first;
     }
     feeds_ += known ? 0 : 1;
     SourceFeed& feed = service->second.feeds[index];
+    const SourceFeed::Room room{options_.max_instances - items_, options_.max_instances - waiting_items_};
+    service->second.dirty |= weighed(feed, [&] { return feed.hear(std::move(answer), now_, options_, room, stats_); });
+  }
+
+  // change() -> whether the items of the feed are others
+  template <class Change>
+  bool weighed(const SourceFeed& feed, Change&& change) {
     items_ -= feed.size();
-    service->second.dirty |=
-        feed.hear(std::move(answer), now_, options_, options_.max_instances - items_ - feed.size(), stats_);
+    waiting_items_ -= feed.waiting();
+    const bool changed = change();
     items_ += feed.size();
+    waiting_items_ += feed.waiting();
+    return changed;
+  }
+
+  // A service for which there is no room: of its list as much as may wait.
+  void wait(std::uint32_t index, SourceAnswer&& answer) {
+    if (static_cast<std::int64_t>(waiting_.size()) >= options_.max_services) return;
+    const auto most = std::max<std::int64_t>(options_.max_instances - waiting_items_, 0);
+    const auto kept = std::min(answer.instances.size(), static_cast<std::size_t>(most));
+    answer.instances.resize(kept);
+    answer.health.resize(std::min(answer.health.size(), kept));
+    if (kept == 0) return;
+    waiting_items_ += static_cast<std::int64_t>(kept);
+    std::string service = answer.service;
+    waiting_.insert_or_assign({index, std::move(service)}, std::move(answer));
+  }
+
+  void forget_waiting(Waiting::iterator at) {
+    if (at == waiting_.end()) return;
+    waiting_items_ -= static_cast<std::int64_t>(at->second.instances.size());
+    waiting_.erase(at);
+  }
+
+  // What was left out, and has room now. Its sources need not say it again.
+  void take_in() {
+    while (!waiting_.empty() && feeds_ < options_.max_services && items_ < options_.max_instances) {
+      const std::uint32_t index = waiting_.begin()->first.first;
+      SourceAnswer answer = waiting_.begin()->second;
+      forget_waiting(waiting_.begin());
+      hear(index, std::move(answer));
+    }
+    for (auto& [name, service] : services_) {
+      for (auto& entry : service.feeds) {
+        SourceFeed& feed = entry.second;
+        const std::int64_t room = options_.max_instances - items_;
+        if (feed.waiting() != 0 && room > 0) service.dirty |= weighed(feed, [&] { return feed.take_in(room); });
+      }
+    }
   }
 
   void release(Followed& service) {
-    for (auto& [index, feed] : service.feeds) {
-      items_ -= feed.size();
-      service.dirty |= feed.release(now_, hold_, stats_);
-      items_ += feed.size();
+    for (auto& entry : service.feeds) {
+      SourceFeed& feed = entry.second;
+      service.dirty |= weighed(feed, [&] { return feed.release(now_, hold_, stats_); });
     }
   }
 
@@ -164,8 +215,10 @@ class SourceFollower::Impl {
   bool forget_if_idle(const Followed& service) {
     const bool crowded = feeds_ >= options_.max_services;
     const bool idle = std::ranges::all_of(service.feeds, [=](const auto& feed) { return feed.second.idle(crowded); });
-    if (idle) feeds_ -= static_cast<std::int64_t>(service.feeds.size());
-    return idle;
+    if (!idle) return false;
+    feeds_ -= static_cast<std::int64_t>(service.feeds.size());
+    for (const auto& [index, feed] : service.feeds) waiting_items_ -= feed.waiting();
+    return true;
   }
 
   // What the sources of a service want together: for each id the record of the best one.
@@ -180,6 +233,13 @@ class SourceFollower::Impl {
       }
     }
     return all;
+  }
+
+  void join_all() {
+    for (auto& [name, service] : services_) {
+      if (service.dirty) join(name, service);
+    }
+    tell();
   }
 
   // What is to be told to the registry is noted here and in beat(), and told at once for all.
@@ -343,8 +403,10 @@ class SourceFollower::Impl {
   std::vector<InstanceChange> leaving_, told_;
   std::vector<Wish> changing_, putting_;  // the first along with told_
   std::vector<Held*> judging_;
+  Waiting waiting_;
   SourceFollowerStats stats_;           // without what counted() counts
   std::int64_t feeds_ = 0, items_ = 0;  // of all services
+  std::int64_t waiting_items_ = 0;      // in waiting_ and in all feeds; no more than may be items
   std::int64_t changes_ = 0;            // of this tick
   std::int64_t now_ = std::numeric_limits<std::int64_t>::min();
   std::int64_t last_beat_ = std::numeric_limits<std::int64_t>::min();

@@ -59,7 +59,7 @@ void Node::ask_slots(TimePoint now) { command(Purpose::kSlots, words_of({"CLUSTE
 
 void Node::subscribe(const std::string& channel, TimePoint now) {
   if (state_ == State::kUp || state_ == State::kGreeting) {
-    command(Purpose::kIgnored, words_of({"SUBSCRIBE", channel}), now);
+    command(Purpose::kSubscribe, words_of({"SUBSCRIBE", channel}), now);
   }
 }
 
@@ -229,7 +229,9 @@ bool Node::take(const redisReply& reply, TimePoint now) {
       if (shas_.size() == scripts_.size()) came_up(now);
       return true;
     case Purpose::kSubscribe:
-      if (is_error(reply)) return false;
+      // Who may not listen gets no hints, as on a connection without news. It asks again with the next connection.
+      if (is_error(reply) && text_of(reply).substr(0, 6) != "NOPERM") return false;
+      if (is_error(reply)) owner_.denied();
       if (state_ != State::kUp) came_up(now);
       return true;
     case Purpose::kSlots:

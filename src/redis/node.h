@@ -36,6 +36,7 @@ class NodeOwner {
   virtual void refused(std::string_view error, bool unauthorized) = 0;  // the greeting, by the server
   virtual void wrote() = 0;
   virtual void heard(std::string_view channel, std::string_view message) = 0;
+  virtual void denied() = 0;  // a channel, by the server
 
  protected:
   ~NodeOwner() = default;

@@ -28,7 +28,7 @@ end
 if verb == 'enter' or verb == 'services' then
   local directory, month = KEYS[1], 2592000000000
   if not usable(directory, 'zset') then return foreign('the key ' .. directory) end
-  if verb == 'services' then return call('ZRANGE', directory, 0, -1) end
+  if verb == 'services' then return call('ZRANGE', directory, 0, -1, 'WITHSCORES') end
   call('ZADD', directory, text_of(now), service)
   call('ZREMRANGEBYSCORE', directory, '-inf', text_of(now - month))
   call('PEXPIRE', directory, 2592000000)

@@ -410,6 +410,8 @@ void StoreLoop::heard(std::string_view channel, std::string_view message) {
   }
 }
 
+void StoreLoop::denied() { add(counters_.channels_denied); }
+
 TimePoint StoreLoop::slots_due() const { return slots_asked_ + (want_slots_ ? kSlotsAgain : kSlotsFresh); }
 
 void StoreLoop::refresh_slots(TimePoint now) {
@@ -475,6 +477,7 @@ StoreStats StoreLoop::stats() const {
           .asked = read(counters_.asked),
           .batches = read(counters_.batches),
           .messages = read(counters_.messages),
+          .channels_denied = read(counters_.channels_denied),
           .refusal = refusal_};
 }
 

@@ -75,6 +75,7 @@ class StoreLoop final : private NodeOwner {
   void refused(std::string_view error, bool unauthorized) override;
   void wrote() override;
   void heard(std::string_view channel, std::string_view message) override;
+  void denied() override;
 
   bool not_sent();
   bool hand_in(const RequestPtr& request);
@@ -134,7 +135,7 @@ class StoreLoop final : private NodeOwner {
   struct Counters {
     std::atomic<std::uint32_t> nodes_up{0};
     std::atomic<std::uint64_t> requests{0}, answered{0}, timeouts{0}, not_sent{0}, connects{0}, disconnects{0},
-        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0}, messages{0};
+        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0}, messages{0}, channels_denied{0};
   } counters_;
 
   std::thread lost_;

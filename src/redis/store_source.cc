@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <span>
@@ -26,6 +27,8 @@ struct Polled {
   std::int64_t version = -1;  // -1: no list yet
   std::set<std::string> doubted = {};
   std::vector<InstanceSpec> instances = {};
+  std::optional<TimePoint> empty_since = {};  // as far as is known
+  std::string entered = {};                   // when it last was put into the directory, by the store's clock
   std::int64_t foreign = 0;
   bool news = false;  // `said` was not polled yet: none is asked for before it was
   SourceAnswer said = {};
@@ -81,6 +84,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     bool ask_directory = false;
     {
       const detail::MutexLock lock(mutex_);
+      if (options_.services.empty()) forget(now);
       for (auto& [name, service] : services_) {
         if (std::exchange(service.news, false)) {
           service.said.age = std::max(Duration(0), now - service.asked);
@@ -117,9 +121,24 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     return pause * 4 / 5 + Duration(std::uniform_int_distribution<std::int64_t>(0, most.count())(random_));
   }
 
+  void forget(TimePoint now) SEAWALL_REQUIRES(mutex_) {
+    for (auto at = services_.begin(); at != services_.end();) {
+      const Polled& service = at->second;
+      const bool awaited = service.asking || service.news || service.hinted;
+      if (awaited || !service.empty_since || now - *service.empty_since < options_.forget_after) {
+        ++at;
+        continue;
+      }
+      ++stats_.forgotten;
+      forgotten_.insert_or_assign(at->first, service.entered);
+      at = services_.erase(at);
+    }
+  }
+
   void hint(std::string_view name) {
     const detail::MutexLock lock(mutex_);
     ++stats_.hints;
+    if (const auto at = forgotten_.find(name); at != forgotten_.end()) forgotten_.erase(at);
     if (const auto at = services_.find(name); at != services_.end()) {
       at->second.hinted = true;
     } else {
@@ -147,7 +166,13 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     if (told) {
       ++stats_.polls;
       take(service, result, answer);
+      if (!service.instances.empty()) {
+        service.empty_since.reset();
+      } else if (!service.empty_since) {
+        service.empty_since = asked;
+      }
     } else {
+      service.empty_since.reset();
       answer.reason = reason_of(result);
       fail(result);
     }
@@ -198,21 +223,29 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     asking_directory_ = false;
     stats_.left_out = 0;
     if (result.fault != Fault::kNone) return fail(result);
-    for (const std::string& name : result.texts) {
-      if (services_.contains(name)) continue;
-      if (services_.size() < kMostServices && is_service_name(name)) {
-        services_.try_emplace(name);
+    decltype(forgotten_) still;  // nobody was entered since
+    for (std::size_t i = 0; i + 1 < result.texts.size(); i += 2) {
+      const std::string& name = result.texts[i];
+      const std::string& entered = result.texts[i + 1];
+      if (const auto at = services_.find(name); at != services_.end()) {
+        at->second.entered = entered;
+      } else if (const auto gone = forgotten_.find(name); gone != forgotten_.end() && gone->second == entered) {
+        still.insert(forgotten_.extract(gone));
+      } else if (services_.size() < kMostServices && is_service_name(name)) {
+        services_.try_emplace(name).first->second.entered = entered;
       } else {
         ++stats_.left_out;
       }
     }
+    forgotten_ = std::move(still);
   }
 
   const std::shared_ptr<StoreCore> store_;
   const StoreSourceOptions options_;
   const RegistryCalls calls_;
   mutable detail::Mutex mutex_;
-  std::map<std::string, Polled, std::less<>> services_ SEAWALL_GUARDED_BY(mutex_);  // entries stay
+  std::map<std::string, Polled, std::less<>> services_ SEAWALL_GUARDED_BY(mutex_);  // stay while they are asked for
+  std::map<std::string, std::string, std::less<>> forgotten_ SEAWALL_GUARDED_BY(mutex_);  // and when they were entered
   bool asking_directory_ SEAWALL_GUARDED_BY(mutex_) = false;
   TimePoint directory_due_ SEAWALL_GUARDED_BY(mutex_) = TimePoint::min();
   StoreSourceStats stats_ SEAWALL_GUARDED_BY(mutex_);
@@ -228,6 +261,9 @@ Result<StoreSource> StoreSource::make(const Store& store, const StoreSourceOptio
   }
   if (options.expiry_ceiling < Duration(0) || options.expiry_ceiling > 24 * kHour) {
     return out_of_range("expiry_ceiling in ns", options.expiry_ceiling.count(), 0, (24 * kHour).count());
+  }
+  if (options.forget_after < Duration(0) || options.forget_after > 24 * kHour) {
+    return out_of_range("forget_after in ns", options.forget_after.count(), 0, (24 * kHour).count());
   }
   if (options.services.size() > kMostServices) {
     return out_of_range("services", static_cast<std::int64_t>(options.services.size()), 0, kMostServices);

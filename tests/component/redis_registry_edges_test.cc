@@ -124,6 +124,34 @@ TEST_CASE("a user without a right to the channel is served, readers then find ou
   CHECK(shown(registrar.deregister("trading", "a", a.generation)) == "ok");
   std::string seen;
   while (seen != "a-") seen = ids(news(source));
+  // The connection that may not listen stays, and asks no more.
+  CHECK(eventually([&] { return store.stats().channels_denied == 1; }));
+  const auto polls = source.stats().polls + 50;
+  CHECK(eventually([&] { return source.poll_at(Clock::now()), source.stats().polls >= polls; }));
+  CHECK(store.stats().channels_denied == 1);
+  CHECK(source.stats().hints == 0);
+}
+
+TEST_CASE("a service that has nobody is asked for no more, until somebody registers for it again") {
+  Registry r;
+  StoreSource source = StoreSource::make(r.store, {.poll_interval = 10ms, .forget_after = 50ms}).value();
+  CHECK(r.registrar.enter("trading").ok());
+  CHECK(news(source).status == SourceStatus::kNotFound);
+  const auto asks = [&](std::int64_t services) {
+    return eventually([&] { return source.poll_at(Clock::now()), source.stats().services == services; });
+  };
+  CHECK(asks(0));
+  CHECK(source.stats().forgotten == 1);
+  // The directory is read all the same, and still has it.
+  CHECK(r.registrar.register_instance("social", spec("b")).ok());
+  CHECK(r.registrar.enter("social").ok());
+  CHECK(ids(news(source, "social")) == "b");
+  CHECK(asks(1));
+  CHECK(source.stats().forgotten == 1);
+  CHECK(r.registrar.register_instance("trading", spec("a")).ok());
+  CHECK(r.registrar.enter("trading").ok());
+  CHECK(ids(news(source)) == "a");
+  CHECK(asks(2));
 }
 
 TEST_CASE("without readers too the dead and their gravestones go") {

@@ -207,7 +207,10 @@ TEST_CASE("a store that forgot everything gives no number twice") {
   }));
   CHECK(r.server({"FLUSHALL"}) == "OK");
   CHECK(r.registrar.register_instance("trading", spec("b")).generation > generation);
-  CHECK(ids(news(source)) == "b");
+  // A poll on the hint of the first one may find the store empty.
+  std::string seen = ids(news(source));
+  if (seen.empty()) seen = ids(news(source));
+  CHECK(seen == "b");
 }
 
 TEST_CASE("foreign values under the keys are a clear error, and stay as they are") {

@@ -328,3 +328,33 @@ TEST_CASE("prober: of whom nobody is asked any more nothing is known, until some
   p.prober.configure_at(ProberConfig::make({}).value(), at(p.now));
   CHECK(p.first().size() == 2);
 }
+
+TEST_CASE("a service that somebody else doubts is asked soon, and never more often than on an edge") {
+  Probed p({.interval = 60s, .edge_interval = 1s, .jitter_percent = 0});
+  p.add("s", "a");
+  p.add("s", "b");
+  p.add("t", "c");
+  p.answer_until(10s, {.status = 200});
+  CHECK(p.due().empty());
+  CHECK(p.prober.hurry_at("s", at(p.now)) == 2);
+  CHECK(p.prober.hurry_at("nobody", at(p.now)) == 0);
+  // Each call to the next comes within a quarter of the edge interval, of those of the service alone.
+  const auto asked = p.answer_until(p.now + 500ms, {.status = 200});
+  CHECK(asked.size() == 2);
+  CHECK(asked.back() <= 10s + 250ms);
+  CHECK(p.prober.stats().hurried == 2);
+  // A fleet that goes on shouting: one round in each edge interval and its spread at most.
+  std::size_t rounds = 0;
+  const Duration end = p.now + 20s;
+  while (p.now < end) {
+    p.prober.hurry_at("s", at(p.now));
+    rounds += p.answer_until(p.now + 50ms, {.status = 200}).size();
+  }
+  CHECK(rounds <= 2 * 21);
+  CHECK(rounds >= 2 * 15);
+  // What is out already, or was due earlier, stays as it is.
+  CHECK(p.prober.hurry_at("s", at(p.now)) <= 2);
+  p.now += 2s;
+  CHECK(p.due().size() == 2);
+  CHECK(p.prober.hurry_at("s", at(p.now)) == 0);
+}

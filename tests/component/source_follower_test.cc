@@ -35,6 +35,11 @@ SourceAnswer list(const Ids& ids, std::int32_t port = 8001) {
   return answer;
 }
 
+SourceAnswer of(std::string service, SourceAnswer answer) {
+  answer.service = std::move(service);
+  return answer;
+}
+
 SourceAnswer word(SourceStatus status) {
   return {.service = "s", .status = status, .reason = status == SourceStatus::kFailed ? "SERVFAIL" : ""};
 }
@@ -390,6 +395,34 @@ TEST_CASE("all is bounded: instances and services beyond are left out and counte
   CHECK(f.follower.stats().left_out == 2);
   f.after(10s);
   CHECK(f.says(list({"a", "c", "d"})) == Ids{"a", "c", "d"});
+}
+
+TEST_CASE("instances that were left out are taken in when there is room, with no new list") {
+  SourceFollowerOptions options;
+  options.max_instances = 4;
+  Followed f(options);
+  f.says(of("t", list({"x", "y", "z"})));
+  CHECK(f.says(list({"a", "b", "c"})) == Ids{"x", "y", "z", "a"});
+  CHECK(f.follower.stats().left_out == 2);
+  f.says(of("t", list({"x"})));
+  f.after(10s);
+  CHECK(f.says(word(SourceStatus::kUnchanged)) == Ids{"x", "a", "b", "c"});
+  // What it lists no more meanwhile is not: its last word counts.
+  f.says(list({"a", "b", "c", "d", "e"}));
+  CHECK(f.says(list({"a", "b", "c", "d"})) == Ids{"x", "a", "b", "c"});
+  for (int i = 0; i < 3; ++i) f.says(of("t", word(SourceStatus::kNotFound)));
+  CHECK(f.after(11min) == Ids{"a", "b", "c", "d"});
+}
+
+TEST_CASE("services that were left out are taken in when there is room, with no new list") {
+  SourceFollowerOptions options;
+  options.max_services = 1;
+  Followed f(options);
+  f.says(list({"a"}));
+  CHECK(f.says(of("t", list({"x", "y"}))) == Ids{"a"});
+  f.says(word(SourceStatus::kEmpty));
+  f.says(of("t", word(SourceStatus::kFailed)));  // takes nothing
+  CHECK(f.after(11min) == Ids{"x", "y"});
 }
 
 TEST_CASE("a registry as a source: the live instances, with what its prober and operator said") {

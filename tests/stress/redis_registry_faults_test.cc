@@ -3,12 +3,10 @@
 // moment; nothing waits; all recovers without anything being made anew, and who then really dies is noticed.
 //
 // Leases, grace and stops are short, in the same order as in earnest: a stop is several leases and longer than the
-// readers' grace. Where this machine itself stood still for a good part of a lease, who was lost is not judged. With
-// SEAWALL_LONG_FAULTS=1 a stop lasts 30 s (make redis-faults).
+// readers' grace. Where this machine itself stood still for a good part of a lease, who was lost is not judged.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +17,7 @@
 #include "seawall/runtime/service_registry.h"
 #include "seawall/runtime/source_follower.h"
 #include "support/catch.h"
+#include "support/redis_faults.h"
 #include "support/redis_server.h"
 #include "support/silent_port.h"
 
@@ -33,9 +32,8 @@ namespace {
 constexpr Duration kHeartbeat = 50ms;
 constexpr Duration kLease = 200ms;
 constexpr Duration kGrace = 600ms;  // longer than the pauses of a keeper that connects and registers again
-constexpr Duration kMargin = 30s;   // of a busy machine
 constexpr Duration kCeiling = 3s;   // of the follower: long enough for a busy machine to heartbeat again
-const Duration kStop = std::getenv("SEAWALL_LONG_FAULTS") != nullptr ? Duration(30s) : Duration(1200ms);
+const Duration kStop = seawall::testing::stop_of(1200ms);
 
 StoreOptions options_for(std::vector<Endpoint> endpoints) {
   return {.endpoints = std::move(endpoints), .background_deadline = 300ms, .silence = 300ms, .reconnect_max = 100ms};
@@ -179,7 +177,7 @@ class Fleet {
 
 void told(const char* fault, const Fleet& fleet) {
   if (fleet.stood() < kLease / 2) CHECK(fleet.lost() == 0);
-  CHECK(fleet.longest() < kMargin);  // a tick only sends
+  CHECK(fleet.longest() < seawall::testing::kBusyMachine);  // a tick only sends
   std::printf(
       "registry, %s: %lld instances lost to a reader, the longest tick took %lld us, the longest time between two %lld "
       "us\n",
@@ -280,7 +278,7 @@ TEST_CASE("registry: a blackholed server is left for one that answers") {
   Fleet fleet({{"127.0.0.1", silent.port()}, server.endpoint()}, 3, 1);
   CHECK(fleet.everybody_sees_all());
   fleet.works();
-  CHECK(fleet.longest() < kMargin);
+  CHECK(fleet.longest() < seawall::testing::kBusyMachine);
 }
 
 TEST_CASE("registry: foreign values in the place of the registry") {

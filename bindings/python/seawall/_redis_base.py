@@ -82,6 +82,8 @@ class StoreStats(NamedTuple):
     moved: int
     asked: int
     batches: int
+    messages: int
+    channels_denied: int  # subscriptions that the server refused our user: then no hints come
 
 
 def _handle_type(name: str) -> type[Handle]:

@@ -70,6 +70,8 @@ class seawall_redis_store_stats(ctypes.Structure):
         ("moved", ctypes.c_uint64),
         ("asked", ctypes.c_uint64),
         ("batches", ctypes.c_uint64),
+        ("messages", ctypes.c_uint64),
+        ("channels_denied", ctypes.c_uint64),
     ]
 
 
@@ -190,6 +192,7 @@ class seawall_redis_source_options(ctypes.Structure):
         ("services", seawall_text),
         ("poll_interval_ns", ctypes.c_int64),
         ("expiry_ceiling_ns", ctypes.c_int64),
+        ("forget_after_ns", ctypes.c_int64),
     ]
 
 
@@ -204,6 +207,7 @@ class seawall_redis_source_stats(ctypes.Structure):
         ("hints", ctypes.c_int64),
         ("foreign", ctypes.c_int64),
         ("left_out", ctypes.c_int64),
+        ("forgotten", ctypes.c_int64),
     ]
 
 

@@ -227,6 +227,7 @@ class StoreSourceStats(NamedTuple):
     hints: int
     foreign: int  # items of the last lists that are no instances: left out
     left_out: int  # services of the directory that are too many, or have a name that none has
+    forgotten: int  # times that a service was
 
 
 class StoreSource:
@@ -247,12 +248,14 @@ class StoreSource:
         services: tuple[str, ...] = (),  # all in the registry's directory
         poll_interval: Optional[float] = None,  # 1
         expiry_ceiling: Optional[float] = None,  # 300
+        forget_after: Optional[float] = None,  # 600: a service without anybody for so long is asked for no more
     ):
         options = {
             "registry": registry,
             "services": ",".join(services),
             "poll_interval_ns": _ns("poll_interval", poll_interval),
             "expiry_ceiling_ns": _ns("expiry_ceiling", expiry_ceiling),
+            "forget_after_ns": _ns("forget_after", forget_after),
         }
         new = lib.seawall_redis_store_new_source_from_json
         self._handle = _Source(_made(new, store._handle, *_from_json(options)))

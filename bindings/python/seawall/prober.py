@@ -94,6 +94,12 @@ class Prober:
         status = min(max(int(status), NOTHING_LEARNT), 2**31 - 1)
         check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), now_ns))
 
+    def hurry(self, service: str, *, now_ns: int = NOW) -> int:
+        """Somebody else doubts a service (seawall.redis.TripBoard): its instances are asked soon, but none again before
+        edge_interval has passed. How many probes it brought forward."""
+        name = service.encode("utf-8", "replace")
+        return check(lib.seawall_prober_hurry(self._handle, name, len(name), now_ns))
+
     def stats(self) -> dict[str, int]:
         """What seawall_prober_stats holds."""
         out = _ffi.seawall_prober_stats()

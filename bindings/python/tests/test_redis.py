@@ -12,7 +12,7 @@ import weakref
 
 from seawall import SeawallError, redis
 from seawall.redis import Algorithm, DecidedBy, Fault, LimitSet, Mode, RateLimiter, Store, WhenAway
-from tests.redis_server import RedisServer, eventually
+from support.redis_server import RedisServer, eventually
 
 DAY = 86_400.0
 

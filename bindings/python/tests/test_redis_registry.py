@@ -8,7 +8,7 @@ from seawall import SeawallError
 from seawall.follower import SourceFollower
 from seawall.redis import Fault, InstanceKeeper, KeptState, Registrar, Says, Store, StoreSource, TripBoard
 from seawall.registry import NewInstance, SelfState, ServiceRegistry
-from tests.redis_server import RedisServer, eventually
+from support.redis_server import RedisServer, eventually
 
 LIMIT = 60.0
 

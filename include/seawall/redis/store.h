@@ -72,7 +72,10 @@ struct StoreStats {
   std::uint64_t asked = 0;
   std::uint64_t batches = 0;   // writes to a socket: requests / batches is how many share one
   std::uint64_t messages = 0;  // hints of others, by publish and subscribe
-  std::string refusal{};       // why the last server that was tried turned us away, in its words; empty: it did not
+  // Subscriptions that the server refused our user (NOPERM): no hints come then, polls do their work. Once a
+  // connection.
+  std::uint64_t channels_denied = 0;
+  std::string refusal{};  // why the last server that was tried turned us away, in its words; empty: it did not
 };
 
 class Store {

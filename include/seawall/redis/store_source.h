@@ -5,7 +5,8 @@
 //
 // Each service is polled, with a pause that differs by up to a fifth, by chance; the answer is "unchanged" until an
 // instance comes, goes or changes (heartbeats change nothing). Redis also publishes that there is something new: a hint
-// that the next poll need not wait, of which none must arrive (a user without a right to the channel gets none). While
+// that the next poll need not wait, of which none must arrive (a user without a right to the channel gets none:
+// StoreStats::channels_denied). While
 // Redis is away the last good list stays, flagged stale and with its age, and the follower removes nobody; an empty or
 // shrunken list is doubted by it as any source's. Instances that deregistered are listed as draining for ten leases:
 // they get no picks from the next poll on, and then leave as any that is listed no more. Instances that fell silent in
@@ -35,12 +36,14 @@ namespace seawall::redis {
 
 struct StoreSourceOptions {
   std::string registry = "main";  // as RegistrarOptions::registry
-  // Whom to ask for. Empty: all that is in the registry's directory; what once was there is asked for ever.
+  // Whom to ask for. Empty: all that is in the registry's directory.
   std::vector<std::string> services{};
   Duration poll_interval = std::chrono::seconds(1);
   // Instances that fell silent together with many others are doubted only, for so long behind the end of their leases.
   // Who looks decides for all: the shortest of any reader counts.
   Duration expiry_ceiling = std::chrono::minutes(5);
+  // A service of the directory that had nobody for so long is asked for no more, until somebody registers for it again.
+  Duration forget_after = std::chrono::minutes(10);
 };
 
 struct StoreSourceStats {
@@ -50,8 +53,9 @@ struct StoreSourceStats {
   std::int64_t faults = 0;
   std::string last_fault;  // why, in the server's words where it has some
   std::int64_t hints = 0;
-  std::int64_t foreign = 0;   // items of the last lists that are no instances: left out
-  std::int64_t left_out = 0;  // services of the directory beyond kMostServices, or with a name that none has
+  std::int64_t foreign = 0;    // items of the last lists that are no instances: left out
+  std::int64_t left_out = 0;   // services of the directory beyond kMostServices, or with a name that none has
+  std::int64_t forgotten = 0;  // times that a service was
 };
 
 class StoreSource final : public ServiceSource {

@@ -86,6 +86,7 @@ struct ProberStats {
   std::int64_t timeouts = 0, wrong_identity = 0;  // of the failed
   std::int64_t late = 0;                          // answers to probes that had timed out, or of instances that went
   std::int64_t falls = 0, rises = 0;              // how often an instance became failing, and how often it came back
+  std::int64_t hurried = 0;                       // probes that hurry() brought forward
 };
 
 class Prober {
@@ -106,6 +107,12 @@ class Prober {
   // whom nobody is asked any more nothing is known.
   void configure_at(const ProberConfig& config, TimePoint now);
   void configure(const ProberConfig& config) { configure_at(config, Clock::now()); }
+
+  // Somebody else doubts a service (a TripBoard): its instances are asked soon, spread over a quarter of edge_interval.
+  // Gently: whoever calls it how often, no instance is asked again before edge_interval has passed. How many probes it
+  // brought forward.
+  std::int64_t hurry_at(std::string_view service, TimePoint now);
+  std::int64_t hurry(std::string_view service) { return hurry_at(service, Clock::now()); }
 
   ProberStats stats() const;
 

@@ -8,6 +8,9 @@
 // service not_found_repeats times, takes nothing: its last good list stays, flagged stale, with its age. The follower
 // sends the heartbeats of its instances, so their leases never end while somebody ticks it.
 //
+// What is beyond max_services and max_instances is left out and counted; as many again wait, and are taken in when
+// there is room, though their source says no more than "unchanged".
+//
 // Several sources are joined by id; the record of the one with the highest priority counts. A fallback source counts
 // only for services for which no other source has anybody: a snapshot on disk, a list for emergencies. An instance that
 // registered itself under the same id is left alone until it is gone.

@@ -53,6 +53,18 @@ class RedisServer:
         self.process.kill()
         self.process.wait()
 
+    def ask(self, command: str) -> str:
+        """A command of plain words; what comes back first, as it is on the wire."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+            sock.sendall(command.encode() + b"\r\n")
+            return sock.recv(4096).decode()
+
+    def __enter__(self) -> "RedisServer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
     def close(self) -> None:
         self.kill()
         self.folder.cleanup()
