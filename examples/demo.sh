@@ -125,7 +125,8 @@ unset 'names[-1]' 'pids[-1]'
 if [[ -t 0 && -t 1 && -z ${CI:-} ]]; then
   start traffic python3 "$root/examples/traffic.py" --url "$url"
   trap 'echo; echo "Stopping."; exit $code' INT
-  printf '\n  gateway    %s\n  dashboard  %s/dashboard\n  metrics    %s/metrics\n\nRunning until Ctrl-C.\n' "$url" "$url" "$url"
+  printf '\n  gateway    %s\n  dashboard  %s/dashboard\n  metrics    %s/metrics\n' "$url" "$url" "$url"
+  printf '  services   ports %d to %d\n  logs       %s/*.log\n\nRunning until Ctrl-C.\n' $((port + 1)) $((port + 4)) "$build"
   ended=0
   wait -n -p ended "${pids[@]}" || true
   for index in "${!pids[@]}"; do

@@ -11,5 +11,17 @@
 // calls itself for each level.
 nlohmann::json parse_json(std::string_view text);
 
+// The member of that name; `fallback` when there is none, or one of another type.
+template <class T>
+T member_or(const nlohmann::json& object, const char* name, T fallback) {
+  const auto found = object.find(name);
+  if (found == object.end()) return fallback;
+  try {
+    return found->template get<T>();
+  } catch (const nlohmann::json::type_error&) {
+    return fallback;
+  }
+}
+
 // What is not UTF-8 in it is replaced.
 std::string to_text(const nlohmann::json& value);

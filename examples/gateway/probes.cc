@@ -17,17 +17,12 @@ http::Task<http::CallResult> call(http::Loop& loop, const seawall::Probe& probe)
   co_return result;
 }
 
-std::string said(const nlohmann::json& body, const char* field) {
-  const auto found = body.find(field);
-  return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 void note(seawall::Prober& prober, const seawall::Probe& probe, const http::CallResult& result) {
   switch (result.status) {
     case http::CallStatus::kAnswered: {
       const auto body = parse_json(result.response.body);
-      const bool object = body.is_object();
-      const std::string service = object ? said(body, "service") : "", instance = object ? said(body, "instance") : "";
+      const auto service = member_or(body, "service", std::string());
+      const auto instance = member_or(body, "instance", std::string());
       prober.finish(probe.id, {.status = result.response.status, .service = service, .instance = instance});
       return;
     }

@@ -72,12 +72,12 @@ http::Task<Registrar::Reply> Registrar::join(http::Loop& loop) {
   const json answer = parse_json(result.response.body);
   if (result.response.status != 201 || !answer.is_object()) {
     complain("the gateway refused the registration with " + std::to_string(result.response.status) + ": " +
-             (answer.is_object() ? answer.value("message", std::string()) : std::string()));
+             member_or(answer, "message", std::string()));
     co_return result.response.status == 409 ? Reply::kFenced : Reply::kRefused;
   }
-  generation_ = answer.value("generation", std::int64_t{0});
-  interval_ =
-      milliseconds(std::clamp<std::int64_t>(answer.value("heartbeat_interval_ms", std::int64_t{1000}), 10, 60'000));
+  generation_ = member_or(answer, "generation", std::int64_t{0});
+  interval_ = milliseconds(
+      std::clamp<std::int64_t>(member_or(answer, "heartbeat_interval_ms", std::int64_t{1000}), 10, 60'000));
   co_return Reply::kOk;
 }
 

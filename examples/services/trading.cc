@@ -79,8 +79,8 @@ class Trading : public Service {
       const json::json_pointer at(std::string("/services/") + name + "/instances");
       if (!body.contains(at)) continue;
       for (const json& each : body[at]) {
-        if (each.value("healthy", false)) {
-          listeners.push_back({each.value("host", std::string()), each.value("port", std::uint16_t{0})});
+        if (member_or(each, "healthy", false)) {
+          listeners.push_back({member_or(each, "host", std::string()), member_or(each, "port", std::uint16_t{0})});
         }
       }
     }

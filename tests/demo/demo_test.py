@@ -181,6 +181,7 @@ class Demo(unittest.TestCase):
         self.assertEqual(code, 0, text)
         self.assertIn(f"http://127.0.0.1:{self.port}/dashboard", text)
         self.assertIn(f"http://127.0.0.1:{self.port}/metrics", text)
+        self.assertIn(f"ports {self.port + 1} to {self.port + 4}\r\n", text)
 
     def test_a_program_that_ends_while_watched_is_named(self):
         kill = lambda _: os.kill(int((self.build / "social.pid").read_text()), signal.SIGKILL)

@@ -121,6 +121,26 @@ class CommandLine(unittest.TestCase):
                 service.terminate()
                 self.assertEqual(service.wait(15), 0)
 
+    def test_a_gateway_that_answers_nonsense(self):
+        """A service goes on registering, whatever is behind the address for a while."""
+        answers = [(b"400 No", b'{"message": {}}'), (b"201 Made", b'{"generation": "x", "heartbeat_interval_ms": []}')]
+
+        def behave(upstream, sock):
+            while upstream.read_request(sock):
+                status, body = answers[(len(upstream.requests) - 1) % 2]
+                sock.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+
+        with FakeUpstream(behave) as gateway, tempfile.TemporaryFile() as errors:
+            command = [BIN / "seawall-service", "--service", "trading", "--gateway", f"http://127.0.0.1:{gateway.port}"]
+            service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+            try:
+                wait_until("it comes again", lambda: len(gateway.requests) > 2 or service.poll() is not None)
+            finally:
+                service.terminate()
+                self.assertEqual(service.wait(60), 0)
+            errors.seek(0)
+            self.assertNotIn(b"background work ended", errors.read())
+
     def test_ipv6(self):
         done = subprocess.Popen([BIN / "seawall-gateway", "--host", "::1", "--port", "0"], stdout=subprocess.PIPE, text=True)
         try:
