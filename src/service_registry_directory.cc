@@ -26,8 +26,9 @@ std::int64_t open_for_ns(std::uint64_t breaker, std::int64_t now) {
 // NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
 void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
   detail::InstanceRecord& record = directory.record(instance.record);
-  record.id.store(instance.spec.id);
-  record.host.store(instance.spec.host);
+  detail::InstanceTexts& texts = directory.texts(instance.record);
+  texts.id.store(instance.spec.id);
+  texts.host.store(instance.spec.host);
   detail::show(record.address, packed_address(instance));
   detail::show(record.lease_end, static_cast<std::uint64_t>(instance.lease_end));
   detail::show(record.service, instance.service);

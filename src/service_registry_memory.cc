@@ -283,6 +283,7 @@ void ServiceRegistry::Impl::adopt_instances() {
 // Null: it is free, or was not written to its end.
 std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint32_t record) const {
   const detail::InstanceRecord& from = directory.record(record);
+  const detail::InstanceTexts& texts = directory.texts(record);
   const InstanceDetails details = directory.details(record);
   const DetailsPlace place = DetailsPlace::unpack(seen(details.place()));
   const std::uint64_t room = (directory.sizes().detail_words - InstanceDetails::kWords) * 8;
@@ -290,8 +291,8 @@ std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint
   read->generation = seen(from.stamp);
   if (read->generation == 0 || seen(details.place()) == 0 || place.metadata_bytes > room) return nullptr;
   const std::uint64_t address = seen(from.address);
-  read->spec.id = text_of(from.id, address >> 8 & 0x3f);
-  read->spec.host = text_of(from.host, address & 0xff);
+  read->spec.id = text_of(texts.id, address >> 8 & 0x3f);
+  read->spec.host = text_of(texts.host, address & 0xff);
   read->spec.port = static_cast<std::int32_t>(address >> 16 & 0xffff);
   read->spec.weight = static_cast<std::int32_t>(place.weight);
   read->spec.zone = text_of(details.zone(), place.zone_bytes);

@@ -28,13 +28,14 @@ std::string text_of(const detail::TextWords<kWords>& words, std::size_t size) {
 // False: it was retired meanwhile.
 bool read_instance(const detail::ServiceDirectory& directory, const ListEntry& entry, SnapshotInstance& out) {
   const detail::InstanceRecord& record = directory.record(entry.record);
+  const detail::InstanceTexts& texts = directory.texts(entry.record);
   const detail::InstanceDetails details = directory.details(entry.record);
   out.generation = seen(record.stamp);
   const std::uint64_t address = seen(record.address);
   out.slot = static_cast<std::uint32_t>(address >> 32);
   out.port = static_cast<std::int32_t>(address >> 16 & 0xffff);
-  out.id = text_of(record.id, address >> 8 & 0x3f);
-  out.host = text_of(record.host, address & 0xff);
+  out.id = text_of(texts.id, address >> 8 & 0x3f);
+  out.host = text_of(texts.host, address & 0xff);
   const std::uint64_t word = seen(details.place());
   const auto place = detail::DetailsPlace::unpack(word);
   out.weight = static_cast<std::int32_t>(place.weight);

@@ -204,8 +204,9 @@ inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
   const std::uint64_t address = detail::seen(record.address);
   text.id.size_ = static_cast<std::uint16_t>(address >> 8 & 0x3f);  // never more than there is room for
   text.host.size_ = static_cast<std::uint16_t>(address & 0xff);
-  record.id.load(text.id.text_.data(), text.id.size_);
-  record.host.load(text.host.text_.data(), text.host.size_);
+  const detail::InstanceTexts& texts = directory_->texts(pick.record);
+  texts.id.load(text.id.text_.data(), text.id.size_);
+  texts.host.load(text.host.text_.data(), text.host.size_);
   return pick.generation != 0 && detail::seen(record.stamp) == pick.generation;
 }
 

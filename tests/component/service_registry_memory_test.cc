@@ -59,7 +59,8 @@ TEST_CASE("the arrays of a directory lie one behind the other in its block") {
   CHECK(at.lists >= at.heads + 3 * 8);
   CHECK(at.records >= at.lists + 3 * 4 * 9 * 8);
   CHECK(at.records % 64 == 0);
-  CHECK(at.cursors >= at.records + 5 * sizeof(seawall::detail::InstanceRecord));
+  CHECK(at.texts == at.records + 5 * 64);
+  CHECK(at.cursors >= at.texts + 5 * sizeof(seawall::detail::InstanceTexts));
   CHECK(at.hints - at.flights >= 16 * 2 * 8);
   CHECK(at.views == at.tables + 2 * 5 * 8 + 48);
   CHECK(at.bytes == at.views + 3 * sizeof(seawall::detail::ServiceViewWords));

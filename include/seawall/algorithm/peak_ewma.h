@@ -23,7 +23,8 @@ class PeakEwma {
   static constexpr std::uint64_t kMaxLatencyUs = (1u << 26) - 1;  // 67 s
   static constexpr std::uint64_t kMaxMs = (std::uint64_t{1} << 38) - 1;
 
-  constexpr explicit PeakEwma(std::uint32_t half_life_ms) noexcept : half_life_ms_(half_life_ms) {}  // 1 or more
+  constexpr explicit PeakEwma(std::uint32_t half_life_ms) noexcept  // 1 or more
+      : half_life_ms_(half_life_ms), parts_of_ms_((std::uint64_t{256} << kFraction) / half_life_ms + 1) {}
 
   static constexpr std::uint64_t latency_us(std::uint64_t word) noexcept { return word >> 38; }
   static constexpr std::uint64_t stamp_ms(std::uint64_t word) noexcept { return word & kMaxMs; }
@@ -75,7 +76,8 @@ class PeakEwma {
       if (halvings >= 27) return 0;
       ms %= half_life_ms_;
     }
-    const std::uint64_t part = ms * 256 / half_life_ms_;  // of a half life, in 1/256
+    const std::uint64_t part =
+        std::min<std::uint64_t>(ms * parts_of_ms_ >> kFraction, 255);  // of a half life, in 1/256
     const std::uint64_t left = kPowers[part / 16], right = kPowers[part / 16 + 1];
     const std::uint64_t power = left - (left - right) * (part % 16) / 16;
     return (value * power) >> (16 + halvings);
@@ -86,7 +88,12 @@ class PeakEwma {
                                                             50535, 48393, 46341, 44376, 42495, 40693,
                                                             38968, 37316, 35734, 34219, 32768};
 
+  // Rounded up, or a whole part would be one less; what is above 255 by that (half lives of days) is cut. Products of
+  // instants below the half life stay below 2^57.
+  static constexpr int kFraction = 48;
+
   std::uint64_t half_life_ms_;
+  std::uint64_t parts_of_ms_;  // so that to judge two candidates divides once, and not after their words have come
 };
 
 }  // namespace seawall::algorithm

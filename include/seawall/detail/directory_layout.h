@@ -49,11 +49,13 @@ struct alignas(kCacheLine) ServiceViewWords {
 
 struct DirectoryHeader {
   static constexpr std::uint64_t kMagic = 0x3165636976726553;
-  static constexpr std::uint32_t kLayout = 3;  // another number whenever what stands in the block changes
+  static constexpr std::uint32_t kLayout = 4;  // another number whenever what stands in the block changes
+
+  static constexpr std::uint32_t kRecordBytes = sizeof(InstanceRecord) + sizeof(InstanceTexts);
 
   Word magic{0};  // written last
   std::uint32_t layout = kLayout;
-  std::uint32_t record_bytes = sizeof(InstanceRecord);
+  std::uint32_t record_bytes = kRecordBytes;
   DirectorySizes sizes;
   std::uint64_t epoch = 0;  // random, so that a directory made anew is told from this one
   SipKey seed{};
@@ -93,7 +95,8 @@ class DirectoryLayout {
         heads(place(name_table + sizeof(Word) * service_table_words(sizes.services))),
         lists(place(heads + sizeof(Word) * sizes.services)),
         records(place(lists + sizeof(Word) * kBuffers * sizes.list_words * sizes.services)),
-        details(place(records + sizeof(InstanceRecord) * sizes.records)),
+        texts(place(records + sizeof(InstanceRecord) * sizes.records)),
+        details(place(texts + sizeof(InstanceTexts) * sizes.records)),
         cursors(place(details + sizeof(Word) * sizes.detail_words * sizes.records)),
         flights(place(cursors + sizeof(Word) * kStripes * padded(std::size_t{kCursors} * sizes.services))),
         hints(place(flights + sizeof(Word) * kStripes * sizes.flights)),
@@ -146,9 +149,9 @@ class DirectoryLayout {
     if (header.layout != DirectoryHeader::kLayout) {
       return out_of_range("layout of the directory", header.layout, DirectoryHeader::kLayout, DirectoryHeader::kLayout);
     }
-    if (header.record_bytes != sizeof(InstanceRecord)) {
-      return out_of_range("record_bytes of the directory", header.record_bytes, sizeof(InstanceRecord),
-                          sizeof(InstanceRecord));
+    if (header.record_bytes != DirectoryHeader::kRecordBytes) {
+      return out_of_range("record_bytes of the directory", header.record_bytes, DirectoryHeader::kRecordBytes,
+                          DirectoryHeader::kRecordBytes);
     }
     const DirectorySizes sizes = header.sizes;  // once: what others write there later changes nothing here
     if (auto r = check_sizes(sizes); !r) return r.error();
@@ -162,8 +165,8 @@ class DirectoryLayout {
   }
 
  public:
-  std::size_t names, name_table, heads, lists, records, details, cursors, flights, hints, shares, slots, tables, views,
-      bytes;
+  std::size_t names, name_table, heads, lists, records, texts, details, cursors, flights, hints, shares, slots, tables,
+      views, bytes;
 };
 
 }  // namespace seawall::detail

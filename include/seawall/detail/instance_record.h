@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What stands in a registry's directory (service_directory.h has the protocol): one record for each instance, and
-// entries of a list that name records.
+// What stands in a registry's directory (service_directory.h has the protocol): one record for each instance, its texts
+// apart from it, and entries of a list that name records.
 #pragma once
 
 #include <array>
@@ -38,7 +38,8 @@ struct TextWords {
   }
 };
 
-// All that a pick needs is in its first line. Words only, without addresses: the record may be shared by processes.
+// All that a pick needs, in one line; the records of a large fleet lie together and so stay near. Words only, without
+// addresses: the record may be shared by processes.
 struct alignas(64) InstanceRecord {
   Word stamp{0};
   Word lease_end{0};
@@ -49,6 +50,10 @@ struct alignas(64) InstanceRecord {
   Word breaker{0};
   Word ewma{0};  // algorithm/peak_ewma.h, where the service's balancer asks for it
   Word load{0};  // its flights that are marked as loaded, over all generations: each adds one and takes one away
+};
+static_assert(sizeof(InstanceRecord) == 64);
+
+struct InstanceTexts {
   TextWords<8> id;
   TextWords<32> host;
 };

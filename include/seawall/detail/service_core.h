@@ -197,7 +197,7 @@ class ServiceCore {
 
   [[gnu::noinline]] void settle(const Settle& what) const noexcept {
     InstanceRecord& record = directory_->record(Flight::record(what.cell));
-    const auto index = static_cast<std::uint32_t>(seen(record.service)) % directory_->sizes().services;
+    const std::uint32_t index = directory_->service_of(record);
     const std::uint64_t version = seen(directory_->head(index));
     const Word* words = directory_->list(index, version);
     const ListHead head(seen(words[0]));

@@ -7,7 +7,7 @@
 //             choose (service_list.h), then entries. share: how many are ejected (algorithm/ejection_share.h)
 //   entry     generation:32 | weight:16 | record:16                (the generation's low half)
 //   record    stamp: generation, 0 = retired | lease end | slot:32 port:16 id_size:8 host_size:8 | service |
-//             failures | breaker | ewma | load | id | host
+//             failures | breaker | ewma | load; its texts (id, host) in an array of their own
 //   slot      the entry of whoever has the slot; weight 0: no picks, 1: in panic only
 //   table     of a service that chooses by key: slots, four in a word, or points of a ring. Two for each, in turn, so
 //             what was read from one is whole as long as the head is as it was
@@ -88,8 +88,14 @@ class ServiceDirectory {
 
   // Whatever number a list may hold, the record is one of this directory.
   InstanceRecord& record(std::uint32_t index) const noexcept { return records_[index < sizes_.records ? index : 0]; }
+  InstanceTexts& texts(std::uint32_t record) const noexcept { return texts_[record < sizes_.records ? record : 0]; }
   InstanceDetails details(std::uint32_t record) const noexcept {
     return {details_ + std::size_t{record < sizes_.records ? record : 0} * sizes_.detail_words};
+  }
+  // Whatever number a record may hold, the service is one of this directory.
+  std::uint32_t service_of(const InstanceRecord& record) const noexcept {
+    const auto index = static_cast<std::uint32_t>(seen(record.service));
+    return index < sizes_.services ? index : 0;
   }
   std::uint32_t record_count() const noexcept { return sizes_.records; }
   const DirectorySizes& sizes() const noexcept { return sizes_; }
@@ -145,6 +151,7 @@ class ServiceDirectory {
     heads_ = reinterpret_cast<Word*>(memory + at.heads);
     lists_ = reinterpret_cast<Word*>(memory + at.lists);
     records_ = reinterpret_cast<InstanceRecord*>(memory + at.records);
+    texts_ = reinterpret_cast<InstanceTexts*>(memory + at.texts);
     details_ = reinterpret_cast<Word*>(memory + at.details);
     cursors_ = reinterpret_cast<Word*>(memory + at.cursors);
     flights_ = reinterpret_cast<Word*>(memory + at.flights);
@@ -165,6 +172,7 @@ class ServiceDirectory {
     std::uninitialized_value_construct_n(heads_, sizes_.services);
     std::uninitialized_value_construct_n(lists_, std::size_t{sizes_.services} * kBuffers * sizes_.list_words);
     std::uninitialized_value_construct_n(records_, sizes_.records);
+    std::uninitialized_value_construct_n(texts_, sizes_.records);
     // The words behind the first are written before they are read; where they are many, most never are.
     for (std::uint32_t i = 0; i < sizes_.records; ++i) new (details(i).words) Word(0);
     const std::size_t cursors = DirectoryLayout::padded(stride()) * kStripes;
@@ -189,6 +197,7 @@ class ServiceDirectory {
   Word* heads_;
   Word* lists_;
   InstanceRecord* records_;
+  InstanceTexts* texts_;
   Word* details_;
   Word* cursors_;
   Word* flights_;
