@@ -88,7 +88,9 @@ class Service : private detail::ServiceCore {
   // For a balancer that chooses by key: equal keys get the same instance as long as it is eligible. Others ignore it.
   std::optional<Pick> pick_for_at(std::uint64_t key, TimePoint now,
                                   std::span<const std::uint32_t> exclude = {}) const noexcept {
-    return pick_of(choose_at(now, {.key = algorithm::mix64(key), .keyed = true, .exclude = exclude}));
+    Picked picked;
+    choose_at(now, {.key = algorithm::mix64(key), .keyed = true, .exclude = exclude}, picked);
+    return pick_of(picked);
   }
   // A key of bytes as a number, the same in all processes and versions. Who chooses keys may choose their instance.
   static std::uint64_t key_of(std::string_view bytes) noexcept { return detail::siphash({0, 0}, bytes); }
@@ -127,15 +129,31 @@ class Service : private detail::ServiceCore {
 
   using ServiceCore::ServiceCore;
 
+  // Written where it is returned: see Picked.
   static std::optional<Pick> pick_of(const Picked& p) noexcept {
-    if (p.generation == 0) return std::nullopt;
-    return Pick{p.generation,
-                p.ticket,
-                static_cast<std::uint32_t>(p.address >> 32),
-                static_cast<std::uint16_t>(p.address >> 16),
-                static_cast<std::uint16_t>(p.record),
-                p.flags};
+    std::optional<Pick> pick;
+    if (p.generation != 0) write(p, pick.emplace());
+    return pick;
   }
+  static void write(const Picked& p, Pick& out) noexcept {
+    out.generation = p.generation;
+    out.ticket = p.ticket;
+    out.slot = static_cast<std::uint32_t>(p.address >> 32);
+    out.port = static_cast<std::uint16_t>(p.address >> 16);
+    out.record = static_cast<std::uint16_t>(p.record);
+    out.flags = p.flags;
+  }
+  [[gnu::noinline]] ReportResult late() const noexcept {
+    Directory::happened(directory_->header().tickets_late);
+    return ReportResult::kLate;
+  }
+  template <class Now>
+  [[gnu::noinline]] ReportResult settle_with(const Now& clock, std::uint64_t held, std::uint64_t generation, Ending end,
+                                             Duration took) const noexcept {
+    settle(held, generation, end, to_ns(clock()), took.count());
+    return ReportResult::kRecorded;
+  }
+
   // Picks until the instance is still there when its texts are copied.
   template <class Picking>
   std::optional<Pick> described(TimePoint now, PickText& text, const Picking& picking) const noexcept {
@@ -166,6 +184,7 @@ inline ViewState Service::view_state() const noexcept {
 // The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. All else goes the long
 // way.
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
+  std::optional<Pick> pick;
   const std::uint64_t version = detail::seen(directory_->head(index_));
   const detail::Word* words = directory_->list(index_, version);
   const detail::ListHead head(detail::seen(words[0]));
@@ -185,12 +204,15 @@ inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::
       const std::uint32_t note = detail::BreakerNote::of(detail::seen(record.breaker));
       const Taken taken = take(entry, detail::Flight::begun(to_ns(now)) << 17, note);
       if (taken.generation != 0) {
-        return Pick{taken.generation, taken.ticket, static_cast<std::uint32_t>(address >> 32),
-                    static_cast<std::uint16_t>(address >> 16), static_cast<std::uint16_t>(entry.record)};
+        write({taken.generation, taken.ticket, address, entry.record, 0}, pick.emplace());
+        return pick;
       }
     }
   }
-  return pick_of(choose_at(now, {.exclude = exclude}));
+  Picked picked;
+  exclude.empty() ? choose_any_at(now, picked) : choose_at(now, {.exclude = exclude}, picked);
+  if (picked.generation != 0) write(picked, pick.emplace());
+  return pick;
 }
 
 inline std::optional<Pick> Service::pick_at(TimePoint now, PickText& text,
@@ -218,20 +240,15 @@ ReportResult Service::done_with(const Now& clock, std::uint64_t ticket, Outcome 
   const detail::InstanceRecord& record = directory_->record(detail::Flight::record(held));
   // Before the end: as long as the cell is held, the record was not given to another instance.
   const std::uint64_t generation = detail::seen(record.stamp);
-  if (held == 0 || !flights.end(ticket, held)) {
-    Directory::happened(directory_->header().tickets_late);
-    return ReportResult::kLate;
-  }
-  const std::uint32_t note = detail::Flight::note(ticket);
-  const bool quiet = outcome != Outcome::kFailure && (note & detail::BreakerNote::kProbe) == 0 &&
-                     detail::BreakerNote::quiet(detail::seen(record.breaker));
+  if (held == 0 || !flights.end(ticket, held)) return late();
+  const Ending end{detail::Flight::note(ticket), outcome};
+  const bool quiet = is_quiet(record, end);
   const bool loaded = detail::Flight::loaded(held);
   if (loaded) unload(directory_->record(detail::Flight::record(held)));
-  // Who has nothing to learn from the call reads no clock either.
-  if (!quiet || (loaded && took >= Duration(0))) {
-    settle({held, generation, note, quiet, outcome, to_ns(clock()), took.count()});
-  }
-  return ReportResult::kRecorded;
+  // Who has nothing to learn from the call reads no clock either. Nothing is left to do behind the calls here, so that
+  // nothing is kept for then.
+  if (quiet && (!loaded || took < Duration(0))) return ReportResult::kRecorded;
+  return settle_with(clock, held, generation, end, took);
 }
 
 }  // namespace seawall

@@ -67,7 +67,7 @@ class BasicFlightTable {
   // that the sweep which follows its change will meet this cell.
   std::uint64_t take(std::uint32_t stripe, std::uint32_t what) const noexcept {
     const std::uint64_t ticket = take_in(stripe, what);
-    return ticket != 0 ? ticket : take_elsewhere(stripe, what);
+    return ticket != 0 ? ticket : take_elsewhere(cells_, hints_, mask_, stripe, what);
   }
 
   // What the ticket's cell holds; 0 when the ticket is over or none.
@@ -122,9 +122,12 @@ class BasicFlightTable {
     return 0;
   }
 
-  [[gnu::noinline]] std::uint64_t take_elsewhere(std::uint32_t stripe, std::uint32_t what) const noexcept {
+  // Not of this table: one that has an address would be written to memory by every pick.
+  [[gnu::noinline]] static std::uint64_t take_elsewhere(Cell* cells, Cell* hints, std::uint32_t mask,
+                                                        std::uint32_t stripe, std::uint32_t what) noexcept {
+    const BasicFlightTable table(cells, hints, mask + 1);
     for (std::uint32_t next = 1; next < kStripes; ++next) {
-      if (const std::uint64_t ticket = take_in((stripe + next) % kStripes, what)) return ticket;
+      if (const std::uint64_t ticket = table.take_in((stripe + next) % kStripes, what)) return ticket;
     }
     return 0;
   }

@@ -15,13 +15,24 @@
 
 #include "seawall/algorithm/distinct_pair.h"
 #include "seawall/algorithm/maglev.h"
-#include "seawall/algorithm/peak_ewma.h"
 #include "seawall/algorithm/spill_over.h"
 #include "seawall/algorithm/static_stride.h"
 #include "seawall/detail/pick_choice.h"
 #include "seawall/detail/service_list.h"
 
 namespace seawall::detail {
+
+// Whom the next pick of this stripe will compare is known by now. Of a long list their lines are seldom near, so the
+// memory is asked for them while this pick goes on.
+template <class Directory>
+void ask_ahead(const Directory& directory, const Word* entries, std::uint32_t size, const Word& random) noexcept {
+  constexpr std::uint32_t kLong = 256;  // with their records as much as the nearest memory holds
+  if (size < kLong) return;
+  const algorithm::Pair next = algorithm::distinct_pair(size, algorithm::mix64(StripeRandom::next(random)));
+  for (const std::uint32_t at : {next.first, next.second}) {
+    __builtin_prefetch(&directory.record(ListEntry::unpack(seen(entries[at])).record), 1);
+  }
+}
 
 // Gate knows breakers: note(word) of a closed one, open_to(record) whether one that is not closed would admit a
 // probe now, and probe(record, note) takes it.
@@ -59,7 +70,6 @@ class ServiceChooser {
   static constexpr std::uint32_t kTries = 4;    // pairs
   static constexpr std::uint32_t kDraws = 16;   // of the weighted choice
   static constexpr std::uint32_t kProbes = 32;  // places of a table
-  static constexpr std::uint32_t kLong = 256;   // entries: with their records as much as the nearest memory holds
 
   struct Range {
     std::uint32_t first, size;
@@ -142,19 +152,10 @@ class ServiceChooser {
     for (std::uint32_t i = 0; i < kTries; ++i) {
       const Choice choice = better_of(range, algorithm::distinct_pair(range.size, random()));
       if (!choice.found()) continue;
-      if (range.size >= kLong) ask_ahead(range);
+      ask_ahead(d_, &words_[ListHead::kWords + range.first], range.size, d_.cursor(service_, 2));
       return choice;
     }
     return scan(range, algorithm::below(range.size, static_cast<std::uint32_t>(random())));
-  }
-
-  // Whom the next pick of this stripe will compare is known by now. Of a long list their lines are seldom near, so the
-  // memory is asked for them while this pick goes on.
-  void ask_ahead(Range range) const noexcept {
-    const algorithm::Pair next = algorithm::distinct_pair(range.size, algorithm::mix64(next_random()));
-    for (const std::uint32_t at : {next.first, next.second}) {
-      __builtin_prefetch(&d_.record(entry(range.first + at).record), 1);
-    }
   }
 
   Choice better_of(Range range, algorithm::Pair pair) noexcept {
@@ -163,7 +164,7 @@ class ServiceChooser {
     const InstanceRecord &record_a = d_.record(entry_a.record), &record_b = d_.record(entry_b.record);
     __builtin_prefetch(&record_a);
     __builtin_prefetch(&record_b);
-    const algorithm::PeakEwma ewma(half_life());
+    const TwoChoices two(words_, head_, wanted_.now_ms);
     const Fit fit_a = fit(record_a), fit_b = fit(record_b);
     for (const auto& [at, fits] : {std::pair{a, fit_a}, std::pair{b, fit_b}}) {
       if (fits != Fit::kProbe) continue;
@@ -171,9 +172,8 @@ class ServiceChooser {
       if (choice.found()) return choice;
     }
     if (fit_a != Fit::kYes && fit_b != Fit::kYes) return {};
-    const bool first = fit_b != Fit::kYes ||
-                       (fit_a == Fit::kYes && !algorithm::PeakEwma::cheaper(candidate(ewma, record_b, entry_b.weight),
-                                                                            candidate(ewma, record_a, entry_a.weight)));
+    const bool first = fit_b != Fit::kYes || (fit_a == Fit::kYes && !two.second_is_better(record_a, entry_a.weight,
+                                                                                          record_b, entry_b.weight));
     return {(first ? entry_a : entry_b).pack(), Gate::note(seen((first ? record_a : record_b).breaker)),
             spilled(first ? a : b)};
   }
@@ -184,24 +184,6 @@ class ServiceChooser {
       if (choice.found()) return choice;
     }
     return {};
-  }
-
-  // 1 for a balancer that knows no latencies: not to divide by, then.
-  std::uint32_t half_life() const noexcept {
-    if (head_.balancer() == 2) return 1;
-    return static_cast<std::uint32_t>(std::max<std::uint64_t>(seen(words_[5]) >> 32, 1));
-  }
-
-  algorithm::PeakEwma::Candidate candidate(const algorithm::PeakEwma& ewma, const InstanceRecord& r,
-                                           std::uint32_t weight) const noexcept {
-    // Relaxed: a count to compare with another.
-    const auto load = static_cast<std::int32_t>(r.load.load(std::memory_order_relaxed));
-    const auto in_flight = static_cast<std::uint32_t>(std::clamp(load, 0, (1 << 20) - 1));
-    if (head_.balancer() == 2) return {0, in_flight, weight};
-    const std::uint64_t latency = ewma.at(seen(r.ewma), wanted_.now_ms);
-    // Nobody knows how fast it is: one call finds out.
-    const bool unknown = latency == 0 && in_flight > 0;
-    return {unknown ? algorithm::PeakEwma::kMaxLatencyUs : latency, in_flight, weight};
   }
 
   Choice by_key(Range range) noexcept {
@@ -290,15 +272,7 @@ class ServiceChooser {
            std::find(wanted_.exclude.begin(), wanted_.exclude.end(), seen(r.address) >> 32) != wanted_.exclude.end();
   }
 
-  // SplitMix64 by this stripe's counter; threads that step on each other's toes draw a number twice and no more.
-  std::uint64_t random() noexcept {
-    const std::uint64_t next = next_random();
-    d_.cursor(service_, 2).store(next, std::memory_order_relaxed);  // relaxed, as above
-    return algorithm::mix64(next);
-  }
-  std::uint64_t next_random() const noexcept {
-    return d_.cursor(service_, 2).load(std::memory_order_relaxed) + 0x9e3779b97f4a7c15u;  // relaxed, as above
-  }
+  std::uint64_t random() noexcept { return StripeRandom::draw(d_.cursor(service_, 2)); }
 
   const Directory& d_;
   const std::uint32_t service_;

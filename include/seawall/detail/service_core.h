@@ -105,22 +105,21 @@ inline std::uint32_t count_ejected(const ServiceDirectory& directory, const Word
 
 class ServiceCore {
  public:
-  // generation 0: nobody.
+  // generation 0: nobody, and the rest is void. Written in place, once and word by word: what is copied as a whole
+  // right after its parts were written waits until they have reached the cache, behind the locked instructions.
   struct Picked {
-    std::uint64_t generation = 0, ticket = 0, address = 0;
-    std::uint32_t record = 0, flags = 0;
+    std::uint64_t generation, ticket, address;
+    std::uint32_t record, flags;
   };
   // generation 0: it was retired meanwhile; ticket 1 then says that the sweep has ended what was taken.
   struct Taken {
     std::uint64_t generation;
     std::uint64_t ticket;
   };
-  struct Settle {
-    std::uint64_t cell, generation;
-    std::uint32_t note;
-    bool quiet;  // nothing to tell the breaker
+  // How a call ended, in one word: what is passed in registers writes no memory.
+  struct Ending {
+    std::uint32_t note;  // of its ticket
     Outcome outcome;
-    std::int64_t now, took;
   };
 
   // `owner`: the service itself, or the one that it is a view of, whose instances and ejections these are.
@@ -152,7 +151,39 @@ class ServiceCore {
     return {0, ticket == 0 || (held != 0 && flights.end(ticket, held)) ? 0u : 1u};
   }
 
-  [[gnu::noinline]] Picked choose_at(TimePoint now, Wanted wanted) const noexcept {
+  // Nobody is excluded. The short way of the balancers that compare: two of a list without zones, nobody ejected, no
+  // panic, and both are well. All else goes the long way. Few values and no calls: what is kept in memory on the way is
+  // what a locked instruction waits for.
+  [[gnu::noinline]] void choose_any_at(TimePoint now, Picked& picked) const noexcept {
+    const std::uint64_t version = seen(directory_->head(index_));
+    const Word* words = directory_->list(index_, version);
+    const ListHead head(seen(words[0]));
+    const std::uint32_t size = directory_->list_size(head.eligible());
+    if (head.compares() && size >= 2 && head.whole_and_one_zone() && !head.panics(0) &&
+        algorithm::EjectionShare::ejected(seen(directory_->share(owner_))) == 0) {
+      Word& random = directory_->cursor(index_, 2);
+      const algorithm::Pair pair = algorithm::distinct_pair(size, StripeRandom::draw(random));
+      const std::uint64_t one = seen(words[ListHead::kWords + pair.first]);
+      const std::uint64_t other = seen(words[ListHead::kWords + pair.second]);
+      const ListEntry entry_one = ListEntry::unpack(one), entry_other = ListEntry::unpack(other);
+      const InstanceRecord& record_one = directory_->record(entry_one.record);
+      const InstanceRecord& record_other = directory_->record(entry_other.record);
+      const std::int64_t until = believed(now);
+      if (static_cast<std::int64_t>(seen(record_one.lease_end)) > until &&
+          static_cast<std::int64_t>(seen(record_other.lease_end)) > until) {
+        const TwoChoices two(words, head, ms(now));
+        const bool second = two.second_is_better(record_one, entry_one.weight, record_other, entry_other.weight);
+        const std::uint32_t note = BreakerNote::of(seen((second ? record_other : record_one).breaker));
+        if (whole(version)) {
+          ask_ahead(*directory_, &words[ListHead::kWords], size, random);
+          if (take_chosen({second ? other : one, note, 0}, true, now, picked)) return;
+        }
+      }
+    }
+    choose_at(now, {}, picked);
+  }
+
+  [[gnu::noinline]] void choose_at(TimePoint now, Wanted wanted, Picked& picked) const noexcept {
     wanted.now = believed(now);
     wanted.now_ms = ms(now);
     const bool is_view = index_ != owner_;
@@ -167,23 +198,22 @@ class ServiceCore {
       const Choice choice = chooser.choose(ejected);
       const bool hashed = head.balancer() >= kMaglev;
       const bool good = hashed ? seen(directory_->head(index_)) == version : whole(version);
-      if (good && !choice.found()) return {};
+      if (good && !choice.found()) break;
       if (!choice.found()) continue;
-      const bool loaded = head.balancer() == kLeastLoaded || head.balancer() == kPeakEwma;
-      const Picked picked = good ? take_chosen(choice, loaded, now) : Picked{};
-      if (picked.generation != 0) {
+      if (good && take_chosen(choice, head.compares(), now, picked)) {
         if ((choice.flags & kPickPanic) != 0) ServiceDirectory::happened(directory_->header().panic_picks);
-        return picked;
+        return;
       }
       InstanceRecord& record = directory_->record(choice.entry().record);
       if ((choice.flags & kPickProbe) != 0) gate.settle(record, choice.note, Outcome::kIgnored);
       // A list is published before what it no longer names is retired. Where that does not hold, nothing will ever.
-      if (good && seen(directory_->head(index_)) == version) return {};
+      if (good && seen(directory_->head(index_)) == version) break;
     }
+    picked.generation = 0;
   }
 
-  // generation 0: it was retired meanwhile.
-  Picked take_chosen(const Choice& choice, bool loaded, TimePoint now) const noexcept {
+  // False: it was retired meanwhile.
+  bool take_chosen(const Choice& choice, bool loaded, TimePoint now, Picked& picked) const noexcept {
     const ListEntry entry = choice.entry();
     InstanceRecord& record = directory_->record(entry.record);
     const std::uint64_t address = seen(record.address);
@@ -192,19 +222,32 @@ class ServiceCore {
     const std::uint32_t what = Flight::begun(to_ns(now)) << 17 | (loaded ? Flight::kLoaded : 0);
     const Taken taken = take(entry, what, choice.note);
     if (loaded && taken.ticket == 0) unload(record);
-    return {taken.generation, taken.ticket, address, entry.record, choice.flags};
+    picked.generation = taken.generation;
+    picked.ticket = taken.ticket;
+    picked.address = address;
+    picked.record = entry.record;
+    picked.flags = choice.flags;
+    return taken.generation != 0;
   }
 
-  [[gnu::noinline]] void settle(const Settle& what) const noexcept {
-    InstanceRecord& record = directory_->record(Flight::record(what.cell));
+  // `cell`: what the ticket's cell held; `generation`: the record's stamp before it was ended.
+  [[gnu::noinline]] void settle(std::uint64_t cell, std::uint64_t generation, Ending end, std::int64_t now,
+                                std::int64_t took) const noexcept {
+    InstanceRecord& record = directory_->record(Flight::record(cell));
     const std::uint32_t index = directory_->service_of(record);
     const std::uint64_t version = seen(directory_->head(index));
     const Word* words = directory_->list(index, version);
     const ListHead head(seen(words[0]));
-    if (what.outcome == Outcome::kFailure) ServiceDirectory::add(record.failures, what.generation, 1);
-    if (head.learns()) learn(record, seen(words[5]), what);
-    if (head.ejects() && !what.quiet)
-      InstanceGate(*directory_, words, index, what.now).settle(record, what.note, what.outcome);
+    if (end.outcome == Outcome::kFailure) ServiceDirectory::add(record.failures, generation, 1);
+    if (head.learns()) learn(record, seen(words[5]), generation, end.outcome, now, took);
+    if (head.ejects() && !is_quiet(record, end)) {
+      InstanceGate(*directory_, words, index, now).settle(record, end.note, end.outcome);
+    }
+  }
+  // There is nothing to tell the breaker.
+  static bool is_quiet(const InstanceRecord& record, Ending end) noexcept {
+    return end.outcome != Outcome::kFailure && (end.note & BreakerNote::kProbe) == 0 &&
+           BreakerNote::quiet(seen(record.breaker));
   }
 
   // Relaxed: as where it is counted.
@@ -215,22 +258,23 @@ class ServiceCore {
   std::uint32_t owner_;
 
  private:
-  static constexpr std::uint32_t kLeastLoaded = 2, kPeakEwma = 3, kMaglev = 4;  // Balancer
+  static constexpr std::uint32_t kMaglev = 4;  // Balancer
 
   static std::uint64_t ms(TimePoint now) noexcept {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns(now), 0)) / 1'000'000;
   }
 
   // What a failure took is what its limit in time would have been, or more; what was ignored teaches nothing.
-  static void learn(InstanceRecord& record, std::uint64_t rule, const Settle& what) noexcept {
-    const bool failed = what.outcome == Outcome::kFailure;
-    if (what.outcome == Outcome::kIgnored || (!failed && what.took < 0)) return;
+  static void learn(InstanceRecord& record, std::uint64_t rule, std::uint64_t generation, Outcome outcome,
+                    std::int64_t now_ns, std::int64_t took_ns) noexcept {
+    const bool failed = outcome == Outcome::kFailure;
+    if (outcome == Outcome::kIgnored || (!failed && took_ns < 0)) return;
     const algorithm::PeakEwma ewma(static_cast<std::uint32_t>(std::max<std::uint64_t>(rule >> 32, 1)));
-    const std::uint64_t now_ms = ms(time_from_ns(what.now));
-    const auto took_us = static_cast<std::uint64_t>(std::max<std::int64_t>(what.took, 0)) / 1'000;
+    const std::uint64_t now_ms = ms(time_from_ns(now_ns));
+    const auto took_us = static_cast<std::uint64_t>(std::max<std::int64_t>(took_ns, 0)) / 1'000;
     update(record.ewma, [&](std::uint64_t word) {
       // The stamp after the word: a word that is another instance's is not touched.
-      if (seen(record.stamp) != what.generation) return Step<bool>{word, false};
+      if (seen(record.stamp) != generation) return Step<bool>{word, false};
       const std::uint64_t sample = failed ? ewma.failed(word, took_us, static_cast<std::uint32_t>(rule)) : took_us;
       return Step<bool>{ewma.observe(word, now_ms, std::max<std::uint64_t>(sample, 1)), true};
     });

@@ -2,7 +2,7 @@
 //
 // The head of a service's list: how to choose from it, in the same words as the list itself, so that a pick sees one
 // consistent whole. Entries follow: first those that get traffic, of them first those in the caller's own zone; behind
-// them those that only panic uses. Fixed size, no addresses.
+// them those that only panic uses. Fixed size, no addresses. And how two entries are compared.
 //
 //   0  eligible:16 | known:16 | local:16 | balancer:4 | plain:1 | fails:1 | ejects:1 | learns:1 | unfiltered:1 |
 //      panic_threshold:7 (from bit 0)
@@ -13,8 +13,11 @@
 //   5  half_life_ms:32 | failure_us:32
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "seawall/algorithm/mix.h"
+#include "seawall/algorithm/peak_ewma.h"
 #include "seawall/algorithm/view_state.h"
 #include "seawall/detail/instance_record.h"
 
@@ -37,9 +40,15 @@ class ListHead {
   bool unfiltered() const noexcept { return bits(7, 1) != 0; }
   std::uint32_t panic_threshold() const noexcept { return bits(0, 7); }
   std::uint32_t balancer() const noexcept { return bits(12, 4); }
+  // Whether it compares two by their load, and also by their latency; see Balancer.
+  bool compares() const noexcept { return balancer() == 2 || measures(); }
+  bool measures() const noexcept { return balancer() == 3; }
   std::uint32_t local() const noexcept { return bits(16, 16); }
   std::uint32_t known() const noexcept { return bits(32, 16); }
   std::uint32_t eligible() const noexcept { return bits(48, 16); }
+
+  // Every choice is among all that are eligible, and tells nothing beside.
+  bool whole_and_one_zone() const noexcept { return (local() == 0 || local() >= eligible()) && !unfiltered(); }
 
   ViewState view_state() const noexcept {
     if (unfiltered()) return ViewState::kUnfiltered;
@@ -69,6 +78,55 @@ class ListHead {
   }
 
   std::uint64_t word_ = 0;
+};
+
+// The random numbers of a stripe: SplitMix64 by a counter. Relaxed, and not one read-modify-write: threads that step on
+// each other's toes draw a number twice and no more.
+struct StripeRandom {
+  static std::uint64_t next(const Word& state) noexcept {
+    return state.load(std::memory_order_relaxed) + 0x9e3779b97f4a7c15u;
+  }
+  static std::uint64_t draw(Word& state) noexcept {
+    const std::uint64_t drawn = next(state);
+    state.store(drawn, std::memory_order_relaxed);
+    return algorithm::mix64(drawn);
+  }
+};
+
+// The better of two: how balancers that compare instances see them, by their calls under way and, for Peak-EWMA, by how
+// long those take.
+class TwoChoices {
+ public:
+  // `words`: the list, whose head is `head`.
+  TwoChoices(const Word* words, const ListHead& head, std::uint64_t now_ms) noexcept
+      : ewma_(head.measures() ? algorithm::PeakEwma(half_life(words)) : algorithm::PeakEwma(1)),
+        measures_(head.measures()),
+        now_ms_(now_ms) {}
+
+  bool second_is_better(const InstanceRecord& first, std::uint32_t first_weight, const InstanceRecord& second,
+                        std::uint32_t second_weight) const noexcept {
+    return algorithm::PeakEwma::cheaper(candidate(second, second_weight), candidate(first, first_weight));
+  }
+
+ private:
+  static std::uint32_t half_life(const Word* words) noexcept {
+    return static_cast<std::uint32_t>(std::max<std::uint64_t>(seen(words[5]) >> 32, 1));
+  }
+
+  algorithm::PeakEwma::Candidate candidate(const InstanceRecord& r, std::uint32_t weight) const noexcept {
+    // Relaxed: a count to compare with another.
+    const auto load = static_cast<std::int32_t>(r.load.load(std::memory_order_relaxed));
+    const auto in_flight = static_cast<std::uint32_t>(std::clamp(load, 0, (1 << 20) - 1));
+    if (!measures_) return {0, in_flight, weight};
+    const std::uint64_t latency = ewma_.at(seen(r.ewma), now_ms_);
+    // Nobody knows how fast it is: one call finds out.
+    const bool unknown = latency == 0 && in_flight > 0;
+    return {unknown ? algorithm::PeakEwma::kMaxLatencyUs : latency, in_flight, weight};
+  }
+
+  algorithm::PeakEwma ewma_;  // of whoever measures
+  bool measures_;
+  std::uint64_t now_ms_;
 };
 
 }  // namespace seawall::detail
