@@ -107,6 +107,18 @@ TEST_CASE("Peak-EWMA decays as 2^-x to within a thousandth") {
   }
 }
 
+// Evaluated by the compiler, which refuses an index beyond the table.
+constexpr bool decays_at_any_half_life() {
+  for (const std::uint32_t half_life : {1u, 2u, 3u, 255u, 257u, 10'000u, 1u << 20, 3u << 20, 1u << 31, UINT32_MAX}) {
+    const PeakEwma rule(half_life);
+    const std::uint64_t word = PeakEwma::pack(PeakEwma::kMaxLatencyUs, 0);
+    const std::uint64_t last = rule.at(word, half_life - 1), half = rule.at(word, half_life);
+    if (rule.at(word, 0) != PeakEwma::kMaxLatencyUs || half != PeakEwma::kMaxLatencyUs / 2 || last < half) return false;
+  }
+  return true;
+}
+static_assert(decays_at_any_half_life());
+
 TEST_CASE("Peak-EWMA stays in its fields at the ends of time and latency") {
   constexpr PeakEwma rule(10'000);
   const std::uint64_t word = rule.observe(0, UINT64_MAX, UINT64_MAX);

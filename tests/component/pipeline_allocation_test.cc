@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// A request allocates nothing, whatever becomes of it. Not under the sanitizers, which keep their own operator new.
+// A request allocates nothing and reads the clock once at each end, whatever becomes of it. Not under the sanitizers,
+// which keep their own operator new.
 #if !defined(__has_feature)
 #define __has_feature(x) 0
 #endif
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
     !__has_feature(thread_sanitizer)
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +31,7 @@ using namespace seawall;
 namespace {
 
 thread_local std::size_t allocations = 0;
+thread_local int readings = 0;  // of the clock
 
 void* allocate(std::size_t size, std::size_t alignment) {
   ++allocations;
@@ -36,6 +42,12 @@ void* allocate(std::size_t size, std::size_t alignment) {
 constexpr TimePoint at(Duration t) { return time_from_ns(t.count()); }
 
 }  // namespace
+
+// In the place of the C library's, for the standard clocks too.
+extern "C" [[gnu::visibility("default")]] int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  ++readings;
+  return static_cast<int>(syscall(SYS_clock_gettime, clock, now));
+}
 
 void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
 void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
@@ -85,6 +97,86 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   CHECK(after == before);
   CHECK(Pipeline::make({}).value() != nullptr);
   CHECK(allocations > after);  // the hook does count
+}
+
+TEST_CASE("the whole pipeline: the clock is read once to admit and once to complete, and nothing is allocated") {
+  using Users = KeyedRateLimiter<TokenBucket>;
+  const Quota quota = Quota::make(3, 24h).value();
+  ServiceRegistry registry;
+  MetricsRegistry metrics;
+  for (int i = 0; i < 16; ++i) {
+    const InstanceSpec spec{.id = std::string("t-").append(std::to_string(i)), .host = "127.0.0.1", .port = 8001};
+    (void)registry.register_instance("trading", spec).value();
+  }
+  auto users = Users::make({.quota = quota, .memory_bytes = 64 * 1024}).value();
+  auto orders = Users::make({.quota = quota, .memory_bytes = 64 * 1024}).value();
+  CircuitBreaker breaker;
+  const auto pipeline = Pipeline::make({.limits = {{"user", quota, users}, {"orders", quota, orders}},
+                                        .breaker = &breaker,
+                                        .service = registry.service("trading").value(),
+                                        .trace = true},
+                                       {.metrics = PipelineMetrics::make(metrics, "trading").value()})
+                            .value();
+  const std::array ann{LimiterKey("ann")};
+  const PipelineRequest request{.keys = ann, .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"};
+  struct {
+    int admit, complete, again, refuse;
+  } read{};
+  const auto readings_of = [](auto&& call) {
+    const int before = readings;
+    call();
+    return readings - before;
+  };
+  const std::size_t before = allocations;
+  bool ok = true;
+  for (int i = 0; i < 3; ++i) {
+    Admission call;
+    read.admit += readings_of([&] { call = pipeline->admit(request); });
+    ok &= bool(call) && call.trace_continued && call.has_instance;
+    const Outcome outcome = i == 0 ? Outcome::kFailure : Outcome::kSuccess;
+    read.complete += readings_of([&] { ok &= pipeline->complete(call, outcome, 200); });
+    read.again += readings_of([&] { ok &= !pipeline->complete(call, outcome); });
+  }
+  read.refuse = readings_of([&] { ok &= pipeline->admit(request).gate == Gate::kLimits; });
+  const int at_an_instant = readings_of([&] {
+    const TimePoint now = time_from_ns(1);
+    ok &= !pipeline->complete_at(pipeline->admit_at(request, now), Outcome::kSuccess, now);
+  });
+  CHECK(allocations == before);
+  CHECK(ok);
+  CHECK(read.admit == 3);
+  CHECK(read.complete == 3);
+  CHECK(read.again == 3);
+  CHECK(read.refuse == 1);
+  CHECK(at_an_instant == 0);
+}
+
+// As when another caller is faster between the look and the charge: one limit stands in three places, so that each look
+// finds the permit that only one of them can have.
+TEST_CASE("a limit that refuses after others were charged: all of them get their permit back") {
+  const Quota quota = Quota::make(1, 60s).value(), two = Quota::make(2, 60s).value();
+  TokenBucket first(TokenBucketConfig::make(two).value(), at(0s));
+  TokenBucket narrow(TokenBucketConfig::make(two).value(), at(0s)),
+      shared(TokenBucketConfig::make(quota).value(), at(0s));
+  ServiceRegistry registry(ServiceRegistryConfig(), at(0s));
+  (void)registry.register_instance_at("trading", {.id = "a", .host = "127.0.0.1", .port = 8001}, at(0s)).value();
+  CircuitBreaker breaker({}, at(0s));
+  const auto pipeline =
+      Pipeline::make(
+          {.limits = {{"first", two, first}, {"narrow", two, narrow}, {"one", quota, shared}, {"other", quota, shared}},
+           .breaker = &breaker,
+           .service = registry.service("trading").value()},
+          {}, at(0s))
+          .value();
+  const Admission refused = pipeline->admit_at({}, at(0s));
+  CHECK(refused.gate == Gate::kLimits);
+  CHECK(refused.label.text() == "other");
+  CHECK(refused.ticket.id == 0);
+  CHECK_FALSE(refused.has_instance);
+  CHECK(first.peek_at(at(0s)).remaining == 2);
+  CHECK(narrow.peek_at(at(0s)).remaining == 2);
+  CHECK(shared.peek_at(at(0s)).remaining == 1);
+  CHECK(pipeline->stats_at(at(0s)).in_flight == 0);
 }
 
 TEST_CASE("picked, given back, failed, ejected, probed and in panic, by each balancer: nothing is allocated") {
