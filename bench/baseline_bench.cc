@@ -71,6 +71,43 @@ void refusal(benchmark::State& state) {
   }
 }
 
+struct alignas(64) Line {
+  std::atomic<std::uint64_t> word{0};
+};
+
+// A word of one's own, taken by one exchange and freed by another: whoever is first ends it, once.
+void take_and_end(std::atomic<std::uint64_t>& cell) {
+  for (int exchange = 0; exchange < 2; ++exchange) {
+    std::uint64_t seen = cell.load(std::memory_order_acquire);
+    cell.compare_exchange_strong(seen, seen + 1, std::memory_order_seq_cst);
+  }
+}
+
+// What a pick with a ticket that ends exactly once cannot avoid, whatever it chooses.
+void ticket(benchmark::State& state) {
+  static Line cells[2];
+  std::atomic<std::uint64_t>& mine = cells[state.thread_index() % 2].word;
+  for (auto _ : state) take_and_end(mine);
+}
+
+// The same where calls under way are counted for each of 16 instances, to be compared: all threads write those counts.
+void ticket_and_load(benchmark::State& state) {
+  static Line cells[2];
+  static Line loads[16];
+  std::atomic<std::uint64_t>& mine = cells[state.thread_index() % 2].word;
+  std::uint64_t random = static_cast<std::uint64_t>(state.thread_index()) + 1;
+  for (auto _ : state) {
+    random = random * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407;
+    Line& one = loads[random >> 60];
+    Line& other = loads[random >> 56 & 15];
+    const bool first = one.word.load(std::memory_order_relaxed) <= other.word.load(std::memory_order_relaxed);
+    std::atomic<std::uint64_t>& load = (first ? one : other).word;
+    load.fetch_add(1, std::memory_order_relaxed);
+    take_and_end(mine);
+    load.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
 void clock_read(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(seawall::Clock::now());
 }
@@ -103,6 +140,8 @@ BENCHMARK(fetch_add)->Name("baseline.fetch_add")->ThreadRange(1, 2)->UseRealTime
 BENCHMARK(cas_loop)->Name("baseline.cas_loop")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(refusal)->Name("baseline.refusal")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(random_line)->Name("baseline.random_line")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(ticket)->Name("baseline.ticket")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(ticket_and_load)->Name("baseline.ticket_load")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(clock_read)->Name("baseline.clock")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(counter_read)->Name("baseline.counter")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(fast_clock_read)->Name("clock.fast")->ThreadRange(1, 2)->UseRealTime();
