@@ -155,6 +155,18 @@ Sample App::sample(seawall::TimePoint now) {
   return sample;
 }
 
+void App::share_trips(seawall::TimePoint now) {
+  for (std::size_t i = 0; i < kUpstreams; ++i) {
+    const auto breaker = upstreams[i]->breaker();
+    const auto seen = breaker->snapshot_at(now);
+    const auto trip = std::pair<const void*, std::uint32_t>(breaker.get(), seen.generation);
+    if (seen.state != seawall::BreakerState::kOpen || trip == trips_told_[i]) continue;
+    trips_told_[i] = trip;
+    shared_registry->tripped(upstreams[i]->name);
+  }
+  for (const std::string& service : shared_registry->tripped_elsewhere()) prober.hurry_at(service, now);
+}
+
 http::Task<> App::keep_house(http::Loop& loop) {
   std::int64_t sampled = 0;
   // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
@@ -162,7 +174,10 @@ http::Task<> App::keep_house(http::Loop& loop) {
     const auto now = seawall::Clock::now();
     sources.tick(now);
     if (shared_limits) shared_limits->tick();
-    if (shared_registry) shared_registry->tick(now);
+    if (shared_registry) {
+      shared_registry->tick(now);
+      share_trips(now);
+    }
     registry.tick_at(now);
     windows.tick_at(now);
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.

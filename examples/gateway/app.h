@@ -81,9 +81,13 @@ struct App {
   seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
+  // Tells the other gateways which breakers have opened here, and probes soon what has at theirs.
+  void share_trips(seawall::TimePoint now);
   // What is left to do for shared limits, sources and probes when nothing of the configuration can fail any more.
   std::function<void()> prepare(const Configuration& configuration);
 
+  // Of each upstream, the last opening that was told: the breaker (a reload may bring another) and its generation.
+  std::array<std::pair<const void*, std::uint32_t>, kUpstreams> trips_told_{};
   std::unique_ptr<Watched> watched_;
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};
   std::atomic<std::uint64_t> requests_counted_{0};

@@ -64,6 +64,7 @@ int serve(const Options& options) {
   mask_hang_ups(SIG_BLOCK);
   reloads.stop();  // those that wait would change nothing any more
   reloads.join();
+  if (app.shared_limits) app.shared_limits->settle();
   return done;
 }
 

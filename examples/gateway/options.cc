@@ -132,6 +132,7 @@ std::vector<OptionSpec> option_specs() {
       {"--probe-interval", "how often each instance is asked, 0s for never (5s)"},
       {"--read-timeout", "limit for a client to send a header, and a body (10s)"},
       {"--idle-timeout", "how long a connection without a request stays open (60s)"},
+      {"--drain-timeout", "how long a stop waits for requests in flight (10s)"},
       {"--cors-origin", "web origin that may call the gateway; may be repeated"},
       {"--config",
        "JSON file with limits, breakers, balancers, DNS and probes, merged into these options; SIGHUP reads it again"},
@@ -176,6 +177,7 @@ Options parse_options(const Arguments& arguments) {
   options.server.port = static_cast<std::uint16_t>(arguments.number("--port", 8000, 0, 65535));
   options.server.threads = static_cast<std::size_t>(arguments.number("--threads", cores, 1, 1024));
   options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
+  options.server.drain_timeout = arguments.duration("--drain-timeout", seconds(10), milliseconds(0));
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));
   if (const char* token = std::getenv("SEAWALL_ADMIN_TOKEN")) options.admin_token = token;
   for_option("--host", [&] { http::check_host(options.server.host); });

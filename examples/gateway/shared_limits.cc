@@ -5,6 +5,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <condition_variable>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -41,6 +42,28 @@ RateLimiter limiter(const Store& store, const SharedLimitSpec& spec) {
   return made(RateLimiter::make(store, options), "limit " + spec.name);
 }
 
+// Calls under way.
+class Calls {
+ public:
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none() {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  std::size_t count_ = 0;
+};
+
 class RedisLimits final : public SharedLimits {
  public:
   explicit RedisLimits(const Options& options)
@@ -70,14 +93,24 @@ class RedisLimits final : public SharedLimits {
     const auto route = find(service);
     if (!route) co_return charge;
     const auto ask = [&](auto handler) {
-      // The answer comes on the store's thread; the work guard keeps the loop until it has been posted there.
-      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-      auto work = http::asio::make_work_guard(loop.context);
+      // The answer comes on the store's thread; the work guard keeps the loop until it has been posted there. Both are
+      // given up then, whoever still has a copy of the callback.
+      using Handler = decltype(handler);
+      struct Waiting {
+        std::shared_ptr<Handler> handler;
+        decltype(http::asio::make_work_guard(loop.context)) work;
+      };
+      const auto waiting = std::make_shared<Waiting>(
+          Waiting{std::make_shared<Handler>(std::move(handler)), http::asio::make_work_guard(loop.context)});
       std::vector<std::string_view> keys;
       for (std::size_t i = 0; i < route->specs.size(); ++i) keys.push_back(route->key(i, user));
       LimitSet set = route->set;
-      set.try_acquire_async(keys, 1, [&loop, shared, work = std::move(work)](const SetAnswer& answer) {
-        http::asio::post(loop.context, [shared, answer] { (*shared)(answer); });
+      calls_.begin();
+      set.try_acquire_async(keys, 1, [this, &loop, waiting](const SetAnswer& answer) {
+        http::asio::post(loop.context,
+                         [handler = std::exchange(waiting->handler, nullptr), answer] { (*handler)(answer); });
+        waiting->work.reset();
+        calls_.end();
       });
     };
     charge.answer = co_await http::asio::async_initiate<decltype(http::use_task), void(SetAnswer)>(ask, http::use_task);
@@ -101,6 +134,8 @@ class RedisLimits final : public SharedLimits {
   bool up() const override { return store_.stats().up; }
   bool unauthorized() const override { return store_.stats().unauthorized; }
 
+  void settle() override { calls_.wait_for_none(); }
+
   void tick() override {
     std::string refusal = store_.stats().refusal;
     if (refusal != reported_ && !refusal.empty()) std::fprintf(stderr, "--redis: refused: %s\n", refusal.c_str());
@@ -114,6 +149,7 @@ class RedisLimits final : public SharedLimits {
     return found != sets_.end() ? found->second : nullptr;
   }
 
+  Calls calls_;  // before the store, whose thread ends them
   Store store_;
   mutable std::mutex mutex_;
   RouteSets sets_;

@@ -35,7 +35,10 @@ class SharedLimits {
   virtual void refund(const std::string& user, const SharedCharge& charge) = 0;
   virtual bool up() const = 0;
   virtual bool unauthorized() const = 0;  // no server takes our user and password
-  virtual void tick() = 0;                // says on standard error why a server turns us away, once for each reason
+  // Waits until Redis has answered what is under way, or its time is over: 10 ms. After a drain that timed out, before
+  // the loops go: answers are brought to them by the store's thread.
+  virtual void settle() = 0;
+  virtual void tick() = 0;  // says on standard error why a server turns us away, once for each reason
 };
 
 // Throws std::invalid_argument when this build has no Redis support.

@@ -10,6 +10,7 @@
 
 #include "seawall/redis/instance_keeper.h"
 #include "seawall/redis/store_source.h"
+#include "seawall/redis/trip_board.h"
 
 namespace {
 
@@ -40,7 +41,8 @@ class RedisRegistry final : public SharedRegistry {
                                     .password = options.redis_password}))),
         keeper_(checked(Registrar::make(store_, {.registry = "gateway"}))),
         source_(checked(StoreSource::make(store_, {.registry = "gateway"}))),
-        follower_(registry) {
+        follower_(registry),
+        trips_(checked(TripBoard::make(store_, "gateway"))) {
     follower_.add(source_, {.name = "redis", .priority = SourcePriority::kRegistry});
   }
 
@@ -59,6 +61,16 @@ class RedisRegistry final : public SharedRegistry {
     // Another gateway's, which is not to be heard: the instance registers here, and belongs here then.
     if (!own_.contains(instance_name(found->service, found->id))) return RegistryAnswer::kUnknown;
     return std::nullopt;
+  }
+
+  void tripped(const std::string& service) override {
+    (void)trips_.announce(service);  // the services of a gateway have short names
+  }
+
+  std::vector<std::string> tripped_elsewhere() override {
+    std::vector<std::string> services;
+    for (Trip& trip : trips_.poll()) services.push_back(std::move(trip.name));
+    return services;
   }
 
   void tick(TimePoint now) override {
@@ -113,6 +125,7 @@ class RedisRegistry final : public SharedRegistry {
   InstanceKeeper keeper_;
   StoreSource source_;
   SourceFollower follower_;
+  TripBoard trips_;
   std::map<std::string, Own> own_;
   std::set<std::uint64_t> fenced_;  // generations; the oldest are forgotten
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/options.h"
 #include "seawall/runtime/service_registry.h"
@@ -23,6 +24,11 @@ class SharedRegistry {
   // What an instance is told that is not this gateway's any more, or never was; nothing: ask the registry.
   virtual std::optional<seawall::RegistryAnswer> answer_for(const std::string& name, std::uint64_t generation,
                                                             seawall::TimePoint now) = 0;
+  // A breaker of this gateway has opened: the others are told, and may probe that service. Theirs stay as they are, as
+  // ours do; while Redis is away nobody hears it.
+  virtual void tripped(const std::string& service) = 0;
+  // Whose breakers opened at other gateways since the last call.
+  virtual std::vector<std::string> tripped_elsewhere() = 0;
   // Several times a second, from one thread. Waits for nothing.
   virtual void tick(seawall::TimePoint now) = 0;
   // Of what the other gateways keep. From any thread.

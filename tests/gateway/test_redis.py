@@ -2,16 +2,20 @@
 """Two gateways and one Redis: limits and registry are of both together, and each gateway's own while Redis is away."""
 
 import contextlib
+import http.client
 import itertools
 import json
+import os
 import pathlib
 import random
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import unittest
 
+from gateway.raw import FakeUpstream
 from support.stack import Stack, wait_until
 
 
@@ -227,6 +231,83 @@ class SharedRegistry(unittest.TestCase):
                 wait_until("fenced", lambda: beat(two, new) == 200 and beat(one, old) == 409)
                 wait_until("followed", lambda: beat(two, new) == 200 and listed(one) == 1 and beat(one, new) == 404)
                 self.assertEqual(beat(one, old), 409)  # still: it must stop
+
+
+def ask(redis: Redis, command: str) -> str:
+    """A command of plain words; what comes back first, as it is on the wire."""
+    with socket.create_connection(("127.0.0.1", redis.port), 5) as sock:
+        sock.sendall(command.encode() + b"\r\n")
+        return sock.recv(4096).decode()
+
+
+def well(upstream: FakeUpstream, sock) -> None:
+    while upstream.read_request(sock):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def metric(stack: Stack, series: str) -> float:
+    for line in stack.get("/metrics", Accept="text/plain").body.decode().splitlines():
+        if line.startswith(series + " "):
+            return float(line.rsplit(" ", 1)[1])
+    return 0.0
+
+
+class Trips(unittest.TestCase):
+    HURRIED = 'seawall_prober_hurried_total{prober="gateway"}'
+
+    def test_a_trip_of_one_makes_the_other_probe_and_opens_nothing_there(self):
+        with Redis() as redis, FakeUpstream(well) as upstream, tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "services.json")
+            path.write_text(json.dumps({"social": [{"host": "127.0.0.1", "port": upstream.port}]}))
+            options = ("--services", str(path), "--probe-interval", "3600s", "--threads", "1", "--test-endpoints")
+            with_redis = ("--redis", f"127.0.0.1:{redis.port}", *options)
+            with Stack(*with_redis) as one, Stack(*with_redis) as two, Stack(*options) as alone:
+                for stack in (one, two, alone):
+                    probed = 'seawall_prober_probes_total{prober="gateway",result="passed"}'
+                    wait_until("its first probe", lambda: metric(stack, probed) >= 1)
+                # One that is told before the other listens is lost, as all that are told while Redis is away.
+                wait_until("both listen", lambda: ":2\r\n" in ask(redis, "PUBSUB NUMSUB seawall-trips:gateway"))
+
+                def trip(stack: Stack) -> None:
+                    self.assertEqual(stack.call("POST", "/test/circuit-breaker/social").status, 200)
+                    self.assertEqual(stack.health("social")["circuit_breaker"], "open")
+
+                trip(alone)
+                trip(one)
+                wait_until("the other probes", lambda: metric(two, self.HURRIED) >= 1)
+                self.assertEqual(two.health("social")["circuit_breaker"], "closed")  # its breaker is its own
+                self.assertEqual([metric(stack, self.HURRIED) for stack in (one, alone)], [0, 0])
+                redis.kill()
+                wait_until("away", lambda: two.get("/health").json()["infrastructure"]["redis"] == "unavailable")
+                trip(two)  # with nobody to tell
+                self.assertEqual(one.health("social")["circuit_breaker"], "open")
+
+
+class Stopping(unittest.TestCase):
+    def test_a_stop_while_redis_says_nothing(self):
+        """Calls to Redis are out when the drain is over and the loops go: the program ends as always."""
+        with Redis() as redis:
+            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "2", "--drain-timeout", "0s", "--probe-interval", "0s")
+            for _ in range(4):
+                with Stack(*options) as stack:
+                    wait_until("the store", lambda: stack.get("/health").json()["infrastructure"]["redis"] == "connected")
+                    os.kill(redis.process.pid, signal.SIGSTOP)
+                    try:
+                        load = [threading.Thread(target=self.load, args=(stack,), daemon=True) for _ in range(8)]
+                        for thread in load:
+                            thread.start()
+                        self.assertEqual(stack.gateway.stop(), 0, stack.gateway.errors())
+                        for thread in load:
+                            thread.join()
+                    finally:
+                        os.kill(redis.process.pid, signal.SIGCONT)
+
+    def load(self, stack: Stack) -> None:
+        try:
+            while True:
+                stack.get("/api/v1/social/feed", X_User_ID="ann")
+        except (OSError, http.client.HTTPException):
+            pass  # it has stopped
 
 
 if __name__ == "__main__":
