@@ -63,7 +63,7 @@ static void refusals(void) {
   CHECK(seawall_registry_prober(NULL, "{}", 2, &prober, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_registry_prober(registry, NULL, 0, &prober, NULL) == SEAWALL_OK);
   seawall_prober* wrong[2] = {NULL, (seawall_prober*)registry};
-  seawall_prober_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  seawall_prober_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   for (int i = 0; i < 2; ++i) {
     CHECK(seawall_prober_next(wrong[i], 0, &probe) == SEAWALL_E_WRONG_HANDLE);
     CHECK(seawall_prober_finish(wrong[i], 1, 0, NULL, 0, NULL, 0, 0) == SEAWALL_E_WRONG_HANDLE);
