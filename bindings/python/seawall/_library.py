@@ -141,9 +141,19 @@ def instant(now_ns: int) -> int:
     return now_ns
 
 
+_Instant = ctypes.c_int64
 # What the hottest calls are given most.
 CLOCK = prepared(ctypes.c_int64, NOW)
 ONE = prepared(ctypes.c_int64, 1)
+
+
+def moment(now_ns: int) -> Any:
+    """The same as an argument of what bare() gave."""
+    if -(2**63) < now_ns < 2**63:
+        return _Instant(now_ns)
+    return CLOCK if now_ns == NOW else _Instant(instant(now_ns))
+
+
 _SIZES = tuple(prepared(ctypes.c_size_t, size) for size in range(256))
 
 

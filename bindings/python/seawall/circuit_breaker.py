@@ -34,7 +34,7 @@ import math
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, lib, new_error, prepared
+from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, new_error, prepared
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -84,7 +84,6 @@ class Outcome(enum.IntEnum):
     IGNORED = _ffi.SEAWALL_OUTCOME_IGNORED
 
 
-_OUTCOMES = tuple(Outcome)
 _SUCCESS = _ffi.SEAWALL_OUTCOME_SUCCESS
 
 
@@ -199,12 +198,17 @@ class Ticket:
 
     def report(self, outcome: Outcome, *, now_ns: int = NOW) -> ReportResult:
         """How the call ended. INVALID_TOKEN when refused or reported before."""
-        if outcome not in _OUTCOMES:
-            raise ValueError(f"no Outcome: {outcome!r}")  # the ticket can still be reported
+        if type(outcome) is not Outcome:
+            outcome = Outcome(outcome)
         token, self._token = self._token, 0
         if outcome is _GOOD and self._breaker._unchanged(token):
             return _RECORDED
-        code = self._breaker._report(token, outcome, now_ns)
+        try:
+            now = CLOCK if now_ns is NOW else moment(now_ns)
+        except Exception:
+            self._token = token  # it can still be reported
+            raise
+        code = self._breaker._report(token, outcome, now)
         return _RESULTS[code if code >= 0 else check(code)]
 
     def cancel(self) -> None:
@@ -224,7 +228,7 @@ class Ticket:
             outcome = _SUCCESS if error is None else breaker.outcome_of(error)
             token, self._token = self._token, 0
             if error is not None or not breaker._unchanged(token):
-                check(breaker._report(token, outcome, NOW))
+                check(breaker._report(token, outcome, CLOCK))
 
 
 class HeldTicket(Ticket):
@@ -320,7 +324,7 @@ def breaker_options(
 def new_handle(create: Any, options: dict, now_ns: int) -> int:
     text = json.dumps(options).encode()
     handle, error = ctypes.c_void_p(), new_error()
-    check(create(text, len(text), now_ns, ctypes.byref(handle), error), error)
+    check(create(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
     assert handle.value
     return handle.value
 
@@ -330,7 +334,7 @@ def snapshot_of(seen: Any) -> Snapshot:
     return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
 
 
-_ask = bare(lib.seawall_circuit_breaker_try_acquire)
+_ask, _report = bare(lib.seawall_circuit_breaker_try_acquire), bare(lib.seawall_circuit_breaker_report)
 _byref, _Token, _Wait = ctypes.byref, ctypes.c_uint64, ctypes.c_int64
 
 
@@ -362,8 +366,8 @@ class CircuitBreaker(Guard):
         # A breaker without a word of its own to read is never taken for healthy.
         self._word = word.contents if word else ctypes.c_uint64(_UNHEALTHY)
 
-    def _report(self, token: int, outcome: int, now_ns: int) -> int:
-        return lib.seawall_circuit_breaker_report(self._handle, token, outcome, now_ns)
+    def _report(self, token: int, outcome: int, now: Any) -> int:
+        return _report(self._at, _Token(token), outcome, now)
 
     def _cancel(self, token: int, cancel: Any = lib.seawall_circuit_breaker_cancel) -> None:
         cancel(self._handle, token)
@@ -379,7 +383,7 @@ class CircuitBreaker(Guard):
         if not word & _UNHEALTHY:
             return Ticket(self, word & _IDENTITY | _MARK)  # occupies nothing
         token, wait = _Token(), _Wait()
-        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+        now = CLOCK if now_ns is NOW else moment(now_ns)
         if check(_ask(self._at, now, _byref(token), _byref(wait))):
             return HeldTicket(self, token.value)
         return Ticket(self, 0, wait.value)
@@ -421,10 +425,10 @@ class CircuitBreaker(Guard):
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            self._report(seen | _MARK, self.outcome_of(error), NOW)
+            self._report(seen | _MARK, self.outcome_of(error), CLOCK)
             raise
         if self._word.value & _WHOLE != seen:
-            self._report(seen | _MARK, _SUCCESS, NOW)
+            self._report(seen | _MARK, _SUCCESS, CLOCK)
         return result
 
     def __call__(self, function: Function) -> Function:
@@ -452,7 +456,7 @@ class CircuitBreaker(Guard):
     def snapshot(self, *, now_ns: int = NOW) -> Snapshot:
         """An observation: only a call moves an open breaker on, so do not wait here for CLOSED."""
         seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
-        check(lib.seawall_circuit_breaker_get_snapshot(self._handle, now_ns, seen))
+        check(lib.seawall_circuit_breaker_get_snapshot(self._handle, instant(now_ns), seen))
         return snapshot_of(seen)
 
     @property
@@ -474,12 +478,12 @@ class CircuitBreaker(Guard):
 
     def force_open(self, *, now_ns: int = NOW) -> None:
         """Refuses every call until reset()."""
-        check(lib.seawall_circuit_breaker_force_open(self._handle, now_ns))
+        check(lib.seawall_circuit_breaker_force_open(self._handle, instant(now_ns)))
 
     def disable(self, *, now_ns: int = NOW) -> None:
         """Admits every call and counts nothing until reset()."""
-        check(lib.seawall_circuit_breaker_disable(self._handle, now_ns))
+        check(lib.seawall_circuit_breaker_disable(self._handle, instant(now_ns)))
 
     def reset(self, *, now_ns: int = NOW) -> None:
         """Closed with a count of 0; calls in flight are late."""
-        check(lib.seawall_circuit_breaker_reset(self._handle, now_ns))
+        check(lib.seawall_circuit_breaker_reset(self._handle, instant(now_ns)))

@@ -24,7 +24,7 @@ import os
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, lib_waiting, new_error, read_text
 from .registry import ServiceRegistry
 
 __all__ = ["FileSource", "Source", "SourceFollower", "SourcePriority", "to_source"]
@@ -169,13 +169,13 @@ class SourceFollower:
             for answer in source.answers(now_ns):
                 error = new_error()
                 check(lib.seawall_follower_say(self._handle, number, answer, error), error)
-        return check(lib_waiting.seawall_follower_tick(self._handle, now_ns))
+        return check(lib_waiting.seawall_follower_tick(self._handle, instant(now_ns)))
 
     def state(self, *, now_ns: int = NOW) -> dict[str, Any]:
         """{"stats": {...}, "sources": [{"source", "service", "stale", "doubted", "age_ms", "reason", ...}]}"""
-        return json.loads(read_text(lambda *to: lib_waiting.seawall_follower_to_json(self._handle, now_ns, *to)))
+        return json.loads(read_text(lambda *to: lib_waiting.seawall_follower_to_json(self._handle, instant(now_ns), *to)))
 
 
 def to_source(registry: ServiceRegistry, *, now_ns: int = NOW) -> str:
     """What a registry holds, as text for Source.load: on disk, a source for a start without network."""
-    return read_text(lambda *to: lib_waiting.seawall_registry_to_source(registry._handle, now_ns, *to))
+    return read_text(lambda *to: lib_waiting.seawall_registry_to_source(registry._handle, instant(now_ns), *to))

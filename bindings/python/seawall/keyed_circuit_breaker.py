@@ -12,7 +12,7 @@ import enum
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, lib, prepared, size_of
+from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, prepared, size_of
 from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
@@ -50,7 +50,7 @@ Key = Union[str, bytes]
 
 
 def _key(key: Key) -> bytes:
-    return key.encode() if isinstance(key, str) else key
+    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
 
 
 class KeyedCircuitBreaker(Guard):
@@ -81,8 +81,7 @@ class KeyedCircuitBreaker(Guard):
         self._failures = failures
         self._ignored = ignored
 
-    def _report(self, call: Any, outcome: int, now_ns: int) -> int:
-        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+    def _report(self, call: Any, outcome: int, now: Any) -> int:
         return _report(self._at, _byref(call or _NO_CALL), outcome, now)
 
     def _cancel(self, call: Any, cancel: Any = lib.seawall_keyed_circuit_breaker_cancel) -> None:
@@ -94,7 +93,7 @@ class KeyedCircuitBreaker(Guard):
     def try_acquire(self, key: Key, *, now_ns: int = NOW) -> Ticket:
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
         name, call, wait = _key(key), _Call(), _Wait()
-        now = CLOCK if now_ns is NOW else ctypes.c_int64(now_ns)
+        now = CLOCK if now_ns is NOW else moment(now_ns)
         code = _try_acquire(self._at, name, size_of(name), now, _byref(call), _byref(wait))
         if code == _ADMITTED:
             return HeldTicket(self, call)
@@ -105,7 +104,7 @@ class KeyedCircuitBreaker(Guard):
         """Of the breaker of `key`; None when it has none."""
         name = _key(key)
         seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
-        code = lib.seawall_keyed_circuit_breaker_get_snapshot(self._handle, name, len(name), now_ns, seen)
+        code = lib.seawall_keyed_circuit_breaker_get_snapshot(self._handle, name, len(name), instant(now_ns), seen)
         if code == _ffi.SEAWALL_E_NOT_FOUND:
             return None
         check(code)
@@ -129,7 +128,7 @@ class KeyedCircuitBreaker(Guard):
 
     def _administer(self, verb: Any, key: Key, now_ns: int) -> bool:
         name = _key(key)
-        code = verb(self._handle, name, len(name), now_ns)
+        code = verb(self._handle, name, len(name), instant(now_ns))
         return code not in (_ffi.SEAWALL_E_NOT_FOUND, _ffi.SEAWALL_E_FULL) and check(code) == 0
 
     def force_open(self, key: Key, *, now_ns: int = NOW) -> bool:

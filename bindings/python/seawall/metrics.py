@@ -213,6 +213,13 @@ class Info(_Series):
     """A series that is always 1 and says something by its labels."""
 
 
+class _Spelling(str):
+    """Equal to what is spelled the same, also where a str of another type has an equality of its own: a dict asks its key,
+    on the left, and the right one is asked first only where its type is derived from the left one's."""
+
+    __slots__ = ()
+
+
 _M = TypeVar("_M", Counter, Gauge, Histogram, StateSet, Info)
 
 
@@ -252,8 +259,11 @@ class Family(Generic[_M]):
         if removals != seen:
             known = {}
             self._known = (removals, known)
-        series = known.get(values)
-        return self._find(values, known) if series is None else series
+        try:
+            return known[values]
+        except KeyError:
+            pass
+        return self._find(values, known)
 
     def _find(self, values: tuple[str, ...], known: "dict[tuple[str, ...], _M]") -> _M:
         out, error = ctypes.c_uint64(), new_error()
@@ -263,7 +273,7 @@ class Family(Generic[_M]):
         # The overflow series is kept for nobody: after a removal of any family there may be room. A str of another type
         # may have a hash of its own, and fill `known` with more than there are series.
         if not series.overflow and all(type(value) is str for value in values):
-            known[values] = series
+            known[tuple(map(_Spelling, values))] = series
         return series
 
     def remove(self, *values: str, **named: str) -> bool:

@@ -16,7 +16,7 @@ import ctypes
 from typing import Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib, lib_waiting, new_error
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error
 from .circuit_breaker import CircuitBreaker
 from .follower import SourceFollower
 from .keyed_circuit_breaker import KeyedCircuitBreaker
@@ -76,4 +76,4 @@ class MetricsPublisher:
 
     def publish(self, *, now_ns: int = NOW) -> None:
         """To be called before each scrape: reads all that is watched, and walks what is keyed."""
-        check(lib_waiting.seawall_metrics_publisher_publish(self._handle, now_ns))
+        check(lib_waiting.seawall_metrics_publisher_publish(self._handle, instant(now_ns)))

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error, read_text
 from .metrics import MetricsRegistry, _fits, _text, _texts
 
 __all__ = ["MetricsWindows", "Window", "WindowCounter", "WindowHistogram", "WindowShare", "WindowsStats"]
@@ -97,7 +97,7 @@ class MetricsWindows:
 
     def tick(self, *, now_ns: int = NOW) -> bool:
         """To be called about once a second. True when it took a sample: the first tick of its second."""
-        return check(lib_waiting.seawall_metrics_windows_tick(self._handle, now_ns)) == 1
+        return check(lib_waiting.seawall_metrics_windows_tick(self._handle, instant(now_ns))) == 1
 
     def counter(self, match: Match, window: Window = Window.MINUTE, *, now_ns: int = NOW) -> WindowCounter:
         return self._ask(WindowCounter, lib_waiting.seawall_metrics_windows_counter, window, [match], now_ns)
@@ -111,14 +111,15 @@ class MetricsWindows:
     def _ask(self, kind, function, window: Window, matches: list[Match], now_ns: int):
         fields = _ANSWERS[kind]
         out = fields(struct_size=ctypes.sizeof(fields))
-        check(function(self._handle, window, *map(_match, matches), now_ns, ctypes.byref(out)))
+        check(function(self._handle, window, *map(_match, matches), instant(now_ns), ctypes.byref(out)))
         return kind(out.covered_ns / 1e9, *(getattr(out, name) for name in kind._fields[1:]))
 
     def as_dict(self, *, now_ns: int = NOW) -> dict:
         """Every series by itself, both windows: {"families": [{"name", "type", "series": [{"labels", "minute",
         "hour"}]}], "age_seconds", "skipped_series", "schema"}. What is not known is None."""
         return json.loads(
-            read_text(lambda *out: lib_waiting.seawall_metrics_windows_json(self._handle, now_ns, *out, None)))
+            read_text(lambda *out: lib_waiting.seawall_metrics_windows_json(self._handle, instant(now_ns), *out, None))
+        )
 
     @property
     def stats(self) -> WindowsStats:

@@ -20,9 +20,24 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, SeawallError, bare, check, fill, lib, lib_waiting, new_error, prepared, read_text, size_of
+from ._library import (
+    CLOCK,
+    NOW,
+    SeawallError,
+    bare,
+    check,
+    fill,
+    instant,
+    lib,
+    lib_waiting,
+    moment,
+    new_error,
+    prepared,
+    read_text,
+    size_of,
+)
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
-from .keyed_rate_limiter import Key
+from .keyed_rate_limiter import Key, _bytes
 from .limit_set import _keys
 from .metrics import MetricsRegistry
 from .rate_limiter import _handle_type, _Limiter, _permits
@@ -35,7 +50,6 @@ _SIZE = ctypes.sizeof(_ffi.seawall_admission)
 _ALLOWED = _ffi.SEAWALL_ALLOWED
 _RECORDED = _ffi.SEAWALL_REPORT_RECORDED
 _SUCCESS = int(Outcome.SUCCESS)
-_OUTCOMES = frozenset(Outcome)
 _admit = lib.seawall_admit
 _admit_key, _complete = bare(lib.seawall_pipeline_admit_key), bare(lib.seawall_complete)
 _byref, _TICKET = ctypes.byref, _ffi.seawall_admission.ticket.offset
@@ -49,10 +63,6 @@ def _slots(exclude: Sequence[int]) -> ctypes.Array:
     if exclude and list(slots) != list(exclude):  # ctypes cut one silently
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"exclude does not fit: {exclude}")
     return slots
-
-
-def _instant(now_ns: int) -> Any:
-    return CLOCK if now_ns == NOW else ctypes.c_int64(now_ns)
 
 
 class Gate(enum.IntEnum):
@@ -149,16 +159,17 @@ class Admission(_ffi.seawall_admission):
 
     def complete(self, outcome: Outcome = Outcome.SUCCESS, status: int = 0, *, now_ns: int = NOW) -> bool:
         """The end of the request, once; `status` is of HTTP and only counted. False: it was given back before."""
-        if type(outcome) is not Outcome and outcome not in _OUTCOMES:
-            raise ValueError(f"no Outcome: {outcome!r}")
+        if type(outcome) is not Outcome:
+            outcome = Outcome(outcome)
         if not -(2**31) <= status < 2**31:  # ctypes would cut it silently
             raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"status does not fit: {status}")
-        return _complete(self._pipeline._at, _byref(self, _TICKET), outcome, status, _instant(now_ns)) == _RECORDED
+        now = CLOCK if now_ns is NOW else moment(now_ns)
+        return _complete(self._pipeline._at, _byref(self, _TICKET), outcome, status, now) == _RECORDED
 
     def cancel(self, *, now_ns: int = NOW) -> bool:
         """Instead: the call was never made. The limits get their permits back, nothing counts."""
         request = self._pipeline._request(self._keys, self._permits, None, ())
-        return lib.seawall_pipeline_cancel(self._pipeline._handle, self.ticket, request, now_ns) == _RECORDED
+        return lib.seawall_pipeline_cancel(self._pipeline._handle, self.ticket, request, instant(now_ns)) == _RECORDED
 
     def another(self, outcome: Outcome, exclude: Sequence[int] = (), *, now_ns: int = NOW) -> bool:
         """The call went to its instance and ended so, and the request goes on: another instance, the one before and
@@ -167,7 +178,7 @@ class Admission(_ffi.seawall_admission):
             return False
         slots = _slots(exclude)
         verb = lib.seawall_pipeline_another
-        found = verb(self._pipeline._handle, self, Outcome(outcome), slots, len(exclude), now_ns)
+        found = verb(self._pipeline._handle, self, Outcome(outcome), slots, len(exclude), instant(now_ns))
         self.answer = _ALLOWED  # the admission stands
         return check(found) == _ALLOWED
 
@@ -222,7 +233,7 @@ class Pipeline(Guard):
             parts.options.name = text = name.encode()
             parts.options.name_size = len(text)
         handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_pipeline_new(parts.options, now_ns, ctypes.byref(handle), error), error)
+        check(lib.seawall_pipeline_new(parts.options, instant(now_ns), ctypes.byref(handle), error), error)
         self._own(handle.value)
         self._kept = [parts, metrics]  # what the library borrows
         self._replacing = threading.Lock()
@@ -244,7 +255,7 @@ class Pipeline(Guard):
         parts, error = _Parts(limits, breaker, service, trace), new_error()
         with self._replacing:  # the last that is kept is the one in use
             self._kept.append(parts)
-            check(lib.seawall_pipeline_replace(self._handle, parts.options, now_ns, error), error)
+            check(lib.seawall_pipeline_replace(self._handle, parts.options, instant(now_ns), error), error)
             if self.stats(now_ns=now_ns).compositions == 1:
                 del self._kept[2:-1]
 
@@ -258,7 +269,7 @@ class Pipeline(Guard):
         request.exclude = _slots(exclude)
         request.exclude_count = len(exclude)
         if traceparent is not None:
-            request.traceparent = text = traceparent.encode()
+            request.traceparent = text = _bytes(traceparent)
             request.traceparent_size = len(text)
         return request
 
@@ -275,28 +286,28 @@ class Pipeline(Guard):
         call._pipeline, call._keys, call._permits = self, keys, permits
         if len(keys) == 1 and permits == 1 and not exclude:
             key = keys[0]
-            trace = None if traceparent is None else traceparent.encode()
-            size, now = _NO_SIZE if trace is None else size_of(trace), _instant(now_ns)
+            trace = None if traceparent is None else traceparent.encode("utf-8", "surrogatepass")
+            size, now = _NO_SIZE if trace is None else size_of(trace), CLOCK if now_ns is NOW else moment(now_ns)
             if type(key) is str:
-                text = key.encode()
+                text = key.encode("utf-8", "surrogatepass")
                 code = _admit_key(self._at, text, size_of(text), _NO_ID, trace, size, now, _byref(call))
             elif type(key) is int and 0 <= key < 1 << 64:
                 code = _admit_key(self._at, None, _NO_SIZE, ctypes.c_uint64(key), trace, size, now, _byref(call))
             else:
-                code = _admit(self._handle, self._request(keys, 1, traceparent, ()), now_ns, call)
+                code = _admit(self._handle, self._request(keys, 1, traceparent, ()), instant(now_ns), call)
             if code < 0:
                 check(code)
             return call
         if permits < 1:
             raise ValueError(f"permits must be 1 or more, not {permits}")
-        check(_admit(self._handle, self._request(keys, permits, traceparent, exclude), now_ns, call))
+        check(_admit(self._handle, self._request(keys, permits, traceparent, exclude), instant(now_ns), call))
         return call
 
     def charge(self, *keys: Key, permits: int = 1, now_ns: int = NOW) -> Admission:
         """Only the limits, for a request that is answered without a call: there is nothing to complete."""
         call = Admission(_SIZE)
         call._pipeline, call._keys, call._permits = self, keys, permits
-        check(lib.seawall_pipeline_charge(self._handle, self._request(keys, permits, None, ()), now_ns, call))
+        check(lib.seawall_pipeline_charge(self._handle, self._request(keys, permits, None, ()), instant(now_ns), call))
         return call
 
     def guard(self, key: Union[Callable[..., Key], None] = None) -> Callable[[Function], Function]:
@@ -335,7 +346,7 @@ class Pipeline(Guard):
 
     def stats(self, *, now_ns: int = NOW) -> PipelineStats:
         seen = _ffi.seawall_pipeline_stats(struct_size=ctypes.sizeof(_ffi.seawall_pipeline_stats))
-        check(lib.seawall_pipeline_get_stats(self._handle, now_ns, seen))
+        check(lib.seawall_pipeline_get_stats(self._handle, instant(now_ns), seen))
         return PipelineStats(*(getattr(seen, name) for name in PipelineStats._fields))
 
 
@@ -383,7 +394,7 @@ class Pipelines:
             metrics._handle if metrics is not None else None,
             names,
             len(names),
-            now_ns,
+            instant(now_ns),
             ctypes.byref(out),
             error,
         )
@@ -395,11 +406,11 @@ class Pipelines:
 
     @staticmethod
     def _text(config: Union[dict, str]) -> bytes:
-        return (config if isinstance(config, str) else json.dumps(config)).encode()
+        return (config if isinstance(config, str) else json.dumps(config)).encode("utf-8", "surrogatepass")
 
     def __getitem__(self, route: str) -> Pipeline:
         """The pipeline of a route, which follows reloads. KeyError: there never was such a route."""
-        out, name = ctypes.c_void_p(), route.encode()
+        out, name = ctypes.c_void_p(), _bytes(route)
         code = lib.seawall_pipelines_find(self._handle, name, len(name), ctypes.byref(out))
         if code == _ffi.SEAWALL_E_NOT_FOUND:
             raise KeyError(route)
@@ -414,7 +425,7 @@ class Pipelines:
     def reload(self, config: Union[dict, str], *, now_ns: int = NOW) -> ReloadReport:
         """Another configuration, state kept where it can be. After an error all is as it was. One thread at a time."""
         text, error = self._text(config), new_error()
-        check(lib_waiting.seawall_pipelines_reload(self._handle, text, len(text), now_ns, error), error)
+        check(lib_waiting.seawall_pipelines_reload(self._handle, text, len(text), instant(now_ns), error), error)
         return ReloadReport(**json.loads(read_text(lambda *out: lib.seawall_pipelines_report(self._handle, *out))))
 
 

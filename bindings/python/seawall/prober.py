@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, check, lib, new_error
+from ._library import NOW, Handle, check, instant, lib, new_error
 from .registry import ServiceRegistry
 
 __all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober"]
@@ -81,7 +81,7 @@ class Prober:
     def due(self, *, now_ns: int = NOW) -> Iterator[Probe]:
         """The probes to send now."""
         out = _ffi.seawall_probe()
-        while check(lib.seawall_prober_next(self._handle, now_ns, out)):
+        while check(lib.seawall_prober_next(self._handle, instant(now_ns), out)):
             names = (out.service.decode(), out.instance.decode(), out.host.decode())
             yield Probe(out.id, ProbeKind(out.kind), *names, out.port, out.path.decode(), out.timeout_ns / 1e9)
 
@@ -92,13 +92,13 @@ class Prober:
         """
         said, who = service.encode("utf-8", "replace"), instance.encode("utf-8", "replace")
         status = min(max(int(status), NOTHING_LEARNT), 2**31 - 1)
-        check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), now_ns))
+        check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), instant(now_ns)))
 
     def hurry(self, service: str, *, now_ns: int = NOW) -> int:
         """Somebody else doubts a service (seawall.redis.TripBoard): its instances are asked soon, but none again before
         edge_interval has passed. How many probes it brought forward."""
         name = service.encode("utf-8", "replace")
-        return check(lib.seawall_prober_hurry(self._handle, name, len(name), now_ns))
+        return check(lib.seawall_prober_hurry(self._handle, name, len(name), instant(now_ns)))
 
     def stats(self) -> dict[str, int]:
         """What seawall_prober_stats holds."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, lib, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, new_error, read_text
 from .trace import Headers, Incoming, TraceContext, TraceState, _bytes, _checked
 
 __all__ = ["Baggage", "FAULTS", "Propagator", "Sampler"]
@@ -261,7 +261,7 @@ class Sampler:
                 options[name] = value
         text = json.dumps(options).encode()
         handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_sampler_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
+        check(lib.seawall_sampler_new_from_json(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
         self._handle = _SamplerHandle(handle.value)
 
     def sample(self, incoming: Incoming, *, now_ns: int = NOW) -> Incoming:
@@ -271,7 +271,7 @@ class Sampler:
         buffer, needed = ctypes.create_string_buffer(capacity), ctypes.c_size_t(0)
         check(
             lib.seawall_sampler_sample(
-                self._handle, now_ns, fields, incoming.decided, text, len(text), buffer, capacity, ctypes.byref(needed)
+                self._handle, instant(now_ns), fields, incoming.decided, text, len(text), buffer, capacity, ctypes.byref(needed)
             )
         )
         return incoming._replace(

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional, Union
 
 from . import _ffi, trace
-from ._library import NOW, Handle, check, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error, read_text
 
 Value = Union[bool, int, float, str]
 
@@ -98,7 +98,7 @@ class Span:
 
     def child(self, name: str, kind: Kind = Kind.INTERNAL, *, now_ns: int = NOW) -> "Span":
         raw, content = _ffi.seawall_span(), _encoded(name)
-        check(lib.seawall_span_start_child(self._raw, content, len(content), kind, now_ns, raw))
+        check(lib.seawall_span_start_child(self._raw, content, len(content), kind, instant(now_ns), raw))
         return Span(self._tracer, raw)
 
     @property
@@ -119,7 +119,7 @@ class Span:
     def add_event(self, name: str, attributes: Optional[Mapping[str, Value]] = None, *, now_ns: int = NOW) -> None:
         given = [_attribute(key, value) for key, value in (attributes or {}).items()]
         array, content = (_ffi.seawall_attribute * len(given))(*given), _encoded(name)
-        check(lib.seawall_span_add_event(self._raw, content, len(content), now_ns, array, len(given)))
+        check(lib.seawall_span_add_event(self._raw, content, len(content), instant(now_ns), array, len(given)))
 
     def keep(self) -> None:
         """This trace is worth keeping."""
@@ -127,7 +127,7 @@ class Span:
 
     def end(self, *, now_ns: int = NOW) -> None:
         """Records the span. A second end changes nothing."""
-        check(lib.seawall_span_end(self._raw, now_ns))
+        check(lib.seawall_span_end(self._raw, instant(now_ns)))
 
     def __enter__(self) -> "Span":
         return self
@@ -167,7 +167,7 @@ class Tracer:
             "max_batch": max_batch,
         }
         text, handle, error = json.dumps(options).encode(), ctypes.c_void_p(), new_error()
-        check(lib.seawall_tracer_new_from_json(text, len(text), now_ns, ctypes.byref(handle), error), error)
+        check(lib.seawall_tracer_new_from_json(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
         self._handle = _Tracer(handle.value)
         self._content_type = "application/json" if format == Format.OTLP_JSON else "application/x-ndjson"
 
@@ -183,7 +183,7 @@ class Tracer:
             fields.span_id[:] = bytes.fromhex(incoming.context.span_id)
             fields.flags, continued = incoming.context.flags, incoming.continued
         raw, content = _ffi.seawall_span(), _encoded(name)
-        check(lib.seawall_tracer_start(self._handle, content, len(content), kind, fields, continued, now_ns, raw))
+        check(lib.seawall_tracer_start(self._handle, content, len(content), kind, fields, continued, instant(now_ns), raw))
         return Span(self, raw)
 
     def trace(self, trace_id: str) -> list[dict]:
@@ -211,13 +211,13 @@ class Tracer:
         A body that failed for the moment (no answer, 429, 502, 503, 504) is sent again by a later call.
         """
         sent, body = 0, _ffi.seawall_text()
-        while check(lib_waiting.seawall_tracer_take(self._handle, now_ns, unix_now_ns or time.time_ns(), body)):
+        while check(lib_waiting.seawall_tracer_take(self._handle, instant(now_ns), unix_now_ns or time.time_ns(), body)):
             status, retry_after = 0, 0.0
             try:
                 answer = transport(body.data, self._content_type)
                 status, retry_after = answer if isinstance(answer, tuple) else (answer, 0.0)
             finally:
-                check(lib.seawall_tracer_finish(self._handle, status, math.ceil(retry_after * 1e9), now_ns))
+                check(lib.seawall_tracer_finish(self._handle, status, math.ceil(retry_after * 1e9), instant(now_ns)))
             sent += 200 <= status < 300
         return sent
 

@@ -85,7 +85,7 @@ class TraceContext:
     def root(cls, *, sampled: bool = True, random: bool = True) -> "TraceContext":
         """A new trace. random=False for peers that refuse a traceparent with flags they do not know."""
         fields = _struct()
-        check(_new_root(SAMPLED * sampled | RANDOM * random, _byref(fields)))
+        check(_new_root(SAMPLED * bool(sampled) | RANDOM * bool(random), _byref(fields)))
         return cls._of(fields)
 
     @classmethod

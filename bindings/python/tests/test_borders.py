@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What ctypes would let pass in silence: numbers it cuts to 64 bits, handles that a finaliser meets freed."""
 
+import functools
 import gc
+import json
 import os
 import pickle
 import subprocess
@@ -9,9 +11,23 @@ import sys
 import unittest
 
 import seawall
-from seawall import CircuitBreaker, KeyedRateLimiter, MetricsRegistry, SeawallError, ServiceRegistry, TokenBucket, trace
-from seawall.circuit_breaker import Outcome, State
+from seawall import (
+    CircuitBreaker,
+    KeyedCircuitBreaker,
+    KeyedRateLimiter,
+    Limit,
+    MetricsRegistry,
+    Pipeline,
+    Pipelines,
+    SeawallError,
+    ServiceRegistry,
+    TokenBucket,
+    trace,
+)
+from seawall.circuit_breaker import Outcome, ReportResult, State
 from seawall.registry import Answer
+
+SECOND = 1_000_000_000
 
 
 class Numbers(unittest.TestCase):
@@ -62,6 +78,24 @@ class Numbers(unittest.TestCase):
         ticket.report(Outcome.FAILURE, now_ns=0)
         self.assertEqual(breaker.state, State.OPEN)
 
+    def test_a_report_that_raises_does_not_cost_the_probe(self):
+        one = CircuitBreaker(failure_threshold=1, open_duration=1, now_ns=0)
+        hosts = KeyedCircuitBreaker(failure_threshold=1, open_duration=1, now_ns=0)
+        for ask, state in (
+            (one.try_acquire, lambda: one.snapshot(now_ns=0).state),
+            (functools.partial(hosts.try_acquire, "a"), lambda: hosts.snapshot("a", now_ns=0).state),
+        ):
+            ask(now_ns=0).report(1.0, now_ns=0)  # equal to a failure
+            self.assertIs(state(), State.OPEN)
+            probe = ask(now_ns=2 * SECOND)
+            for wrong in ({"outcome": 1.5}, {"outcome": []}, {"now_ns": 2**63}, {"now_ns": 0.5}, {"now_ns": "0"}):
+                with self.assertRaises((ValueError, TypeError, SeawallError)):
+                    probe.report(**{"outcome": Outcome.SUCCESS, "now_ns": 2 * SECOND} | wrong)
+            self.assertIs(probe.report(0.0, now_ns=2 * SECOND), ReportResult.RECORDED)
+            self.assertIs(state(), State.CLOSED)
+        call = Pipeline().admit()
+        self.assertTrue(call.complete(1.0))
+
     def test_when_full_is_one_of_two(self):
         with self.assertRaisesRegex(ValueError, "when_full"):
             KeyedRateLimiter(TokenBucket, 1, 1.0, when_full="drop")
@@ -75,6 +109,21 @@ class Texts(unittest.TestCase):
         self.assertTrue(found.continued)
         self.assertEqual(str(found.state), "")
         self.assertEqual(len(trace.correlation_id("\ud800")), 32)
+
+    def test_a_key_that_json_made_of_half_a_pair_is_a_key(self):
+        key = json.loads('"\\ud800"')
+        users = KeyedRateLimiter(TokenBucket, 2, 60.0, now_ns=0)
+        pipeline = Pipeline(limits=[Limit("user", users, 2, 60.0)], now_ns=0)
+        with pipeline.admit(key, now_ns=0):
+            self.assertEqual(users.peek(key, now_ns=0).remaining, 1)
+        self.assertTrue(pipeline.admit(key, traceparent="\ud800", now_ns=0))
+        self.assertFalse(pipeline.admit(key, permits=2, traceparent="\ud800", now_ns=0))
+        hosts = KeyedCircuitBreaker()
+        with hosts.try_acquire(key):
+            pass
+        self.assertEqual(hosts.keys(), [key.encode("utf-8", "surrogatepass")])
+        with self.assertRaises(KeyError):
+            Pipelines({"routes": {}})[key]
 
     def test_errors_travel_between_processes(self):
         error = pickle.loads(pickle.dumps(SeawallError(-8, "full")))

@@ -361,6 +361,21 @@ class Metrics(unittest.TestCase):
         self.assertFalse(family.labels("2").overflow)
         self.assertTrue(family.labels("3").overflow)
 
+    def test_labels_of_another_str_are_told_apart_as_they_are_spelled(self):
+        class Odd(str):
+            def __hash__(self):
+                return hash(self.lower())
+
+            def __eq__(self, other):
+                return self.lower() == other.lower()
+
+        family = MetricsRegistry().counter("a_total", "A.", ["x"])
+        family.labels("get").add()
+        family.labels(Odd("GET")).add(2)
+        self.assertEqual(family.labels("get").value, 1)
+        self.assertEqual(family.labels("GET").value, 2)
+        self.assertEqual(family.labels(Odd("get")).value, 1)
+
     def test_what_is_kept_of_labels_is_bounded_as_the_series_are(self):
         registry = MetricsRegistry(max_series_per_family=5)
         family = registry.counter("a_total", "A.", ["x"])

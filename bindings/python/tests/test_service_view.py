@@ -10,8 +10,26 @@ import subprocess
 import sys
 import unittest
 
-from seawall import KeyedRateLimiter, LimitSet, SeawallError, ServiceRegistry, TokenBucket
+from seawall import (
+    CircuitBreaker,
+    KeyedCircuitBreaker,
+    KeyedRateLimiter,
+    LimitSet,
+    MetricsRegistry,
+    MetricsWindows,
+    Pipeline,
+    Pipelines,
+    Prober,
+    Sampler,
+    SeawallError,
+    ServiceRegistry,
+    SourceFollower,
+    TokenBucket,
+    Tracer,
+)
 from seawall import registry as registry_module
+from seawall.circuit_breaker import Outcome
+from seawall.follower import to_source
 from seawall.registry import AdminState, Answer, Health, NewInstance, ServiceReader, ViewState
 
 SECOND = 1_000_000_000
@@ -92,6 +110,9 @@ class Instants(unittest.TestCase):
         service, watch = registry.service("s"), registry.watch("s")
         pick = service.pick(now_ns=0)
         bucket, users, limits = TokenBucket(1, 60.0), KeyedRateLimiter(TokenBucket, 1, 60.0), LimitSet(TokenBucket(1, 60.0))
+        breaker, hosts, pipeline = CircuitBreaker(now_ns=0), KeyedCircuitBreaker(now_ns=0), Pipeline(now_ns=0)
+        breaker.force_open(now_ns=0)  # one that is well looks at no instant
+        admission, ticket = pipeline.admit(now_ns=0), hosts.try_acquire("a", now_ns=0)
         for call in (
             lambda at: ServiceRegistry(now_ns=at),
             lambda at: registry.register("s", "b", "h", 1, now_ns=at),
@@ -112,6 +133,43 @@ class Instants(unittest.TestCase):
             lambda at: users.try_acquire(1, now_ns=at),
             lambda at: users.peek("ann", now_ns=at),
             lambda at: limits.try_acquire(now_ns=at),
+            lambda at: CircuitBreaker(now_ns=at),
+            lambda at: breaker.try_acquire(now_ns=at),
+            lambda at: breaker.snapshot(now_ns=at),
+            lambda at: breaker.force_open(now_ns=at),
+            lambda at: breaker.disable(now_ns=at),
+            lambda at: breaker.reset(now_ns=at),
+            lambda at: KeyedCircuitBreaker(now_ns=at),
+            lambda at: hosts.try_acquire("a", now_ns=at),
+            lambda at: ticket.report(Outcome.FAILURE, now_ns=at),
+            lambda at: hosts.snapshot("a", now_ns=at),
+            lambda at: hosts.force_open("a", now_ns=at),
+            lambda at: Pipeline(now_ns=at),
+            lambda at: pipeline.admit("ann", now_ns=at),
+            lambda at: pipeline.admit(1, now_ns=at),
+            lambda at: pipeline.admit(b"ann", now_ns=at),
+            lambda at: pipeline.admit("ann", permits=2, now_ns=at),
+            lambda at: pipeline.charge("ann", now_ns=at),
+            lambda at: pipeline.replace(now_ns=at),
+            lambda at: pipeline.stats(now_ns=at),
+            lambda at: admission.another(Outcome.FAILURE, now_ns=at),
+            lambda at: admission.cancel(now_ns=at),
+            lambda at: admission.complete(now_ns=at),
+            lambda at: Pipelines({"routes": {}}, now_ns=at),
+            lambda at: Pipelines({"routes": {}}).reload({"routes": {}}, now_ns=at),
+            lambda at: Prober(registry).hurry("s", now_ns=at),
+            lambda at: next(Prober(registry).due(now_ns=at)),
+            lambda at: SourceFollower(registry).tick(now_ns=at),
+            lambda at: SourceFollower(registry).state(now_ns=at),
+            lambda at: to_source(registry, now_ns=at),
+            lambda at: Tracer("s", now_ns=at),
+            lambda at: Tracer("s").start("a", now_ns=at),
+            lambda at: Tracer("s").start("a").child("b", now_ns=at),
+            lambda at: Tracer("s").start("a").add_event("b", now_ns=at),
+            lambda at: Tracer("s").start("a").end(now_ns=at),
+            lambda at: Sampler(now_ns=at),
+            lambda at: MetricsWindows(MetricsRegistry()).tick(now_ns=at),
+            lambda at: MetricsWindows(MetricsRegistry()).as_dict(now_ns=at),
         ):
             for at in (2**63, -(2**63) - 1, 2**64):
                 with self.assertRaisesRegex(SeawallError, f"now_ns is out of range: {at}"):

@@ -110,6 +110,11 @@ class Contexts(unittest.TestCase):
         self.assertEqual(TraceContext.root(sampled=False).flags, trace.RANDOM)
         self.assertEqual(TraceContext.root(random=False).flags, trace.SAMPLED)
 
+    def test_a_root_has_no_other_flags(self):
+        for said in (2, -1, "yes"):
+            self.assertEqual(TraceContext.root(sampled=said, random=0).flags, trace.SAMPLED)
+            self.assertEqual(TraceContext.root(sampled=0, random=said).flags, trace.RANDOM)
+
     def test_a_context_that_breaks_the_rules_cannot_be_made(self):
         good = TraceContext.parse(EXAMPLE)
         for changed in ({"trace_id": "0" * 32}, {"span_id": "B7AD6B7169203331"}, {"span_id": ""}):
