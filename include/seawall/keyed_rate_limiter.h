@@ -72,7 +72,7 @@ class KeyedRateLimiter {
 
   // Uses a table that make_in made in this memory, at whatever address it is now. Errors: kInvalidArgument when it is
   // not one, not finished, or not of this kind or size. Only the header is checked: whoever may write to the memory can
-  // make wrong answers, and a verb on lines that no table wrote may not end.
+  // make wrong answers (a key whose words make no sense is refused), but every call ends.
   static Result<KeyedRateLimiter> attach(std::span<std::byte> memory) { return of(Table::attach(memory)); }
 
   // Takes n permits of the key's or nothing.

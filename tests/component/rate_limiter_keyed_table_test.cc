@@ -313,3 +313,73 @@ TEMPLATE_TEST_CASE("hostile keys neither grow the table nor free a throttled key
   CHECK(stats.keys_active <= stats.capacity);
   CHECK(stats.overflow_admissions == 64 * 5);
 }
+
+namespace {
+
+// What a neighbour with a fault leaves in the lines: any bits, few bits, small numbers, or what stood there but for one
+// bit, which keeps the tags and so is found.
+std::uint64_t wreck(std::mt19937_64& random, std::uint64_t word) {
+  const std::uint64_t bits = random();
+  switch (random() % 5) {
+    case 0:
+      return bits;
+    case 1:
+      return bits >> random() % 64;
+    case 2:
+      return std::uint64_t{1} << bits % 64;
+    case 3:
+      return word ^ std::uint64_t{1} << bits % 64;
+    default:
+      return word;
+  }
+}
+
+void wreck(std::mt19937_64& random, std::span<std::byte> lines) {
+  for (std::size_t i = 0; i + 8 <= lines.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, &lines[i], 8);
+    word = wreck(random, word);
+    std::memcpy(&lines[i], &word, 8);
+  }
+}
+
+}  // namespace
+
+// That each call ends is what is tested; besides that, what it says must not be more than the limit.
+TEMPLATE_TEST_CASE("every call ends, whatever stands in the lines of a table", "", TokenBucket, SlidingWindow) {
+  using Users = KeyedRateLimiter<TestType>;
+  const std::array quotas{kFive, Quota::make(1, 1ms).value(), Quota::make(1'000'000'000, 1h).value()};
+  constexpr std::size_t kLines = 3;
+  const std::size_t size = Users::memory_for(kLines * 8 / 3);
+  for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    const Quota quota = quotas[seed % quotas.size()];
+    Page page{};
+    const auto memory = std::span(page.bytes).first(size);
+    const std::size_t lines = Users::memory_for(0);  // where they begin
+    const auto full = static_cast<WhenFull>(random() % 3);
+    (void)Users::make_in(memory, {.quota = quota, .when_full = full, .seed = 1}, at(0s)).value();
+    wreck(random, memory.subspan(lines));
+    auto users = Users::attach(memory).value();
+    Duration now(0);
+    std::array<Decision, 20> decisions;
+    std::array<std::uint64_t, 20> keys{};
+    for (int round = 0; round < 8; ++round) {
+      now += quota.period() / 4 * static_cast<std::int64_t>(random() % (round == 7 ? 10'000 : 12));
+      for (std::uint64_t& key : keys) key = random() % 16;
+      users.try_acquire_batch_at(std::span<const std::uint64_t>(keys), at(now), decisions);
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        const Decision d = users.try_acquire_at(keys[i], at(now), static_cast<std::int64_t>(random() % 3));
+        CHECK(d.remaining <= quota.burst());
+        CHECK(users.peek_at(keys[i], at(now), 1).remaining <= quota.burst());
+        CHECK(users.refund_at(keys[i], decisions[i].charge, at(now)) <= 1);
+        users.refund_at(keys[i], {random() >> random() % 64, 3}, at(now));
+      }
+      if (round % 2 == 1) wreck(random, memory.subspan(lines));
+      (void)users.stats_at(at(now));
+    }
+    Page saved{};
+    (void)users.save_at(saved.bytes, at(now));
+  }
+}

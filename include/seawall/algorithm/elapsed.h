@@ -23,6 +23,12 @@ constexpr Duration since(TimePoint epoch, TimePoint now) noexcept {
   return Duration(static_cast<std::int64_t>(std::min(elapsed, static_cast<std::uint64_t>(kHorizon.count()))));
 }
 
+// From the one to the other, as unsigned: words that no limiter wrote give any answer, but a defined one.
+constexpr Duration between(Duration from, Duration to) noexcept {
+  return Duration(
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(to.count()) - static_cast<std::uint64_t>(from.count())));
+}
+
 // A decision that was taken as of the later instant `decided` (the epoch, or the latest instant seen), told to a caller
 // who waits from its own `now`.
 constexpr Decision seen_from(TimePoint now, TimePoint decided, Decision decision) noexcept {

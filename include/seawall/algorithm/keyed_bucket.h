@@ -128,7 +128,7 @@ class KeyedBucket {
     return backlog >= tolerance_ ? 0 : static_cast<std::int64_t>((tolerance_ - backlog) >> shift_);
   }
   constexpr Duration wait_until(std::uint64_t tick, Duration elapsed) const noexcept {
-    return std::max(Duration(0), at(tick) - elapsed);
+    return std::max(Duration(0), between(elapsed, at(tick)));
   }
   constexpr std::uint64_t cost(std::int64_t permits) const noexcept {
     return static_cast<std::uint64_t>(permits) << shift_;

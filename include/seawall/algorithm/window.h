@@ -78,12 +78,12 @@ class Window {
     const std::uint64_t now = std::max(index(elapsed), ring.newest);
     const std::int64_t total = taken(ring, elapsed);
     Decision decision{.limit = limit, .remaining = std::max<std::int64_t>(0, limit - total)};
-    decision.reset_after = std::max(Duration(0), idle_at(ring) - elapsed);
+    decision.reset_after = std::max(Duration(0), between(elapsed, idle_at(ring)));
     decision.allowed = n <= decision.remaining;
     if (n > limit) {
       decision.retry_after = Decision::kNever;
     } else if (!decision.allowed) {
-      decision.retry_after = room_at(ring, now, elapsed, limit - n) - elapsed;
+      decision.retry_after = between(elapsed, room_at(ring, now, elapsed, limit - n));
     }
     return decision;
   }
@@ -118,7 +118,7 @@ class Window {
   // What an admission of n in sub-window i adds to the decision that allowed it.
   constexpr Decision charged(Decision decision, std::uint64_t i, Duration elapsed, std::int64_t n) const noexcept {
     decision.remaining -= n;
-    decision.reset_after = start(i + sub_windows_ + 1) - elapsed;
+    decision.reset_after = between(elapsed, start(i + sub_windows_ + 1));
     decision.charge = {i, n};
     return decision;
   }

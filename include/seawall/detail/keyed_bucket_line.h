@@ -130,7 +130,7 @@ class KeyedBucketLine {
       judge(tat, now);
       answer.charge = {};
       if (shared.when_full == WhenFull::kDeny && n > 0 && !answer.never()) {
-        const Duration wait = std::max(Duration(0), shared.rule.at(free_at) - now.elapsed);
+        const Duration wait = std::max(Duration(0), algorithm::between(now.elapsed, shared.rule.at(free_at)));
         answer = {.limit = answer.limit, .retry_after = wait, .reset_after = wait};
       }
       count(&KeyedTally::full_admissions);

@@ -103,11 +103,15 @@ class KeyedWindowLine {
 
   // ---- what happens to a key -------------------------------------------------------------------------------------
 
-  // One step towards a head that is in sub-window `now` or later: freezes or moves it.
+  // One step towards a head that is in sub-window `now` or later: freezes or moves it. Answers the same word when no
+  // step leads there: when what lies beside is further ahead than a head can be read. A word moves less than that
+  // between two sweeps, so no verb has written this.
   static std::uint64_t moved(const Rule& rule, Past& past, std::uint64_t word, Count head, std::uint64_t now) noexcept {
-    if (head.frozen) return rule.with(word, past.settle(rule, head, now));
-    head.frozen = true;
-    return rule.with(word, head);
+    head.frozen = !head.frozen;
+    if (head.frozen) return rule.with(word, head);
+    const Count next = past.settle(rule, head, now);
+    if (next.index > head.index && next.index - head.index >= rule.code().reach()) return word;
+    return rule.with(word, next);
   }
 
   struct Ask {
@@ -123,7 +127,9 @@ class KeyedWindowLine {
     KeyedStep hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
       const Count head = rule().head(word, mark);
       if (head.frozen || (take && head.index < now.ticks)) {
-        return {moved(rule(), pasts[slot], word, head, now.ticks), /*answered=*/false};
+        const std::uint64_t next = moved(rule(), pasts[slot], word, head, now.ticks);
+        if (next == word) refuse_or_peek({now.ticks, rule().burst()});  // as if it had taken all, now
+        return {next, /*answered=*/next == word};
       }
       if (!take || n > rule().burst() - head.permits) {
         // The head does not know of refunds to sub-windows that are over; what lies beside it does.
@@ -182,7 +188,7 @@ class KeyedWindowLine {
       if (take && answer.allowed) admit({start, 0});
       answer.charge = {};
       if (shared.when_full == WhenFull::kDeny && n > 0 && !answer.never()) {
-        const Duration wait = std::max(Duration(0), rule().at(free_at) - now.elapsed);
+        const Duration wait = std::max(Duration(0), algorithm::between(now.elapsed, rule().at(free_at)));
         answer = {.limit = answer.limit, .retry_after = wait, .reset_after = wait};
       }
       count(&KeyedTally::full_admissions);
@@ -218,17 +224,18 @@ class KeyedWindowLine {
     std::int64_t& back;
 
     KeyedStep hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
+      back = 0;
       Count head = rule.head(word, mark);
       if (head.frozen || head.index < now) {
-        return {moved(rule, pasts[slot], word, head, now), /*answered=*/false};
+        const std::uint64_t next = moved(rule, pasts[slot], word, head, now);
+        return {next, /*answered=*/next == word};
       }
-      back = 0;
       if (charge.at > head.index || !rule.window().in_window(charge.at, head.index)) return {word};
       if (charge.at < head.index) {
         back = pasts[slot].refund(rule, charge);
         return {word, /*answered=*/true, /*done=*/true};
       }
-      back = std::min(charge.permits, head.permits - pasts[slot].found_taken(rule, head));
+      back = std::clamp<std::int64_t>(head.permits - pasts[slot].found_taken(rule, head), 0, charge.permits);
       head.permits -= back;
       return {rule.with(word, head)};
     }
