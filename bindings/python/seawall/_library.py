@@ -142,6 +142,14 @@ def instant(now_ns: int) -> int:
 
 
 _Instant = ctypes.c_int64
+def nanoseconds(name: str, seconds: float, rounded: Callable = round) -> int:
+    """The `seconds` of the option `name`. Raises SeawallError that names it when they are not a number or infinite."""
+    try:
+        return rounded(seconds * 1_000_000_000)
+    except (OverflowError, ValueError):
+        raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {seconds}") from None
+
+
 # What the hottest calls are given most.
 CLOCK = prepared(ctypes.c_int64, NOW)
 ONE = prepared(ctypes.c_int64, 1)

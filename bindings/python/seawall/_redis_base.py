@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Optional, Union
 
 from . import _ffi, _redis_ffi
-from ._library import Handle, check, load, new_error, read_text
+from ._library import Handle, check, load, nanoseconds, new_error, read_text
 from .limit_set import SetDecision as _SetDecision
 from .rate_limiter import _Answer, _positive
 
@@ -107,7 +107,7 @@ def _from_json(options: dict) -> tuple[bytes, int]:
 
 
 def _ns(name: str, seconds: Optional[float]) -> Optional[int]:
-    return None if seconds is None else _positive(name, round(seconds * 1e9))
+    return None if seconds is None else _positive(name, nanoseconds(name, seconds))
 
 
 def _read_stats(function: Callable[..., int], handle: int, struct: type, kind: type) -> Any:

@@ -34,7 +34,7 @@ import math
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, new_error, prepared
+from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, nanoseconds, new_error, prepared
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -297,11 +297,11 @@ def breaker_options(
     options: dict = {
         "failure_threshold": failure_threshold,
         "minimum_calls": minimum_calls,
-        "open_duration_ns": round(open_duration * 1e9),
-        "max_open_duration_ns": round(max_open_duration * 1e9),
+        "open_duration_ns": nanoseconds("open_duration", open_duration),
+        "max_open_duration_ns": nanoseconds("max_open_duration", max_open_duration),
         "half_open_max_probes": half_open_max_probes,
         "success_threshold": success_threshold,
-        "probe_lease_ns": round(probe_lease * 1e9),
+        "probe_lease_ns": nanoseconds("probe_lease", probe_lease),
     }
     if zeros := [name for name, value in options.items() if value == 0]:
         raise ValueError(f"{zeros[0]} must not be 0")  # to the C API 0 is "default"
@@ -309,11 +309,11 @@ def breaker_options(
         "failure_threshold": _ffi.SEAWALL_BREAKER_OFF if failure_threshold is None else failure_threshold,
         "failure_rate_threshold": failure_rate_threshold,
         "slow_call_rate_threshold": slow_call_rate_threshold,
-        "slow_call_duration_ns": round(slow_call_duration * 1e9),
+        "slow_call_duration_ns": nanoseconds("slow_call_duration", slow_call_duration),
         "count_window": count_window,
-        "time_window_ns": round(time_window * 1e9),
+        "time_window_ns": nanoseconds("time_window", time_window),
         "open_growth_percent": open_growth_percent,
-        "open_decay_ns": round(open_decay * 1e9),
+        "open_decay_ns": nanoseconds("open_decay", open_decay),
         "open_jitter_percent": open_jitter_percent,
         "seed": seed,
         "shadow": int(shadow),

@@ -24,7 +24,7 @@ import os
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, instant, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, lib_waiting, nanoseconds, new_error, read_text
 from .registry import ServiceRegistry
 
 __all__ = ["FileSource", "Source", "SourceFollower", "SourcePriority", "to_source"]
@@ -55,7 +55,7 @@ class Source:
         tick. Raises SeawallError that names path and value; then the last good list counts, as stale."""
         text = json.dumps(services) if isinstance(services, dict) else services
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-        age_ns = round(age * 1e9)
+        age_ns = nanoseconds("age", age)
         if not 0 <= age_ns < 2**63:
             raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"age is out of range: {age}")
         error = new_error()
@@ -118,7 +118,7 @@ class SourceFollower:
         lib.seawall_follower_options_init(options)
         for name, seconds in (("removal_grace_ns", removal_grace), ("removal_ceiling_ns", removal_ceiling)):
             # 0 is "the default" to the library, and a nanosecond as good as none.
-            setattr(options, name, 0 if seconds is None else max(round(seconds * 1e9), 1))
+            setattr(options, name, 0 if seconds is None else max(nanoseconds(name[:-3], seconds), 1))
         counts = {
             "max_shrink_percent": max_shrink_percent,
             "min_protected": min_protected,

@@ -12,7 +12,7 @@ import enum
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, prepared, size_of
+from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, nanoseconds, prepared, size_of
 from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
@@ -70,7 +70,7 @@ class KeyedCircuitBreaker(Guard):
     ):
         values = breaker_options(**options) | {
             "capacity": capacity,
-            "idle_after_ns": round(idle_after * 1e9),
+            "idle_after_ns": nanoseconds("idle_after", idle_after),
             "when_full": int(when_full),
         }
         if not capacity or not values["idle_after_ns"]:

@@ -25,7 +25,22 @@ from collections.abc import Iterable
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, ONE, bare, check, fill, fitted, instant, lib, lib_waiting, new_error, place, size_of
+from ._library import (
+    CLOCK,
+    NOW,
+    ONE,
+    bare,
+    check,
+    fill,
+    fitted,
+    instant,
+    lib,
+    lib_waiting,
+    nanoseconds,
+    new_error,
+    place,
+    size_of,
+)
 from .rate_limiter import (
     _ALLOWED,
     _SINGLE,
@@ -238,7 +253,7 @@ class KeyedRateLimiter(_Limiter):
 
         `passed`: the seconds since, as far as you are sure of them; 0 is always safe.
         """
-        error, passed_ns = new_error(), _clamped(int(passed * 1e9))
+        error, passed_ns = new_error(), _clamped(nanoseconds("passed", passed, int))
         check(
             lib_waiting.seawall_keyed_limiter_restore(
                 self._handle, saved, len(saved), instant(now_ns), passed_ns, ctypes.byref(error)

@@ -30,6 +30,7 @@ from ._library import (
     instant,
     lib,
     lib_waiting,
+    nanoseconds,
     moment,
     new_error,
     prepared,
@@ -227,7 +228,7 @@ class Pipeline(Guard):
         first. Which instances of the service are ejected for their failures is up to ServiceRegistry.configure."""
         self._failures, self._ignored = failures, ignored
         parts = _Parts(limits, breaker, service, trace)
-        fill(parts.options, {"max_in_flight": max_in_flight, "lease_ns": round(lease * 1e9)})
+        fill(parts.options, {"max_in_flight": max_in_flight, "lease_ns": nanoseconds("lease", lease)})
         if metrics is not None:
             parts.options.metrics = metrics._handle
             parts.options.name = text = name.encode()
@@ -446,7 +447,7 @@ class _Parts:
         self.names = [limit.name.encode() for limit in limits]
         for i, (place, limit, name) in enumerate(zip(self.limits, limits, self.names)):
             place.name, place.name_size, place.limiter = name, len(name), limit.limiter._handle
-            numbers = {"quota": limit.quota, "window_ns": round(limit.period * 1e9), "key": limit.key}
+            numbers = {"quota": limit.quota, "window_ns": nanoseconds(f"limits/{i}/period", limit.period), "key": limit.key}
             fill(place, numbers, f"limits/{i}/")
         options.limits, options.limit_count = self.limits, len(limits)
         options.breaker = breaker._handle if breaker is not None else None

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, new_error
+from ._library import NOW, Handle, check, instant, lib, nanoseconds, new_error
 from .registry import ServiceRegistry
 
 __all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober"]
@@ -69,7 +69,7 @@ class Prober:
         require_identity: bool = False,
     ):
         durations = {"interval_ns": interval, "edge_interval_ns": edge_interval, "timeout_ns": timeout}
-        options: dict[str, Any] = {k: round(s * 1e9) for k, s in durations.items() if s is not None}
+        options: dict[str, Any] = {k: nanoseconds(k[:-3], s) for k, s in durations.items() if s is not None}
         others = {"path": path, "jitter_percent": jitter_percent, "rise": rise, "fall": fall, "max_in_flight": max_in_flight}
         options.update((name, value) for name, value in others.items() if value is not None)
         options.update(kind=int(kind), require_identity=require_identity)

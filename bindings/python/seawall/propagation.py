@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, instant, lib, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, nanoseconds, new_error, read_text
 from .trace import Headers, Incoming, TraceContext, TraceState, _bytes, _checked
 
 __all__ = ["Baggage", "FAULTS", "Propagator", "Sampler"]
@@ -255,7 +255,7 @@ class Sampler:
     ) -> None:
         options: dict = {"ratio": float(ratio) if ratio else -1.0, "ignore_parent": int(ignore_parent)}
         if period is not None:
-            period_ns = round(period * 1e9)
+            period_ns = nanoseconds("period", period)
         for name, value in (("permits", permits), ("period_ns", period_ns), ("burst", burst)):
             if value is not None:
                 options[name] = value

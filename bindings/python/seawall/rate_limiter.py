@@ -18,7 +18,7 @@ import json
 from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import CLOCK, NOW, ONE, Handle, SeawallError, bare, check, instant, lib, new_error, prepared
+from ._library import CLOCK, NOW, ONE, Handle, SeawallError, bare, check, instant, lib, nanoseconds, new_error, prepared
 
 __all__ = [
     "Decision",
@@ -143,7 +143,7 @@ class LimitChange(enum.IntEnum):
 def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
     if (period is None) == (period_ns is None):
         raise TypeError("give period (seconds) or period_ns, one of the two")
-    return _positive("period", round(period * 1e9) if period_ns is None else period_ns)
+    return _positive("period", nanoseconds("period", period) if period_ns is None else period_ns)
 
 
 def _handle_type(name: str) -> type[Handle]:
@@ -227,7 +227,7 @@ class _Ruled(_Single):
     ) -> Reservation:
         """Takes `permits` for later, or nothing when that is longer than max_wait (any wait when None)."""
         if max_wait is not None:
-            max_wait_ns = round(max_wait * 1e9)
+            max_wait_ns = nanoseconds("max_wait", max_wait)
         wait = _ffi.SEAWALL_NEVER if max_wait_ns is None else _clamped(max_wait_ns)
         reservation = Reservation()
         check(self._reserve(self._handle, instant(now_ns), _permits(permits), wait, reservation._raw))

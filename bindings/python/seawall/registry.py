@@ -40,9 +40,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, fill, instant, lib, lib_waiting, new_error, read_text
+from ._library import (
+    NOW,
+    Handle,
+    SeawallError,
+    check,
+    fill,
+    instant,
+    lib,
+    lib_waiting,
+    nanoseconds,
+    new_error,
+    read_text,
+)
 from .circuit_breaker import Outcome
-from .service import News, Pick, Service, ServiceReader, ViewState, Watch, WatchedInstance, _bytes, _ns, _placed
+from .service import News, Pick, Service, ServiceReader, ViewState, Watch, WatchedInstance, _bytes, _placed
 
 __all__ = ["AdminState", "Answer", "Health", "News", "Outcome", "NewInstance", "Pick", "Registration", "SelfState", "Service", "ServiceReader", "ServiceRegistry", "ViewState", "Watch", "WatchedInstance", "instance_id"]
 
@@ -150,7 +162,7 @@ _SECONDS = frozenset(
 
 def _config(options: Mapping[str, Any]) -> bytes:
     given = {name: value for name, value in options.items() if value is not None}
-    return json.dumps({name + "_ns" if name in _SECONDS else name: _ns(value) if name in _SECONDS else int(value) for name, value in given.items()}).encode()
+    return json.dumps({name + "_ns" if name in _SECONDS else name: nanoseconds(name, value) if name in _SECONDS else int(value) for name, value in given.items()}).encode()
 
 
 class ServiceRegistry:
@@ -242,7 +254,7 @@ class ServiceRegistry:
     def _make_in(make: Any, text: bytes, memory: Any, writer_lease: Optional[float], now_ns: int) -> Handle:
         if writer_lease is not None and not 1e-9 <= writer_lease < 2**33:  # not cut, and 0 would be the default
             raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"writer_lease is out of range: {writer_lease}")
-        lease_ns = 0 if writer_lease is None else _ns(writer_lease)
+        lease_ns = 0 if writer_lease is None else nanoseconds("writer_lease", writer_lease)
         return _placed(lib.seawall_registry_free, memory, lambda at, size, *out: make(text, len(text), at, size, lease_ns, instant(now_ns), *out))
 
     @property
@@ -325,7 +337,7 @@ class ServiceRegistry:
         if within is None:
             return self.set_admin(id, AdminState.DRAINING, generation, now_ns=now_ns)
         text, now = _bytes(id), time.monotonic_ns() if now_ns == NOW else instant(now_ns)
-        deadline = min(max(now + _ns(within), NOW + 1), 2**63 - 1)
+        deadline = min(max(now + nanoseconds("within", within), NOW + 1), 2**63 - 1)
         return self._answer(lib.seawall_registry_drain_until(self._handle, text, len(text), _generation(generation), deadline, now))
 
     def drained(self, id: str, generation: int = 0, *, now_ns: int = NOW) -> bool:
@@ -416,7 +428,7 @@ class ServiceRegistry:
         name. The options are those of seawall_service_options in capi/seawall_c.h, durations in seconds and without
         their _ns: configure("trading", balancer="peak_ewma", zone="west", panic_threshold=30, ejection_duration=10).
         What is left out has its default. Raises SeawallError that names the option."""
-        given = {name + "_ns" if name in _DURATIONS else name: _ns(value) if name in _DURATIONS else value for name, value in options.items()}
+        given = {name + "_ns" if name in _DURATIONS else name: nanoseconds(name, value) if name in _DURATIONS else value for name, value in options.items()}
         name, text, error = _bytes(service or ""), json.dumps(given).encode(), new_error()
         check(lib_waiting.seawall_registry_configure_from_json(self._handle, name, len(name), text, len(text), error), error)
 

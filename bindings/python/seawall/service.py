@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, new_error, place, read_text
+from ._library import NOW, Handle, check, instant, lib, nanoseconds, new_error, place, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["News", "Pick", "Service", "ServiceReader", "ViewState", "Watch", "WatchedInstance"]
@@ -56,10 +56,6 @@ class Pick:
     def unfiltered(self) -> bool:
         """The view's selector matches nobody: it is any of the service."""
         return bool(self.flags & _ffi.SEAWALL_PICK_UNFILTERED)
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 1_000_000_000)
 
 
 def _bytes(text: str) -> bytes:
@@ -122,7 +118,7 @@ class Service:
 
     def done(self, pick: Pick, outcome: Outcome = Outcome.SUCCESS, took: Optional[float] = None, *, now_ns: int = NOW) -> bool:
         """Ends a pick; `took` is how long the call took, in seconds. False: it was over before, nothing is changed."""
-        ns = _ffi.SEAWALL_UNKNOWN_DURATION if took is None else max(0, _ns(took))
+        ns = _ffi.SEAWALL_UNKNOWN_DURATION if took is None else max(0, nanoseconds("took", took))
         return check(lib.seawall_service_done(self._handle, pick.ticket, Outcome(outcome), ns, now_ns if now_ns == NOW else instant(now_ns))) == _ffi.SEAWALL_REPORT_RECORDED
 
     @contextlib.contextmanager

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional, Union
 
 from . import _ffi, trace
-from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, nanoseconds, new_error, read_text
 
 Value = Union[bool, int, float, str]
 
@@ -157,12 +157,13 @@ class Tracer:
     ):
         """Sizes of 0 are the defaults: 2048 and 1024 spans of 1 KiB, 20 traces a second, 256 spans a body. An entry span
         of `slow` seconds is worth keeping. Raises SeawallError that names what is out of range."""
+        slow_ns = nanoseconds("slow", slow, math.ceil)
         options = {
             "service": service,
             "recent_spans": recent_spans,
             "kept_spans": kept_spans,
             "keeps_per_second": keeps_per_second,
-            "slow_ns": max(1, math.ceil(slow * 1e9)) if slow > 0 else -1,
+            "slow_ns": max(1, slow_ns) if slow_ns > 0 else -1,
             "format": format,
             "max_batch": max_batch,
         }
@@ -217,7 +218,7 @@ class Tracer:
                 answer = transport(body.data, self._content_type)
                 status, retry_after = answer if isinstance(answer, tuple) else (answer, 0.0)
             finally:
-                check(lib.seawall_tracer_finish(self._handle, status, math.ceil(retry_after * 1e9), instant(now_ns)))
+                check(lib.seawall_tracer_finish(self._handle, status, nanoseconds("retry_after", retry_after, math.ceil), instant(now_ns)))
             sent += 200 <= status < 300
         return sent
 

@@ -21,6 +21,30 @@ class Library(unittest.TestCase):
             _library.check(_ffi.SEAWALL_E_FULL, error)
         self.assertEqual(caught.exception.code, _ffi.SEAWALL_E_FULL)
 
+    def test_seconds_that_are_no_time_are_refused_by_name(self):
+        table = seawall.KeyedRateLimiter(seawall.TokenBucket, 5, 60.0)
+        registry = seawall.ServiceRegistry()
+        registry.register("s", "a", "h", 1)
+        refused = {
+            "period": lambda t: seawall.TokenBucket(5, t),
+            "max_wait": lambda t: seawall.TokenBucket(5, 1.0).reserve(max_wait=t),
+            "passed": lambda t: table.restore(b"", passed=t),
+            "open_duration": lambda t: seawall.CircuitBreaker(open_duration=t),
+            "time_window": lambda t: seawall.CircuitBreaker(time_window=t),
+            "idle_after": lambda t: seawall.KeyedCircuitBreaker(idle_after=t),
+            "lease": lambda t: seawall.Pipeline(lease=t),
+            "heartbeat_interval": lambda t: seawall.ServiceRegistry(heartbeat_interval=t),
+            "ejection_duration": lambda t: registry.configure("s", ejection_duration=t),
+            "within": lambda t: registry.drain("s/a", within=t),
+            "removal_grace": lambda t: seawall.SourceFollower(registry, removal_grace=t),
+            "interval": lambda t: seawall.Prober(registry, interval=t),
+            "slow": lambda t: seawall.Tracer("s", slow=t),
+        }
+        for name, call in refused.items():
+            for seconds in (float("nan"), float("inf"), float("-inf")):
+                with self.subTest(name, seconds=seconds), self.assertRaisesRegex(seawall.SeawallError, f"^{name} is out of range"):
+                    call(seconds)
+
     def test_text_of_any_length_is_read_whole(self):
         whole = b"x" * 1000
 
