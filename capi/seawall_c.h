@@ -1974,7 +1974,8 @@ enum {
   SEAWALL_SAYS_UNCHANGED = 1, /* as in the last list */
   SEAWALL_SAYS_EMPTY = 2,     /* it answered, and the answer holds nobody */
   SEAWALL_SAYS_FAILED = 3,    /* no answer: what it said before is the best that is known */
-  SEAWALL_SAYS_NOT_FOUND = 4  /* it knows no such service */
+  SEAWALL_SAYS_NOT_FOUND = 4, /* it knows no such service */
+  SEAWALL_SAYS_FORGOTTEN = 5  /* it follows it no more, and says so once: what it still listed goes without doubt */
 };
 typedef struct seawall_source_answer {
   uint32_t struct_size;

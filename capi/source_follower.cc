@@ -51,7 +51,7 @@ int32_t add(seawall_follower& follower, std::string_view name, int32_t priority,
 
 // What is wrong with an answer; nullptr: nothing.
 const char* trouble(const seawall_source_answer& given) {
-  if (given.status < SEAWALL_SAYS_LIST || given.status > SEAWALL_SAYS_NOT_FOUND) return "status: no such status";
+  if (given.status < SEAWALL_SAYS_LIST || given.status > SEAWALL_SAYS_FORGOTTEN) return "status: no such status";
   if (given.service.size == 0 || given.service.data == nullptr) return "service must be given";
   if (!readable(given.reason.data, given.reason.size)) return "reason is NULL but has a length";
   if (given.ttl_ns < 0 || given.age_ns < 0) return "ttl_ns and age_ns must not be negative";

@@ -13,6 +13,8 @@ namespace seawall {
 bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
                       SourceFollowerStats& stats) {
   ++answers_;
+  const bool unmissed = listed_ == size();
+  forgotten_ = answer.status == SourceStatus::kForgotten;
   not_found_ = answer.status == SourceStatus::kNotFound ? not_found_ + 1 : 0;
   if (answer.status == SourceStatus::kFailed) {
     fail(answer.reason);
@@ -25,7 +27,9 @@ bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollo
   confirm(answer, now, stats);
   if (answer.status == SourceStatus::kUnchanged) return false;
   if (answer.status != SourceStatus::kList) answer.instances.clear();
-  return replace(std::move(answer), now, room, stats);
+  const bool changed = replace(std::move(answer), now, room, stats);
+  if (forgotten_ && unmissed) peak_ = 0;  // said on purpose; but what was doubted before stays so
+  return changed;
 }
 
 void SourceFeed::fail(const Message& reason) {

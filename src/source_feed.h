@@ -39,6 +39,8 @@ class SourceFeed {
   std::int64_t waiting() const noexcept { return static_cast<std::int64_t>(waiting_.size()); }
   // Has nobody, and its source knows no such service; or, where another one needs its place, lists nobody.
   bool idle(bool crowded) const noexcept { return items_.empty() && !failed_ && (not_found_ > 0 || crowded); }
+  // Has nobody, and its source follows the service no more.
+  bool forgotten() const noexcept { return items_.empty() && forgotten_; }
   void describe(SourceInfo& info, std::int64_t now) const;
 
  private:
@@ -56,6 +58,7 @@ class SourceFeed {
   std::int64_t listed_ = 0;
   std::int64_t peak_ = 0;  // the longest list since nothing was missing
   bool doubted_ = false;
+  bool forgotten_ = false;  // by its source
   bool failed_ = false;
   bool heard_once_ = false;         // something but a failure
   std::int64_t heard_ = 0;          // when it last said something but a failure

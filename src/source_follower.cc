@@ -144,6 +144,7 @@ class SourceFollower::Impl {
     auto service = services_.find(answer.service);
     const bool known = service != services_.end() && service->second.feeds.contains(index);
     if (!known) {
+      if (answer.status == SourceStatus::kForgotten) return;
       if (feeds_ >= options_.max_services) {
         ++stats_.left_out;
         if (answer.status == SourceStatus::kList) wait(index, std::move(answer));
@@ -209,6 +210,8 @@ class SourceFollower::Impl {
       SourceFeed& feed = entry.second;
       service.dirty |= weighed(feed, [&] { return feed.release(now_, hold_, stats_); });
     }
+    const auto gone = std::erase_if(service.feeds, [](const auto& feed) { return feed.second.forgotten(); });
+    feeds_ -= static_cast<std::int64_t>(gone);
   }
 
   // A service that no source knows any more.

@@ -84,7 +84,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     bool ask_directory = false;
     {
       const detail::MutexLock lock(mutex_);
-      if (options_.services.empty()) forget(now);
+      if (options_.services.empty()) forget(now, answers);
       for (auto& [name, service] : services_) {
         if (std::exchange(service.news, false)) {
           service.said.age = std::max(Duration(0), now - service.asked);
@@ -121,7 +121,8 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     return pause * 4 / 5 + Duration(std::uniform_int_distribution<std::int64_t>(0, most.count())(random_));
   }
 
-  void forget(TimePoint now) SEAWALL_REQUIRES(mutex_) {
+  // And says so to who follows.
+  void forget(TimePoint now, std::vector<SourceAnswer>& answers) SEAWALL_REQUIRES(mutex_) {
     for (auto at = services_.begin(); at != services_.end();) {
       const Polled& service = at->second;
       const bool awaited = service.asking || service.news || service.hinted;
@@ -131,6 +132,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
       }
       ++stats_.forgotten;
       forgotten_.insert_or_assign(at->first, service.entered);
+      answers.push_back({.service = at->first, .status = SourceStatus::kForgotten});
       at = services_.erase(at);
     }
   }

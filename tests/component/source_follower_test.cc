@@ -8,8 +8,10 @@
 
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
+#include "support/followed.h"
 
 using namespace std::chrono_literals;
+using namespace seawall::testing;
 using seawall::Duration;
 using seawall::InstanceSpec;
 using seawall::ListSource;
@@ -22,67 +24,6 @@ using seawall::SourceInfo;
 using seawall::SourcePriority;
 using seawall::SourceStatus;
 using seawall::TimePoint;
-
-namespace {
-
-using Ids = std::set<std::string>;
-
-constexpr TimePoint at(Duration t) { return TimePoint(t); }
-
-SourceAnswer list(const Ids& ids, std::int32_t port = 8001) {
-  SourceAnswer answer{.service = "s"};
-  for (const std::string& id : ids) answer.instances.push_back({.id = id, .host = "127.0.0.1", .port = port});
-  return answer;
-}
-
-SourceAnswer of(std::string service, SourceAnswer answer) {
-  answer.service = std::move(service);
-  return answer;
-}
-
-SourceAnswer word(SourceStatus status) {
-  return {.service = "s", .status = status, .reason = status == SourceStatus::kFailed ? "SERVFAIL" : ""};
-}
-
-Ids listing(const ServiceRegistry& registry, TimePoint now) {
-  Ids ids;
-  for (const auto& service : registry.services_at(now)) {
-    for (const auto& info : service.instances) {
-      if (info.status.pickable()) ids.insert(info.id);
-    }
-  }
-  return ids;
-}
-
-// A registry, its follower and one source, ticked each second of the given time.
-struct Followed {
-  explicit Followed(const SourceFollowerOptions& options = {})
-      : follower(registry, SourceFollowerConfig::make(options).value()) {
-    follower.add(source, {.name = "list"});
-  }
-
-  Ids after(Duration until) {
-    for (; now < until; now += 1s) tick();
-    return tick();
-  }
-  Ids tick() {
-    follower.tick_at(at(now));
-    registry.tick_at(at(now));
-    return listing(registry, at(now));
-  }
-  Ids says(SourceAnswer answer) {
-    source.say(std::move(answer));
-    return tick();
-  }
-  SourceInfo info() { return follower.sources_at(at(now)).at(0); }
-
-  Duration now{0};
-  ServiceRegistry registry{{}, at(0s)};
-  ListSource source;
-  SourceFollower follower;
-};
-
-}  // namespace
 
 TEST_CASE("what a source lists is registered at once and needs no heartbeats of its own") {
   Followed f;
@@ -206,6 +147,44 @@ TEST_CASE("not found counts as a failure, and as empty when it is repeated") {
   CHECK(f.after(3600s + 599s) == Ids{"a"});
   CHECK(f.after(3600s + 600s).empty());
   CHECK(f.follower.sources_at(at(f.now)).empty());  // nobody asks for a service that its source does not know
+}
+
+TEST_CASE("what its source follows no more goes after the grace, without doubt, and nothing is told of it then") {
+  Followed f;
+  f.says(list({"a", "b"}));
+  f.says(word(SourceStatus::kForgotten));
+  CHECK_FALSE(f.info().doubted);
+  CHECK(f.after(9s) == Ids{"a", "b"});
+  CHECK(f.after(10s).empty());
+  CHECK(f.follower.sources_at(at(f.now)).empty());
+  f.says(word(SourceStatus::kForgotten));  // of whom nobody knows
+  CHECK(f.follower.sources_at(at(f.now)).empty());
+  CHECK(f.says(list({"a"})) == Ids{"a"});
+}
+
+TEST_CASE("a list that was doubted is so too when its source follows the service no more") {
+  Followed f;
+  f.says(list({"a"}));
+  f.says(word(SourceStatus::kEmpty));
+  f.after(5s);
+  f.says(word(SourceStatus::kForgotten));
+  CHECK(f.info().doubted);
+  CHECK(f.after(599s) == Ids{"a"});
+  CHECK(f.after(600s).empty());
+  CHECK(f.follower.sources_at(at(f.now)).empty());
+}
+
+TEST_CASE("a source that follows a service no more leaves it to the others") {
+  Followed f;
+  ListSource other;
+  f.follower.add(other, {.name = "other"});
+  other.say(list({"b"}));
+  CHECK(f.says(list({"a"})) == Ids{"a", "b"});
+  CHECK(f.follower.sources_at(at(f.now)).size() == 2);
+  f.says(word(SourceStatus::kForgotten));
+  CHECK(f.after(10s) == Ids{"b"});
+  REQUIRE(f.follower.sources_at(at(f.now)).size() == 1);
+  CHECK(f.info().source == "other");
 }
 
 TEST_CASE("a not found between two lists begins the count anew") {

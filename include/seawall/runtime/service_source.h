@@ -37,6 +37,7 @@ enum class SourceStatus : std::int32_t {
   kEmpty = 2,      // the source answered, and the answer holds nobody
   kFailed = 3,     // no answer: whatever it said before is the best that is known
   kNotFound = 4,   // the source knows no such service
+  kForgotten = 5,  // the source follows it no more, and says so once: what it still listed goes without doubt
 };
 
 // What a source says about one service.

@@ -217,7 +217,7 @@ static void test_what_is_said(void) {
   CHECK(seawall_follower_say(follower, 0, &answer, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strstr(error.message, "health") != NULL);
   health[1] = SEAWALL_HEALTH_WARNING;
-  answer.status = 5;
+  answer.status = 6;
   CHECK(seawall_follower_say(follower, 0, &answer, &error) == SEAWALL_E_INVALID_ARGUMENT);
   answer.status = SEAWALL_SAYS_LIST;
   answer.ttl_ns = -1;
