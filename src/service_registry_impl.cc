@@ -135,7 +135,7 @@ bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instanc
 Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) {
   Registration mine = promised(service, spec);
   auto& members = services_[service].instances;
-  members.reserve(members.size() + 1);
+  if (members.size() == members.capacity()) members.reserve(2 * members.size() + 8);
   auto owned = std::make_unique<RegisteredInstance>();
   RegisteredInstance& instance = *owned;
   instance.spec = spec;
@@ -149,6 +149,10 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
     throw;
   }
   instance.slot = take(free_slots_);
+  if (holding_ && free_records_.empty()) {  // as in enter(), which is too late: no list may name who has no record yet
+    show_held();
+    hold_lists();
+  }
   members.push_back(&instance);
   enter(instance, now, mine);
   return mine;

@@ -28,7 +28,8 @@ ServiceRegistryConfig config() {
 }
 
 struct Block {
-  Block() : bytes(ServiceRegistry::memory_for(config())), memory(new (std::align_val_t(64)) std::byte[bytes]) {}
+  explicit Block(const ServiceRegistryConfig& of = config())
+      : bytes(ServiceRegistry::memory_for(of)), memory(new (std::align_val_t(64)) std::byte[bytes]) {}
   ~Block() { ::operator delete[](memory, std::align_val_t(64)); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -148,6 +149,33 @@ TEST_CASE("shared: time without a writer ends nobody's lease") {
   CHECK(second.tick_at(at(60s)) == 0);
   CHECK(second.stats().late_ticks == 1);
   CHECK(second.heartbeat_at("a/a-1", mine.generation, at(60s)) == RegistryAnswer::kOk);
+}
+
+// The second newcomer needs the records of those that the batch evicts: their lists are shown while it is halfway in.
+TEST_CASE("shared: a batch that evicts leaves the states of others alone") {
+  const auto small = ServiceRegistryConfig::make(
+                         {.heartbeat_interval = 1s, .lease = 3s, .max_expired_percent = 100, .max_instances = 3})
+                         .value();
+  const Block block(small);
+  auto first = ServiceRegistry::make_in(block.span(), small, at(0s), 10s).value();
+  const auto out = first.register_instance_at("a", {.id = "a-1", .host = "h", .port = 1}, at(0s)).value();
+  REQUIRE(first.register_instance_at("b", {.id = "b-1", .host = "h", .port = 2}, at(0s)));
+  REQUIRE(first.register_instance_at("b", {.id = "b-2", .host = "h", .port = 3}, at(0s)));
+  REQUIRE(first.set_admin_at(out.name, out.generation, AdminState::kDisabled, at(0s)) == RegistryAnswer::kOk);
+  for (auto now = 1s; now < 8s; now += 1s) {
+    REQUIRE(first.heartbeat_at(out.name, out.generation, at(now)) == RegistryAnswer::kOk);
+    first.tick_at(at(now));
+  }
+  const std::vector<seawall::NewInstance> batch = {{"b", {.id = "b-3", .host = "h", .port = 4}},
+                                                   {"b", {.id = "b-4", .host = "h", .port = 5}}};
+  for (const auto& one : first.register_instances_at(batch, at(7s))) REQUIRE(one);
+  REQUIRE(first.stats().evicted_expired == 2);
+
+  const auto second = ServiceRegistry::take_over(block.span(), small, TakeOver::kAtOnce, at(7s), 10s).value();
+  CHECK(second.find_at("a/a-1", at(7s))->admin == AdminState::kDisabled);
+  CHECK_FALSE(second.pick_at("a", at(7s)));
+  CHECK(second.find_at("b/b-3", at(7s))->generation == 4);
+  CHECK(second.find_at("b/b-4", at(7s))->generation == 5);
 }
 
 TEST_CASE("shared: what the memory cannot be is said") {
