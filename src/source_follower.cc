@@ -18,9 +18,13 @@ struct Source {
   SourceRole role;
 };
 
+// What the registry has yet to be told of an instance's record: nothing after a tick that came to its end.
+enum class Owed : std::uint8_t { kNothing, kUpdate, kPut };
+
 // An instance that the sources want.
 struct Held {
   InstanceSpec spec;
+  Owed owed = Owed::kNothing;
   std::string name = {};                                               // in the registry
   Health wanted_health = Health::kUnknown, health = Health::kUnknown;  // as its source says; as the registry was told
   std::uint64_t generation = 0;                                        // 0: not registered, and then one of:
@@ -89,6 +93,7 @@ class SourceFollower::Impl {
   std::int64_t tick(std::int64_t given) {
     now_ = std::max(given, now_);
     changes_ = 0;
+    if (std::exchange(unfinished_, true)) find_anew();
     for (std::uint32_t index = 0; index < sources_.size(); ++index) {
       for (SourceAnswer& answer : sources_[index].source->poll_at(time_from_ns(now_))) hear(index, std::move(answer));
     }
@@ -100,6 +105,7 @@ class SourceFollower::Impl {
       join_all();
     }
     beat();
+    unfinished_ = false;
     return changes_;
   }
 
@@ -238,6 +244,16 @@ class SourceFollower::Impl {
     return all;
   }
 
+  // What the last tick noted and, for want of memory, did not tell: its notes may point to who is gone by now. leaving_
+  // points to nobody, and is told by this tick.
+  void find_anew() {
+    told_.clear();
+    changing_.clear();
+    putting_.clear();
+    judging_.clear();
+    for (auto& entry : services_) entry.second.dirty = true;
+  }
+
   void join_all() {
     for (auto& [name, service] : services_) {
       if (service.dirty) join(name, service);
@@ -257,8 +273,8 @@ class SourceFollower::Impl {
       const auto [at, added] = service.held.try_emplace(std::string(id));
       Held& held = at->second;
       held.wanted_health = item->health;
-      if (added || !(held.spec == item->spec)) enter(name, held, item->spec);
-      note_health(held);
+      if (added || held.owed != Owed::kNothing || !(held.spec == item->spec)) enter(name, held, item->spec);
+      if (held.owed != Owed::kPut) note_health(held);  // else once it is put
     }
     service.dirty = false;
   }
@@ -270,9 +286,11 @@ class SourceFollower::Impl {
   }
 
   void enter(const std::string& name, Held& held, const InstanceSpec& spec) {
-    const bool same_process = held.generation != 0 && spec.host == held.spec.host && spec.port == held.spec.port &&
-                              spec.state >= held.spec.state;
-    held.spec = spec;
+    const bool same_process = held.owed != Owed::kPut && held.generation != 0 && spec.host == held.spec.host &&
+                              spec.port == held.spec.port && spec.state >= held.spec.state;
+    InstanceSpec copy = spec;  // before the first change
+    held.owed = same_process ? Owed::kUpdate : Owed::kPut;
+    held.spec = std::move(copy);
     if (!same_process) return note_put(name, held);
     InstanceChange& change = note_change(name, held);
     change.update = {spec.weight, spec.zone, spec.metadata};
@@ -313,14 +331,17 @@ class SourceFollower::Impl {
     }
     switch (answer.value()) {
       case RegistryAnswer::kOk:
+        if (told.update) held.owed = Owed::kNothing;
         return;
       case RegistryAnswer::kUnknown:
       case RegistryAnswer::kAmbiguous:  // not with the service in the name, and
       case RegistryAnswer::kInvalid:    // not of what was registered
         held.generation = 0;
+        held.owed = Owed::kPut;
         return note_put(service, held);
       case RegistryAnswer::kFenced:
         held.generation = 0;
+        held.owed = Owed::kNothing;
         held.yielded = held.fenced = true;
     }
   }
@@ -335,20 +356,22 @@ class SourceFollower::Impl {
       const Claim claim = held->generation != 0 ? Claim::kAnybody : held->fenced ? Claim::kNobody : Claim::kExpired;
       all.push_back({*service, held->spec, claim});
     }
-    const auto answers = registry_.register_instances_at(all, time_from_ns(now_));
+    judging_.reserve(judging_.size() + all.size());  // before they are registered
+    auto answers = registry_.register_instances_at(all, time_from_ns(now_));
     for (std::size_t i = 0; i < answers.size(); ++i) hear_put(*putting_[i].held, answers[i]);
     putting_.clear();
   }
 
-  void hear_put(Held& held, const Result<Registration>& mine) {
+  void hear_put(Held& held, Result<Registration>& mine) {
     const bool known = held.generation != 0;
     held.refused = false;
     held.yielded = !mine && mine.error().code == Code::kAlreadyExists;
+    if (!held.yielded) held.fenced = false;
+    if (!held.yielded && !mine) return refuse(held, mine.error());
+    held.owed = Owed::kNothing;
     if (held.yielded) return;
-    held.fenced = false;
-    if (!mine) return refuse(held, mine.error());
     held.generation = mine.value().generation;
-    held.name = mine.value().name;
+    held.name = std::move(mine.value().name);
     held.health = Health::kUnknown;
     note_health(held);
     beat_interval_ = mine.value().heartbeat_interval.count();
@@ -361,16 +384,19 @@ class SourceFollower::Impl {
     for (Held* held : judging_) {
       if (held->generation == 0 || held->health == held->wanted_health) continue;
       words.push_back({.name = held->name, .generation = held->generation, .health = held->wanted_health});
-      held->health = held->wanted_health;
+    }
+    (void)registry_.change_instances_at(words, time_from_ns(now_));
+    for (Held* held : judging_) {
+      if (held->generation != 0) held->health = held->wanted_health;
     }
     judging_.clear();
-    (void)registry_.change_instances_at(words, time_from_ns(now_));
   }
 
   // What was registered before is not what the source wants any more.
   void refuse(Held& held, const Error& error) {
     if (held.generation != 0) leave(held);
     held.generation = 0;
+    held.owed = Owed::kNothing;
     held.refused = true;
     stats_.last_refusal = held.spec.id + ": ";
     stats_.last_refusal += error.message.view();
@@ -378,7 +404,6 @@ class SourceFollower::Impl {
 
   void beat() {
     if (detail::saturating_sub(now_, last_beat_) < beat_interval_ / 2) return;
-    last_beat_ = now_;
     for (auto& [name, service] : services_) {
       for (auto& [id, held] : service.held) {
         if (held.generation == 0) {
@@ -389,6 +414,7 @@ class SourceFollower::Impl {
       }
     }
     tell();
+    last_beat_ = now_;
   }
 
   struct Wish {
@@ -406,6 +432,7 @@ class SourceFollower::Impl {
   std::vector<InstanceChange> leaving_, told_;
   std::vector<Wish> changing_, putting_;  // the first along with told_
   std::vector<Held*> judging_;
+  bool unfinished_ = false;  // the last tick threw
   Waiting waiting_;
   SourceFollowerStats stats_;           // without what counted() counts
   std::int64_t feeds_ = 0, items_ = 0;  // of all services

@@ -115,7 +115,8 @@ class SourceFollower {
   void add(ServiceSource& source, SourceRole role);
 
   // Asks the sources, applies their answers and what has become due, and sends heartbeats. Returns how many instances
-  // it registered, changed or removed. A `now` before the last one counts as the last one.
+  // it registered, changed or removed. A `now` before the last one counts as the last one. What it has heard but, for
+  // want of memory, not told the registry is told by the next tick.
   std::int64_t tick_at(TimePoint now);
   std::int64_t tick() { return tick_at(Clock::now()); }
 

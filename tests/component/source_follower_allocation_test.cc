@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+//
+// A tick that runs out of memory, at any allocation, loses nothing: the next one tells the registry the rest. Not under
+// the sanitizers, which keep their own operator new.
+#if !defined(__has_feature)
+#define __has_feature(x) 0
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
+    !__has_feature(thread_sanitizer)
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/source_follower.h"
+#include "support/catch.h"
+
+using seawall::Health;
+using seawall::InstanceInfo;
+using seawall::SourceAnswer;
+using seawall::TimePoint;
+
+namespace {
+
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+thread_local std::size_t allowed = kAll;  // further allocations throw
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  if (allowed == 0) throw std::bad_alloc();
+  --allowed;
+  if (void* made = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)) return made;
+  throw std::bad_alloc();
+}
+
+// Says all that it knows in each tick.
+class Inventory final : public seawall::ServiceSource {
+ public:
+  std::vector<SourceAnswer> poll_at(TimePoint) override { return {knows}; }
+
+  SourceAnswer knows{.service = "a-service-with-a-name-of-some-length"};
+};
+
+void lists(SourceAnswer& answer, const std::string& id, std::int32_t port, std::int32_t weight, Health health) {
+  const std::string whole = id + "-whose-id-is-of-some-length";
+  answer.instances.push_back({.id = whole,
+                              .host = "a-host-with-a-name-of-some-length",
+                              .port = port,
+                              .weight = weight,
+                              .metadata = {{"k", "v"}}});
+  answer.health.push_back(health);
+}
+
+// A tick with so many allocations. -> whether they were enough.
+bool ticks_with(std::size_t allocations, seawall::SourceFollower& follower) {
+  allowed = allocations;
+  bool ended = true;
+  try {
+    follower.tick_at(TimePoint());
+  } catch (const std::bad_alloc&) {
+    ended = false;
+  }
+  allowed = kAll;
+  return ended;
+}
+
+std::map<char, InstanceInfo> listed(const seawall::ServiceRegistry& registry) {
+  std::map<char, InstanceInfo> all;
+  for (const auto& service : registry.services_at(TimePoint())) {
+    for (const auto& info : service.instances) all.emplace(info.id.front(), info);
+  }
+  return all;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+TEST_CASE("what a tick could not tell for want of memory is told by the next one") {
+  std::size_t enough = 0;
+  for (bool failed = true; failed; ++enough) {
+    CAPTURE(enough);
+    seawall::ServiceRegistry registry({}, TimePoint());
+    const auto config = seawall::SourceFollowerConfig::make({.removal_grace = seawall::Duration(0)}).value();
+    seawall::SourceFollower follower(registry, config);
+    Inventory inventory;
+    follower.add(inventory, {.name = "inventory"});
+    for (const char* id : {"changed", "gone", "judged", "moved"}) lists(inventory.knows, id, 1, 1, Health::kPassing);
+    follower.tick_at(TimePoint());
+    const auto before = listed(registry);
+    REQUIRE(before.size() == 4);
+
+    SourceAnswer& now = inventory.knows;
+    now.instances.clear();
+    now.health.clear();
+    lists(now, "changed", 1, 7, Health::kPassing);
+    lists(now, "judged", 1, 1, Health::kFailing);
+    lists(now, "moved", 2, 1, Health::kPassing);
+    lists(now, "new", 1, 1, Health::kPassing);
+    failed = !ticks_with(enough, follower);
+    follower.tick_at(TimePoint());
+
+    auto after = listed(registry);
+    REQUIRE(after.size() == 4);
+    CHECK(after.at('c').weight == 7);
+    CHECK(after.at('c').generation == before.at('c').generation);
+    CHECK(after.at('j').health == Health::kFailing);
+    CHECK(after.at('j').generation == before.at('j').generation);
+    CHECK(after.at('m').port == 2);
+    CHECK(after.at('m').generation > before.at('m').generation);
+    CHECK(after.at('n').port == 1);
+    CHECK(follower.tick_at(TimePoint()) == 0);
+  }
+  CHECK(enough > 10);
+}
+
+TEST_CASE("who is gone after a tick without memory is spoken of no more") {
+  std::size_t enough = 0;
+  for (bool failed = true; failed; ++enough) {
+    CAPTURE(enough);
+    seawall::ServiceRegistry registry({}, TimePoint());
+    const auto config = seawall::SourceFollowerConfig::make({.removal_grace = seawall::Duration(0)}).value();
+    seawall::SourceFollower follower(registry, config);
+    Inventory inventory;
+    follower.add(inventory, {.name = "inventory"});
+    SourceAnswer& now = inventory.knows;
+    const std::vector<const char*> ids = {"1", "2", "3", "4"};
+    for (const char* id : ids) lists(now, id, 1, 1, Health::kPassing);
+    follower.tick_at(TimePoint());
+    now.instances.clear();
+    now.health.clear();
+    for (const char* id : ids) lists(now, id, 1, 7, Health::kFailing);
+    failed = !ticks_with(enough, follower);
+
+    now.instances.resize(2);  // half of them, which is believed
+    now.health.resize(2);
+    follower.tick_at(TimePoint());
+    const auto after = listed(registry);
+    REQUIRE(after.size() == 2);
+    for (const char id : {'1', '2'}) {
+      CHECK(after.at(id).weight == 7);
+      CHECK(after.at(id).health == Health::kFailing);
+    }
+    CHECK(follower.stats().removals == 2);
+  }
+  CHECK(enough > 10);
+}
+
+#endif
