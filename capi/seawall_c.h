@@ -1956,7 +1956,8 @@ SEAWALL_API int32_t seawall_registry_follower(seawall_registry* registry, const 
  * may be called from any thread and take its mutex. */
 SEAWALL_API void seawall_follower_free(seawall_follower* follower) SEAWALL_NOEXCEPT;
 
-/* Adds a source without a list yet and answers its number, from 0. name is for listings. fallback 1: counts only for
+/* Adds a source without a list yet and answers its number, from 0. name is for listings and metrics, where of
+ * several sources with one name only the best is shown for each service. fallback 1: counts only for
  * services of which no other source has anybody. Errors: INVALID_ARGUMENT, NO_MEMORY. */
 SEAWALL_API int32_t seawall_follower_add_source(seawall_follower* follower, const char* name, size_t name_size,
                                                 int32_t priority, int32_t fallback,

@@ -154,6 +154,7 @@ class FollowerSource final : public Source {
     fields_.set(reading.stats);
     std::map<Key, FieldSeries<SourceInfo>> listed;
     for (const SourceInfo& info : reading.sources) {
+      if (listed.contains({info.source, info.service})) continue;  // the better one of that name stands before it
       auto known = sources_.extract({info.source, info.service});
       const auto at = known ? listed.insert(std::move(known)).position
                             : listed

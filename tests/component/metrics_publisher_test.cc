@@ -362,3 +362,23 @@ TEST_CASE("of sources their age, failures and what the registry refuses are publ
   REQUIRE(publisher.unwatch("f"));
   CHECK(!mentions(metrics, R"(follower="f")"));
 }
+
+TEST_CASE("of two sources of one name the better one's series are published") {
+  MetricsRegistry metrics;
+  MetricsPublisher publisher(metrics);
+  seawall::ServiceRegistry registry({}, kStart);
+  seawall::ListSource worse;
+  seawall::ListSource better;
+  seawall::SourceFollower follower(registry);
+  follower.add(worse, {.name = "dns"});
+  follower.add(better, {.name = "dns", .priority = seawall::SourcePriority::kDns});
+  REQUIRE(publisher.watch("f", follower));
+  better.say({.service = "trading", .instances = {{.id = "b", .host = "127.0.0.1", .port = 80}}});
+  for (int second = 0; second < 3; ++second) {
+    worse.say({.service = "trading", .instances = {{.id = "a", .host = "127.0.0.1", .port = 80}}});
+    follower.tick_at(kStart + seconds(second));
+    publisher.publish_at(kStart + seconds(second));
+  }
+  CHECK(follower.sources_at(kStart).size() == 2);
+  CHECK(has(metrics, R"(seawall_source_answers_total{follower="f",source="dns",service="trading"} 1)"));
+}

@@ -143,7 +143,8 @@ class SourceFollower:
         )
 
     def add(self, name: str, priority: SourcePriority = SourcePriority.STATIC, *, fallback: bool = False) -> Source:
-        """A source without a list yet. A fallback counts only for services of which no other source has anybody."""
+        """A source without a list yet. A fallback counts only for services of which no other source has anybody. Of
+        sources with one name metrics show, for each service, only the best."""
         return Source(self, self._add(name, priority, fallback))
 
     def add_file(

@@ -74,6 +74,7 @@ class MetricsPublisher {
   Result<void> watch(std::string_view name, ServiceRegistry& registry);
   Result<void> watch(std::string_view name, Prober& prober);
   // A follower belongs to the thread that ticks it, and so does publish() then; the function may take the host's lock.
+  // Sources need names of their own: of several with one name that list a service, the first in sources_at() is shown.
   Result<void> watch(std::string_view name, SourceFollower& follower);
   Result<void> watch_follower(std::string_view name, std::function<SourceFollowerReading(TimePoint)> read);
   template <class Limiter>
