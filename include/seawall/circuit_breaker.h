@@ -280,7 +280,7 @@ class alignas(detail::kCacheLine) BasicCircuitBreaker {
   Cell word_{0};
   std::int64_t epoch_ns_;
   bool plain_;    // only failures in a row: a success in a closed breaker has nothing to write
-  Cell unusual_;  // kShadow, kCounting: what keeps open_wait() from answering
+  Cell unusual_;  // kShadow, kCounting: with any, try_acquire_with() leaves open breakers to decide_at()
   CircuitBreakerConfig config_;
   // Written on late results, lost probes and transitions only.
   alignas(detail::kCacheLine) Cell late_results_{0};
