@@ -58,37 +58,37 @@ inline std::array<OptionField, 18> fields_of(seawall_circuit_breaker_options& op
            {"count_totals", &options.count_totals}}};
 }
 
-// Fills what a C caller sees of one breaker.
+// What a C caller sees of one breaker.
 template <class Breaker>
-void fill_snapshot(const Breaker& breaker, TimePoint now, seawall_circuit_breaker_snapshot& out) noexcept {
+seawall_circuit_breaker_snapshot snapshot_of(const Breaker& breaker, TimePoint now) noexcept {
   const auto seen = breaker.snapshot_at(now);
   const auto stats = breaker.stats();
   const auto by_count = breaker.count_window();
   const auto by_time = breaker.time_window_at(now);
-  out = {.struct_size = out.struct_size,
-         .state = static_cast<int32_t>(seen.state),
-         .failure_count = seen.failure_count,
-         .generation = seen.generation,
-         .trips = seen.trips,
-         .probes_in_flight = seen.probes_in_flight,
-         .probe_successes = seen.probe_successes,
-         .reason = static_cast<int32_t>(seen.reason),
-         .retry_after_ns = seen.retry_after.count(),
-         .late_results = stats.late_results,
-         .probes_lost = stats.probes_lost,
-         .lost_events = stats.lost_events,
-         .shadow_refusals = stats.shadow_refusals,
-         .successes = stats.successes,
-         .failures = stats.failures,
-         .ignored = stats.ignored,
-         .slow_calls = stats.slow_calls,
-         .refusals = stats.refusals,
-         .count_window_calls = by_count.calls,
-         .count_window_failures = by_count.failures,
-         .count_window_slow = by_count.slow,
-         .time_window_calls = by_time.calls,
-         .time_window_failures = by_time.failures,
-         .time_window_slow = by_time.slow};
+  return {.struct_size = 0,
+          .state = static_cast<int32_t>(seen.state),
+          .failure_count = seen.failure_count,
+          .generation = seen.generation,
+          .trips = seen.trips,
+          .probes_in_flight = seen.probes_in_flight,
+          .probe_successes = seen.probe_successes,
+          .reason = static_cast<int32_t>(seen.reason),
+          .retry_after_ns = seen.retry_after.count(),
+          .late_results = stats.late_results,
+          .probes_lost = stats.probes_lost,
+          .lost_events = stats.lost_events,
+          .shadow_refusals = stats.shadow_refusals,
+          .successes = stats.successes,
+          .failures = stats.failures,
+          .ignored = stats.ignored,
+          .slow_calls = stats.slow_calls,
+          .refusals = stats.refusals,
+          .count_window_calls = by_count.calls,
+          .count_window_failures = by_count.failures,
+          .count_window_slow = by_count.slow,
+          .time_window_calls = by_time.calls,
+          .time_window_failures = by_time.failures,
+          .time_window_slow = by_time.slow};
 }
 
 // SEAWALL_NOW reaches a breaker as "ask the clock if you need it".

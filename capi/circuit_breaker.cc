@@ -8,7 +8,9 @@
 #include "breaker_handles.h"
 #include "breaker_options.h"
 
+using seawall::capi::give;
 using seawall::capi::guarded;
+using seawall::capi::has_size;
 using seawall::capi::instant;
 using seawall::capi::invalid;
 using seawall::capi::LazyClock;
@@ -123,9 +125,8 @@ const uint64_t* seawall_circuit_breaker_word(const seawall_circuit_breaker* brea
 int32_t seawall_circuit_breaker_get_snapshot(const seawall_circuit_breaker* breaker, int64_t now_ns,
                                              seawall_circuit_breaker_snapshot* out) noexcept {
   if (!valid(breaker)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
-  seawall::capi::fill_snapshot(*breaker->rep, instant(now_ns), *out);
-  return SEAWALL_OK;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  return give(seawall::capi::snapshot_of(*breaker->rep, instant(now_ns)), out);
 }
 
 int32_t seawall_circuit_breaker_force_open(seawall_circuit_breaker* breaker, int64_t now_ns) noexcept {

@@ -125,4 +125,20 @@ bool read_options(const Options* given, Options& out) noexcept {
   return true;
 }
 
+// A result struct of an older or newer caller, such as stats: struct_size tells how much of it he has. False: refuse
+// with SEAWALL_E_INVALID_ARGUMENT, he has not set it.
+template <class Out>
+bool has_size(const Out* out) noexcept {
+  constexpr std::size_t kSmallest = 16;  // the size itself and one thing to know
+  return out != nullptr && out->struct_size >= kSmallest && out->struct_size % alignof(Out) == 0;
+}
+
+// Fills it as far as both know it.
+template <class Out>
+int32_t give(Out all, Out* out) noexcept {
+  all.struct_size = out->struct_size;
+  std::memcpy(out, &all, std::min(sizeof all, std::size_t{all.struct_size}));
+  return SEAWALL_OK;
+}
+
 }  // namespace seawall::capi

@@ -11,7 +11,9 @@
 #include "breaker_handles.h"
 #include "breaker_options.h"
 
+using seawall::capi::give;
 using seawall::capi::guarded;
+using seawall::capi::has_size;
 using seawall::capi::instant;
 using seawall::capi::invalid;
 using seawall::capi::valid;
@@ -129,11 +131,10 @@ int32_t seawall_keyed_circuit_breaker_get_snapshot(const seawall_keyed_circuit_b
                                                    size_t size, int64_t now_ns,
                                                    seawall_circuit_breaker_snapshot* out) noexcept {
   return with_key(breakers, key, size, [&](std::string_view name) -> int32_t {
-    if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
+    if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
     const seawall::CircuitBreaker* breaker = breakers->rep.find(name);
     if (breaker == nullptr) return SEAWALL_E_NOT_FOUND;
-    seawall::capi::fill_snapshot(*breaker, instant(now_ns), *out);
-    return SEAWALL_OK;
+    return give(seawall::capi::snapshot_of(*breaker, instant(now_ns)), out);
   });
 }
 
@@ -150,10 +151,9 @@ int32_t seawall_keyed_circuit_breaker_key_at(const seawall_keyed_circuit_breaker
 int32_t seawall_keyed_circuit_breaker_get_stats(const seawall_keyed_circuit_breaker* breakers,
                                                 seawall_keyed_circuit_breaker_stats* out) noexcept {
   if (!valid(breakers)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || out->struct_size < sizeof *out) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   const auto stats = breakers->rep.stats();
-  *out = {out->struct_size, 0, stats.memory_bytes, stats.capacity, stats.in_use, stats.evictions, stats.full};
-  return SEAWALL_OK;
+  return give({0, 0, stats.memory_bytes, stats.capacity, stats.in_use, stats.evictions, stats.full}, out);
 }
 
 int32_t seawall_keyed_circuit_breaker_force_open(seawall_keyed_circuit_breaker* breakers, const char* key, size_t size,

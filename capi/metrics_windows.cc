@@ -69,11 +69,6 @@ class Match {
 
 bool is_window(int32_t window) noexcept { return window == SEAWALL_WINDOW_MINUTE || window == SEAWALL_WINDOW_HOUR; }
 
-template <class Out>
-bool usable(const Out* out) noexcept {
-  return out != nullptr && out->struct_size >= sizeof(Out);
-}
-
 }  // namespace
 
 extern "C" {
@@ -107,10 +102,9 @@ int32_t seawall_metrics_windows_counter(const seawall_metrics_windows* windows, 
                                         seawall_window_counter* out) noexcept {
   if (!valid(windows)) return SEAWALL_E_WRONG_HANDLE;
   Match wanted;
-  if (!is_window(window) || !wanted.read(match) || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!is_window(window) || !wanted.read(match) || !has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   const auto found = windows->rep.counter_at(instant(now_ns), static_cast<Window>(window), wanted.match());
-  *out = {out->struct_size, 0, found.covered.count(), found.series, found.increase, found.per_second()};
-  return SEAWALL_OK;
+  return give({0, 0, found.covered.count(), found.series, found.increase, found.per_second()}, out);
 }
 
 int32_t seawall_metrics_windows_share(const seawall_metrics_windows* windows, int32_t window,
@@ -118,10 +112,9 @@ int32_t seawall_metrics_windows_share(const seawall_metrics_windows* windows, in
                                       int64_t now_ns, seawall_window_share* out) noexcept {
   if (!valid(windows)) return SEAWALL_E_WRONG_HANDLE;
   Match some, all;
-  if (!is_window(window) || !some.read(part) || !all.read(whole) || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!is_window(window) || !some.read(part) || !all.read(whole) || !has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   const auto found = windows->rep.share_at(instant(now_ns), static_cast<Window>(window), some.match(), all.match());
-  *out = {out->struct_size, 0, found.covered.count(), found.part, found.whole, found.share()};
-  return SEAWALL_OK;
+  return give({0, 0, found.covered.count(), found.part, found.whole, found.share()}, out);
 }
 
 int32_t seawall_metrics_windows_histogram(const seawall_metrics_windows* windows, int32_t window,
@@ -129,15 +122,11 @@ int32_t seawall_metrics_windows_histogram(const seawall_metrics_windows* windows
                                           seawall_window_histogram* out) noexcept {
   if (!valid(windows)) return SEAWALL_E_WRONG_HANDLE;
   Match wanted;
-  if (!is_window(window) || !wanted.read(match) || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!is_window(window) || !wanted.read(match) || !has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   const auto found = windows->rep.histogram_at(instant(now_ns), static_cast<Window>(window), wanted.match());
-  *out = {out->struct_size,      0,
-          found.covered.count(), found.series,
-          found.increase.count,  found.increase.sum,
-          found.per_second(),    found.mean(),
-          found.quantile(0.5),   found.quantile(0.9),
-          found.quantile(0.99)};
-  return SEAWALL_OK;
+  return give({0, 0, found.covered.count(), found.series, found.increase.count, found.increase.sum, found.per_second(),
+               found.mean(), found.quantile(0.5), found.quantile(0.9), found.quantile(0.99)},
+              out);
 }
 
 int32_t seawall_metrics_windows_json(const seawall_metrics_windows* windows, int64_t now_ns, char* buffer,
@@ -153,10 +142,9 @@ int32_t seawall_metrics_windows_json(const seawall_metrics_windows* windows, int
 int32_t seawall_metrics_windows_get_stats(const seawall_metrics_windows* windows,
                                           seawall_metrics_windows_stats* stats) noexcept {
   if (!valid(windows)) return SEAWALL_E_WRONG_HANDLE;
-  if (!usable(stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const seawall::WindowsStats now = windows->rep.stats();
-  *stats = {stats->struct_size, 0, now.series, now.skipped_series, now.bytes, now.samples, now.backward_ticks};
-  return SEAWALL_OK;
+  return give({0, 0, now.series, now.skipped_series, now.bytes, now.samples, now.backward_ticks}, stats);
 }
 
 }  // extern "C"

@@ -308,14 +308,12 @@ int32_t seawall_pipeline_limit_names(seawall_pipeline* pipeline, char* buffer, s
 
 int32_t seawall_pipeline_get_stats(seawall_pipeline* pipeline, int64_t now_ns, seawall_pipeline_stats* stats) noexcept {
   if (!valid(pipeline)) return SEAWALL_E_WRONG_HANDLE;
-  if (stats == nullptr || !usable(stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const auto seen = pipeline->rep->stats_at(instant(now_ns));
-    *stats = {stats->struct_size, static_cast<std::uint32_t>(seen.compositions),
-              seen.max_in_flight, seen.in_flight,
-              seen.repeated,      seen.turned_away,
-              seen.lost};
-    return SEAWALL_OK;
+    return give({0, static_cast<std::uint32_t>(seen.compositions), seen.max_in_flight, seen.in_flight, seen.repeated,
+                 seen.turned_away, seen.lost},
+                stats);
   });
 }
 

@@ -8,7 +8,9 @@
 #include "registry_handle.h"
 #include "source_handles.h"
 
+using seawall::capi::give;
 using seawall::capi::guarded;
+using seawall::capi::has_size;
 using seawall::capi::instant;
 using seawall::capi::invalid;
 using seawall::capi::readable;
@@ -115,12 +117,11 @@ int32_t seawall_prober_hurry(seawall_prober* prober, const char* service, size_t
 
 int32_t seawall_prober_get_stats(const seawall_prober* prober, seawall_prober_stats* stats) noexcept {
   if (!valid(prober)) return SEAWALL_E_WRONG_HANDLE;
-  if (stats == nullptr || stats->struct_size < sizeof(seawall_prober_stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const seawall::ProberStats now = prober->rep.stats();
-  *stats = {stats->struct_size, 0,          now.targets, now.in_flight,      now.sent,
-            now.passed,         now.warned, now.failed,  now.learnt_nothing, now.timeouts,
-            now.wrong_identity, now.late,   now.falls,   now.rises,          now.hurried};
-  return SEAWALL_OK;
+  return give({0, 0, now.targets, now.in_flight, now.sent, now.passed, now.warned, now.failed, now.learnt_nothing,
+               now.timeouts, now.wrong_identity, now.late, now.falls, now.rises, now.hurried},
+              stats);
 }
 
 }  // extern "C"

@@ -196,16 +196,11 @@ int32_t seawall_keyed_limiter_refund_id(seawall_keyed_limiter* limiter, uint64_t
 int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,
                                     seawall_keyed_stats* stats) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
-  if (stats == nullptr || stats->struct_size < sizeof(seawall_keyed_stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const auto found = on_either(*limiter->rep, [&](auto& keyed) { return keyed.stats_at(instant(now_ns)); });
-  stats->memory_bytes = found.memory_bytes;
-  stats->capacity = found.capacity;
-  stats->keys_active = found.keys_active;
-  stats->evictions = found.evictions;
-  stats->full_refusals = found.full_refusals;
-  stats->full_admissions = found.full_admissions;
-  stats->overflow_admissions = found.overflow_admissions;
-  return SEAWALL_OK;
+  return give({0, 0, found.memory_bytes, found.capacity, found.keys_active, found.evictions, found.full_refusals,
+               found.full_admissions, found.overflow_admissions},
+              stats);
 }
 
 }  // extern "C"

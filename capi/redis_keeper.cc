@@ -102,19 +102,19 @@ int32_t seawall_redis_keeper_find(const seawall_redis_keeper* keeper, const char
 
 int32_t seawall_redis_keeper_get_stats(const seawall_redis_keeper* keeper, seawall_redis_keeper_stats* out) noexcept {
   if (!valid(keeper)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const KeeperStats stats = keeper->rep.stats();
-    *out = {.struct_size = out->struct_size,
-            .reserved = 0,
-            .instances = stats.instances,
-            .registrations = stats.registrations,
-            .renewals = stats.renewals,
-            .removals = stats.removals,
-            .reregistrations = stats.reregistrations,
-            .fenced = stats.fenced,
-            .faults = stats.faults};
-    return SEAWALL_OK;
+    return give({.struct_size = 0,
+                 .reserved = 0,
+                 .instances = stats.instances,
+                 .registrations = stats.registrations,
+                 .renewals = stats.renewals,
+                 .removals = stats.removals,
+                 .reregistrations = stats.reregistrations,
+                 .fenced = stats.fenced,
+                 .faults = stats.faults},
+                out);
   });
 }
 

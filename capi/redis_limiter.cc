@@ -177,18 +177,18 @@ int32_t seawall_redis_limiter_refund_async(seawall_redis_limiter* limiter, const
 int32_t seawall_redis_limiter_get_stats(const seawall_redis_limiter* limiter,
                                         seawall_redis_limiter_stats* out) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const RateLimiterStats stats = limiter->rep.stats();
-    *out = {.struct_size = out->struct_size,
-            .reserved = 0,
-            .by_store = stats.by_store,
-            .by_denial_cache = stats.by_denial_cache,
-            .by_policy = stats.by_policy,
-            .foreign = stats.foreign,
-            .leases = stats.leases,
-            .leased_permits = stats.leased_permits};
-    return SEAWALL_OK;
+    return give({.struct_size = 0,
+                 .reserved = 0,
+                 .by_store = stats.by_store,
+                 .by_denial_cache = stats.by_denial_cache,
+                 .by_policy = stats.by_policy,
+                 .foreign = stats.foreign,
+                 .leases = stats.leases,
+                 .leased_permits = stats.leased_permits},
+                out);
   });
 }
 

@@ -160,20 +160,20 @@ int32_t seawall_redis_source_receive(seawall_redis_source* source, seawall_sourc
 
 int32_t seawall_redis_source_get_stats(const seawall_redis_source* source, seawall_redis_source_stats* out) noexcept {
   if (!valid(source)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const StoreSourceStats stats = source->rep.stats();
-    *out = {.struct_size = out->struct_size,
-            .reserved = 0,
-            .services = stats.services,
-            .polls = stats.polls,
-            .lists = stats.lists,
-            .faults = stats.faults,
-            .hints = stats.hints,
-            .foreign = stats.foreign,
-            .left_out = stats.left_out,
-            .forgotten = stats.forgotten};
-    return SEAWALL_OK;
+    return give({.struct_size = 0,
+                 .reserved = 0,
+                 .services = stats.services,
+                 .polls = stats.polls,
+                 .lists = stats.lists,
+                 .faults = stats.faults,
+                 .hints = stats.hints,
+                 .foreign = stats.foreign,
+                 .left_out = stats.left_out,
+                 .forgotten = stats.forgotten},
+                out);
   });
 }
 

@@ -117,27 +117,27 @@ void seawall_redis_store_free(seawall_redis_store* store) noexcept { free_handle
 
 int32_t seawall_redis_store_get_stats(const seawall_redis_store* store, seawall_redis_store_stats* out) noexcept {
   if (!valid(store)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const StoreStats stats = store->rep.stats();
-    *out = {.struct_size = out->struct_size,
-            .up = stats.up,
-            .unauthorized = stats.unauthorized,
-            .reserved = 0,
-            .requests = stats.requests,
-            .answered = stats.answered,
-            .timeouts = stats.timeouts,
-            .not_sent = stats.not_sent,
-            .connects = stats.connects,
-            .disconnects = stats.disconnects,
-            .silences = stats.silences,
-            .reloads = stats.reloads,
-            .moved = stats.moved,
-            .asked = stats.asked,
-            .batches = stats.batches,
-            .messages = stats.messages,
-            .channels_denied = stats.channels_denied};
-    return SEAWALL_OK;
+    return give({.struct_size = 0,
+                 .up = stats.up,
+                 .unauthorized = stats.unauthorized,
+                 .reserved = 0,
+                 .requests = stats.requests,
+                 .answered = stats.answered,
+                 .timeouts = stats.timeouts,
+                 .not_sent = stats.not_sent,
+                 .connects = stats.connects,
+                 .disconnects = stats.disconnects,
+                 .silences = stats.silences,
+                 .reloads = stats.reloads,
+                 .moved = stats.moved,
+                 .asked = stats.asked,
+                 .batches = stats.batches,
+                 .messages = stats.messages,
+                 .channels_denied = stats.channels_denied},
+                out);
   });
 }
 

@@ -72,16 +72,16 @@ int32_t seawall_redis_trip_board_receive(seawall_redis_trip_board* board, seawal
 int32_t seawall_redis_trip_board_get_stats(const seawall_redis_trip_board* board,
                                            seawall_redis_trip_board_stats* out) noexcept {
   if (!valid(board)) return SEAWALL_E_WRONG_HANDLE;
-  if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&] {
     const TripBoardStats stats = board->rep.stats();
-    *out = {.struct_size = out->struct_size,
-            .reserved = 0,
-            .announced = stats.announced,
-            .faults = stats.faults,
-            .heard = stats.heard,
-            .left_out = stats.left_out};
-    return SEAWALL_OK;
+    return give({.struct_size = 0,
+                 .reserved = 0,
+                 .announced = stats.announced,
+                 .faults = stats.faults,
+                 .heard = stats.heard,
+                 .left_out = stats.left_out},
+                out);
   });
 }
 

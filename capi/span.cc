@@ -277,15 +277,12 @@ int32_t seawall_tracer_finish(seawall_tracer* tracer, int32_t http_status, int64
 
 int32_t seawall_tracer_get_stats(seawall_tracer* tracer, seawall_tracer_stats* stats) noexcept {
   if (!valid(tracer)) return SEAWALL_E_WRONG_HANDLE;
-  if (stats == nullptr || stats->struct_size < sizeof(seawall_tracer_stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  if (!has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
   const TracerStats recorded = tracer->rep.stats();
   const SpanExporterStats& exported = tracer->exporter.stats();
-  *stats = {stats->struct_size,   0,
-            recorded.recorded,    recorded.dropped,
-            recorded.kept_traces, recorded.keeps_refused,
-            exported.exported,    exported.dropped,
-            exported.lost,        exported.retries};
-  return SEAWALL_OK;
+  return give({0, 0, recorded.recorded, recorded.dropped, recorded.kept_traces, recorded.keeps_refused,
+               exported.exported, exported.dropped, exported.lost, exported.retries},
+              stats);
 }
 
 }  // extern "C"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <string.h>
 
 #include "check.h"
@@ -73,6 +74,10 @@ static void refusals(void) {
   CHECK(seawall_prober_finish(prober, 1, 0, NULL, 1, NULL, 0, 0) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_prober_finish(prober, 77, 200, NULL, 0, NULL, 0, 0) == SEAWALL_OK); /* late, counted */
   CHECK(seawall_prober_get_stats(prober, &stats) == SEAWALL_OK && stats.late == 1);
+  seawall_prober_stats older = {
+      (uint32_t)offsetof(seawall_prober_stats, hurried), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 77};
+  CHECK(seawall_prober_get_stats(prober, &older) == SEAWALL_OK && older.late == 1);
+  CHECK(older.hurried == 77 && older.struct_size == offsetof(seawall_prober_stats, hurried));
   stats.struct_size = 4;
   CHECK(seawall_prober_get_stats(prober, &stats) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_prober_get_stats(prober, NULL) == SEAWALL_E_INVALID_ARGUMENT);

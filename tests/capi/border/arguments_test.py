@@ -142,6 +142,32 @@ class Arguments(unittest.TestCase):
                         self.assertEqual(answer, _ffi.SEAWALL_E_WRONG_HANDLE, f"{name} with a {kind}")
             call(kind + "_free", [handle])
 
+    def test_results_for_an_older_and_a_newer_caller(self):
+        """A result struct that may grow is filled as far as the caller's goes, and not beyond; a struct_size that no
+        struct can have is refused."""
+        tried = 0
+        for kind in handles():
+            handle = create(kind)
+            for name in (f"{kind}_stats", f"{kind}_get_stats", f"{kind}_get_snapshot"):
+                _, arguments = FUNCTIONS.get(name, (None, ()))
+                if not arguments or ctypes.c_char_p in arguments:
+                    continue
+                tried += 1
+                known = ctypes.sizeof(arguments[-1]._type_)
+                for size in range(0, known + 17, 4):
+                    given = (ctypes.c_uint64 * (known // 8 + 2))(*[2**64 - 3] * (known // 8 + 2))
+                    struct = ctypes.cast(given, arguments[-1])
+                    struct.contents.struct_size = size
+                    answer = call(name, [handle, *(0 for _ in arguments[1:-1]), struct])
+                    good = size >= 16 and size % 8 == 0
+                    self.assertEqual(answer, _ffi.SEAWALL_OK if good else _ffi.SEAWALL_E_INVALID_ARGUMENT, (name, size))
+                    self.assertEqual(struct.contents.struct_size, size)
+                    filled = min(size, known) // 8 if good else 1
+                    self.assertNotIn(2**64 - 3, given[1:filled], (name, size))
+                    self.assertEqual({*given[filled:]}, {2**64 - 3}, (name, size))
+            call(kind + "_free", [handle])
+        self.assertGreaterEqual(tried, 4)
+
     def refused(self, maker: str, text: bytes) -> str:
         """The message with which `maker` refuses this text."""
         handle = ctypes.c_void_p(1)
