@@ -76,8 +76,9 @@ class Program:
         return self.process.pid
 
     def errors(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode("utf-8", "replace")
+        """What it has said so far. Read without moving the offset: the program writes at the same one."""
+        file = self._errors.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
 
     def memory_kib(self, field: str = "VmRSS") -> int:
         """A figure of /proc/PID/status, such as VmRSS or VmHWM."""
