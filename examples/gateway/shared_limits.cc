@@ -45,14 +45,24 @@ RateLimiter limiter(const Store& store, const SharedLimitSpec& spec) {
 // Calls under way.
 class Calls {
  public:
-  void begin() {
-    const std::lock_guard lock(mutex_);
-    ++count_;
-  }
-  void end() {
-    const std::lock_guard lock(mutex_);
-    if (--count_ == 0) none_.notify_all();
-  }
+  // One of them, until it goes.
+  class Call {
+   public:
+    explicit Call(Calls& calls) : calls_(calls) {
+      const std::lock_guard lock(calls_.mutex_);
+      ++calls_.count_;
+    }
+    ~Call() {
+      const std::lock_guard lock(calls_.mutex_);
+      if (--calls_.count_ == 0) calls_.none_.notify_all();
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    Calls& calls_;
+  };
+
   void wait_for_none() {
     std::unique_lock lock(mutex_);
     none_.wait(lock, [this] { return count_ == 0; });
@@ -93,24 +103,26 @@ class RedisLimits final : public SharedLimits {
     const auto route = find(service);
     if (!route) co_return charge;
     const auto ask = [&](auto handler) {
-      // The answer comes on the store's thread; the work guard keeps the loop until it has been posted there. Both are
-      // given up then, whoever still has a copy of the callback.
+      // The answer comes on the store's thread; the work guard keeps the loop until it has been posted there, and a
+      // stop waits for the call. All are given up then, whoever still has a copy of the callback; and if it cannot be
+      // asked.
       using Handler = decltype(handler);
       struct Waiting {
         std::shared_ptr<Handler> handler;
         decltype(http::asio::make_work_guard(loop.context)) work;
+        std::unique_ptr<Calls::Call> call;
       };
-      const auto waiting = std::make_shared<Waiting>(
-          Waiting{std::make_shared<Handler>(std::move(handler)), http::asio::make_work_guard(loop.context)});
+      const auto waiting = std::make_shared<Waiting>(Waiting{std::make_shared<Handler>(std::move(handler)),
+                                                             http::asio::make_work_guard(loop.context),
+                                                             std::make_unique<Calls::Call>(calls_)});
       std::vector<std::string_view> keys;
       for (std::size_t i = 0; i < route->specs.size(); ++i) keys.push_back(route->key(i, user));
       LimitSet set = route->set;
-      calls_.begin();
-      set.try_acquire_async(keys, 1, [this, &loop, waiting](const SetAnswer& answer) {
+      set.try_acquire_async(keys, 1, [&loop, waiting](const SetAnswer& answer) {
         http::asio::post(loop.context,
                          [handler = std::exchange(waiting->handler, nullptr), answer] { (*handler)(answer); });
         waiting->work.reset();
-        calls_.end();
+        waiting->call.reset();
       });
     };
     charge.answer = co_await http::asio::async_initiate<decltype(http::use_task), void(SetAnswer)>(ask, http::use_task);
