@@ -23,10 +23,11 @@ bool same_secret(std::string_view a, std::string_view b) noexcept {
 }
 
 // Whether it is an address or localhost: any other name can lead here for a moment (DNS rebinding), and pages of that
-// name would be its own.
+// name would be its own. The port is left out where it is that of the scheme.
 bool is_fixed_host(const std::string& host) {
+  const std::size_t end = host.starts_with('[') ? host.find(']') : 0;
   try {
-    static_cast<void>(http::parse_endpoint(host));
+    static_cast<void>(http::parse_endpoint(host.find(':', end) == std::string::npos ? host + ":80" : host));
     return true;
   } catch (const std::invalid_argument&) {
     return false;

@@ -42,7 +42,7 @@ seawall::TracerConfig tracer_config(const Options& options) {
   return checked(seawall::TracerConfig::make({.service = "gateway", .slow = options.slow_trace}), "--slow-trace");
 }
 
-// What a reload did, in the order of its paths.
+// What a reload did.
 std::string told(const seawall::ReloadReport& report) {
   std::string text;
   const auto add = [&text](const char* what, const std::vector<std::string>& paths) {
@@ -53,6 +53,13 @@ std::string told(const seawall::ReloadReport& report) {
   add("added", report.added);
   add("removed", report.removed);
   return text.append(text.empty() ? "" : ", ").append(std::to_string(report.kept.size())).append(" kept");
+}
+
+// The parts that Pipelines does not know.
+void add_instances(seawall::ReloadReport& report, const InstancesConfiguration& before,
+                   const InstancesConfiguration& now) {
+  (now.dns == before.dns ? report.kept : report.changed).push_back("/dns");
+  (now.prober.options() == before.prober.options() ? report.kept : report.changed).push_back("/probe");
 }
 
 }  // namespace
@@ -72,6 +79,7 @@ App::App(Options given)
   if (!made) refuse_configuration(options, made.error());
   pipelines = std::move(made).value();
   change_over();
+  instances_ = configuration.instances;
   for (std::size_t i = 0; i < kUpstreams; ++i) {
     const std::string name(kUpstreamNames[i]);
     upstreams[i].reset(new Upstream{name, *pipelines, *pipelines->find(name)});
@@ -106,9 +114,11 @@ void App::reload() {
   try {
     const Configuration configuration = read_configuration(options);
     const auto change_over = prepare(configuration);
-    const auto report = pipelines->reload(configuration.text);
+    auto report = pipelines->reload(configuration.text);
     if (!report) refuse_configuration(options, report.error());
     change_over();
+    add_instances(report.value(), instances_, configuration.instances);
+    instances_ = configuration.instances;
     watched_->update();
     metrics.count_reload(true);
     std::fprintf(stderr, "configuration reloaded: %s\n", told(report.value()).c_str());

@@ -88,6 +88,7 @@ struct App {
 
   // Of each upstream, the last opening that was told: the breaker (a reload may bring another) and its generation.
   std::array<std::pair<const void*, std::uint32_t>, kUpstreams> trips_told_{};
+  InstancesConfiguration instances_;  // the present one, of those that read the file
   std::unique_ptr<Watched> watched_;
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};
   std::atomic<std::uint64_t> requests_counted_{0};

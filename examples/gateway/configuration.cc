@@ -112,17 +112,22 @@ void check_limits(const json& merged) {
   }
 }
 
+[[noreturn]] void fail_unknown(const std::string& path, const char* what) {
+  fail(path + ": this gateway has no such " + what + ", but trading, gamification, social and user");
+}
+
 // What this gateway needs beyond what Pipelines checks.
-void check(const json& merged) {
+void check(const json& merged, const DnsConfiguration& dns) {
+  for (const auto& [service, target] : dns.names) {
+    if (!is_upstream(service)) fail_unknown("/dns/names/" + service, "service");
+  }
   check_limits(merged);
   const auto routes = merged.find("routes");
   if (routes == merged.end()) fail("/routes: must not be removed");
   if (!routes->is_object()) return;
   for (const auto& [name, route] : routes->items()) {
     const std::string path = "/routes/" + name;
-    if (!is_upstream(name)) {
-      fail(path + ": this gateway has no such route, but trading, gamification, social and user");
-    }
+    if (!is_upstream(name)) fail_unknown(path, "route");
     if (!route.is_object()) continue;
     if (const json service = route.value("service", json()); service != json(name)) {
       fail(path + "/service: must be " + json(name).dump() + ", not " + service.dump());
@@ -188,7 +193,7 @@ Configuration read_configuration(const Options& options) {
   try {
     if (!options.config_file.empty()) merged.merge_patch(read_file(options.config_file));
     instances = take_instances(merged);
-    check(merged);
+    check(merged, instances.dns);
   } catch (const ConfigurationError& error) {
     refuse_configuration(options, error.what());
   }

@@ -66,7 +66,10 @@ std::int32_t integer(const std::string& path, const json& value) {
 seawall::ProberConfig prober_of(const json& given) {
   seawall::ProberOptions options;
   bool edge_given = false;
-  for (const auto& [key, value] : object("/probe", given).items()) {
+  for (const char* key : {"kind", "interval"}) {  // else the command line's would end with the library's
+    if (!object("/probe", given).contains(key)) fail("/probe/" + std::string(key), "must not be removed");
+  }
+  for (const auto& [key, value] : given.items()) {
     const std::string path = "/probe/" + key;
     if (key == "kind") {
       options.kind = text(path, value, "http or tcp", probe_kind);

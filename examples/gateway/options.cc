@@ -31,14 +31,16 @@ http::Endpoint endpoint(const std::string& name, const std::string& given) {
   return for_option(name, [&] { return http::parse_endpoint(given); });
 }
 
+void check_service(const std::string& option, const std::string& name) {
+  if (std::ranges::find(kUpstreamNames, name) != kUpstreamNames.end()) return;
+  throw std::invalid_argument(option + ": there is no service '" + name + "', but trading, gamification, social, user");
+}
+
 void add_upstream(Options& options, const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == std::string::npos) throw std::invalid_argument("--upstream: '" + given + "' is not NAME=HOST:PORT");
   const std::string name = given.substr(0, equals);
-  if (std::ranges::find(kUpstreamNames, name) == kUpstreamNames.end()) {
-    throw std::invalid_argument("--upstream: there is no service '" + name +
-                                "', but trading, gamification, social, user");
-  }
+  check_service("--upstream", name);
   options.upstreams[name].push_back(endpoint("--upstream", given.substr(equals + 1)));
 }
 
@@ -69,6 +71,7 @@ void add_dns(Options& options, const std::string& given) {
   if (equals == 0 || equals == std::string::npos || equals + 1 == given.size()) {
     throw std::invalid_argument("--dns: '" + given + "' is neither SERVICE=NAME:PORT nor SERVICE=NAME of SRV records");
   }
+  check_service("--dns", given.substr(0, equals));
   const std::string name = given.substr(equals + 1);
   try {
     dns_target(name);

@@ -14,7 +14,7 @@ void DnsNames::replace(const DnsConfiguration& next, std::shared_ptr<seawall::Se
   std::erase_if(gone_, [&](const auto& answer) { return next.names.contains(answer.service); });
   for (const auto& [service, target] : configuration_.names) {
     if (next.names.contains(service)) continue;
-    gone_.push_back({.service = service, .status = seawall::SourceStatus::kEmpty});
+    gone_.push_back({.service = service, .status = seawall::SourceStatus::kForgotten});
   }
   configuration_ = next;
   source_ = std::move(source);

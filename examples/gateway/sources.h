@@ -13,7 +13,7 @@
 #include "gateway/services_file.h"
 #include "seawall/runtime/source_follower.h"
 
-// The DNS source of the present configuration. Of a service that is in it no more it says once that it has nobody.
+// The DNS source of the present configuration. Of a service that is in it no more it says once that it is forgotten.
 class DnsNames final : public seawall::ServiceSource {
  public:
   std::vector<seawall::SourceAnswer> poll_at(seawall::TimePoint now) override;

@@ -141,6 +141,7 @@ class Requests(Hostile):
         """DNS rebinding: a page of a name whose address is 127.0.0.1 for a moment says its own name as host and origin."""
         path = "/admin/circuit-breaker/reset/social"
         for host, status in ((f"127.0.0.1:{self.stack.port}", 200), (f"localhost:{self.stack.port}", 200), ("[::1]:80", 200),
+                             ("127.0.0.1", 200), ("localhost", 200), ("[::1]", 200), ("evil.example.org", 403),
                              (f"evil.example.org:{self.stack.port}", 403), (f"127.0.0.1.evil.example.org:{self.stack.port}", 403)):  # fmt: skip
             with self.subTest(host=host):
                 answer = self.stack.call("POST", path, headers={"Host": host, "Origin": "http://" + host})

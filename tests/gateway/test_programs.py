@@ -41,6 +41,7 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--probe", "udp"), "--probe: 'udp' is neither"),
             ("seawall-gateway", ("--dns", "social"), "--dns: 'social' is neither"),
             ("seawall-gateway", ("--dns", "social=x.test:99999"), "--dns: 'social=x.test:99999' has no port"),
+            ("seawall-gateway", ("--dns", "mining=x.test:1"), "--dns: there is no service 'mining'"),
             ("seawall-gateway", ("--dns", "social=x.test:1", "--dns", "social=y.test:1"), "--dns social=y.test"),
             ("seawall-gateway", ("--dns", "social=x.test:1", "--dns-servers", "nowhere"), "/dns/"),
             ("seawall-gateway", ("--nonsense",), "--nonsense"),

@@ -84,7 +84,7 @@ class Dns(unittest.TestCase):
 
 
     def test_names_and_servers_of_the_configuration(self):
-        """They join those of the command line, and SIGHUP takes others; a name that is gone takes nobody at once."""
+        """They join those of the command line, and SIGHUP takes others; nobody doubts that a name went on purpose."""
         with tempfile.TemporaryDirectory() as folder, Stack() as elsewhere:
             social, game = elsewhere.start("social").port, elsewhere.start("gamification").port
             first = NameServer({("social.test", "A"): [A("127.0.0.1")]})
@@ -102,9 +102,10 @@ class Dns(unittest.TestCase):
                 stack.gateway.process.send_signal(signal.SIGHUP)
                 stack.wait_until_healthy("gamification")
                 self.assertEqual([i["id"] for i in stack.instances("gamification")], [f"gamification@127.0.0.1:{game}"])
-                self.assertEqual(stack.get("/api/v1/social/feed").status, 200)
-                doubted = 'seawall_source_doubted{follower="gateway",source="dns",service="social"}'
-                wait_until("doubts", lambda: metric(stack, doubted) == 1)
+                wait_until("it is told", lambda: "/dns changed" in stack.gateway.errors())
+                series = '{follower="gateway",source="dns",service="social"}'  # gone, once the instance is
+                wait_until("nobody", lambda: metric(stack, "seawall_source_listed_instances" + series) in (0, None))
+                self.assertIn(metric(stack, "seawall_source_doubted" + series), (0, None))
 
                 before = stack.gateway.errors()
                 write("nowhere", gamification=f"game.test:{game}")
@@ -152,6 +153,8 @@ class Probes(unittest.TestCase):
                 passed = 'seawall_prober_probes_total{prober="gateway",result="passed"}'
                 wait_until("two connections", lambda: (metric(stack, passed) or 0) >= 2)
                 self.assertEqual(metric(stack, passed.replace("passed", "failed")), 0)
+                wait_until("it is told", lambda: "/probe changed" in stack.gateway.errors())
+                self.assertNotIn("/dns changed", stack.gateway.errors())
 
 
 class Files(unittest.TestCase):

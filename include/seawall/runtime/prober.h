@@ -51,6 +51,7 @@ struct ProberOptions {
   std::int32_t fall = 3;
   std::int32_t max_in_flight = 64;
   bool require_identity = false;  // an answer that does not name its service and instance is a failure
+  friend bool operator==(const ProberOptions&, const ProberOptions&) = default;
 };
 
 class ProberConfig {
