@@ -51,8 +51,20 @@ void Node::write_request(const RequestPtr& request, bool asking, TimePoint now) 
   const auto script = static_cast<std::size_t>(request->script);
   Words words = request->whole ? words_of({"EVAL", scripts_[script]}) : words_of({"EVALSHA", shas_[script]});
   words.add(request->words);
-  append_command(out_, words);
-  in_flight_.push_back({Purpose::kRequest, request, now});
+  write({Purpose::kRequest, request, now}, words);
+}
+
+// Whole, or not at all: without memory neither half a command is left nor one too many that owes an answer.
+void Node::write(Sent sent, const Words& words) {
+  const std::size_t size = out_.size();
+  in_flight_.push_back(std::move(sent));
+  try {
+    append_command(out_, words);
+  } catch (...) {
+    out_.resize(size);
+    in_flight_.pop_back();
+    throw;
+  }
 }
 
 void Node::ask_slots(TimePoint now) { command(Purpose::kSlots, words_of({"CLUSTER", "SLOTS"}), now); }
@@ -63,10 +75,7 @@ void Node::subscribe(const std::string& channel, TimePoint now) {
   }
 }
 
-void Node::command(Purpose purpose, const Words& words, TimePoint now) {
-  append_command(out_, words);
-  in_flight_.push_back({purpose, nullptr, now});
-}
+void Node::command(Purpose purpose, const Words& words, TimePoint now) { write({purpose, nullptr, now}, words); }
 
 short Node::events() const noexcept {
   const bool output = state_ == State::kConnecting || written_ < out_.size();
@@ -134,9 +143,9 @@ TimePoint Node::next(TimePoint now) const {
 void Node::connect(TimePoint now) {
   const Addresses numeric = addresses_of(endpoint(), /*names=*/false);
   if (!numeric.empty()) return connect_to(numeric, now);
-  state_ = State::kResolving;
   try {
     resolving_ = resolve();
+    state_ = State::kResolving;
   } catch (const std::system_error&) {  // no thread is to be had
     close(now);
   }
@@ -255,7 +264,7 @@ void Node::came_up(TimePoint now) {
   heard_ = now;
   failures_ = 0;
   owner_.connected(*this);
-  for (const RequestPtr& request : std::exchange(waiting_, {})) write_request(request, /*asking=*/false, now);
+  for (; !waiting_.empty(); waiting_.pop_front()) write_request(waiting_.front(), /*asking=*/false, now);
   flush(now);
 }
 
@@ -275,8 +284,10 @@ void Node::close(TimePoint now, bool silent) {
   retry_at_ = now + pause - Duration(static_cast<std::int64_t>(random_() % 1024) * (pause.count() / 2048));
   ++failures_;
   owner_.disconnected(*this, was_up, silent);
-  for (const Sent& sent : std::exchange(in_flight_, {})) {
-    if (sent.request) owner_.lost(sent.request);
+  while (!in_flight_.empty()) {  // which are none of the next connection's, whatever the owner throws
+    const RequestPtr request = std::move(in_flight_.front().request);
+    in_flight_.pop_front();
+    if (request) owner_.lost(request);
   }
 }
 

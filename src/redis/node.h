@@ -84,6 +84,7 @@ class Node {
   void connect_to(const Addresses& addresses, TimePoint now);
   void greet(TimePoint now);
   void command(Purpose purpose, const Words& words, TimePoint now);
+  void write(Sent sent, const Words& words);
   void write_request(const RequestPtr& request, bool asking, TimePoint now);
   void read(TimePoint now);
   bool take(const redisReply& reply, TimePoint now);

@@ -101,7 +101,13 @@ bool StoreLoop::submit(const RequestPtr& request) {
   }
   request->alone = pending_.fetch_add(1, std::memory_order_relaxed) == 0;  // as above
   add(counters_.requests);
-  if (!hand_in(request)) drive(request);
+  try {
+    if (!hand_in(request)) drive(request);
+  } catch (...) {  // for want of memory, and nobody has it
+    if (request->breaker != nullptr) request->breaker->report(request->token, Outcome::kIgnored);
+    pending_.fetch_sub(1, std::memory_order_relaxed);  // as above
+    throw;
+  }
   return true;
 }
 
@@ -219,12 +225,27 @@ void StoreLoop::go_off_duty(TimePoint until) {
 
 // A caller, for his own request, until it is answered or something else comes up.
 void StoreLoop::drive(const RequestPtr& own) noexcept {
-  now_ = Clock::now();
-  accept(own);
-  for (tend(); !own->finished() && !called_away(); tend()) poll(nullptr, next_due());
-  if (quiet() && leave(Driver::kNobody)) return;
+  try {
+    now_ = Clock::now();
+    accept(own);
+    for (tend(); !own->finished() && !called_away(); tend()) poll(nullptr, next_due());
+    if (quiet() && leave(Driver::kNobody)) return;
+  } catch (const std::bad_alloc&) {
+    give_up(own);
+  }
   leave(Driver::kThread);
   off_duty_.wake();
+}
+
+// For want of memory. A connection that has something under way may have lost track of it.
+void StoreLoop::give_up(const RequestPtr& own) noexcept {
+  try {
+    finish(own, Outcome::kIgnored, {Fault::kAway, {}});
+  } catch (const std::bad_alloc&) {  // nor has whom it tells: the caller waits out his deadline
+  }
+  for (std::size_t i = 0; i < node_count_; ++i) {
+    if (nodes_[i]->up() && !nodes_[i]->quiet()) nodes_[i]->close(now_);
+  }
 }
 
 bool StoreLoop::called_away() {
@@ -458,43 +479,6 @@ std::size_t StoreLoop::add_node(std::vector<Endpoint> endpoints) {
   NodeOwner& owner = *this;
   nodes_[node_count_] = std::make_unique<Node>(std::move(endpoints), options_, breaker_config_, scripts_, owner);
   return node_count_++;
-}
-
-StoreStats StoreLoop::stats() const {
-  const auto read = [](const auto& total) { return total.load(std::memory_order_relaxed); };  // relaxed: as add()
-  const detail::MutexLock lock(mutex_);
-  return {.up = read(counters_.nodes_up) > 0,
-          .unauthorized = read(unauthorized_),
-          .requests = read(counters_.requests),
-          .answered = read(counters_.answered),
-          .timeouts = read(counters_.timeouts),
-          .not_sent = read(counters_.not_sent),
-          .connects = read(counters_.connects),
-          .disconnects = read(counters_.disconnects),
-          .silences = read(counters_.silences),
-          .reloads = read(counters_.reloads),
-          .moved = read(counters_.moved),
-          .asked = read(counters_.asked),
-          .batches = read(counters_.batches),
-          .messages = read(counters_.messages),
-          .channels_denied = read(counters_.channels_denied),
-          .refusal = refusal_};
-}
-
-StoreCore::~StoreCore() {
-  if (!thread_.joinable()) return;  // it was refused
-  if (loop_->left_behind()) {
-    // There is no thread to join or to detach; its share of the loop keeps the loop for ever, and with it the handle.
-    loop_->keep(std::move(thread_));
-    return;
-  }
-  loop_->stop();
-  // The thread holds the loop, so it may outlive this.
-  if (thread_.get_id() == std::this_thread::get_id()) {
-    thread_.detach();
-  } else {
-    thread_.join();
-  }
 }
 
 }  // namespace seawall::redis

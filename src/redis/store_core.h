@@ -93,6 +93,7 @@ class StoreLoop final : private NodeOwner {
 
   // Who drives.
   void drive(const RequestPtr& own) noexcept;
+  void give_up(const RequestPtr& own) noexcept;
   void accept(const RequestPtr& request);
   void tend();
   void poll(Node* listener, TimePoint until);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // As no_memory.cc, of libseawall_redis.so: each creation begins with a store of its own, at an address where nobody is,
-// and ends with it, so that no thread of a store is there when memory is counted.
+// and ends with it, so that no thread of a store is there when memory is counted. Then calls of a store that has a
+// server: whoever wants the memory, the caller is answered, and the next call is as good as ever.
 #include <cstdio>
 #include <vector>
 
+#include "../redis/redis_server.h"
 #include "failing_allocator.h"
 #include "seawall_redis_c.h"
 
@@ -82,6 +84,71 @@ std::int32_t keeper(const seawall_redis_store* store, seawall_redis_keeper** out
   return code;
 }
 
+// Room for one request: one that is counted for ever would close the store to all others.
+constexpr const char* kPassword = "of no matter";
+std::string store_at(std::uint16_t port) {
+  return "{\"endpoints\": \"127.0.0.1:" + std::to_string(port) + "\", \"password\": \"" + kPassword +
+         "\", \"most_pending\": 1, \"deadline_ns\": 1000000000, \"silence_ns\": 120000000000, "
+         "\"reconnect_min_ns\": 1000000, \"reconnect_max_ns\": 1000000}";
+}
+
+std::int32_t call(seawall_redis_limiter* limiter, seawall_redis_decision& decision) {
+  constexpr const char* kKey = "a-key-of-a-length-that-no-short-string-holds-as-it-is";
+  return seawall_redis_limiter_try_acquire(limiter, kKey, SEAWALL_TEXT, 1, &decision);
+}
+
+// Until Redis has answered so many calls in a row.
+bool well(seawall_redis_limiter* limiter, int calls) {
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  int in_a_row = 0;
+  for (int i = 0; i < 12000 && in_a_row < calls; ++i) {
+    const bool told = call(limiter, decision) == SEAWALL_ALLOWED && decision.decided_by == SEAWALL_REDIS_BY_STORE;
+    in_a_row = told ? in_a_row + 1 : 0;
+    if (!told) short_sleep();
+  }
+  return in_a_row == calls;
+}
+
+// After one call the store's thread does what is to do, after a number of them in a row the caller himself.
+void fail_at_each_allocation_of_a_call(seawall_redis_limiter* limiter, int calls_before) {
+  const std::string where = "a call after " + std::to_string(calls_before);
+  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+  for (int n = 0; n < 1000; ++n) {
+    check(well(limiter, calls_before), "Redis is asked no more", where + ", allocation " + std::to_string(n));
+    allocations_left = n;
+    const std::int32_t code = call(limiter, decision);
+    const bool enough = allocations_left > 0;
+    allocations_left = INT64_MAX;
+    const bool known = code == SEAWALL_ALLOWED || code == SEAWALL_DENIED || code == SEAWALL_E_NO_MEMORY;
+    check(known, "another code than NO_MEMORY", where + ", allocation " + std::to_string(n + 1));
+    if (failures != 0) return;
+    if (!enough) continue;
+    std::printf("%s: fewer than %d allocations\n", where.c_str(), n);
+    return;
+  }
+  check(false, "never had enough", where);
+}
+
+void fail_at_each_allocation_of_calls() {
+  const std::uint16_t port = free_port();
+  const pid_t server = start_redis(port, kPassword);
+  seawall_redis_store* store = nullptr;
+  seawall_redis_limiter* limiter = nullptr;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  constexpr const char* kOptions = "{\"name\": \"limit\", \"permits\": 1000000, \"period_ns\": 1000000000}";
+  std::int32_t code = seawall_redis_store_new_from_json(store_at(port).c_str(), SEAWALL_TEXT, &store, &error);
+  if (code == SEAWALL_OK) {
+    code = seawall_redis_store_new_limiter_from_json(store, kOptions, SEAWALL_TEXT, &limiter, &error);
+  }
+  check(code == SEAWALL_OK, error.message, "a store with a server");
+  for (const int calls_before : {1, 40}) {
+    if (code == SEAWALL_OK) fail_at_each_allocation_of_a_call(limiter, calls_before);
+  }
+  seawall_redis_limiter_free(limiter);
+  seawall_redis_store_free(store);
+  stop_redis(server);
+}
+
 }  // namespace
 
 int main() {
@@ -117,6 +184,7 @@ int main() {
           seawall_redis_trip_board_free),
   };
   for (const Creation& each : creations) fail_at_each_allocation(each);
+  fail_at_each_allocation_of_calls();
   std::printf("%zu creations, %d failures\n", creations.size(), failures);
   return failures == 0 ? 0 : 1;
 }

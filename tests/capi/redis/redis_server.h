@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * A redis-server of the test's own on a free port of loopback, killed with the test, stopped by its pid. */
 #pragma once
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
