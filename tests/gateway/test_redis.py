@@ -1,68 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Two gateways and one Redis: limits and registry are of both together, and each gateway's own while Redis is away."""
 
-import contextlib
 import http.client
 import itertools
 import json
 import os
 import pathlib
-import random
 import signal
-import socket
-import subprocess
 import tempfile
 import threading
 import unittest
 
 from gateway.raw import FakeUpstream
+from support.redis_server import RedisServer
 from support.stack import Stack, wait_until
-
-
-def free_port() -> int:
-    """Below those that the system gives to whoever asks for any, so that while the server is away nobody gets its port."""
-    for port in random.sample(range(10240, 22240), 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
-
-
-class Redis:
-    """A redis-server of its own on a free port of loopback."""
-
-    def __init__(self, *options: str):
-        self.options = options
-        self.port = free_port()
-        self.folder = tempfile.TemporaryDirectory()
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self.options],
-            cwd=self.folder.name,
-            stdout=subprocess.DEVNULL,
-        )
-        wait_until("redis-server", self.answers)
-
-    def answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 60) as sock:
-                sock.sendall(b"PING\r\n")
-                return sock.recv(64).startswith((b"+PONG", b"-NOAUTH"))
-        except OSError:
-            return False
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> "Redis":
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-        self.folder.cleanup()
 
 
 class SharedLimits(unittest.TestCase):
@@ -73,8 +24,8 @@ class SharedLimits(unittest.TestCase):
         return stack.get("/api/v1/social/feed", X_User_ID=user)
 
     def test_two_gateways(self):
-        with Redis() as redis:
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--user-limit", "6/3600s", "--threads", "1")
+        with RedisServer() as redis:
+            options = ("--redis", redis.endpoint, "--user-limit", "6/3600s", "--threads", "1")
             with Stack(*options) as one, Stack(*options) as two:
                 for stack in (one, two):
                     stack.start("social")
@@ -111,10 +62,10 @@ class SharedLimits(unittest.TestCase):
                 wait_until("shared again", shared)
 
     def test_a_reload_changes_the_limit_of_all(self):
-        with Redis() as redis, tempfile.TemporaryDirectory() as folder:
+        with RedisServer() as redis, tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "gateway.json")
             path.write_text('{"limits": {"user": {"permits": 4, "period": "1h"}}}')
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--config", str(path), "--threads", "1")
+            options = ("--redis", redis.endpoint, "--config", str(path), "--threads", "1")
             with Stack(*options) as one, Stack(*options) as two:
                 for stack in (one, two):
                     stack.start("social")
@@ -138,10 +89,10 @@ class SharedLimits(unittest.TestCase):
             "limits": {"service": {"key": "user", "permits": 3, "period": "1h"}},
             "routes": {"trading": {"limits": ["service"]}},  # the others have their own one
         }
-        with Redis() as redis, tempfile.TemporaryDirectory() as folder:
+        with RedisServer() as redis, tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "gateway.json")
             path.write_text(json.dumps(config))
-            with Stack("--redis", f"127.0.0.1:{redis.port}", "--config", str(path), "--threads", "1") as stack:
+            with Stack("--redis", redis.endpoint, "--config", str(path), "--threads", "1") as stack:
                 for service in ("social", "trading"):
                     stack.start(service)
                     stack.wait_until_healthy(service)
@@ -159,13 +110,13 @@ class SharedLimits(unittest.TestCase):
 
     def test_a_password(self):
         """From a file or the environment; a wrong one is told as such, and requests are served meanwhile."""
-        with Redis("--requirepass", "sesame") as redis, tempfile.TemporaryDirectory() as folder:
+        with RedisServer("--requirepass", "sesame") as redis, tempfile.TemporaryDirectory() as folder:
             files = {}
             for word in ("sesame", "wrong"):
                 files[word] = f"{folder}/{word}.txt"
                 with open(files[word], "w") as file:
                     file.write(word + "\n")
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--user-limit", "3/3600s", "--threads", "1")
+            options = ("--redis", redis.endpoint, "--user-limit", "3/3600s", "--threads", "1")
             with Stack(*options, "--redis-password-file", files["sesame"]) as right:
                 wait_until("the store", lambda: self.redis_of(right) == "connected")
             with Stack(*options, env={"SEAWALL_REDIS_PASSWORD": "sesame"}) as right:
@@ -189,8 +140,8 @@ class SharedRegistry(unittest.TestCase):
         return stack.get("/health").json()["infrastructure"]["redis"]
 
     def test_what_registers_at_one_serves_at_both(self):
-        with Redis() as redis:
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "1")
+        with RedisServer() as redis:
+            options = ("--redis", redis.endpoint, "--threads", "1")
             with Stack(*options) as one, Stack(*options) as two:
                 first = one.start("social")
                 two.wait_until_healthy("social")
@@ -208,8 +159,8 @@ class SharedRegistry(unittest.TestCase):
                 self.assertEqual([self.feed(two) for _ in range(20)], [200] * 20)
 
     def test_an_instance_belongs_to_where_it_registered_last(self):
-        with Redis() as redis:
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "1", "--probe-interval", "0s")
+        with RedisServer() as redis:
+            options = ("--redis", redis.endpoint, "--threads", "1", "--probe-interval", "0s")
             with Stack(*options) as one, Stack(*options) as two:
                 record = {"service": "social", "id": "s-1", "host": "127.0.0.1", "port": 9}
 
@@ -233,13 +184,6 @@ class SharedRegistry(unittest.TestCase):
                 self.assertEqual(beat(one, old), 409)  # still: it must stop
 
 
-def ask(redis: Redis, command: str) -> str:
-    """A command of plain words; what comes back first, as it is on the wire."""
-    with socket.create_connection(("127.0.0.1", redis.port), 5) as sock:
-        sock.sendall(command.encode() + b"\r\n")
-        return sock.recv(4096).decode()
-
-
 def well(upstream: FakeUpstream, sock) -> None:
     while upstream.read_request(sock):
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -256,17 +200,17 @@ class Trips(unittest.TestCase):
     HURRIED = 'seawall_prober_hurried_total{prober="gateway"}'
 
     def test_a_trip_of_one_makes_the_other_probe_and_opens_nothing_there(self):
-        with Redis() as redis, FakeUpstream(well) as upstream, tempfile.TemporaryDirectory() as folder:
+        with RedisServer() as redis, FakeUpstream(well) as upstream, tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "services.json")
             path.write_text(json.dumps({"social": [{"host": "127.0.0.1", "port": upstream.port}]}))
             options = ("--services", str(path), "--probe-interval", "3600s", "--threads", "1", "--test-endpoints")
-            with_redis = ("--redis", f"127.0.0.1:{redis.port}", *options)
+            with_redis = ("--redis", redis.endpoint, *options)
             with Stack(*with_redis) as one, Stack(*with_redis) as two, Stack(*options) as alone:
                 for stack in (one, two, alone):
                     probed = 'seawall_prober_probes_total{prober="gateway",result="passed"}'
                     wait_until("its first probe", lambda: metric(stack, probed) >= 1)
                 # One that is told before the other listens is lost, as all that are told while Redis is away.
-                wait_until("both listen", lambda: ":2\r\n" in ask(redis, "PUBSUB NUMSUB seawall-trips:gateway"))
+                wait_until("both listen", lambda: ":2\r\n" in redis.ask("PUBSUB NUMSUB seawall-trips:gateway"))
 
                 def trip(stack: Stack) -> None:
                     self.assertEqual(stack.call("POST", "/test/circuit-breaker/social").status, 200)
@@ -286,8 +230,8 @@ class Trips(unittest.TestCase):
 class Stopping(unittest.TestCase):
     def test_a_stop_while_redis_says_nothing(self):
         """Calls to Redis are out when the drain is over and the loops go: the program ends as always."""
-        with Redis() as redis:
-            options = ("--redis", f"127.0.0.1:{redis.port}", "--threads", "2", "--drain-timeout", "0s", "--probe-interval", "0s")
+        with RedisServer() as redis:
+            options = ("--redis", redis.endpoint, "--threads", "2", "--drain-timeout", "0s", "--probe-interval", "0s")
             for _ in range(4):
                 with Stack(*options) as stack:
                     wait_until("the store", lambda: stack.get("/health").json()["infrastructure"]["redis"] == "connected")
