@@ -12,6 +12,7 @@ import unittest
 import check_headers
 import check_layers
 import check_library
+import check_proof
 import check_sources
 import tree
 
@@ -132,6 +133,53 @@ class Sources(Tree):
     def test_an_unfinished_mark(self):
         self.write("src/bad.cc", SPDX + "// TODO\n")
         self.assertEqual(self.rules(check_sources.check), {"unfinished"})
+
+
+class Proof(Tree):
+    HEADING = "# Page\n\n| claim | test | broken to see it fail |\n| --- | --- | --- |\n"
+
+    def setUp(self):
+        super().setUp()
+        self.write("tests/x_test.cc", 'TEST_CASE("it holds") {}\nauto text = "a text";\nvoid p() { rc::prop("always", f); }\n')
+        self.write("tests/x_test.c", "static void it_holds(void) {\n  it_calls();\n}\n")
+        self.write("tests/test_x.py", "class X:\n    def test_it(self):\n        pass\n")
+        self.write("tests/vectors/x.txt", "case it_holds threshold=1\n")
+        self.write("tests/CMakeLists.txt", 'add_test(NAME "lint: x" COMMAND x)\n')
+
+    def page(self, *tests: str) -> set[str]:
+        self.write("tests/proof/x.md", self.HEADING + "".join(f"| it holds | {test} | held it wrong |\n" for test in tests))
+        return self.rules(check_proof.check)
+
+    def test_tests_that_exist(self):
+        names = {"tests/x_test.cc": "it holds", "tests/x_test.c": "it_holds", "tests/test_x.py": "test_it",
+                 "tests/vectors/x.txt": "it_holds", "tests/CMakeLists.txt": "lint: x"}
+        self.assertEqual(self.page(*(f'`{file}: "{name}"`' for file, name in names.items())), set())
+        self.assertEqual(self.page('`tests/x_test.cc: "it holds"`, `tests/x_test.cc: "always"`'), set())
+
+    def test_tests_that_do_not(self):
+        names = {"tests/x_test.cc": ["it hold", "it holds!", "a text", "it.holds"], "tests/x_test.c": ["it_hold", "it_calls"],
+                 "tests/test_x.py": ["test_i", "X"], "tests/vectors/x.txt": ["it_hold", "threshold"],
+                 "tests/CMakeLists.txt": ["lint"], "tests/y_test.cc": ["it holds"], "tests": ["it holds"]}
+        for file, wrong in names.items():
+            for name in wrong:
+                self.assertEqual(self.page('`tests/x_test.cc: "it holds"`', f'`{file}: "{name}"`'), {"no-test"}, (file, name))
+
+    def test_a_name_outside_of_the_tables(self):
+        self.page('`tests/x_test.cc: "it holds"`')
+        self.write("tests/proof/y.md", '# Page\n\nSee `tests/x_test.cc: "gone"`.\n')
+        self.assertEqual(self.rules(check_proof.check), {"no-test"})
+
+    def test_a_row_without_a_test(self):
+        for cell in ("tested", "`tests/x_test.cc`", 'tests/x_test.cc: "it holds"'):
+            self.assertEqual(self.page('`tests/x_test.cc: "it holds"`', cell), {"no-proof"}, cell)
+
+    def test_a_row_of_other_columns(self):
+        for cell in ('`tests/x_test.cc: "it holds"` |', '`tests/x_test.cc: "it holds"` | more', " "):
+            self.assertIn("row", self.page(cell), cell)
+
+    def test_a_page_without_a_test(self):
+        self.write("tests/proof/x.md", "# Page\n")
+        self.assertEqual(self.rules(check_proof.check), {"no-proof"})
 
 
 class Headers(Tree):
