@@ -172,8 +172,8 @@ class Bare {
     words.add("seawall:{bare:user-42}");
     words.add("take");
     const auto rule = redis::LimitRule::make(redis::Algorithm::kTokenBucket, kOpen).value();
-    rule.add_head(words, 1);
-    rule.add_rung(words, 1);
+    constexpr std::int64_t kOne = 1;
+    words.add(rule.argument(std::span(&kOne, 1)));
     redis::append_command(command_, words);
   }
   ~Bare() { redisFree(context_); }

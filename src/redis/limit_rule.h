@@ -4,10 +4,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
+#include <string>
 
-#include "redis/words.h"
+#include "redis/packed.h"
 #include "seawall/algorithm/ratio.h"
 #include "seawall/decision.h"
 #include "seawall/quota.h"
@@ -19,10 +22,12 @@ namespace seawall::redis {
 
 // What the script says about one key.
 struct KeyAnswer {
-  bool taken = false;
+  std::int64_t rung = 0;  // taken, from 1 on; 0: none
   std::int64_t now_us = 0;
   std::int64_t ns = 0;
-  std::span<const std::int64_t, 4> numbers;
+  std::array<std::int64_t, 4> numbers{};
+
+  bool taken() const noexcept { return rung > 0; }
 };
 
 class LimitRule {
@@ -47,27 +52,26 @@ class LimitRule {
 
   std::int64_t limit() const noexcept { return quota_.burst(); }
 
-  // The head of a key's arguments, for so many rungs; a rung for each follows.
-  void add_head(Words& words, std::int64_t rungs) const {
-    words.add(is_bucket() ? "b" : "w");
+  // A key's argument, for the verbs `take` and `peek` and these numbers of permits.
+  std::string argument(std::span<const std::int64_t> rungs) const {
+    std::string text;
+    text.reserve(8 * (5 + 2 * rungs.size()));
     if (is_bucket()) {
-      words.add(static_cast<std::int64_t>(unit_));
-      add_cost(words, limit());
+      add(text, {0, static_cast<std::int64_t>(unit_)});
+      add_cost(text, limit());
     } else {
-      words.add(quota_.period().count() / 1000);
-      words.add(sub_windows_);
-      words.add(limit());
+      add(text, {sub_windows_, quota_.period().count() / 1000, limit(), 0});
     }
-    words.add(rungs);
+    add(text, {static_cast<std::int64_t>(rungs.size())});
+    for (const std::int64_t permits : rungs) add_cost(text, permits);
+    return text;
   }
-  void add_rung(Words& words, std::int64_t permits) const {
-    is_bucket() ? add_cost(words, permits) : words.add(permits);
-  }
-  // What is given back of a charge, for the verb `give`.
-  void add_charge(Words& words, const StoreCharge& charge) const {
-    add_rung(words, std::clamp<std::int64_t>(charge.permits, 0, limit()));
-    words.add(charge.at);
-    if (is_bucket()) words.add(charge.rest);
+  // For `give`, of a charge.
+  std::string argument(const StoreCharge& charge) const {
+    const std::int64_t permits = std::clamp<std::int64_t>(charge.permits, 0, limit());
+    std::string text = argument(std::span(&permits, 1));
+    add(text, {charge.at, charge.rest});
+    return text;
   }
 
   // What n permits, n from 1 to limit, got; not taken though allowed where another limit of the same decision refused.
@@ -75,7 +79,7 @@ class LimitRule {
     return is_bucket() ? of_bucket(answer, n) : of_window(answer, n);
   }
   StoreCharge charge(const KeyAnswer& answer, std::int64_t n) const {
-    if (!answer.taken || n <= 0) return {};
+    if (!answer.taken() || n <= 0) return {};
     if (!is_bucket()) return {answer.numbers[3], 0, n};
     // The TAT is the server's now and what it is ahead; the rest of now is that of its nanoseconds.
     const Wide tat = wide(answer.numbers[0]) * unit_ + wide(answer.numbers[1]) + wide(answer.ns) * (unit_ / 1000);
@@ -102,9 +106,13 @@ class LimitRule {
   // Time in units of 1 / permits ns: a permit is exactly `period` of them.
   Wide units(std::int64_t us, std::int64_t rest) const noexcept { return wide(us) * unit_ + wide(rest); }
   Wide cost(std::int64_t permits) const noexcept { return wide(permits) * wide(quota_.period().count()); }
-  void add_cost(Words& words, std::int64_t permits) const {
-    words.add(narrow(cost(permits) / unit_));
-    words.add(narrow(cost(permits) % unit_));
+  static void add(std::string& text, std::initializer_list<std::int64_t> numbers) {
+    for (const std::int64_t number : numbers) append_packed(text, number);
+  }
+  // A bucket's as microseconds and rest.
+  void add_cost(std::string& text, std::int64_t permits) const {
+    if (!is_bucket()) return add(text, {permits, 0});
+    add(text, {narrow(cost(permits) / unit_), narrow(cost(permits) % unit_)});
   }
   Duration rounded_up(Wide units) const noexcept {
     const Wide permits = wide(quota_.permits());
@@ -115,7 +123,7 @@ class LimitRule {
     const Wide ahead = units(answer.numbers[0], answer.numbers[1]);
     const Wide tolerance = cost(limit());
     const Wide end = ahead + cost(n);
-    Decision decision{.allowed = answer.taken || end <= tolerance, .limit = limit()};
+    Decision decision{.allowed = answer.taken() || end <= tolerance, .limit = limit()};
     decision.remaining = ahead >= tolerance ? 0 : narrow((tolerance - ahead) / cost(1));
     decision.reset_after = rounded_up(ahead);
     if (!decision.allowed) decision.retry_after = rounded_up(end - tolerance);
@@ -126,7 +134,7 @@ class LimitRule {
     const std::int64_t now = answer.now_us * 1000 + answer.ns;
     const auto wait = [&](std::int64_t i) { return Duration(std::max<std::int64_t>(0, start(i) - now)); };
     const std::int64_t left = limit() - answer.numbers[0];
-    Decision decision{.allowed = answer.taken || n <= left, .limit = limit()};
+    Decision decision{.allowed = answer.taken() || n <= left, .limit = limit()};
     decision.remaining = std::max<std::int64_t>(0, left);
     if (answer.numbers[2] > 0) decision.reset_after = wait(answer.numbers[2]);
     if (!decision.allowed) decision.retry_after = wait(answer.numbers[1]);

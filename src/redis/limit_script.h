@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The script that decides about limits in Redis; limit_rule.h makes its arguments and reads its answer.
 //
-// KEYS: the limits of one decision; all are charged, or none. ARGV[1]: take, peek or give. Then for each key
-//   b UNIT TOLERANCE REST RUNGS (COST REST)...   a token bucket (GCRA)
-//   w PERIOD SUB_WINDOWS LIMIT RUNGS (PERMITS)...  a strict sliding window
+// KEYS: the limits of one decision; all are charged, or none. ARGV[1]: take, peek or give. Then for each key its
+// numbers, packed (packed.h):
+//   0 UNIT TOLERANCE REST RUNGS (COST REST)...            a token bucket (GCRA)
+//   SUB_WINDOWS PERIOD LIMIT 0 RUNGS (PERMITS 0)...       a strict sliding window
 // The rungs are what to take, the most first: the first that all limits have room for is taken, so one call takes all
 // that is asked, or as much as there is. `give` has one rung, and behind it what was charged: TAT and rest, or the
-// number of the sub-window.
+// number of the sub-window and 0.
 //
-// Answer: the rung taken (0: refused), the server's time in us and ns, then four numbers for each key:
+// Answer, packed: the rung taken (0: refused), the server's time in us and ns, then four numbers for each key:
 //   bucket: TAT - now after the decision as us and rest; units given back as us and rest
 //   window: permits that count after the decision; the sub-window that has room for the last rung; the one in which the
 //           limit is idle again (0: it is); the one charged, or the permits given back

@@ -94,8 +94,7 @@ TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePo
   const RequestPtr request = make_call(n > 0 ? "take" : "peek", full);
   const std::int64_t rung = std::max<std::int64_t>(n, 1);
   for (const RateLimiter& limiter : limiters) {
-    limiter.core()->rule().add_head(request->words, 1);
-    limiter.core()->rule().add_rung(request->words, rung);
+    request->words.add(limiter.core()->rule().argument(std::span(&rung, 1)));
   }
   request->done = [limiters, keys, now, n, rung, done](const CallResult& result) {
     Told told{.set = {}, .fault = result.fault};

@@ -24,6 +24,14 @@ std::vector<std::int64_t> rungs_of(std::int64_t least, std::int64_t more, std::i
   return rungs;
 }
 
+// Of a call without an answer: at least that it was none.
+Fault fault_of(const CallResult& result) { return result.fault == Fault::kNone ? Fault::kRefused : result.fault; }
+
+std::int64_t taken_of(const std::vector<std::int64_t>& rungs, const KeyAnswer& answer) {
+  const auto at = static_cast<std::size_t>(answer.rung - 1);
+  return answer.taken() && at < rungs.size() ? rungs[at] : 0;
+}
+
 // Long keys by their head and 128 bits of a hash that is the same in all processes.
 std::string shortened(std::string_view key) {
   std::string text(key.substr(0, kLongestKey - 33));
@@ -54,10 +62,14 @@ TimePoint submit(StoreLoop& store, const RequestPtr& request, Caller caller, Tim
 }
 
 std::optional<KeyAnswer> key_answer(const CallResult& result, std::size_t i) {
-  const std::size_t at = 3 + 4 * i;
-  if (result.numbers.size() < at + 4) return std::nullopt;
-  const std::span<const std::int64_t, 4> numbers(result.numbers.data() + at, 4);
-  return KeyAnswer{result.numbers[0] > 0, result.numbers[1], result.numbers[2], numbers};
+  if (result.fault != Fault::kNone || result.texts.empty()) return std::nullopt;
+  std::array<std::int64_t, 7> numbers{};
+  for (std::size_t k = 0; k < numbers.size(); ++k) {
+    const auto number = packed_at(result.texts.front(), k < 3 ? k : k + 4 * i);
+    if (!number) return std::nullopt;
+    numbers[k] = *number;
+  }
+  return KeyAnswer{numbers[0], numbers[1], numbers[2], {numbers[3], numbers[4], numbers[5], numbers[6]}};
 }
 
 LimiterCore::LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOptions& options, const LimitRule& rule,
@@ -116,8 +128,7 @@ bool LimiterCore::decide_here(std::string_view key, TimePoint now, std::int64_t 
 RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const {
   const std::string full = full_key(key);
   RequestPtr request = make_call(verb, std::span(&full, 1));
-  rule_.add_head(request->words, static_cast<std::int64_t>(rungs.size()));
-  for (const std::int64_t permits : rungs) rule_.add_rung(request->words, permits);
+  request->words.add(rule_.argument(rungs));
   return request;
 }
 
@@ -129,11 +140,10 @@ TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, 
                    done = std::move(done)](const CallResult& result) {
     const auto answer = key_answer(result, 0);
     if (room > 0) {
-      const std::int64_t taken = answer && answer->taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : n;
-      self->bring(self->hash(text), taken - n);
+      self->bring(self->hash(text), answer ? taken_of(rungs, *answer) - n : 0);
     }
     if (answer) return done(self->decided(text, now, *answer, n));
-    done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
+    done(self->refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result)));
   };
   return submit(store(), request, caller, now);
 }
@@ -151,8 +161,8 @@ void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t ro
   std::vector<std::int64_t> rungs = rungs_of(0, room, rule_.limit());
   const RequestPtr request = call("take", key, rungs);
   request->done = [self = shared_from_this(), hash = hash(key), rungs = std::move(rungs)](const CallResult& result) {
-    const bool taken = result.fault == Fault::kNone && !result.numbers.empty() && result.numbers[0] > 0;
-    self->bring(hash, taken ? rungs[static_cast<std::size_t>(result.numbers[0] - 1)] : 0);
+    const auto answer = key_answer(result, 0);
+    self->bring(hash, answer ? taken_of(rungs, *answer) : 0);
   };
   submit(store(), request, Caller::kGoesOn, now);
 }
@@ -162,7 +172,7 @@ TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_
   const RequestPtr request = call("peek", key, std::span(&permits, 1));
   request->done = [self = shared_from_this(), n, done = std::move(done)](const CallResult& result) {
     const auto told = key_answer(result, 0);
-    if (!told) return done(self->refusal(kDeniedFor, DecidedBy::kPolicy, result.fault));
+    if (!told) return done(self->refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result)));
     Answer answer{self->rule_.decision(*told, std::clamp<std::int64_t>(n, 1, self->rule_.limit()))};
     if (n <= 0) {
       answer.allowed = true;
@@ -180,8 +190,7 @@ TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const Store
                                 std::function<void(std::int64_t)> done) {
   const std::string full = full_key(key);
   const RequestPtr request = make_call("give", std::span(&full, 1));
-  rule_.add_head(request->words, 1);
-  rule_.add_charge(request->words, charge);
+  request->words.add(rule_.argument(charge));
   request->done = [self = shared_from_this(), hash = hash(key), done = std::move(done)](const CallResult& result) {
     const auto answer = key_answer(result, 0);
     if (answer) self->cells_.forget_denial(hash);

@@ -334,6 +334,7 @@ void StoreLoop::finish(const RequestPtr& request, Outcome outcome, const CallRes
 void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply& reply) {
   if (is_error(reply)) return failed(node, request, text_of(reply));
   CallResult result;
+  if (reply.type == REDIS_REPLY_STRING) result.texts.emplace_back(text_of(reply));
   for (std::size_t i = 0; is_array(reply, i + 1); ++i) {
     const redisReply& element = *reply.element[i];
     if (element.type == REDIS_REPLY_STRING) {

@@ -3,7 +3,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <future>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
@@ -35,6 +37,22 @@ RateLimiter limiter(const Store& store, const RateLimiterOptions& options) {
   REQUIRE(made.ok());
   return made.value();
 }
+
+// What the script keeps, as limit_script.cc says, on a machine with the lowest byte first.
+std::string bytes_of(const auto& number) {
+  std::string text(sizeof(number), ' ');
+  std::memcpy(text.data(), &number, sizeof(number));
+  return text;
+}
+std::string bucket_state(double tat, double rest, double unit) {
+  return std::string("b2").append(bytes_of(tat)).append(bytes_of(rest)).append(bytes_of(unit));
+}
+std::string window_state(double period, double newest, const std::vector<std::uint32_t>& counts) {
+  std::string text = std::string("w2").append(bytes_of(period)).append(bytes_of(newest));
+  for (const std::uint32_t count : counts) text.append(bytes_of(count));
+  return text;
+}
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -214,11 +232,21 @@ TEST_CASE("foreign values are an error and the policy's, whatever they are") {
       {"SET", "KEY", "hello"},
       {"SET", "KEY", ""},
       {"SET", "KEY", std::string(100000, '9')},
-      {"SET", "KEY", "b1 1 5000 5000"},
-      {"SET", "KEY", "b1 -1 0 5000"},
-      {"SET", "KEY", "w1 86400000000 12 1 5"},
-      {"SET", "KEY", "w1 86400000000 99 1 0 0"},
-      {"SET", "KEY", "w1 86400000000 12 1" + std::string(13, ' ') + "99999999999999999999"},
+      {"SET", "KEY", "b1 1 0 5000"},  // a layout of before
+      {"SET", "KEY", bucket_state(1, 5000, 5000)},
+      {"SET", "KEY", bucket_state(-1, 0, 5000)},
+      {"SET", "KEY", bucket_state(1, -1, 5000)},
+      {"SET", "KEY", bucket_state(1, 0.5, 5000)},
+      {"SET", "KEY", bucket_state(kNan, 0, 5000)},
+      {"SET", "KEY", bucket_state(1, 0, kNan)},
+      {"SET", "KEY", bucket_state(1e300, 0, 5000)},
+      {"SET", "KEY", bucket_state(1, 0, 5000) + "x"},
+      {"SET", "KEY", window_state(86'400'000'000, 1, {5})},
+      {"SET", "KEY", window_state(86'400'000'000, 1, std::vector<std::uint32_t>(14, 0))},
+      {"SET", "KEY", window_state(86'400'000'000, kNan, std::vector<std::uint32_t>(13, 0))},
+      {"SET", "KEY", window_state(86'400'000'000, -1, std::vector<std::uint32_t>(13, 0))},
+      {"SET", "KEY", window_state(86'400'000'000, 1, std::vector<std::uint32_t>(13, UINT32_MAX))},
+      {"SET", "KEY", window_state(86'400'000'000, 1, std::vector<std::uint32_t>(13, 0)) + "x"},
       {"HSET", "KEY", "a", "b"},
       {"LPUSH", "KEY", "a"},
   };
@@ -238,12 +266,16 @@ TEST_CASE("foreign values are an error and the policy's, whatever they are") {
     }
   }
   CHECK(b.stats().foreign == hostile.size());
-  // Numbers beyond all bounds, in our form: no error, and no longer refusal than two bursts' time.
-  server({"SET", bucket, "b1 99999999999999999999999999 0 5000"});
+  // A time as far off as can be, in our form: no error, and no longer refusal than two bursts' time.
+  server({"SET", bucket, bucket_state(9007199254740992.0, 0, 5000)});
   const Answer answer = b.try_acquire("x");
   CHECK_FALSE(answer.allowed);
   CHECK(answer.by == DecidedBy::kStore);
   CHECK(answer.retry_after < 25h);
+  // So many permits in a window's count as no limit has: refused until they are gone.
+  server({"SET", window, window_state(86'400'000'000, 1e9, std::vector<std::uint32_t>(13, 150'000'000))});
+  CHECK_FALSE(w.try_acquire("x").allowed);
+  CHECK(w.peek("x").by == DecidedBy::kStore);
 }
 
 TEST_CASE("what callers ask at the same time goes in one write") {

@@ -37,24 +37,11 @@ function redis.call(verb, key, value)
 end
 )lua";
 
-// $4\r\ntake\r\n... as words.
-std::vector<std::string> listed(const Words& words) {
-  std::vector<std::string> list;
-  for (std::size_t at = 0; at < words.text.size();) {
-    const std::size_t size = std::stoul(words.text.substr(at + 1));
-    at = words.text.find('\n', at) + 1;
-    list.push_back(words.text.substr(at, size));
-    at += size + 2;
-  }
-  return list;
-}
-
-std::vector<std::int64_t> numbers(const std::string& reply) {
-  REQUIRE(reply.front() == '[');
-  std::vector<std::int64_t> list;
-  for (std::size_t at = 1; at < reply.size(); at = reply.find_first_of(",]", at) + 1)
-    list.push_back(std::stoll(reply.substr(at)));
-  return list;
+KeyAnswer told(const std::string& reply) {
+  INFO(reply);
+  REQUIRE(reply.size() == 7 * 8);
+  const auto number = [&](std::size_t place) { return packed_at(reply, place).value(); };
+  return {number(0), number(1), number(2), {number(3), number(4), number(5), number(6)}};
 }
 
 // One key, as the tables' limiter.
@@ -68,10 +55,7 @@ class Limit {
   Decision ask(std::string_view verb, std::int64_t now, std::int64_t n, StoreCharge& charge) {
     const std::int64_t asked = std::clamp<std::int64_t>(n, 1, rule_.limit());
     const bool none = n != asked;
-    Words words = head(none ? "peek" : verb);
-    rule_.add_rung(words, asked);
-    const auto said = call(words, now);
-    const KeyAnswer answer = told(said);
+    const KeyAnswer answer = call(none ? "peek" : verb, rule_.argument(std::span(&asked, 1)), now);
     Decision decision = rule_.decision(answer, asked);
     if (verb == "take" && !none) charge = rule_.charge(answer, asked);
     if (none) decision.allowed = n <= 0;
@@ -82,29 +66,14 @@ class Limit {
   }
   std::int64_t refund(std::int64_t now, const StoreCharge& charge) {
     if (charge.permits <= 0) return 0;
-    Words words = head("give");
-    rule_.add_charge(words, charge);
-    const auto said = call(words, now);
-    return rule_.given_back(told(said));
+    return rule_.given_back(call("give", rule_.argument(charge), now));
   }
 
  private:
-  Words head(std::string_view verb) const {
-    Words words;
-    words.add(verb);
-    rule_.add_head(words, 1);
-    return words;
-  }
-  std::vector<std::int64_t> call(Words words, std::int64_t now) {
+  KeyAnswer call(std::string_view verb, const std::string& argument, std::int64_t now) {
     now = std::max<std::int64_t>(now, 0);
-    words.add(now / 1000);
-    words.add(now % 1000);
-    std::vector<std::string> command{"EVAL", std::string(kGivenTime) + kLimitDecision, "1", "limit"};
-    for (std::string& word : listed(words)) command.push_back(word);
-    return numbers(client_(command));
-  }
-  static KeyAnswer told(const std::vector<std::int64_t>& said) {
-    return {said[0] > 0, said[1], said[2], std::span<const std::int64_t, 4>(said.data() + 3, 4)};
+    return told(client_({"EVAL", std::string(kGivenTime) + kLimitDecision, "1", "limit", std::string(verb), argument,
+                         std::to_string(now / 1000), std::to_string(now % 1000)}));
   }
 
   RedisClient& client_;
