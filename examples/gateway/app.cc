@@ -177,7 +177,7 @@ void App::share_trips(seawall::TimePoint now) {
   for (const std::string& service : shared_registry->tripped_elsewhere()) prober.hurry_at(service, now);
 }
 
-http::Task<> App::keep_house(http::Loop& loop) {
+http::Task<> App::keep_house(http::Server& server) {
   std::int64_t sampled = 0;
   // Not do-while: g++ 12 lets `continue` skip a co_await in its condition, and the loop would spin.
   for (;;) {
@@ -190,13 +190,14 @@ http::Task<> App::keep_house(http::Loop& loop) {
     }
     registry.tick_at(now);
     windows.tick_at(now);
+    metrics.set_connections(server.connections());
     // One sample for each Unix second, however late we are: two of one name would hide each other from `after`.
     if (const std::int64_t second = unix_seconds(); second != sampled) {
       Sample taken = sample(now);
       taken.time = sampled = second;
       history.add(std::move(taken));
     }
-    if (!co_await http::pause(loop, std::chrono::milliseconds(200))) co_return;
+    if (!co_await http::pause(server.loop(0), std::chrono::milliseconds(200))) co_return;
   }
 }
 

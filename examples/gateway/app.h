@@ -56,7 +56,7 @@ struct App {
   // left out when nobody came since the last one, for a second.
   std::size_t active_users(seawall::TimePoint now);
   // Ends leases every 200 ms and takes a sample for the dashboard every second, for ever.
-  http::Task<> keep_house(http::Loop& loop);
+  http::Task<> keep_house(http::Server& server);
   // Probes the instances, for ever.
   http::Task<> keep_probing(http::Server& server, http::Loop& loop);
   Sample sample(seawall::TimePoint now);

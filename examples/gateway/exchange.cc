@@ -97,6 +97,7 @@ http::Request Exchange::outgoing(const seawall::Span& call) const {
     }
   }
   if (request.peer) out.headers.add("X-Forwarded-For", forwarded + request.peer->address());
+  out.headers.add("Via", http::via(request));
   out.headers.add("X-Correlation-ID", correlation.view());
   const seawall::TraceContext* context = call.context() ? call.context() : &trace.context;
   app_.propagator.inject(*context, trace.state, [&out](std::string_view name, std::string_view value) {

@@ -46,7 +46,7 @@ int serve(const Options& options) {
       [&router](const http::Request& request, int status, const std::string& message) {
         return router.refuse_unread(request, status, message);
       });
-  server.spawn(server.loop(0), [&] { return app.keep_house(server.loop(0)); });
+  server.spawn(server.loop(0), [&] { return app.keep_house(server); });
   server.spawn(server.loop(0), [&] { return app.keep_probing(server, server.loop(0)); });
   boost::asio::thread_pool reloads(1);
   std::atomic<bool> waiting{false};
@@ -80,8 +80,7 @@ int main(int argc, char** argv) {
       std::printf("usage: seawall-gateway [options]\n%s", arguments.help().c_str());
       return 0;
     }
-    const Options options = parse_options(arguments);
-    http::raise_open_file_limit();
+    const Options options = parse_options(arguments, http::raise_open_file_limit());
     return options.no_seawall ? serve_without_seawall(options) : serve(options);
   } catch (const ConfigurationError& error) {
     std::fprintf(stderr, "seawall-gateway: %s\n", error.what());

@@ -36,6 +36,7 @@ Metrics::Metrics()
       made(registry.counter("gateway_unavailable_total", "Requests refused with 503, by reason.", {"reason"}));
   breaker_open = unavailable.with({"circuit_breaker"});
   no_instance = unavailable.with({"no_instance"});
+  no_connection = unavailable.with({"max_connections"});
   const auto trades = made(registry.counter("gateway_trades_total", "Trades executed.", {"kind"}));
   trades_live = trades.with({"live"});
   trades_mock = trades.with({"mock"});
@@ -48,6 +49,11 @@ Metrics::Metrics()
   users_registered = made(registry.counter("gateway_users_registered_total", "Users registered.")).get();
   active_users =
       made(registry.gauge("gateway_active_users", "Users and addresses with a request in the limit's period.")).get();
+
+  connections_ = made(registry.gauge("gateway_connections", "Connections of clients.")).get();
+  evicted_ = made(registry.counter("gateway_connections_evicted_total",
+                                   "Idle connections closed because a newcomer needed the place."))
+                 .get();
 
   const auto reloads = made(
       registry.counter("gateway_config_reloads_total", "Configurations read, that of the start included.", {"result"}));
@@ -89,6 +95,11 @@ void Metrics::count_reload(bool taken) {
   if (!taken) return;
   const std::chrono::duration<double> unix_time = std::chrono::system_clock::now().time_since_epoch();
   last_reload_at_.set(unix_time.count());
+}
+
+void Metrics::set_connections(const http::ConnectionCounts& counts) {
+  connections_.set(static_cast<double>(counts.open));
+  evicted_.add(counts.evicted - evicted_.value());
 }
 
 void Metrics::count_refused(seawall::TraceFault fault) { refused_[static_cast<std::size_t>(fault)].add(); }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "gateway/history.h"
+#include "http/server.h"
 #include "seawall/algorithm/trace_fault.h"
 #include "seawall/runtime/metrics_registry.h"
 
@@ -39,7 +40,8 @@ class Metrics {
   RouteCounters& route(const std::string& label);  // made at start, one for each route
   void count_reload(bool taken);                   // of the configuration; the first is the start
   void count_refused(seawall::TraceFault fault);   // a trace header or correlation id; what is only absent is not
-  Sample sample() const;                           // the totals, without what the registry and the breakers know
+  void set_connections(const http::ConnectionCounts& counts);  // one call at a time
+  Sample sample() const;  // the totals, without what the registry and the breakers know
 
   seawall::MetricsRegistry registry;
   seawall::Counter requests;  // all answers; what the family above adds up to
@@ -49,6 +51,7 @@ class Metrics {
   seawall::Counter service_limited;
   seawall::Counter breaker_open;
   seawall::Counter no_instance;
+  seawall::Counter no_connection;
   seawall::Counter trades_live;
   seawall::Counter trades_mock;
   seawall::Counter revenue;  // in millionths
@@ -58,6 +61,8 @@ class Metrics {
   seawall::Gauge active_users;  // set when somebody asks
 
  private:
+  seawall::Gauge connections_;
+  seawall::Counter evicted_;
   seawall::Counter reloads_taken_, reloads_refused_;
   seawall::Gauge last_reload_taken_, last_reload_at_;
   seawall::Family<seawall::Counter> http_requests_;

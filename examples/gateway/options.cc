@@ -133,6 +133,8 @@ std::vector<OptionSpec> option_specs() {
       {"--slow-trace", "a proxied request that takes so long is kept among the traces (500ms)"},
       {"--probe", "how instances are asked whether they are well: http (GET /health), or tcp (a connection) (http)"},
       {"--probe-interval", "how often each instance is asked, 0s for never (5s)"},
+      {"--max-connections",
+       "clients at once; one more gets the place of an idle one, or 503 (10000, or half the open files)"},
       {"--read-timeout", "limit for a client to send a header, and a body (10s)"},
       {"--idle-timeout", "how long a connection without a request stays open (60s)"},
       {"--drain-timeout", "how long a stop waits for requests in flight (10s)"},
@@ -152,7 +154,7 @@ std::vector<OptionSpec> option_specs() {
   };
 }
 
-Options parse_options(const Arguments& arguments) {
+Options parse_options(const Arguments& arguments, std::size_t files) {
   Options options{
       .server = {},
       .user_limit = quota(arguments, "--user-limit", {200, seconds(60)}),
@@ -179,6 +181,9 @@ Options parse_options(const Arguments& arguments) {
   options.server.host = arguments.text("--host", "127.0.0.1");
   options.server.port = static_cast<std::uint16_t>(arguments.number("--port", 8000, 0, 65535));
   options.server.threads = static_cast<std::size_t>(arguments.number("--threads", cores, 1, 1024));
+  // Half of the files: each request of a client can need another one.
+  const auto most = static_cast<std::int64_t>(std::clamp<std::size_t>(files / 2, 1, 10'000));
+  options.server.max_connections = static_cast<std::size_t>(arguments.number("--max-connections", most, 1, 10'000'000));
   options.server.read_timeout = arguments.duration("--read-timeout", seconds(10), milliseconds(1));
   options.server.drain_timeout = arguments.duration("--drain-timeout", seconds(10), milliseconds(0));
   options.server.idle_timeout = arguments.duration("--idle-timeout", seconds(60), milliseconds(1));

@@ -36,6 +36,6 @@ struct Options {
   std::map<std::string, std::vector<http::Endpoint>> upstreams;  // of --no-seawall
 };
 
-// Throws std::invalid_argument with a message that names the option.
-Options parse_options(const Arguments& arguments);
+// `files`: how many this process may open. Throws std::invalid_argument with a message that names the option.
+Options parse_options(const Arguments& arguments, std::size_t files);
 std::vector<OptionSpec> option_specs();

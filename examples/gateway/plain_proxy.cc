@@ -17,6 +17,7 @@ http::Request forwarded(const http::Request& request) {
   }
   out.body = request.body;
   if (request.peer) out.headers.add("X-Forwarded-For", request.peer->address());
+  out.headers.add("Via", http::via(request));
   return out;
 }
 

@@ -107,6 +107,7 @@ http::Task<http::Response> Router::handle(const http::Request& request, http::Lo
 
 http::Response Router::refuse_unread(const http::Request& request, int status, const std::string& message) {
   const Exchange exchange(request, app_);
+  if (status == 503) app_.metrics.no_connection.add();  // the server's only reason
   auto response = refuse(exchange, status, message);
   finish(exchange, response, unmatched_);
   return response;

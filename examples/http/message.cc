@@ -177,6 +177,10 @@ Response Response::json(int status, std::string body) {
   return response;
 }
 
+std::string_view via(const Request& received) noexcept {
+  return received.version == 10 ? "1.0 seawall-gateway" : "1.1 seawall-gateway";
+}
+
 std::string_view reason_phrase(int status) noexcept {
   for (const auto& [known, phrase] : kReasonPhrases) {
     if (known == status) return phrase;

@@ -67,7 +67,8 @@ class Peer {
 
 struct Request {
   std::string method;
-  std::string target;  // origin form, "/path?query", or "*"
+  unsigned version = 11;  // 10 of HTTP/1.0
+  std::string target;     // origin form, "/path?query", or "*"
   Headers headers;
   std::string body;
   Peer* peer = nullptr;
@@ -86,6 +87,9 @@ struct Response {
 
   static Response json(int status, std::string body);
 };
+
+// What a gateway adds to the Via fields of a request that it passes on (RFC 9110, 7.6.3).
+std::string_view via(const Request& received) noexcept;
 
 std::string_view reason_phrase(int status) noexcept;
 

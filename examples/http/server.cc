@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "http/server.h"
 
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,12 +17,13 @@
 #include <boost/beast/http/string_body.hpp>
 #include <csignal>
 #include <cstdio>
+#include <list>
 #include <stdexcept>
 #include <thread>
-#include <unordered_set>
 
 #include "http/deadline.h"
 #include "http/framing.h"
+#include "http/places.h"
 #include "http/wire.h"
 
 namespace http {
@@ -43,6 +43,7 @@ struct Refusal {
 void take_head(const Parser& parser, Request& request) {
   const auto& head = parser.get();
   request.method = std::string_view(head.method_string());
+  request.version = head.version();
   request.target = origin_form(head.target());
   request.headers.clear();
   for (const auto& field : head) request.headers.add(std::string_view(field.name_string()), field.value());
@@ -71,7 +72,10 @@ Refusal refusal_of(const ErrorCode& error, bool expired, bool in_body) {
 class Server::Impl {
  public:
   Impl(ServerOptions options, Handler handler, Refuse refuse)
-      : options_(std::move(options)), handler_(std::move(handler)), refuse_(std::move(refuse)) {
+      : options_(std::move(options)),
+        handler_(std::move(handler)),
+        refuse_(std::move(refuse)),
+        places_(options_.max_connections) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
       lanes_.push_back(std::make_unique<Lane>(i));
     }
@@ -82,8 +86,9 @@ class Server::Impl {
   // A loop and the connections on it.
   struct Lane {
     explicit Lane(std::size_t number) : loop(number) {}
-    std::unordered_set<Session*> sessions;
-    Loop loop;  // after sessions: its coroutines hold sessions, which sign off when they go
+    std::list<Session*> busy;
+    std::list<Session*> idle;  // waiting for a request, the longest first
+    Loop loop;                 // after them: its coroutines hold sessions, which sign off when they go
   };
 
   void listen();
@@ -91,6 +96,7 @@ class Server::Impl {
   Task<> accept();
   void accept_the_rest();
   void serve(Lane& lane, Socket socket);
+  bool take_place_of_idle(Lane& lane);
   void on_signal(int signal, std::function<void()> action);
   Task<> watch_signal(std::size_t index);
   Task<> stop();
@@ -111,7 +117,7 @@ class Server::Impl {
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stop_asked_{false};
-  std::atomic<std::size_t> open_sessions_{0};
+  Places places_;
   std::size_t accepted_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<asio::basic_socket_acceptor<tcp, Executor>> acceptor_;
@@ -126,9 +132,11 @@ class Server::Impl {
 // One client connection, from accept to close. Lives on its lane's thread.
 class Server::Impl::Session : public Peer, public std::enable_shared_from_this<Session> {
  public:
-  Session(Impl& server, Lane& lane, Socket socket)
+  Session(Impl& server, Lane& lane, Socket socket, bool placed)
       : server_(server),
         lane_(lane),
+        listed_(lane.busy.insert(lane.busy.end(), this)),
+        placed_(placed),
         socket_(std::move(socket)),
         deadline_(lane.loop.context.get_executor(), [this] { on_deadline(); }) {
     ErrorCode error;
@@ -137,15 +145,23 @@ class Server::Impl::Session : public Peer, public std::enable_shared_from_this<S
     loopback_ = remote.is_loopback() || (remote.is_v6() && remote.to_v6().is_v4_mapped() &&
                                          asio::ip::make_address_v4(asio::ip::v4_mapped, remote.to_v6()).is_loopback());
     socket_.set_option(tcp::no_delay(true), error);
-    lane_.sessions.insert(this);
   }
   ~Session() override {
-    lane_.sessions.erase(this);
-    // Relaxed: a counter that stop() polls.
-    server_.open_sessions_.fetch_sub(1, std::memory_order_relaxed);
+    (idle_ ? lane_.idle : lane_.busy).erase(listed_);
+    if (placed_) server_.places_.give_back();
+    server_.places_.leave();
   }
 
   Task<> run();
+  Task<> turn_away();
+  // Of an idle one: it leaves its place to another connection and ends, unless a request is here.
+  bool evict() {
+    if (look_at(socket_) == PeerState::kHasData) return false;
+    placed_ = false;
+    finish_if_idle();
+    set_idle(false);
+    return true;
+  }
   // A request that is already here is still answered, be it in the socket or read a moment ago: only a wait ends.
   void finish_if_idle() {
     ErrorCode ignored;
@@ -160,6 +176,12 @@ class Server::Impl::Session : public Peer, public std::enable_shared_from_this<S
   Task<bool> wait_for_request();
   Task<bool> read(Parser& parser, Request& request, Refusal& refusal);
   Task<Response> answer(Request& request);
+  void set_idle(bool idle) {
+    if (idle == idle_) return;
+    (idle ? lane_.idle : lane_.busy)
+        .splice((idle ? lane_.idle : lane_.busy).end(), idle ? lane_.busy : lane_.idle, listed_);
+    idle_ = idle;
+  }
   Task<bool> write(const std::string& text);
   Task<> linger();
 
@@ -178,11 +200,13 @@ class Server::Impl::Session : public Peer, public std::enable_shared_from_this<S
 
   Impl& server_;
   Lane& lane_;
+  std::list<Session*>::iterator listed_;  // in the lane's list of idle or of busy sessions
+  bool idle_ = false;                     // waiting for the first byte of a request
+  bool placed_;                           // has one of places_
   Socket socket_;
   beast::flat_buffer buffer_{128 * 1024};
   std::string address_;
   bool loopback_ = false;
-  bool idle_ = false;     // waiting for the first byte of a request
   bool reading_ = false;  // an expired deadline is answered with 408
   bool watching_ = false;
   std::function<void()> gone_;
@@ -207,7 +231,7 @@ Task<> Server::Impl::Session::run() {
     } else {
       break;
     }
-    keep_alive = keep_alive && !response.close && !server_.stopping();
+    keep_alive = keep_alive && placed_ && !response.close && !server_.stopping();
     set_deadline(server_.options_.read_timeout);
     if (!co_await write(response_text(response, request.method == "HEAD", keep_alive))) break;
     if (!keep_alive) {
@@ -219,14 +243,24 @@ Task<> Server::Impl::Session::run() {
   close();
 }
 
+Task<> Server::Impl::Session::turn_away() {
+  Request unread;
+  unread.peer = this;
+  const Response response = server_.refuse_(unread, 503, "too many connections");
+  set_deadline(server_.options_.read_timeout);
+  if (co_await write(response_text(response, /*head=*/false, /*keep_alive=*/false))) co_await linger();
+  deadline_.clear();
+  close();
+}
+
 Task<bool> Server::Impl::Session::wait_for_request() {
   set_deadline(server_.options_.idle_timeout);
   while (!request_begins(buffer_)) {
     if (server_.stopping() && look_at(socket_) != PeerState::kHasData) co_return false;
     ErrorCode error;
-    idle_ = true;
+    set_idle(true);
     const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
-    idle_ = false;
+    set_idle(false);
     buffer_.commit(got);
     if (error || deadline_.expired()) co_return false;
   }
@@ -356,6 +390,7 @@ Task<> Server::Impl::watch_signal(std::size_t index) {
 // port fails loudly.
 Task<> Server::Impl::accept() {
   while (!stopping()) {
+    while (places_.crowded() && !stopping()) co_await pause(lanes_[0]->loop, std::chrono::milliseconds(10));
     Lane& lane = *lanes_[++accepted_ % lanes_.size()];
     Socket socket(lane.loop.context.get_executor());
     ErrorCode error;
@@ -370,13 +405,29 @@ Task<> Server::Impl::accept() {
   }
 }
 
+// On the lane's thread. Only a few are looked at: that all of them have just got a request is no reason to ask them
+// all.
+bool Server::Impl::take_place_of_idle(Lane& lane) {
+  int asked = 0;
+  for (Session* session : lane.idle) {
+    if (session->evict()) {
+      places_.count_eviction();
+      return true;
+    }
+    if (++asked == 8) break;
+  }
+  return false;
+}
+
 void Server::Impl::serve(Lane& lane, Socket socket) {
-  // Relaxed: a counter that stop() polls.
-  open_sessions_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(lane.loop.context, [this, &lane, socket = std::move(socket)]() mutable {
-    auto session = std::make_shared<Session>(*this, lane, std::move(socket));
+  places_.arrive();
+  const bool free = places_.take();
+  asio::post(lane.loop.context, [this, &lane, free, socket = std::move(socket)]() mutable {
+    const bool placed = free || take_place_of_idle(lane);
+    auto session = std::make_shared<Session>(*this, lane, std::move(socket), placed);
     asio::co_spawn(
-        lane.loop.context, [session] { return session->run(); }, asio::detached);
+        lane.loop.context, [session, placed] { return placed ? session->run() : session->turn_away(); },
+        asio::detached);
   });
 }
 
@@ -400,13 +451,11 @@ Task<> Server::Impl::stop() {
   acceptor_->close(ignored);
   for (auto& lane : lanes_) {
     asio::post(lane->loop.context, [&lane = *lane] {
-      const std::vector<Session*> sessions(lane.sessions.begin(), lane.sessions.end());
-      for (Session* session : sessions) session->finish_if_idle();
+      for (Session* session : lane.idle) session->finish_if_idle();
     });
   }
   const auto give_up = Clock::now() + options_.drain_timeout;
-  // Relaxed: the sessions' own data is not read.
-  while (open_sessions_.load(std::memory_order_relaxed) > 0 && Clock::now() < give_up) {
+  while (places_.present() > 0 && Clock::now() < give_up) {
     co_await pause(lanes_[0]->loop, std::chrono::milliseconds(10));
   }
   for (auto& lane : lanes_) lane->loop.context.stop();
@@ -437,37 +486,13 @@ Server::~Server() = default;
 std::string Server::url() const { return impl_->url_; }
 std::uint16_t Server::port() const noexcept { return impl_->port_; }
 std::size_t Server::size() const noexcept { return impl_->lanes_.size(); }
+ConnectionCounts Server::connections() const noexcept {
+  return {.open = impl_->places_.taken(), .evicted = impl_->places_.evicted()};
+}
 Loop& Server::loop(std::size_t index) noexcept { return impl_->lanes_[index]->loop; }
 void Server::run() { impl_->run(); }
 void Server::on_signal(int signal, std::function<void()> action) { impl_->on_signal(signal, std::move(action)); }
 void Server::stop() { impl_->ask_to_stop(); }
 void Server::before_stop(std::function<Task<>(Loop&)> work) { impl_->before_stop_ = std::move(work); }
-
-void Server::spawn(Loop& loop, std::function<Task<>()> work) {
-  // The function object lives in the outer coroutine: a lambda's captures must outlast the coroutine it starts.
-  const auto run = [](std::function<Task<>()> task) -> Task<> {
-    try {
-      co_await task();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "error: background work ended: %s\n", error.what());
-    }
-  };
-  asio::co_spawn(loop.context, run(std::move(work)), asio::detached);
-}
-
-Task<bool> pause(Loop& loop, std::chrono::nanoseconds duration) {
-  Timer timer(loop.context.get_executor());
-  timer.expires_after(duration);
-  ErrorCode error;
-  co_await timer.async_wait(into(error));
-  co_return !error;
-}
-
-void raise_open_file_limit() noexcept {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 }  // namespace http

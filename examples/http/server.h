@@ -36,12 +36,21 @@ using Handler = std::function<Task<Response>(Request&, Loop&)>;
 // Makes the answer to a request that never reached the handler. `request` holds what was understood of it.
 using Refuse = std::function<Response(const Request& request, int status, const std::string& message)>;
 
+// Client connections of a server.
+struct ConnectionCounts {
+  std::size_t open = 0;       // now
+  std::uint64_t evicted = 0;  // since the start: idle, and closed so that a newcomer had a place
+};
+
 struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::size_t threads = 1;
   std::size_t header_limit = 16 * 1024;
   std::size_t body_limit = 1024 * 1024;
+  // One more takes the place of the connection that was idle longest on its loop; where none is, it gets a 503 of
+  // `refuse`.
+  std::size_t max_connections = 10'000;
   std::chrono::nanoseconds read_timeout = std::chrono::seconds(10);  // for a whole header, and for a whole body
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
@@ -58,6 +67,7 @@ class Server {
   std::string url() const;
   std::uint16_t port() const noexcept;
   std::size_t size() const noexcept;
+  ConnectionCounts connections() const noexcept;  // from any thread
   Loop& loop(std::size_t index) noexcept;
 
   // Runs a coroutine on a loop until it ends or the server does. Before run() or on that loop's thread.
@@ -82,7 +92,7 @@ void check_host(const std::string& host);
 // A pause on the loop's timer; returns early with false when the loop ends.
 Task<bool> pause(Loop& loop, std::chrono::nanoseconds duration);
 
-// Lets the process open as many files as its hard limit allows: a proxy needs two for each request.
-void raise_open_file_limit() noexcept;
+// Lets the process open as many files as its hard limit allows: a proxy needs two for each request. How many these are.
+std::size_t raise_open_file_limit() noexcept;
 
 }  // namespace http

@@ -76,11 +76,16 @@ class Requests(Hostile):
         self.assertIn(b"\r\nX-Three: 3\r\n", sent)
 
     def test_connection_cannot_take_away_what_the_gateway_adds(self):
-        named = b"Connection: close, X-Forwarded-For, X-Correlation-ID, traceparent, Host, Content-Length\r\n"
+        named = b"Connection: close, X-Forwarded-For, X-Correlation-ID, traceparent, Via, Host, Content-Length\r\n"
         self.assertEqual(self.send(FEED + named + b"X-Forwarded-For: 10.9.9.9\r\nX-Correlation-ID: c.1\r\n\r\n")[0], 200)
         sent = self.upstream.requests[-1]
-        for field in (b"X-Forwarded-For: 127.0.0.1\r\n", b"X-Correlation-ID: c.1\r\n", b"traceparent: 00-", b"Host: 127.0.0.1:"):
+        for field in (b"X-Forwarded-For: 127.0.0.1\r\n", b"X-Correlation-ID: c.1\r\n", b"traceparent: 00-", b"Via: 1.1 seawall-gateway\r\n", b"Host: 127.0.0.1:"):
             self.assertEqual(sent.count(b"\r\n" + field), 1, sent)
+
+    def test_via_says_how_the_request_came(self):
+        """RFC 9110, 7.6.3: what a gateway must add to each request that it passes on."""
+        self.assertEqual(self.send(b"GET /api/v1/social/feed HTTP/1.0\r\n\r\n")[0], 200)
+        self.assertIn(b"\r\nVia: 1.0 seawall-gateway\r\n", self.upstream.requests[-1])
 
     def test_a_header_section_of_connection_tokens_and_fields_costs_little(self):
         """Each field looked up among the tokens one by one would be eight million comparisons: seconds for these."""

@@ -31,6 +31,7 @@ class CommandLine(unittest.TestCase):
             ("seawall-gateway", ("--cors-origin", "https://a.example/"), "--cors-origin: 'https://a.example/' is not an origin"),
             ("seawall-gateway", ("--cors-origin", "*"), "--cors-origin: '*' is not an origin"),
             ("seawall-gateway", ("--cors-origin", "https://A.example"), "--cors-origin: 'https://A.example' is not"),
+            ("seawall-gateway", ("--max-connections", "0"), "--max-connections: must be a number from 1"),
             ("seawall-gateway", ("--test-endpoints=yes",), "--test-endpoints: takes no value"),
             ("seawall-gateway", ("--no-seawall", "--upstream", "mining=127.0.0.1:1"), "--upstream: there is no service 'mining'"),
             ("seawall-gateway", ("--no-seawall", "--redis", "127.0.0.1:1"), "--redis: not with --no-seawall"),

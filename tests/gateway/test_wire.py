@@ -313,7 +313,7 @@ class BadUpstreams(unittest.TestCase):
             headers = {
                 "traceparent": parent, "tracestate": "a=1,b=2", "X-Correlation-ID": "cid", "X-Custom": "yes",
                 "baggage": "plan=gold;x, bad key=1 ,test=a%20b",
-                "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "X-Forwarded-For": "10.0.0.1",
+                "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "X-Forwarded-For": "10.0.0.1", "Via": "1.0 fred",
             }  # fmt: skip
             stack.call("GET", "/api/v1/social/feed?limit=3", headers=headers)
             stack.call("GET", "/api/v1/social/feed", headers={"tracestate": "a=1"})
@@ -323,8 +323,10 @@ class BadUpstreams(unittest.TestCase):
         self.assertIn(f"Host: 127.0.0.1:{upstream.port}\r\n", first)
         self.assertRegex(first, r"\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01\r\n")
         for line in ("tracestate: a=1,b=2", "X-Correlation-ID: cid", "X-Custom: yes",
-                     "X-Forwarded-For: 10.0.0.1, 127.0.0.1", "baggage: plan=gold;x,test=a%20b"):
+                     "X-Forwarded-For: 10.0.0.1, 127.0.0.1", "baggage: plan=gold;x,test=a%20b",
+                     "Via: 1.0 fred"):
             self.assertIn(f"\r\n{line}\r\n", first)
+        self.assertLess(first.index("Via: 1.0 fred"), first.index("\r\nVia: 1.1 seawall-gateway\r\n"), "in the order of the hops")
         for name in ("X-Hop", "TE:", "keep-alive"):
             self.assertNotIn(name, first)
         self.assertNotIn("tracestate", second, "a tracestate without a valid traceparent is dropped")
@@ -343,7 +345,7 @@ class BadUpstreams(unittest.TestCase):
         def few_files():
             resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
-        with Stack("--threads", "2", prepare=few_files) as stack, contextlib.ExitStack() as held:
+        with Stack("--threads", "2", "--max-connections", "1000", prepare=few_files) as stack, contextlib.ExitStack() as held:
             stack.start("social")
             stack.wait_until_healthy("social")
             crowd = [held.enter_context(connected(stack.port)) for _ in range(100)]
