@@ -63,8 +63,9 @@ class ChunkedArray {
     std::uint32_t at;
   };
   static Place place(std::uint32_t c) noexcept {
-    const std::uint32_t first = std::bit_floor(c + 1);  // of the level: 1, 2, 4 ...
-    return {static_cast<std::uint32_t>(std::countr_zero(first)), c + 1 - first};
+    // A level begins at 1, 2, 4 ...; c + 1 is not 0, which std::bit_width would ask about.
+    const std::uint32_t level = 31u ^ static_cast<std::uint32_t>(__builtin_clz(c + 1));
+    return {level, c + 1 - (1u << level)};
   }
   std::atomic<T*>& chunk(std::uint32_t c) const noexcept {
     const auto [level, at] = place(c);

@@ -71,9 +71,7 @@ FamilyState* MetricsState::add_family(Definition definition, bool bounded) {
   made->index = families_.size();
   const bool labelled = !made->definition.labels.empty();
   made->series.reserve();
-  LabelText labels;
-  labels.assign(labelled ? kOverflowLabels : std::string_view());
-  made->overflow = make(*made, labels);
+  made->overflow = make(*made, LabelKey());
   FamilyState* family = made.get();
   owned_.push_back(std::move(made));
   // Release: who finds the family finds it whole.
@@ -92,10 +90,10 @@ FamilyState* MetricsState::add_family(Definition definition, bool bounded) {
 }
 
 Counter MetricsState::dropped_of(const FamilyState& family) {
-  LabelText labels;
+  LabelKey labels;
   const std::string_view name = family.definition.name;
-  labels.render(dropped_->label_heads, LabelValues(&name, 1));
-  return HandleAccess::make<Counter>(add(*dropped_, labels, hash_of(*dropped_, labels)), dropped_);
+  make_key(*dropped_, LabelValues(&name, 1), labels);
+  return HandleAccess::make<Counter>(add(*dropped_, labels), dropped_);
 }
 
 // Into the list of families at its place by name.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "metrics_labels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -76,50 +77,74 @@ char* put_head(char* to, std::string_view head) noexcept {
 
 }  // namespace
 
+LabelHash::LabelHash(SipKey seed) noexcept : seed_(seed) {
+  std::uint64_t next = 0;
+  const auto word = [&] { return siphash(seed, next++); };
+  const auto wide = [&] {
+    const algorithm::Wide high = word();
+    return high << 64 | word();
+  };
+  offset_ = wide();
+  family_factor_ = wide();
+  for (algorithm::Wide& factor : factors_) factor = wide();
+}
+
+std::uint64_t LabelHash::of_rest(std::span<const std::uint64_t> words) const noexcept {
+  SipHash<1, 3> rest(seed_);
+  for (const std::uint64_t word : words) rest.add(word);
+  return rest.finish();
+}
+
+void LabelKey::copy_from(const Word* words, std::uint32_t size) noexcept {
+  size_ = size;
+  for (std::size_t i = 0; i < size_; ++i) words_[i] = words[i].load(std::memory_order_acquire);  // as in equals()
+}
+
+void LabelKey::hash_anew(const LabelHash& hash, std::uint32_t family) noexcept {
+  LabelHash::Wide sum = hash.begin(family);
+  for (std::size_t i = 0; i < std::min(size_, LabelHash::kWords); ++i) sum += hash.term(i, words_[i]);
+  hash_ = hash.end(sum, words());
+}
+
+bool LabelKey::take_apart(std::span<std::string_view> values) noexcept {
+  std::size_t end = size_;
+  for (std::size_t i = values.size(); i-- > 0;) {
+    if (end == 0) return false;
+    std::size_t last = end - 1;  // the word with the value's last bytes
+    std::size_t bytes = words_[last] >> 56;
+    if (bytes >= kLong) {
+      // The last bytes behind the others, in place of the number.
+      if (last == 0) return false;
+      bytes = words_[last - 1];
+      words_[last - 1] = words_[last];
+      --last;
+    }
+    if (bytes / 8 > last) return false;
+    end = last - bytes / 8;
+    values[i] = {reinterpret_cast<const char*>(&words_[end]), bytes};
+  }
+  if constexpr (std::endian::native == std::endian::big) {
+    for (std::size_t i = 0; i < size_; ++i) words_[i] = __builtin_bswap64(words_[i]);
+  }
+  return end == 0;
+}
+
 bool LabelText::render(std::span<const std::string> heads, LabelValues values) noexcept {
-  if (values.size() != heads.size()) return false;
-  char* to = text();
-  const char* const end = to + kMaxBytes;
+  char* to = text_.data();
+  const char* const end = to + LabelKey::kMaxBytes;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i].empty()) continue;
-    const std::string_view head = to == text() ? std::string_view(heads[i]).substr(1) : std::string_view(heads[i]);
+    const std::string_view head =
+        to == text_.data() ? std::string_view(heads[i]).substr(1) : std::string_view(heads[i]);
     const auto room = static_cast<std::size_t>(end - to);
     if (values[i].size() > room / 2 || head.size() + 2 * values[i].size() + 1 > room) return false;
     to = put_value(put_head(to, head), values[i]);
     *to++ = '"';
   }
-  finish(static_cast<std::size_t>(to - text()));
+  bytes_ = static_cast<std::size_t>(to - text_.data());
   return true;
 }
 
-void LabelText::assign(std::string_view given) noexcept {
-  if (!given.empty()) std::memcpy(text(), given.data(), given.size());
-  finish(given.size());
-}
-
-void LabelText::finish(std::size_t bytes) noexcept {
-  bytes_ = static_cast<std::uint32_t>(bytes);
-  std::memset(text() + bytes, 0, 8);  // fills the last word
-}
-
-std::uint64_t LabelText::hash(SipKey key, std::uint32_t family) const noexcept {
-  SipHash<1, 3> hash({key.k0 ^ (std::uint64_t{family} << 32 | bytes_), key.k1});  // each has a key of its own
-  for (const std::uint64_t word : words()) hash.add(word);
-  return hash.finish();
-}
-
-bool LabelText::equals(const Word* other) const noexcept {
-  // Acquire: if a word is that of a later series, the generation read after it is, too.
-  for (const std::uint64_t word : words()) {
-    if (word != (other++)->load(std::memory_order_acquire)) return false;
-  }
-  return true;
-}
-
-void LabelText::copy_from(const Word* other, std::uint32_t bytes) noexcept {
-  bytes_ = bytes;
-  // Acquire: as in equals().
-  for (std::size_t i = 0; i < words().size(); ++i) words_[i] = other[i].load(std::memory_order_acquire);
-}
+void LabelText::assign(std::string_view given) noexcept { bytes_ = given.copy(text_.data(), text_.size()); }
 
 }  // namespace seawall::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "metrics_reader.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -24,11 +25,8 @@ bool SeriesReader::next(const FamilyState& family, std::uint32_t& position, std:
 
 bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noexcept {
   const Series& record = family.owner->series(series.index);
-  const std::uint32_t bytes = record.label_bytes.load(std::memory_order_acquire);  // see Series
-  const Word* text = record.labels.load(std::memory_order_acquire);
-  if (bytes > LabelText::kMaxBytes || (bytes != 0 && text == nullptr)) return false;
-  labels_.copy_from(text, bytes);
   overflow_ = !family.definition.labels.empty() && series.head == family.overflow.head;
+  if (!read_labels(family, record)) return false;
   index_ = series.index;
   generation_ = series.generation;
   exemplars_ = record.exemplars.load(std::memory_order_acquire);  // see Series
@@ -53,6 +51,22 @@ bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noex
       return true;
   }
   return false;
+}
+
+// False: the words are not all of one series, so this one is gone.
+bool SeriesReader::read_labels(const FamilyState& family, const Series& record) noexcept {
+  if (overflow_ || family.label_heads.empty()) {
+    labels_.assign(overflow_ ? kOverflowLabels : std::string_view());
+    return true;
+  }
+  const std::uint32_t words = record.label_words.load(std::memory_order_acquire);  // see Series
+  const Word* text = record.labels.load(std::memory_order_acquire);
+  if (words > LabelKey::kMaxWords || text == nullptr) return false;
+  LabelKey key;
+  key.copy_from(text, words);
+  std::array<std::string_view, MetricsRegistry::kMaxLabels> texts;
+  const std::span values = std::span(texts).first(family.label_heads.size());
+  return key.take_apart(values) && labels_.render(family.label_heads, values);
 }
 
 bool SeriesReader::read_gauge(const FamilyState& family, const SeriesRef& series) noexcept {

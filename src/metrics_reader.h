@@ -17,6 +17,8 @@
 
 namespace seawall::detail {
 
+struct Series;
+
 class SeriesReader {
  public:
   // Reads the series at `position`, or the first one behind it, once and whole, and moves position behind it. False:
@@ -42,6 +44,7 @@ class SeriesReader {
 
  private:
   bool read(const FamilyState& family, const SeriesRef& series) noexcept;
+  bool read_labels(const FamilyState& family, const Series& record) noexcept;
   bool read_gauge(const FamilyState& family, const SeriesRef& series) noexcept;
 
   LabelText labels_;

@@ -59,7 +59,7 @@ FamilyState::FamilyState(Definition made) : definition(std::move(made)) {
 
 MetricsState::MetricsState(const MetricsConfig& config)
     : options_(config.options()),
-      key_{random_word(), random_word()},
+      hash_({random_word(), random_word()}),
       made_in_(fork_epoch()),
       counters_(set_up(recording_, options_.use_rseq)->blocks, options_.share_with_children),
       gauges_(1, options_.share_with_children) {
@@ -89,12 +89,11 @@ SeriesRef MetricsState::at(std::uint32_t index) noexcept {
   return found.is_alive() ? found : none;
 }
 
-MetricsState::Found MetricsState::find(const FamilyState& family, const LabelText& labels,
-                                       std::uint64_t hash) const noexcept {
+inline MetricsState::Found MetricsState::find(const FamilyState& family, const LabelKey& labels) const noexcept {
   const Index* index = index_.load(std::memory_order_acquire);  // pairs with reserve_index()
   if (index == nullptr) return {};
-  const auto tag = static_cast<std::uint32_t>(hash >> 56);
-  for (auto at = static_cast<std::uint32_t>(hash);; ++at) {
+  const auto tag = static_cast<std::uint32_t>(labels.hash() >> 56);
+  for (auto at = static_cast<std::uint32_t>(labels.hash());; ++at) {
     const std::uint32_t entry = index->entries[at & index->mask].load(std::memory_order_acquire);  // see insert()
     if (entry == 0) return {};
     if (entry >> kIndexBits != tag) continue;
@@ -102,23 +101,29 @@ MetricsState::Found MetricsState::find(const FamilyState& family, const LabelTex
     const std::uint32_t generation = series.generation.load(std::memory_order_acquire);  // pairs with make()
     // Acquire, all: if one of them is a later series', the generation read last is, too.
     if (generation == 0 || series.family.load(std::memory_order_acquire) != family.index) continue;
-    if (series.label_bytes.load(std::memory_order_acquire) != labels.bytes()) continue;
+    if (series.label_words.load(std::memory_order_acquire) != labels.words().size()) continue;
     const Word* text = series.labels.load(std::memory_order_acquire);
-    if (labels.bytes() != 0 && (text == nullptr || !labels.equals(text))) continue;
+    if (text == nullptr || !labels.equals(text)) continue;
     if (series.generation.load(std::memory_order_acquire) == generation) return {&series, series_of(entry), generation};
   }
 }
 
 MetricsState::Found MetricsState::look_up(FamilyState& family, LabelValues values) noexcept {
   if (family.definition.labels.empty() && values.empty()) return found_of(family.overflow);
-  LabelText labels;
-  if (!labels.render(family.label_heads, values)) return {};
-  const std::uint64_t hash = hash_of(family, labels);
-  if (const Found found = find(family, labels, hash); found.series != nullptr) return found;
-  if (!acceptable(values) || !mutex_.lock()) return {};
-  Found found = find(family, labels, hash);
+  LabelKey labels;
+  if (!make_key(family, values, labels)) return {};
+  const Found found = find(family, labels);
+  if (found.series != nullptr) [[likely]]
+    return found;
+  return look_up_locked(family, values, labels);
+}
+
+MetricsState::Found MetricsState::look_up_locked(FamilyState& family, LabelValues values,
+                                                 const LabelKey& labels) noexcept {
+  if (!acceptable(family, values) || !mutex_.lock()) return {};
+  Found found = find(family, labels);
   try {
-    if (found.series == nullptr && has_room(family)) found = found_of(add(family, labels, hash));
+    if (found.series == nullptr && has_room(family)) found = found_of(add(family, labels));
   } catch (const std::bad_alloc&) {
     // A request must not fail because it is being counted: out of memory is one more reason to overflow.
     found = {};
@@ -132,10 +137,12 @@ SeriesRef MetricsState::refuse(FamilyState& family) noexcept {
   return overflow(family);
 }
 
-bool MetricsState::acceptable(LabelValues values) const noexcept {
+bool MetricsState::acceptable(const FamilyState& family, LabelValues values) const noexcept {
   const auto longest = static_cast<std::size_t>(options_.max_label_value_bytes);
-  return std::all_of(values.begin(), values.end(),
-                     [longest](std::string_view v) { return v.size() <= longest && is_clean_text(v); });
+  const bool clean = std::all_of(values.begin(), values.end(),
+                                 [longest](std::string_view v) { return v.size() <= longest && is_clean_text(v); });
+  LabelText text;
+  return clean && text.render(family.label_heads, values);  // as a scrape will
 }
 
 // In a child, shared cells belong to the parent: two children would give the same ones to different series.
@@ -149,11 +156,11 @@ bool MetricsState::has_room(const FamilyState& family) const noexcept {
          static_cast<std::int64_t>(retired_.size()) <= options_.max_series;
 }
 
-SeriesRef MetricsState::add(FamilyState& family, const LabelText& labels, std::uint64_t hash) {
+SeriesRef MetricsState::add(FamilyState& family, const LabelKey& labels) {
   reserve_index();
   family.series.reserve();
   const SeriesRef made = make(family, labels);
-  insert(*indexes_.back(), made.index, hash);
+  insert(*indexes_.back(), made.index, labels.hash());
   ++indexed_;
   list(family, made.index);
   ++family.series_count;
@@ -161,8 +168,8 @@ SeriesRef MetricsState::add(FamilyState& family, const LabelText& labels, std::u
   return made;
 }
 
-// The record, its text and cells, published. The overflow series of a family is made so, too, and in no index.
-SeriesRef MetricsState::make(FamilyState& family, const LabelText& labels) {
+// The record, its labels and cells, published. The overflow series of a family is made so, too, and in no index.
+SeriesRef MetricsState::make(FamilyState& family, const LabelKey& labels) {
   series_.reserve();
   const std::size_t slots = family.exemplar_count();
   ExemplarSlot* exemplars = nullptr;
@@ -198,7 +205,7 @@ SeriesRef MetricsState::make(FamilyState& family, const LabelText& labels) {
   Series& series = series_[place.index];
   // Release, all: who reads one of them sees that the last generation is over.
   series.family.store(family.index, std::memory_order_release);
-  series.label_bytes.store(labels.bytes(), std::memory_order_release);
+  series.label_words.store(static_cast<std::uint32_t>(words.size()), std::memory_order_release);
   series.labels.store(text, std::memory_order_release);
   series.cells.store(cells, std::memory_order_release);
   // Relaxed: only the holder of the lock writes. Release: who knows of this birth sees those before.
@@ -244,11 +251,10 @@ SeriesRef MetricsState::overflow(FamilyState& family) noexcept {
 }
 
 bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
-  LabelText labels;
-  if (family.definition.labels.empty() || !labels.render(family.label_heads, values)) return false;
-  const std::uint64_t hash = hash_of(family, labels);
+  LabelKey labels;
+  if (family.definition.labels.empty() || !make_key(family, values, labels)) return false;
   if (is_foreign() || !mutex_.lock()) return false;
-  const Found found = find(family, labels, hash);
+  const Found found = find(family, labels);
   const bool there = found.series != nullptr;
   try {
     if (there) {
@@ -256,7 +262,7 @@ bool MetricsState::remove(FamilyState& family, LabelValues values) noexcept {
       if (family.holes.size() == family.holes.capacity()) family.holes.reserve(2 * family.holes.size() + 8);
       free_.reserve(retired_.capacity() + free_.size());
       show_stale();
-      erase(found.index, hash);
+      erase(found.index, labels.hash());
       retire(family, found.index);
     }
   } catch (const std::bad_alloc&) {
@@ -308,7 +314,7 @@ void MetricsState::recycle() noexcept {
   for (const Retired& r : retired_) {
     Series& series = series_[r.index];
     const FamilyState& family = *this->family(series.family.load(std::memory_order_relaxed));  // relaxed: the lock's
-    const std::size_t words = (series.label_bytes.load(std::memory_order_relaxed) + 7) / 8;
+    const std::size_t words = series.label_words.load(std::memory_order_relaxed);
     texts_.give_back(const_cast<Word*>(series.labels.load(std::memory_order_relaxed)), words);
     (family.is_per_cpu() ? counters_ : gauges_)
         .give_back(series.cells.load(std::memory_order_relaxed), family.cell_count());
@@ -341,9 +347,10 @@ void MetricsState::reserve_index() {
 
 std::uint64_t MetricsState::hash_of(std::uint32_t index) const noexcept {
   const Series& series = series_[index];
-  LabelText labels;  // relaxed, all: under the lock
-  labels.copy_from(series.labels.load(std::memory_order_relaxed), series.label_bytes.load(std::memory_order_relaxed));
-  return labels.hash(key_, series.family.load(std::memory_order_relaxed));
+  LabelKey labels;  // relaxed, all: under the lock
+  labels.copy_from(series.labels.load(std::memory_order_relaxed), series.label_words.load(std::memory_order_relaxed));
+  labels.hash_anew(hash_, series.family.load(std::memory_order_relaxed));
+  return labels.hash();
 }
 
 void MetricsState::insert(Index& index, std::uint32_t series, std::uint64_t hash) noexcept {

@@ -25,7 +25,7 @@ namespace seawall::detail {
 // All is published by the generation, with release; what is read is checked by reading the generation again. 48 bytes.
 struct Series : SeriesHead {
   std::uint32_t position = 0;  // in its family's list; guarded by the lock
-  std::atomic<std::uint32_t> label_bytes{0};
+  std::atomic<std::uint32_t> label_words{0};
   std::atomic<std::uint64_t> born{0};  // which one of all series that the registry made
   std::atomic<const Word*> labels{nullptr};
   std::atomic<Cell*> cells{nullptr};
@@ -125,7 +125,8 @@ class MetricsState {
     return {&series_[series.index], series.index, series.own()};
   }
   Found look_up(FamilyState& family, LabelValues values) noexcept;
-  Found find(const FamilyState& family, const LabelText& labels, std::uint64_t hash) const noexcept;
+  Found look_up_locked(FamilyState& family, LabelValues values, const LabelKey& labels) noexcept;
+  Found find(const FamilyState& family, const LabelKey& labels) const noexcept;
   SeriesRef refuse(FamilyState& family) noexcept;
   // A handle that is stale from the beginning when the series was removed since it was found.
   SeriesRef ref(Found found) const noexcept {
@@ -138,15 +139,15 @@ class MetricsState {
             .generation = recording_.cpus != 0 ? found.generation : found.generation | kNoSequences,
             .index = found.index};
   }
-  std::uint64_t hash_of(const FamilyState& family, const LabelText& labels) const noexcept {
-    return labels.hash(key_, family.index);
+  // False: another number of values than the family has labels, or too long.
+  bool make_key(const FamilyState& family, LabelValues values, LabelKey& labels) const noexcept {
+    return values.size() == family.label_heads.size() && labels.assign(hash_, family.index, values);
   }
-
-  bool acceptable(LabelValues values) const noexcept;
+  bool acceptable(const FamilyState& family, LabelValues values) const noexcept;
   bool has_room(const FamilyState& family) const noexcept;
   // What follows is guarded by mutex_.
-  SeriesRef add(FamilyState& family, const LabelText& labels, std::uint64_t hash);
-  SeriesRef make(FamilyState& family, const LabelText& labels);
+  SeriesRef add(FamilyState& family, const LabelKey& labels);
+  SeriesRef make(FamilyState& family, const LabelKey& labels);
   void list(FamilyState& family, std::uint32_t index);
   FamilyState* add_family(Definition definition, bool bounded);
   void link(FamilyState* family) noexcept;
@@ -162,7 +163,7 @@ class MetricsState {
   Counter dropped_of(const FamilyState& family);
 
   const MetricsOptions options_;
-  const SipKey key_;
+  const LabelHash hash_;
   const std::uint64_t made_in_;  // fork epoch
   Recording recording_;
   ForkMutex mutex_;

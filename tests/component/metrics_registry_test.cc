@@ -90,6 +90,29 @@ TEST_CASE("an empty value is an absent label") {
   CHECK(lines(r.to_prometheus(), "a_total") == "a_total{y=\"1\"} 1\na_total 2\n");
 }
 
+TEST_CASE("values of every length and with every escape are printed as given, and found again") {
+  MetricsRegistry r(MetricsConfig::make({.max_label_value_bytes = 1024}).value());
+  auto f = r.counter("a_total", "A.", {"x", "y"}).value();
+  const std::string text = "\"quoted\" back\\slash\nline" + std::string(1000, 'z');
+  for (std::size_t size = 0; size <= 300; ++size) f.with({text.substr(0, size), "y"}).add(1);
+  for (std::size_t size = 0; size <= 300; ++size) f.with({text.substr(0, size), "y"}).add(1);
+  CHECK(r.series_count() == 301);
+  const std::string page = r.to_prometheus();
+  bool all = true;
+  std::string escaped;
+  for (std::size_t size = 1; size <= 300; ++size) {
+    const char c = text[size - 1];
+    escaped += c == '\n' ? "\\n" : c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    all = all && page.find("\na_total{x=\"" + escaped + "\",y=\"y\"} 2\n") != std::string::npos;
+  }
+  CHECK(all);
+  bool removed = true;
+  for (std::size_t size = 0; size <= 300; size += 2) removed = removed && f.remove({text.substr(0, size), "y"});
+  for (std::size_t size = 1; size <= 300; size += 2) f.with({text.substr(0, size), "y"}).add(1);
+  CHECK(removed);
+  CHECK(r.series_count() == 150);  // those that moved up in the index are found, too
+}
+
 TEST_CASE("beyond the bound of a family series overflow, counted and without loss") {
   MetricsRegistry r(bounded(100, 2));
   auto f = r.counter("a_total", "A.", {"x"}).value();

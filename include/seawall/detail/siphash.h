@@ -78,8 +78,9 @@ constexpr std::uint64_t little_endian(std::string_view text, std::size_t at) noe
 // differ.
 constexpr std::uint64_t tail_of(std::string_view text) noexcept {
   const std::size_t left = text.size() % 8;
+  // In two shifts, since 64 at once would be none.
+  if (text.size() >= 8) return little_endian<std::uint64_t>(text, text.size() - 8) >> 1 >> (63 - 8 * left);
   if (left == 0) return 0;
-  if (text.size() > 8) return little_endian<std::uint64_t>(text, text.size() - 8) >> (64 - 8 * left);
   if (left >= 4) {
     return little_endian<std::uint32_t>(text, 0) | little_endian<std::uint32_t>(text, left - 4) << 8 * (left - 4);
   }
