@@ -23,6 +23,7 @@ test: ## every test, after building what it needs
 	ctest --preset release --output-on-failure -j$(JOBS)
 
 build: ## library, C API, examples and tests, optimised, into build/release
+	.ci/install-deps test
 	cmake --preset release
 	cmake --build --preset release
 
@@ -71,8 +72,11 @@ lint: ## clang-format, the source rules of tests/lint, clang-tidy
 format: ## rewrite all C and C++ files as .clang-format says
 	git ls-files -z '*.h' '*.cc' '*.c' | xargs -0 clang-format-14 -i
 
-install: build ## install below PREFIX (/usr/local); DESTDIR is honoured
-	cmake --install build/release --prefix $(PREFIX)
+install: ## build the libraries and install them below PREFIX (/usr/local); DESTDIR is honoured
+	.ci/install-deps install
+	cmake --preset install
+	cmake --build --preset install
+	cmake --install build/install --prefix $(PREFIX)
 
 clean: ## remove everything that was built
 	cmake -E rm -rf build

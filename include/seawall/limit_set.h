@@ -13,7 +13,7 @@
 // the set. Threads as the limiters; nothing blocks that they do not block for.
 //
 //   seawall::LimitSet limits(seawall::of_key(users, user_id), service, everything);
-//   const auto answer = limits.try_acquire();
+//   auto answer = limits.try_acquire();
 //   if (!answer.allowed) return too_many_requests(kNames[answer.refused_by()], answer.retry_after);
 //   if (!send()) limits.refund(answer);
 #pragma once

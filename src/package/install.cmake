@@ -31,6 +31,8 @@ foreach(part IN LISTS parts)
   install(EXPORT seawall_${part} NAMESPACE seawall:: FILE seawall-${part}.cmake DESTINATION ${package_dir} COMPONENT dev)
 endforeach()
 
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
+
 # Any 0.x may change the C++ API, so a request for 0.1 is not answered by 0.2.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/seawallConfig.cmake ${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
+import check_examples
 import check_headers
 import check_layers
 import check_library
@@ -180,6 +181,32 @@ class Proof(Tree):
     def test_a_page_without_a_test(self):
         self.write("tests/proof/x.md", "# Page\n")
         self.assertEqual(self.rules(check_proof.check), {"no-proof"})
+
+
+class Examples(Tree):
+    def setUp(self):
+        super().setUp()
+        self.write("tests/lint/example_context.h", "namespace seawall { enum class Outcome { kSuccess }; }\nbool call();\n")
+
+    def example(self, *lines: str) -> None:
+        comment = "".join(f"//   {line}\n" for line in lines)
+        self.write("include/seawall/limiter.h", SPDX + f"// What it is.\n//\n{comment}#pragma once\nint limit();\n")
+
+    def test_one_that_compiles(self):
+        self.example("if (!call()) return limit();")
+        self.assertEqual(check_examples.check(self.root), [])
+
+    def test_one_that_does_not(self):
+        self.example("if (!call())", "  return limit(1);")
+        self.assertEqual([f.where for f in check_examples.check(self.root)], ["include/seawall/limiter.h:5"])
+
+    def test_a_table_is_none(self):
+        self.example("state   what it means", "open    refuses")
+        self.assertEqual(check_examples.check(self.root), [])
+
+    def test_a_program_that_cannot_be_compiled_at_all(self):
+        self.write("include/seawall/limiter.h", SPDX + '#pragma once\n#include "nowhere.h"\n')
+        self.assertEqual(self.rules(check_examples.check), {"example"})
 
 
 class Headers(Tree):

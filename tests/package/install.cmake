@@ -1,7 +1,8 @@
-# Installs BUILD below PREFIX, first the two components one by one, to see that each holds its files and no others.
+# Installs BUILD for /usr below the folder STAGE, as those who make packages do; before that the two components one by one,
+# to see that each holds its files and no others.
 cmake_minimum_required(VERSION 3.25)
 
-file(REMOVE_RECURSE ${PREFIX})
+file(REMOVE_RECURSE ${STAGE})
 
 function(install_into folder)
   execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${folder} ${ARGN}
@@ -21,13 +22,14 @@ function(expect folder present absent)
   endforeach()
 endfunction()
 
-set(runtime "libseawall\\.so\\.[0-9.]+")
+set(runtime "libseawall\\.so\\.[0-9.]+" "LICENSE")
 set(dev "libseawall\\.so" "libseawall_cpp\\.a" "seawall_c\\.h" "seawall/core\\.h" "seawallConfig\\.cmake" "seawall\\.pc"
   "seawall-cpp\\.pc")
-install_into(${PREFIX}/parts/runtime --component runtime)
-expect(${PREFIX}/parts/runtime "${runtime}" "${dev}")
-install_into(${PREFIX}/parts/dev --component dev)
-expect(${PREFIX}/parts/dev "${dev}" "${runtime}")
-file(REMOVE_RECURSE ${PREFIX}/parts)
-install_into(${PREFIX})
-expect(${PREFIX} "${runtime};${dev}" "")
+install_into(${STAGE}/parts/runtime --component runtime)
+expect(${STAGE}/parts/runtime "${runtime}" "${dev}")
+install_into(${STAGE}/parts/dev --component dev)
+expect(${STAGE}/parts/dev "${dev}" "${runtime}")
+file(REMOVE_RECURSE ${STAGE}/parts)
+set(ENV{DESTDIR} ${STAGE})
+install_into(/usr)
+expect(${STAGE}/usr "${runtime};${dev}" "")

@@ -22,7 +22,8 @@
 //
 // Threads: any function from any thread; admit and complete are lock-free and allocate nothing. One process.
 //
-//   auto pipeline = seawall::Pipeline::make({.limits = {{.name = "user", .limiter = users}}, .breaker = &breaker,
+//   auto pipeline = seawall::Pipeline::make({.limits = {{.name = "user", .quota = quota, .limiter = users}},
+//                                            .breaker = &breaker,
 //                                            .service = registry.service("trading").value()}).value();
 //   const auto call = pipeline->admit({.keys = keys});
 //   if (!call) return refuse(call.gate, call.retry_after);

@@ -15,9 +15,10 @@
 // A selector that matches nobody who could get traffic is told: Service::view_state, ServiceSnapshot::view,
 // ServiceExplanation, and with ViewFallback::kAll the flag kPickUnfiltered of each pick.
 //
-//   seawall::Service canary = registry.view("trading-canary", {.service = "trading", .selector =
-//   "version=v2"}).value(); auto mine = registry.view("trading-mine", {.service = "trading", .subset = 20, .subset_seed
-//   = my_host_hash}).value();
+//   auto canary = registry.view("trading-canary", {.service = "trading", .selector = "version=v2"}).value();
+//   auto mine =
+//       registry.view("trading-mine", {.service = "trading", .subset = 20, .subset_seed = my_host_hash}).value();
+//   auto pick = mine.pick();
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@
 // numbers of its protocol. Threads: as any plain data.
 //
 //   record.set("http.response.status_code", 200);
-//   record.for_each_attribute([](std::string_view key, const seawall::AttributeValue& value) { ... });
+//   record.for_each_attribute([](std::string_view key, const seawall::AttributeValue& value) { print(key, value); });
 #pragma once
 
 #include <array>

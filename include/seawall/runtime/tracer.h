@@ -16,8 +16,8 @@
 // as the ring still has them.
 //
 //   seawall::Tracer tracer(seawall::TracerConfig::make({.service = "gateway"}).value());
-//   seawall::Span span = tracer.start("GET /feed", seawall::SpanKind::kServer, seawall::extract(...));
-//   upstream.set("traceparent", span.context()->format(buffer));  // a call under this span
+//   seawall::Span span = tracer.start("GET /feed", seawall::SpanKind::kServer, propagator.extract(carrier, ids));
+//   seawall::Span call = tracer.start("feed", seawall::SpanKind::kClient, span);  // inject *call.context()
 //   span.set("http.response.status_code", 200);
 //   span.end();                                                   // the destructor would do it as well
 #pragma once

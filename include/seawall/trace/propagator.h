@@ -12,10 +12,9 @@
 // of stack, which a fiber must have.
 //
 //   seawall::Propagator propagator(seawall::PropagatorConfig::make({.b3 = true}).value());
-//   auto carrier = [&](std::string_view name, seawall::HeaderFields& out) { for (auto v : request.all(name))
-//   out.add(v); }; auto in = propagator.extract(carrier, seawall::IdGenerator::this_thread());
-//   propagator.inject(in.context.child(ids), in.state, [&](auto name, auto value) { call.set_or_remove(name, value);
-//   });
+//   auto in = propagator.extract(carrier, ids);  // a carrier as in carrier.h
+//   propagator.inject(in.context.child(ids), in.state,
+//                     [&](auto name, auto value) { outgoing.set_or_remove(name, value); });
 #pragma once
 
 #include <array>
