@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""readme.py PREFIX ROOT CC CXX PYTHON: builds and runs the programs in README.md against the installed library."""
+"""readme.py PREFIX ROOT CC CXX PYTHON: builds and runs the programs in README.md and capi/README.md against the installed
+library; each type of handle must have its place in the latter."""
 
 import os
 import pathlib
@@ -11,6 +12,7 @@ import tempfile
 
 prefix, root, cc, cxx, python = sys.argv[1:]
 text = pathlib.Path(root, "README.md").read_text()
+c_text = pathlib.Path(root, "capi", "README.md").read_text()
 environment = {
     **os.environ,
     "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
@@ -30,7 +32,7 @@ def run(*command: str) -> None:
 
 
 def examples(language: str) -> list[str]:
-    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    found = re.findall(rf"^```{language}\n(.*?)^```", text + c_text, re.M | re.S)
     assert found, f"README.md has no example in {language}"
     return found
 
@@ -38,6 +40,13 @@ def examples(language: str) -> list[str]:
 for shown in ("quickstart.cc", "quickstart.py"):
     code = pathlib.Path(root, "examples", shown).read_text()
     assert code in examples("cpp") + examples("python"), f"README.md does not show examples/{shown} as it is"
+
+headers = "".join(path.read_text() for path in pathlib.Path(prefix, "include").glob("seawall*_c.h"))
+made = set(re.findall(r"\bvoid (seawall_\w+)_free\(", headers)) | {f"seawall_{name}" for name in ("metrics_family", "pipelines_load")}
+missing = sorted(name for name in made if f"`{name}`" not in c_text)
+named = set(re.findall(r"`(seawall_[a-z0-9_]*[a-z0-9])`", c_text))
+unknown = sorted(name for name in named if not re.search(rf"\b{name}\b", headers) and name != "seawall_c")
+assert not missing and not unknown, f"capi/README.md lacks {missing} and has {unknown}, which the headers do not know"
 
 with tempfile.TemporaryDirectory() as folder:
     out = pathlib.Path(folder)
