@@ -2,7 +2,7 @@
 //
 // Gauge: a value that goes up and down, such as requests in flight. For a total take a Counter: a gauge loses what
 // happens between two scrapes. For one of a few named states take a StateSet. A value that exists elsewhere needs no
-// gauge but a callback: MetricsRegistry::gauge_callback().
+// handle but a callback: Family<Gauge>::set_callback().
 //
 // The handle of one series, as Counter is. One double in one word, changed by compare-exchange; never locks or
 // allocates, any thread. Whole numbers are exact to 2^53. Known flaw: all threads write the same word, so a gauge that

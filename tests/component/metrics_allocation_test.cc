@@ -2,44 +2,18 @@
 //
 // Recording allocates nothing, and running out of memory while a label set is looked up fails no request. Not under the
 // sanitizers, which keep their own operator new.
-#if !defined(__has_feature)
-#define __has_feature(x) 0
-#endif
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
-    !__has_feature(thread_sanitizer)
+#include "support/allocations.h"
+
+#if SEAWALL_COUNTS_ALLOCATIONS
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <string>
 
 #include "seawall/runtime/metrics_registry.h"
 #include "seawall/runtime/metrics_windows.h"
 #include "support/catch.h"
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-thread_local std::size_t allowed = std::numeric_limits<std::size_t>::max();  // further ones throw
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  if (allowed == 0) throw std::bad_alloc();
-  --allowed;
-  ++allocations;
-  if (void* made = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)) return made;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 TEST_CASE("recording, reading and looking up allocate nothing") {
   seawall::MetricsRegistry r;
@@ -50,7 +24,7 @@ TEST_CASE("recording, reading and looking up allocate nothing") {
   auto states = r.state_set("s", "S.", {"a", "b"}).value().get();
   auto stale = family.with({"3", "4"});
   family.remove({"3", "4"});
-  const std::size_t before = allocations;
+  const std::size_t before = allocation::made;
   counter.add(3);
   family.with({"1", "2"}).add();
   gauge.set(1);
@@ -62,11 +36,11 @@ TEST_CASE("recording, reading and looking up allocate nothing") {
   histogram.observe(std::chrono::milliseconds(3));
   const double p50 = histogram.snapshot().quantile(0.5);
   const std::uint64_t total = counter.value();
-  const std::size_t after = allocations;
+  const std::size_t after = allocation::made;
   CHECK(after == before);
   CHECK((total == 4 && p50 > 0 && gauge.value() == 3));
   const std::string text = r.to_prometheus();
-  CHECK(allocations > after);  // the hook does count
+  CHECK(allocation::made > after);  // the hook does count
 }
 
 TEST_CASE("every way to record, to ask and to negotiate allocates nothing") {
@@ -84,7 +58,7 @@ TEST_CASE("every way to record, to ask and to negotiate allocates nothing") {
   const auto at = [](int s) { return seawall::time_from_ns(s * 1'000'000'000LL); };
   windows.tick_at(at(1));
   std::array<char, 4096> buffer;
-  const std::size_t before = allocations;
+  const std::size_t before = allocation::made;
   counter.add(1, exemplar);
   fine.observe(0.3);
   fine.observe(1e9, exemplar);
@@ -100,7 +74,7 @@ TEST_CASE("every way to record, to ask and to negotiate allocates nothing") {
   CHECK(seawall::negotiate("application/openmetrics-text;version=1.0.0,*/*;q=0.1") ==
         seawall::Exposition::kOpenMetrics);
   for (seawall::ExpositionCursor page; !page.done();) CHECK(r.render_part(page, buffer).written != 0);
-  const std::size_t after = allocations;
+  const std::size_t after = allocation::made;
   CHECK(after == before);
 }
 
@@ -119,7 +93,7 @@ TEST_CASE("100,000 series are rendered into the caller's buffer without an alloc
   std::array<char, 16'384> buffer;
   for (const auto format : {seawall::Exposition::kPrometheus, seawall::Exposition::kOpenMetrics,
                             seawall::Exposition::kJson, seawall::Exposition::kOtlpJson}) {
-    const std::size_t before = allocations;
+    const std::size_t before = allocation::made;
     std::size_t written = 0, lines = 0;
     for (seawall::ExpositionCursor page({.format = format}); !page.done();) {
       const std::size_t part = r.render_part(page, buffer).written;
@@ -127,7 +101,7 @@ TEST_CASE("100,000 series are rendered into the caller's buffer without an alloc
           std::count(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(part), '\n'));
       written += part;
     }
-    const std::size_t after = allocations;
+    const std::size_t after = allocation::made;
     CHECK(after == before);
     CHECK(written > kSeries * std::size_t{20});
     if (format == seawall::Exposition::kPrometheus) CHECK(lines > kSeries + 13 * kPart);
@@ -142,9 +116,9 @@ TEST_CASE("without memory new label sets overflow, nothing is lost, and with mem
   for (int i = 0; i < 1500; ++i) {
     const std::string value = "a value too long for the small string buffer " + std::to_string(i);
     const std::int64_t before = r.series_count();
-    allowed = static_cast<std::size_t>(i % 5);
+    allocation::allowed = static_cast<std::size_t>(i % 5);
     const auto series = family.with({value});
-    allowed = std::numeric_limits<std::size_t>::max();
+    allocation::allowed = allocation::kAll;
     const bool refused = family.is_overflow(series);
     CHECK(r.series_count() == before + (refused ? 0 : 1));
     series.add();

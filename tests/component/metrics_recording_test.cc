@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/metrics_windows.h"
 #include "support/catch.h"
 
 using seawall::Counter;
@@ -206,9 +207,17 @@ TEST_CASE("the latest exemplar of each bucket is kept, one a second, in families
   auto kept = r.histogram("h", "H.", {}, {}, true).value().get();
   auto plain = r.histogram("p", "P.").value().get();
   kept.observe(0.2, Exemplar{1, 2, 3, 0, 5'000});
-  kept.observe(0.2, Exemplar{1, 2, 4, 0, 5'999});
-  plain.observe(0.2, Exemplar{1, 2, 3, 0, 5'000});
-  CHECK((kept.snapshot().count == 2 && plain.snapshot().count == 1));
+  kept.observe(0.2, Exemplar{1, 2, 4, 0, 5'999});  // too soon
+  kept.observe(0.4, Exemplar{1, 2, 5, 0, 5'500});  // of another bucket
+  plain.observe(0.2, Exemplar{1, 2, 6, 0, 5'000});
+  CHECK((kept.snapshot().count == 3 && plain.snapshot().count == 1));
+  const auto shows = [&r](char span_id) {
+    return r.to_openmetrics().find(std::string("span_id=\"000000000000000").append({span_id, '"'})) !=
+           std::string::npos;
+  };
+  CHECK((shows('3') && !shows('4') && shows('5') && !shows('6')));
+  kept.observe(0.2, Exemplar{1, 2, 7, 0, 6'000});
+  CHECK((!shows('3') && shows('7')));
 }
 
 // The kernel restarts a sequence when the thread moves; a sequence that was not restarted would add to the cell of the
@@ -357,6 +366,79 @@ TEST_CASE("a signal handler may record while what it interrupts records the same
     CHECK(counter.value() == all);
     CHECK(histogram.snapshot().count == all);
     CHECK(histogram.snapshot().sum == 0.5 * static_cast<double>(all));
+  }
+}
+
+TEST_CASE("while a rendering stands still nobody waits for it: all but that callback goes on") {
+  for (const MetricsConfig& config : kBoth) {
+    MetricsRegistry r(config);
+    const auto family = r.counter("a_total", "A.", {"x"}).value();
+    const auto gauges = r.gauge("depth", "D.", {"queue"}).value();
+    const Histogram histogram = r.histogram("h", "H.").value().get();
+    const Counter counter = family.with({"known"}), old = family.with({"old"});
+    seawall::MetricsWindows windows(r);
+    bool went_on = false;
+    REQUIRE(gauges.set_callback({"slow"}, [&] {
+      std::thread other([&] {
+        counter.add();
+        histogram.observe(0.5);
+        family.with({"known"}).add();
+        family.with({"made meanwhile"}).add(7);
+        went_on = family.remove({"old"}) && r.gauge("later", "L.").ok() &&
+                  gauges.set_callback({"late"}, [] { return 2.0; }).ok() && windows.tick_at(seawall::time_from_ns(1));
+      });
+      other.join();
+      return 1.0;
+    }));
+    const std::string page = r.to_prometheus();
+    CHECK(went_on);
+    CHECK(page.find("depth{queue=\"slow\"} 1\n") != std::string::npos);
+    CHECK((counter.value() == 2 && histogram.snapshot().count == 1 && !old.is_alive()));
+    CHECK(r.to_prometheus().find("a_total{x=\"made meanwhile\"} 7\n") != std::string::npos);
+  }
+}
+
+// Who was interrupted between its look at the series and its addition must not reach what has the memory by then.
+TEST_CASE("a signal handler may remove the series that is being recorded, and what is made then begins at 0") {
+  constexpr int kSeries = 70;  // more than are removed before their memory is given on
+  static seawall::Family<Counter>* family;
+  static std::array<Counter, kSeries> made;
+  static std::atomic<bool> armed;
+  for (const MetricsConfig& config : kBoth) {
+    MetricsRegistry r(config);
+    auto counters = r.counter("a_total", "A.", {"x"}).value();
+    family = &counters;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (!armed.load()) return;
+      family->remove({"recorded"});
+      for (int i = 0; i < kSeries; ++i) {
+        family->with({"filler"});
+        family->remove({"filler"});
+      }
+      for (std::size_t i = 0; i < kSeries; ++i) made[i] = family->with({std::to_string(i)});
+      armed = false;
+    };
+    struct sigaction before {};
+    REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+    std::atomic<bool> done{false};
+    std::thread sender([&, me = pthread_self()] {
+      while (!done.load()) pthread_kill(me, SIGUSR1);
+    });
+    std::uint64_t strayed = 0;
+    for (int round = 0; round < 300; ++round) {
+      const Counter recorded = counters.with({"recorded"});
+      armed = true;
+      while (armed.load()) recorded.add(1000);
+      for (std::size_t i = 0; i < kSeries; ++i) {
+        strayed += made[i].value();
+        counters.remove({std::to_string(i)});
+      }
+    }
+    done = true;
+    sender.join();
+    REQUIRE(sigaction(SIGUSR1, &before, nullptr) == 0);
+    CHECK((strayed == 0 && r.stale_recordings() > 0));
   }
 }
 

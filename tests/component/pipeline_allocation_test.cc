@@ -2,20 +2,15 @@
 //
 // A request allocates nothing and reads the clock once at each end, whatever becomes of it. Not under the sanitizers,
 // which keep their own operator new.
-#if !defined(__has_feature)
-#define __has_feature(x) 0
-#endif
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
-    !__has_feature(thread_sanitizer)
+#include "support/allocations.h"
+
+#if SEAWALL_COUNTS_ALLOCATIONS
 
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <new>
 #include <optional>
 #include <string>
 
@@ -30,14 +25,7 @@ using namespace seawall;
 
 namespace {
 
-thread_local std::size_t allocations = 0;
 thread_local int readings = 0;  // of the clock
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  if (void* made = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)) return made;
-  throw std::bad_alloc();
-}
 
 constexpr TimePoint at(Duration t) { return time_from_ns(t.count()); }
 
@@ -48,13 +36,6 @@ extern "C" [[gnu::visibility("default")]] int clock_gettime(clockid_t clock, tim
   ++readings;
   return static_cast<int>(syscall(SYS_clock_gettime, clock, now));
 }
-
-void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled: nothing is allocated") {
   using Users = KeyedRateLimiter<TokenBucket>;
@@ -78,7 +59,7 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   PickText text;
   std::array<LimitLabel, 4> labels;
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocation::made;
   auto call = pipeline->admit_at(request, at(0s));
   bool ok = pipeline->describe(call, text) && pipeline->another_at(call, Outcome::kFailure, at(0s)) &&
             pipeline->complete_at(call, Outcome::kFailure, at(0s), 500);
@@ -92,11 +73,11 @@ TEST_CASE("admitted, refused by each gate, tried elsewhere, completed, cancelled
   breaker.reset_at(at(0s));
   ok &= pipeline->admit_at({.keys = bob, .exclude = all}, at(0s)).gate == Gate::kInstance;
   ok &= pipeline->labels(labels) == 1;
-  const std::size_t after = allocations;
+  const std::size_t after = allocation::made;
   CHECK(ok);
   CHECK(after == before);
   CHECK(Pipeline::make({}).value() != nullptr);
-  CHECK(allocations > after);  // the hook does count
+  CHECK(allocation::made > after);  // the hook does count
 }
 
 TEST_CASE("the whole pipeline: the clock is read once to admit and once to complete, and nothing is allocated") {
@@ -127,7 +108,7 @@ TEST_CASE("the whole pipeline: the clock is read once to admit and once to compl
     call();
     return readings - before;
   };
-  const std::size_t before = allocations;
+  const std::size_t before = allocation::made;
   bool ok = true;
   for (int i = 0; i < 3; ++i) {
     Admission call;
@@ -142,7 +123,7 @@ TEST_CASE("the whole pipeline: the clock is read once to admit and once to compl
     const TimePoint now = time_from_ns(1);
     ok &= !pipeline->complete_at(pipeline->admit_at(request, now), Outcome::kSuccess, now);
   });
-  CHECK(allocations == before);
+  CHECK(allocation::made == before);
   CHECK(ok);
   CHECK(read.admit == 3);
   CHECK(read.complete == 3);
@@ -203,7 +184,7 @@ TEST_CASE("picked, given back, failed, ejected, probed and in panic, by each bal
       service.done_at(pick->ticket, outcome, now, 5ms);
     };
 
-    const std::size_t before = allocations;
+    const std::size_t before = allocation::made;
     call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
     call(service.pick_at(at(0s), text), Outcome::kIgnored, at(0s));
     call(service.pick_at(at(0s), one), Outcome::kSuccess, at(0s));
@@ -212,13 +193,13 @@ TEST_CASE("picked, given back, failed, ejected, probed and in panic, by each bal
     for (int i = 0; i < 3; ++i) call(service.pick_at(at(0s), but_one), Outcome::kFailure, at(0s));
     call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
     call(service.pick_at(at(1h), but_one), Outcome::kSuccess, at(1h));  // its time is over
-    std::size_t made = allocations - before;
+    std::size_t made = allocation::made - before;
     CHECK(picked == 10);
     CHECK((flags & (kPickProbe | kPickPanic)) == kPickProbe);
     for (const char* id : {"a", "b"}) registry.set_health_at(id, 0, Health::kFailing, at(0s));
-    const std::size_t again = allocations;
+    const std::size_t again = allocation::made;
     call(service.pick_at(at(0s)), Outcome::kSuccess, at(0s));
-    made += allocations - again;
+    made += allocation::made - again;
     CHECK((flags & kPickPanic) != 0);
     CHECK(made == 0);
     CHECK(registry.stats().ejections == 1);

@@ -2,17 +2,11 @@
 //
 // A tick that runs out of memory, at any allocation, loses nothing: the next one tells the registry the rest. Not under
 // the sanitizers, which keep their own operator new.
-#if !defined(__has_feature)
-#define __has_feature(x) 0
-#endif
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !__has_feature(address_sanitizer) && \
-    !__has_feature(thread_sanitizer)
+#include "support/allocations.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <limits>
+#if SEAWALL_COUNTS_ALLOCATIONS
+
 #include <map>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -26,16 +20,6 @@ using seawall::SourceAnswer;
 using seawall::TimePoint;
 
 namespace {
-
-constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-thread_local std::size_t allowed = kAll;  // further allocations throw
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  if (allowed == 0) throw std::bad_alloc();
-  --allowed;
-  if (void* made = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)) return made;
-  throw std::bad_alloc();
-}
 
 // Says all that it knows in each tick.
 class Inventory final : public seawall::ServiceSource {
@@ -57,14 +41,14 @@ void lists(SourceAnswer& answer, const std::string& id, std::int32_t port, std::
 
 // A tick with so many allocations. -> whether they were enough.
 bool ticks_with(std::size_t allocations, seawall::SourceFollower& follower) {
-  allowed = allocations;
+  allocation::allowed = allocations;
   bool ended = true;
   try {
     follower.tick_at(TimePoint());
   } catch (const std::bad_alloc&) {
     ended = false;
   }
-  allowed = kAll;
+  allocation::allowed = allocation::kAll;
   return ended;
 }
 
@@ -77,13 +61,6 @@ std::map<char, InstanceInfo> listed(const seawall::ServiceRegistry& registry) {
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return allocate(std::max<std::size_t>(size, 1), alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t align) { return allocate(size, static_cast<std::size_t>(align)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 TEST_CASE("what a tick could not tell for want of memory is told by the next one") {
   std::size_t enough = 0;

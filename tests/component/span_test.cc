@@ -200,6 +200,12 @@ TEST_CASE("what does not fit is left out whole and counted") {
   record.add_event("event", at(0ms), much);
   CHECK(record.dropped_events == 1);
   CHECK(events(record) == before);
+  SpanRecord roomy;  // for the event's name, and for all but the last of its attributes
+  roomy.set("filler", std::string_view(std::string(250, 'x')));
+  roomy.add_event("event", at(0ms), std::array{much[0], much[0], much[0], much[0]});
+  CHECK((roomy.dropped_events == 1 && events(roomy) == 0));
+  roomy.add_event("event", at(0ms), much);
+  CHECK((roomy.dropped_events == 1 && events(roomy) == 1));
 }
 
 TEST_CASE("what is left out is counted up to the most that the count can say") {

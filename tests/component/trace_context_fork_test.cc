@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Ids on both sides of a fork differ, whichever way the process was split.
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <vector>
@@ -83,6 +85,41 @@ std::size_t ids_of_a_family(pid_t (*split)(), IdGenerator& ids, std::size_t chil
 }
 
 }  // namespace
+
+namespace {
+
+// What the kernel answers this thread: itself, these words, or that it will not.
+enum class Entropy { kKernel, kWords, kRefused };
+thread_local Entropy entropy = Entropy::kKernel;
+constexpr IdGenerator::Seed kWords{0x0123456789abcdef, 2, 3, 0xfedcba9876543210};
+
+}  // namespace
+
+// In the place of the C library's.
+extern "C" [[gnu::visibility("default")]] ssize_t getrandom(void* to, std::size_t size, unsigned flags) {
+  if (entropy == Entropy::kKernel) return static_cast<ssize_t>(syscall(SYS_getrandom, to, size, flags));
+  if (entropy == Entropy::kRefused || size != sizeof kWords) {
+    errno = ENOSYS;
+    return -1;
+  }
+  std::memcpy(to, kWords.data(), size);
+  return static_cast<ssize_t>(size);
+}
+
+TEST_CASE("the kernel's 256 bits are the seed, and without them ids still differ") {
+  entropy = Entropy::kWords;
+  IdGenerator seeded;
+  IdGenerator same(kWords);
+  const auto trace_id = seeded.trace_id();
+  entropy = Entropy::kRefused;
+  IdGenerator one;
+  IdGenerator other;
+  const std::array<std::uint64_t, 3> ids{one.nonzero(), other.nonzero(), seeded.nonzero()};
+  entropy = Entropy::kKernel;
+  CHECK(trace_id == same.trace_id());
+  CHECK(ids[2] == same.nonzero());
+  CHECK(distinct(ids.data(), ids.size()) == 3);
+}
 
 TEST_CASE("children and grandchildren generate ids of their own") {
   CHECK(ids_of_a_family(with_fork, IdGenerator::this_thread(), 8) == 17 * kIds);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "seawall/trace_context.h"
 
-#include <cstdlib>
 #include <limits>
 #include <memory>
-#include <new>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -12,33 +10,8 @@
 #include "seawall/trace/correlation_id.h"
 #include "seawall/trace/propagator.h"
 #include "seawall/trace/sampler.h"
+#include "support/allocations.h"
 #include "support/catch.h"
-
-// Counts what this program allocates; the sanitizers keep their own operator new.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SEAWALL_COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SEAWALL_COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef SEAWALL_COUNTS_ALLOCATIONS
-#define SEAWALL_COUNTS_ALLOCATIONS 1
-#endif
-
-#if SEAWALL_COUNTS_ALLOCATIONS
-namespace {
-thread_local std::size_t allocations = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-#endif
 
 namespace {
 
@@ -57,15 +30,15 @@ static_assert(sizeof(CorrelationId) == 129);
 #if SEAWALL_COUNTS_ALLOCATIONS
 TEST_CASE("a whole request allocates nothing") {
   std::string joined = "first";
-  const std::size_t before = allocations;
+  const std::size_t before = allocation::made;
   joined = std::string(100, 'x');
-  REQUIRE(allocations > before);  // the counter counts
+  REQUIRE(allocation::made > before);  // the counter counts
 
   auto& ids = IdGenerator::this_thread();
   std::array<char, 55> traceparent{};
   std::array<char, 512> tracestate{};
   std::array<char, 32> trace_id{};
-  const std::size_t start = allocations;
+  const std::size_t start = allocation::made;
   Extracted in = extract(kTraceparent, "vendor=1, tenant@system=2,third=3", ids);
   const Extracted fresh = extract("not one", "a=1", ids);
   const bool bad_state = TraceState::parse("B=1").ok();
@@ -75,7 +48,7 @@ TEST_CASE("a whole request allocates nothing") {
   fresh.context.format_trace_id(trace_id);
   const std::size_t written = in.state.format(tracestate);
   const auto id = CorrelationId::accept_or_generate("not an id", ids);
-  CHECK(allocations == start);
+  CHECK(allocation::made == start);
   CHECK(changed);
   CHECK_FALSE(bad_state);
   CHECK(written == std::string_view("seawall=1,vendor=1").size());
@@ -100,7 +73,7 @@ TEST_CASE("no path of a propagator or a sampler allocates, for good headers and 
   std::size_t headers_set = 0;
   std::array<char, 512> text;
   SamplerText otel;
-  const std::size_t start = allocations;
+  const std::size_t start = allocation::made;
   for (const auto& headers : requests) {
     const HeaderArray carrier(headers);
     Extracted in = propagator->extract(carrier, ids);
@@ -112,7 +85,7 @@ TEST_CASE("no path of a propagator or a sampler allocates, for good headers and 
     propagator->correlation_id("not an id", in.context);
     propagator->inject(in.context.child(ids), in.state, [&](std::string_view, std::string_view) { ++headers_set; });
   }
-  CHECK(allocations == start);
+  CHECK(allocation::made == start);
   CHECK(headers_set > 6 * 8);
   CHECK(warm.sampled());
 }

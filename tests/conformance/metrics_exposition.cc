@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
 // metrics_exposition prometheus|openmetrics|json|otlp [LOCALE]: prints a registry with nasty names, label values and
-// numbers.
+// numbers. metrics_exposition FORMAT parts: prints what Seawall's own parts publish, all of them.
 #include <cmath>
 #include <cstdio>
 #include <locale>
 #include <string_view>
 
+#include "seawall/circuit_breaker.h"
+#include "seawall/keyed_circuit_breaker.h"
+#include "seawall/keyed_rate_limiter.h"
+#include "seawall/runtime/metrics_publisher.h"
 #include "seawall/runtime/metrics_registry.h"
+#include "seawall/runtime/pipeline.h"
+#include "seawall/runtime/prober.h"
+#include "seawall/runtime/service_registry.h"
+#include "seawall/runtime/service_source.h"
+#include "seawall/runtime/source_follower.h"
+#include "seawall/token_bucket.h"
 
 namespace {
 
@@ -57,6 +67,35 @@ void fill(seawall::MetricsRegistry& r) {
   waits.with({"none"});
 }
 
+// A page with a series, at least, of each family that a part of ours publishes.
+std::string page_of_all_parts(const seawall::ExpositionOptions& options) {
+  constexpr seawall::TimePoint kNow = seawall::time_from_ns(1'000'000'000);
+  const auto quota = seawall::Quota::make(5, std::chrono::seconds(60), 5).value();
+  seawall::ServiceRegistry services({}, kNow);
+  seawall::ListSource list;
+  list.say({.service = "trading", .instances = {{.id = "a", .host = "127.0.0.1", .port = 80}}});
+  seawall::SourceFollower follower(services);
+  follower.add(list, {.name = "dns"});
+  follower.tick_at(kNow);
+  seawall::Prober prober(services, {});
+  seawall::TokenBucket bucket(seawall::TokenBucketConfig::make(quota).value(), kNow);
+  auto users = seawall::KeyedRateLimiter<seawall::TokenBucket>::make({.quota = quota}, kNow).value();
+  auto hosts = seawall::KeyedCircuitBreaker::make({.capacity = 3, .breaker = {}}, kNow).value();
+  seawall::CircuitBreaker breaker(seawall::CircuitBreakerConfig::make({.count_totals = true}).value(), kNow);
+
+  seawall::MetricsRegistry r;
+  seawall::MetricsPublisher publisher(r);
+  const bool watched = publisher.watch("s", services) && publisher.watch("f", follower) &&
+                       publisher.watch("p", prober) && publisher.watch("b", bucket) && publisher.watch("u", users) &&
+                       publisher.watch("h", hosts) && publisher.watch("c", breaker) &&
+                       seawall::PipelineMetrics::make(r, "trading");
+  const auto labelled = r.counter("mine_total", "Mine.", {"x"}).value();
+  labelled.with({"1"});
+  labelled.remove({"1"});  // from now on stale recordings are shown
+  publisher.publish_at(kNow);
+  return watched ? r.render(options) : std::string();
+}
+
 seawall::Exposition format(std::string_view name) {
   if (name == "json") return seawall::Exposition::kJson;
   if (name == "otlp") return seawall::Exposition::kOtlpJson;
@@ -73,15 +112,17 @@ struct Comma : std::numpunct<char> {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 2) {
+  const seawall::ExpositionOptions options{.format = format(argc > 1 ? argv[1] : ""),
+                                           .start_unix_ns = 1'700'000'000'000'000'000,
+                                           .now_unix_ns = 1'700'000'060'000'000'000,
+                                           .service = "shop \"1\""};
+  const bool parts = argc > 2 && argv[2] == "parts"sv;
+  if (argc > 2 && !parts) {
     std::locale::global(std::locale(std::locale::classic(), new Comma));
     std::setlocale(LC_ALL, argv[2]);
   }
   seawall::MetricsRegistry registry;
   fill(registry);
-  const std::string text = registry.render({.format = format(argc > 1 ? argv[1] : ""),
-                                            .start_unix_ns = 1'700'000'000'000'000'000,
-                                            .now_unix_ns = 1'700'000'060'000'000'000,
-                                            .service = "shop \"1\""});
+  const std::string text = parts ? page_of_all_parts(options) : registry.render(options);
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : 1;
 }

@@ -4,6 +4,7 @@ Python client, and by checks for what these let pass."""
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -61,11 +62,23 @@ class Exposition(unittest.TestCase):
         self.assertEqual(found["latency_seconds_bucket", (("le", "10.0"), ("route", "/a"))], 2)
         self.assertEqual(found["latency_seconds_bucket", (("le", "+Inf"), ("route", "/a"))], 3)
 
-    def test_promtool_finds_nothing_to_say_about_the_prometheus_text(self):
+    def check_by_promtool(self, text: str):
         promtool = shutil.which("promtool")
         self.assertIsNotNone(promtool, "promtool is in the package prometheus")
-        done = subprocess.run([promtool, "check", "metrics"], input=exposition("prometheus").encode(), capture_output=True)
+        done = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, b""))
+
+    def test_promtool_finds_nothing_to_say_about_the_prometheus_text(self):
+        self.check_by_promtool(exposition("prometheus"))
+
+    def test_names_of_all_parts_follow_the_practice_of_prometheus(self):
+        text = exposition("prometheus", "parts")
+        self.check_by_promtool(text)
+        found = samples(parse_openmetrics(exposition("openmetrics", "parts")))
+        self.assertEqual(found.keys(), samples(parse_prometheus(text)).keys())
+        parts = {re.match("seawall_[a-z]+", name).group() for name, _ in found if name != "mine_total"}
+        self.assertEqual(parts, {f"seawall_{part}" for part in (
+            "circuit", "keyed", "metrics", "pipeline", "prober", "rate", "service", "source")})
 
     def test_the_prometheus_text_reads_back(self):
         self.check_values(samples(parse_prometheus(exposition("prometheus"))))

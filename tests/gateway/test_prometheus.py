@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """A real Prometheus server scrapes the gateway in both formats, and its answers to PromQL are what this test did to the
-gateway. The expressions of the Grafana dashboard are asked the same server, the alert rules run in it."""
+gateway, and what the validator sent to another one. The expressions of the Grafana dashboard are asked the same server,
+the alert rules run in it."""
 
+import collections
+import http.server
 import json
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
+import threading
 import unittest
 
 from support.prometheus import PROMETHEUS, Pages, Prometheus, job
@@ -31,6 +36,41 @@ def expressions(value) -> list[str]:
     return own + [found for item in value.values() for found in expressions(item)]
 
 
+class Recorder:
+    """A proxy before a stack that knows what came through: {(method, path without query, status): how often}."""
+
+    def __init__(self, stack: Stack):
+        self.seen: "collections.Counter[tuple[str, str, int]]" = collections.Counter()
+        lock, seen = threading.Lock(), self.seen
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answer = stack.call(self.command, self.path, body, dict(self.headers))
+                with lock:
+                    seen[self.command, self.path.split("?")[0], answer.status] += 1
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
 class Scraped(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -41,12 +81,31 @@ class Scraped(unittest.TestCase):
                   "--services", str(services)))
         cls.stack.start_all()
         # A server always says that it prefers OpenMetrics: what it gets as 0.0.4 goes through a page of ours.
-        text = lambda: cls.stack.get("/metrics", Accept="text/plain").body
-        pages = cls.enterClassContext(Pages({"/metrics": (PROMETHEUS, text)}))
-        jobs = [job("gateway", cls.stack.port), job("text", pages.port)]
-        cls.server = cls.enterClassContext(Prometheus(jobs, rules=EXAMPLES / "alerts.yml"))
+        validated = cls.enterClassContext(Stack("--test-endpoints"))
+        validated.start_all()
+        pages = cls.enterClassContext(Pages({
+            f"/{name}": (PROMETHEUS, lambda stack=stack: stack.get("/metrics", Accept="text/plain").body)
+            for name, stack in (("text", cls.stack), ("validated_text", validated))}))
+        cls.jobs = [job("gateway", cls.stack.port), job("text", pages.port, "/text"),
+                    job("validated", validated.port), job("validated_text", pages.port, "/validated_text")]
+        cls.server = cls.enterClassContext(Prometheus(cls.jobs, rules=EXAMPLES / "alerts.yml"))
+        cls.recorder = Recorder(validated)
+        cls.addClassCleanup(cls.recorder.close)
+        validator = cls.start_validator()
         cls.use_the_gateway()
+        cls.said_by_the_validator = validator.communicate()[0]
         cls.wait_for_scrapes()
+
+    @classmethod
+    def start_validator(cls) -> subprocess.Popen:
+        """As a file: its checks over HTTP need no library. What it thinks of the times of this machine is its own."""
+        report = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()), "report.json")
+        program = [sys.executable, "-B", ROOT / "bindings/python/seawall/validate.py", "--only", "http"]
+        validator = subprocess.Popen([*program, "--url", cls.recorder.url, "--report", report], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        cls.addClassCleanup(validator.wait)
+        cls.addClassCleanup(lambda: validator.poll() is None and validator.kill())
+        return validator
 
     @classmethod
     def use_the_gateway(cls):
@@ -72,13 +131,13 @@ class Scraped(unittest.TestCase):
         """Until each job was scraped `more` times from now on, all of them after what was done before."""
         def count() -> dict:
             found = {row["metric"]["job"]: float(row["value"][1]) for row in cls.server.query("count_over_time(up[1h])")}
-            return found if len(found) == 2 else {}
+            return found if len(found) == len(cls.jobs) else {}
 
-        before = wait_until("both jobs were scraped", count)
+        before = wait_until("all jobs were scraped", count)
         wait_until("further scrapes", lambda: all(n >= before[name] + more for name, n in count().items()))
 
-    def assert_value(self, expected: float, expression: str):
-        for name in ("gateway", "text"):
+    def assert_value(self, expected: float, expression: str, jobs: "tuple[str, ...]" = ("gateway", "text")):
+        for name in jobs:
             asked = expression.replace("{", f'{{job="{name}",', 1)
             self.assertEqual(self.server.value(asked), expected, asked)
 
@@ -98,6 +157,28 @@ class Scraped(unittest.TestCase):
         self.assert_value(TRADES * 1000.0 / 1000, "gateway_revenue_total{}")
         self.assert_value(LIMITED, 'gateway_rate_limited_total{scope="user"}')
         self.assert_value(1, 'gateway_unavailable_total{reason="circuit_breaker"}')
+
+    def test_what_the_validator_sent_is_what_promql_answers(self):
+        sent: "collections.Counter[tuple[str, str, int]]" = collections.Counter()
+        for (method, path, status), times in self.recorder.seen.items():
+            route = re.sub(r"/(user|circuit-breaker|reset)/\w+", r"/\1/{}", path).replace("/{}/trading", "/reset/{}")
+            sent[method, "unmatched" if status == 404 else route, status] += times
+        trades = sent["POST", "/api/v1/trading/execute", 200]
+        refused = sent["POST", "/api/v1/trading/execute", 503]
+        self.assertGreaterEqual((trades, refused), (2, 1), self.said_by_the_validator)
+        self.assertGreater(len(sent), 10, self.said_by_the_validator)
+        both = ("validated", "validated_text")
+        for (method, route, status), times in sent.items():
+            if route in ("/health", "/services", "/metrics"):  # others ask these, too
+                continue
+            series = f'gateway_http_requests_total{{method="{method}",route="{route}",code="{status}"}}'
+            self.assert_value(times, series, both)
+        self.assert_value(trades, "sum(gateway_trades_total{})", both)
+        self.assert_value(trades, "round(gateway_revenue_total{} / 0.1)", both)
+        self.assert_value(refused, 'gateway_unavailable_total{reason="circuit_breaker"}', both)
+        self.assert_value(trades, 'gateway_upstream_duration_seconds_count{service="trading"}', both)
+        answered = self.server.query('sum by (job) (gateway_http_requests_total{job=~"validated.*"})')
+        self.assertTrue(all(float(row["value"][1]) >= sum(sent.values()) for row in answered) and len(answered) == 2)
 
     def test_histograms_count_every_call(self):
         self.assert_value(TRADES, 'gateway_upstream_duration_seconds_count{service="trading"}')
@@ -135,7 +216,7 @@ class Scraped(unittest.TestCase):
         self.assert_value(100_000, 'seawall_rate_limiter_limit{limiter="trading"}')
 
     def test_exemplars_lead_to_the_trace_of_a_call(self):
-        found = self.server.get("query_exemplars", query='gateway_upstream_duration_seconds_bucket{service="trading"}',
+        found = self.server.get("query_exemplars", query='gateway_upstream_duration_seconds_bucket{service="trading",job!~"validated.*"}',
                                 start="0", end="9999999999")
         traces = {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
         self.assertEqual(traces, {"0af7651916cd43dd8448eb211c80319c"})
@@ -158,7 +239,8 @@ class Scraped(unittest.TestCase):
     def test_the_alert_rules_run(self):
         wait_until("the rules were evaluated", lambda: all(
             rule["health"] == "ok" for group in self.server.get("rules")["groups"] for rule in group["rules"]))
-        firing = {alert["labels"]["alertname"]: alert["labels"] for alert in self.server.get("alerts")["alerts"]}
+        firing = {alert["labels"]["alertname"]: alert["labels"] for alert in self.server.get("alerts")["alerts"]
+                  if not alert["labels"].get("job", "").startswith("validated")}
         self.assertEqual(firing["CircuitBreakerOpen"]["breaker"], "social")
         self.assertEqual(set(firing), {"CircuitBreakerOpen"})
 

@@ -16,7 +16,7 @@ DEFINITION = {
     ".cc": r'(?:\b(?:TEST_CASE|SECTION)\(|\brc::prop\()\s*"{0}"',
     ".c": r"^(?:static )?\w+ {0}\(",
     ".py": r"^ *(?:async )?def {0}\(",
-    ".txt": r"^(?:case|add_test\(NAME) \"?{0}\"?(?:\s|$)",
+    ".txt": r"^ *(?:case|add_test\(NAME) \"?{0}\"?(?:\s|$)",
 }
 
 

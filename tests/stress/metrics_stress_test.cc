@@ -39,7 +39,8 @@ void join(std::vector<std::thread>& threads) {
 }  // namespace
 
 TEST_CASE("totals are exact after the threads, and never fall before") {
-  MetricsRegistry r;
+  const bool use_rseq = GENERATE(true, false);
+  MetricsRegistry r(seawall::MetricsConfig::make({.use_rseq = use_rseq}).value());
   const auto counter = r.counter("a_total", "A.").value().get();
   const auto gauge = r.gauge("g", "G.").value().get();
   const auto histogram = r.histogram("h", "H.").value().get();
@@ -92,7 +93,7 @@ TEST_CASE("lookups, registrations and renderings at once lose nothing") {
     auto hits = r.counter("hits_total", "Hits.", {"key"});
     for (int i = 0; i < kRounds; ++i) {
       hits.value().with({std::to_string(i % 50)}).add();
-      wait.value().get().observe(0.1);
+      wait.value().get().observe(i % 4 == 0 ? 99 : 0.1);  // the former is beyond the last bound
       if (i % 500 == 0) {
         const std::string name = "gauge_" + std::to_string(thread) + "_" + std::to_string(i);
         if (!r.gauge(name, "G.", {"key"}).ok()) wrong.fetch_add(1);
@@ -111,6 +112,24 @@ TEST_CASE("lookups, registrations and renderings at once lose nothing") {
   }
   CHECK(sum == kThreads * kRounds);
   CHECK(number(r.to_prometheus(), "wait_count ") == kThreads * kRounds);
+}
+
+TEST_CASE("threads that ask for one new label set at once get one series") {
+  MetricsRegistry r;
+  const auto family = r.counter("a_total", "A.", {"key"}).value();
+  constexpr int kKeys = 2'000;
+  std::array<std::array<seawall::Counter, kKeys>, 2> found;
+  std::atomic<int> arrived{0};
+  auto threads = start(2, [&](int thread) {
+    for (int i = 0; i < kKeys; ++i) {
+      arrived.fetch_add(1);
+      while (arrived.load() < 2 * (i + 1)) std::this_thread::yield();
+      found[static_cast<std::size_t>(thread)][static_cast<std::size_t>(i)] = family.with({std::to_string(i)});
+    }
+  });
+  join(threads);
+  CHECK(found[0] == found[1]);
+  CHECK(r.series_count() == kKeys);
 }
 
 // Short-lived threads record through handles while others remove the series and make them anew. Each thread adds to the

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"seawall.example/peers/measure"
 )
@@ -16,6 +16,7 @@ const peer = "OpenTelemetry Go 1.47.0"
 
 func main() {
 	ctx := context.Background()
+	measureMetrics(ctx)
 	header := propagation.MapCarrier{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	propagator := propagation.TraceContext{}
 	measure.Operation(peer, "trace.parse", "TraceContext.Extract from a map", 0, func(_, calls int) {
@@ -42,7 +43,7 @@ func main() {
 			}
 		}
 	})
-	tracer := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample())).Tracer("peers")
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())).Tracer("peers")
 	measure.Operation(peer, "trace.root_ids", "Start and End of a root span that is not sampled", 0, func(_, calls int) {
 		for range calls {
 			_, span := tracer.Start(ctx, "root")
