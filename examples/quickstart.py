@@ -10,7 +10,7 @@ from seawall.circuit_breaker import Outcome
 MS = 1_000_000
 
 
-def payment_service(headers: dict, at: int) -> bool:
+def payment_service(headers: dict[str, str], at: int) -> bool:
     """What the real one would do: a request with these headers. It is down from 300 to 900 ms."""
     return "traceparent" in headers and (at < 300 * MS or at >= 900 * MS)
 
@@ -34,7 +34,7 @@ class PaymentClient:
         ticket = self.breaker.try_acquire(now_ns=now)
         if not ticket:
             return "refused"
-        headers = trace.inject(request.context.child(), {}, request.state)
+        headers: dict[str, str] = trace.inject(request.context.child(), {}, request.state)
         ok = payment_service(headers, now - self.start)
         ticket.report(Outcome.SUCCESS if ok else Outcome.FAILURE, now_ns=now)
         return "ok" if ok else "failed"

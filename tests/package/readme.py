@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""readme.py PREFIX ROOT CC CXX PYTHON: builds and runs the programs in README.md and capi/README.md against the installed
-library; each type of handle must have its place in the latter."""
+"""readme.py PREFIX ROOT CC CXX PYTHON: builds and runs the programs in README.md and in those of capi and
+bindings/python against the installed library; each type of handle must have its place in capi/README.md."""
 
 import os
 import pathlib
@@ -13,6 +13,7 @@ import tempfile
 prefix, root, cc, cxx, python = sys.argv[1:]
 text = pathlib.Path(root, "README.md").read_text()
 c_text = pathlib.Path(root, "capi", "README.md").read_text()
+python_text = pathlib.Path(root, "bindings", "python", "README.md").read_text()
 environment = {
     **os.environ,
     "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
@@ -32,7 +33,7 @@ def run(*command: str) -> None:
 
 
 def examples(language: str) -> list[str]:
-    found = re.findall(rf"^```{language}\n(.*?)^```", text + c_text, re.M | re.S)
+    found = re.findall(rf"^```{language}\n(.*?)^```", text + c_text + python_text, re.M | re.S)
     assert found, f"README.md has no example in {language}"
     return found
 
