@@ -2184,6 +2184,17 @@ SEAWALL_API int32_t seawall_span_set_status(seawall_span* span, int32_t status, 
 /* Adds an event with all of its attributes, or counts it as dropped. */
 SEAWALL_API int32_t seawall_span_add_event(seawall_span* span, const char* name, size_t name_size, int64_t now_ns,
                                            const seawall_attribute* attributes, size_t count) SEAWALL_NOEXCEPT;
+/* What the other parts decided for this call, as events with the names and attributes that they have in every program:
+ * seawall.rate_limit, seawall.circuit_breaker, seawall.retry. `name` is that of the limiter or the breaker; `state` one
+ * of SEAWALL_BREAKER_...; a wait of SEAWALL_NEVER is told as -1 ms. A breaker's refusal and a retry make the trace
+ * worth keeping. Errors: WRONG_HANDLE, INVALID_ARGUMENT. */
+SEAWALL_API int32_t seawall_span_add_limiter_event(seawall_span* span, const char* name, size_t name_size,
+                                                   const seawall_decision* decision, int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_span_add_breaker_event(seawall_span* span, const char* name, size_t name_size,
+                                                   int32_t allowed, int32_t state, int64_t retry_after_ns,
+                                                   int64_t now_ns) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_span_add_retry_event(seawall_span* span, int64_t attempt, int64_t delay_ns,
+                                                 int64_t now_ns) SEAWALL_NOEXCEPT;
 /* This trace is worth keeping. */
 SEAWALL_API int32_t seawall_span_keep(seawall_span* span) SEAWALL_NOEXCEPT;
 /* Records the span. It can then only be the parent of others, or the place where another is started. A second end

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "internal.h"
+#include "limiters.h"
 #include "options.h"
+#include "seawall/runtime/span_events.h"
 #include "seawall/runtime/span_exporter.h"
 #include "seawall/runtime/tracer.h"
 #include "trace_struct.h"
@@ -208,6 +210,33 @@ int32_t seawall_span_add_event(seawall_span* span, const char* name, size_t name
       given[i] = *one;
     }
     of.add_event_at(text_in(name, name_size), instant(now_ns), std::span<const Attribute>(given.data(), count));
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_span_add_limiter_event(seawall_span* span, const char* name, size_t name_size,
+                                       const seawall_decision* decision, int64_t now_ns) noexcept {
+  return with_span(span, [&](Span& of) -> int32_t {
+    if (!readable(name, name_size) || decision == nullptr || !usable(decision)) return SEAWALL_E_INVALID_ARGUMENT;
+    add_limiter_event_at(of, text_in(name, name_size), read(*decision), instant(now_ns));
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_span_add_breaker_event(seawall_span* span, const char* name, size_t name_size, int32_t allowed,
+                                       int32_t state, int64_t retry_after_ns, int64_t now_ns) noexcept {
+  return with_span(span, [&](Span& of) -> int32_t {
+    const bool known = state >= SEAWALL_BREAKER_CLOSED && state <= SEAWALL_BREAKER_DISABLED;
+    if (!readable(name, name_size) || !known) return SEAWALL_E_INVALID_ARGUMENT;
+    add_breaker_event_at(of, text_in(name, name_size), allowed != 0, static_cast<BreakerState>(state),
+                         Duration(retry_after_ns), instant(now_ns));
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_span_add_retry_event(seawall_span* span, int64_t attempt, int64_t delay_ns, int64_t now_ns) noexcept {
+  return with_span(span, [&](Span& of) -> int32_t {
+    add_retry_event_at(of, attempt, Duration(delay_ns), instant(now_ns));
     return SEAWALL_OK;
   });
 }

@@ -72,6 +72,42 @@ static void a_trace_is_told_in_lines(void) {
   seawall_tracer_free(tracer);
 }
 
+static void verdicts_are_events(void) {
+  char buffer[4096];
+  size_t needed = 0;
+  seawall_span span;
+  seawall_trace_context context = root();
+  seawall_decision decision = SEAWALL_DECISION_INIT;
+  seawall_tracer* tracer = tracer_of("{\"service\": \"gateway\"}");
+  CHECK(seawall_tracer_start(tracer, "a", 1, SEAWALL_SPAN_SERVER, &context, 0, 0, &span) == SEAWALL_OK);
+  decision.answer = SEAWALL_DENIED;
+  decision.retry_after_ns = 1000001;
+  CHECK(seawall_span_add_limiter_event(&span, "user", SEAWALL_TEXT, &decision, 1) == SEAWALL_OK);
+  CHECK(seawall_tracer_kept(tracer, 5, 0, buffer, sizeof buffer, &needed, NULL) == SEAWALL_OK && needed == 0);
+  CHECK(seawall_span_add_breaker_event(&span, "trading", 7, 0, SEAWALL_BREAKER_FORCED_OPEN, SEAWALL_NEVER, 2) ==
+        SEAWALL_OK);
+  CHECK(seawall_span_add_retry_event(&span, 2, 5000000, 3) == SEAWALL_OK);
+  CHECK(seawall_span_add_limiter_event(&span, "user", 4, NULL, 1) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_span_add_limiter_event(&span, NULL, 4, &decision, 1) == SEAWALL_E_INVALID_ARGUMENT);
+  decision.struct_size = 8;
+  CHECK(seawall_span_add_limiter_event(&span, "user", 4, &decision, 1) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_span_add_breaker_event(&span, "trading", 7, 1, 5, 0, 2) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_span_add_breaker_event(&span, "trading", 7, 1, -1, 0, 2) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_span_add_retry_event(NULL, 2, 0, 3) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_span_end(&span, 4) == SEAWALL_OK);
+  CHECK(seawall_tracer_kept(tracer, 5, 0, buffer, sizeof buffer, &needed, NULL) == SEAWALL_OK);
+  CHECK(strstr(buffer,
+               "{\"name\":\"seawall.rate_limit\",\"unix_ns\":1,\"attributes\":{\"seawall.limiter\":\"user\","
+               "\"seawall.allowed\":false,\"seawall.remaining\":0,\"seawall.retry_after_ms\":2}}") != NULL);
+  CHECK(strstr(buffer,
+               "{\"seawall.breaker\":\"trading\",\"seawall.allowed\":false,\"seawall.state\":\"forced_open\","
+               "\"seawall.retry_after_ms\":-1}") != NULL);
+  CHECK(strstr(buffer,
+               "{\"name\":\"seawall.retry\",\"unix_ns\":3,\"attributes\":{\"seawall.attempt\":2,"
+               "\"seawall.delay_ms\":5}}") != NULL);
+  seawall_tracer_free(tracer);
+}
+
 static void bodies_are_taken_and_finished(void) {
   seawall_span span;
   seawall_text body;
@@ -142,6 +178,7 @@ static void what_is_wrong_is_refused(void) {
 
 int main(void) {
   a_trace_is_told_in_lines();
+  verdicts_are_events();
   bodies_are_taken_and_finished();
   what_is_wrong_is_refused();
   return check_result();

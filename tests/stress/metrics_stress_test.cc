@@ -117,13 +117,15 @@ TEST_CASE("lookups, registrations and renderings at once lose nothing") {
 TEST_CASE("threads that ask for one new label set at once get one series") {
   MetricsRegistry r;
   const auto family = r.counter("a_total", "A.", {"key"}).value();
-  constexpr int kKeys = 2'000;
+  constexpr int kKeys = 300;
   std::array<std::array<seawall::Counter, kKeys>, 2> found;
   std::atomic<int> arrived{0};
   auto threads = start(2, [&](int thread) {
     for (int i = 0; i < kKeys; ++i) {
       arrived.fetch_add(1);
-      while (arrived.load() < 2 * (i + 1)) std::this_thread::yield();
+      for (int spins = 0; arrived.load() < 2 * (i + 1); ++spins) {
+        if (spins > 10'000) std::this_thread::yield();  // else they would not ask at once
+      }
       found[static_cast<std::size_t>(thread)][static_cast<std::size_t>(i)] = family.with({std::to_string(i)});
     }
   });

@@ -26,6 +26,8 @@ from collections.abc import Mapping
 from typing import Callable, NamedTuple, Optional, Union
 
 from . import _ffi, trace
+from .circuit_breaker import State
+from .rate_limiter import Decision
 from ._library import NOW, Handle, check, instant, lib, lib_waiting, nanoseconds, new_error, read_text
 
 Value = Union[bool, int, float, str]
@@ -88,6 +90,11 @@ def _attribute(key: str, value: Value) -> "_ffi.seawall_attribute":
     raise TypeError(f"{key}: a value is a bool, int, float or str, not {type(value).__name__}")
 
 
+def _wait(name: str, seconds: float) -> int:
+    """Infinite: never."""
+    return _ffi.SEAWALL_NEVER if seconds == math.inf else min(nanoseconds(name, seconds), _ffi.SEAWALL_NEVER)
+
+
 class Span:
     """Made by Tracer.start and Span.child. As a context manager it ends itself; an exception makes it an error."""
 
@@ -120,6 +127,23 @@ class Span:
         given = [_attribute(key, value) for key, value in (attributes or {}).items()]
         array, content = (_ffi.seawall_attribute * len(given))(*given), _encoded(name)
         check(lib.seawall_span_add_event(self._raw, content, len(content), instant(now_ns), array, len(given)))
+
+    def add_limiter_event(self, limiter: str, decision: Decision, *, now_ns: int = NOW) -> None:
+        """What a limiter decided, by the names that the event has in every program; so the two below."""
+        content = _encoded(limiter)
+        check(lib.seawall_span_add_limiter_event(self._raw, content, len(content), decision, instant(now_ns)))
+
+    def add_breaker_event(
+        self, breaker: str, allowed: bool, state: State, retry_after: float = 0.0, *, now_ns: int = NOW
+    ) -> None:
+        """A refusal makes the trace worth keeping. retry_after: seconds; infinite while the breaker is forced open."""
+        content, wait = _encoded(breaker), _wait("retry_after", retry_after)
+        check(lib.seawall_span_add_breaker_event(
+            self._raw, content, len(content), bool(allowed), state, wait, instant(now_ns)))
+
+    def add_retry_event(self, attempt: int, delay: float = 0.0, *, now_ns: int = NOW) -> None:
+        """A further attempt after so many seconds: makes the trace worth keeping."""
+        check(lib.seawall_span_add_retry_event(self._raw, attempt, _wait("delay", delay), instant(now_ns)))
 
     def keep(self) -> None:
         """This trace is worth keeping."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import gc
 import json
+import math
 import time
 import unittest
 
@@ -8,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seawall
-from seawall import span, trace
+from seawall import SeawallError, span, trace
+from seawall.circuit_breaker import State
+from seawall.rate_limiter import TokenBucket
 from seawall.span import Kind, Status, Tracer
 
 VALUES = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False),
@@ -61,6 +64,29 @@ class Spans(unittest.TestCase):
         self.assertEqual(tracer.trace("0" * 31 + "1"), [])
         with self.assertRaises(ValueError):
             tracer.trace("ab")
+
+    def test_verdicts_of_the_other_parts_are_events(self):
+        tracer = Tracer("gateway")
+        limiter = TokenBucket(1, 60.0, now_ns=0)
+        with tracer.start("entry", now_ns=0) as span:
+            for _ in range(2):
+                span.add_limiter_event("user", limiter.try_acquire(now_ns=0), now_ns=1)
+            self.assertEqual(tracer.kept(), [])
+            span.add_breaker_event("trading", False, State.FORCED_OPEN, math.inf, now_ns=2)
+            span.add_retry_event(2, 0.005, now_ns=3)
+            with self.assertRaises(SeawallError):
+                span.add_breaker_event("trading", True, 9)
+            with self.assertRaisesRegex(SeawallError, "delay"):
+                span.add_retry_event(2, math.nan)
+        ((_, admitted), (_, refused), breaker, retry) = (
+            (event["name"], event["attributes"]) for event in tracer.trace(span.context.trace_id)[0]["events"])
+        self.assertEqual((admitted["seawall.allowed"], refused["seawall.allowed"]), (True, False))
+        self.assertGreater(refused["seawall.retry_after_ms"], 0)
+        self.assertEqual(breaker, ("seawall.circuit_breaker", {
+            "seawall.breaker": "trading", "seawall.allowed": False, "seawall.state": "forced_open",
+            "seawall.retry_after_ms": -1}))
+        self.assertEqual(retry, ("seawall.retry", {"seawall.attempt": 2, "seawall.delay_ms": 5}))
+        self.assertEqual(len(tracer.kept()), 1)
 
     def test_export_sends_until_there_is_no_more_and_again_after_a_pause(self):
         tracer, bodies, answers = Tracer("gateway", max_batch=1), [], [200, (503, 7.0)]
