@@ -7,6 +7,11 @@ PREFIX ?= /usr/local
 JOBS ?= 2
 FUZZ_SECONDS ?= 60
 
+# ccache stops the build where it cannot make its folder: one below build/ where there is no home to write to.
+ifeq ($(shell .ci/has-ccache-folder && echo yes),)
+export CCACHE_DIR := $(CURDIR)/build/ccache
+endif
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 22
 
