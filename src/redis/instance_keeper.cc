@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <random>
 #include <tuple>
 #include <utility>
@@ -87,14 +88,14 @@ class InstanceKeeper::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<std::string> services;
     {
       const detail::MutexLock lock(mutex_);
-      for (auto& [name, entry] : entries_) {
+      for (const auto& [name, entry] : entries_) {
         if (entry.asking || entry.due > now || entry.state == KeptState::kFenced) continue;
-        entry.asking = true;
         calls.push_back({name, entry});
       }
       services = services_due(now);
+      for (const Call& call : calls) entries_.find(call.name)->second.asking = true;  // from here on without memory
     }
-    for (const Call& call : calls) send(call, now);
+    for (const Call& call : calls) say(call, now);
     for (const std::string& service : services) enter(service, now);
     return static_cast<std::int64_t>(calls.size() + services.size());
   }
@@ -142,15 +143,31 @@ class InstanceKeeper::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void enter(const std::string& service, TimePoint now) {
+    try {
+      ask_to_enter(service, now);
+    } catch (const std::bad_alloc&) {
+      not_entered(service, now);
+    }
+  }
+  void not_entered(const std::string& service, TimePoint now) {
+    const detail::MutexLock lock(mutex_);
+    ++stats_.faults;
+    if (const auto at = entered_.find(service); at != entered_.end()) at->second = now + about(interval());
+  }
+  void ask_to_enter(const std::string& service, TimePoint now) {
     registrar_.enter_async(service, [weak = weak_from_this(), service, now](const StoreWord& word) {
       const auto self = weak.lock();
-      if (!self || word.ok()) return;
-      const detail::MutexLock lock(self->mutex_);
-      ++self->stats_.faults;
-      if (const auto at = self->entered_.find(service); at != self->entered_.end()) {
-        at->second = now + self->about(self->interval());
-      }
+      if (self && !word.ok()) self->not_entered(service, now);
     });
+  }
+
+  // For want of memory nothing is said, and tried again as after any fault.
+  void say(const Call& call, TimePoint now) {
+    try {
+      send(call, now);
+    } catch (const std::bad_alloc&) {
+      hear(call, {.fault = Fault::kAway}, now);
+    }
   }
 
   void send(const Call& call, TimePoint now) {

@@ -98,31 +98,10 @@ Answer LimiterCore::refusal(Duration wait, DecidedBy by, Fault fault) const {
   return answer;
 }
 
-bool LimiterCore::decide_here(std::string_view key, TimePoint now, std::int64_t n, Answer& answer, std::int64_t& room) {
-  if (n > rule_.limit()) {
-    answer = refusal(Decision::kNever, DecidedBy::kDenialCache);
-    count(answer.by);
-    return true;
-  }
-  const CellAnswer cell = cells_.take(hash(key), now, n);
-  room = cells_.batch() - cell.left;
-  if (cell.says == CellAnswer::Says::kTaken) [[likely]] {
-    if (cell.ask) [[unlikely]]
-      ask_ahead(key, now, room);
-    answer.allowed = true;
-    answer.limit = rule_.limit();
-    answer.remaining = cell.left;
-    answer.charge = {1, n};
-    answer.by = DecidedBy::kLease;
-    return true;
-  }
-  if (cell.says == CellAnswer::Says::kDenied) {
-    answer = refusal(cell.wait, DecidedBy::kDenialCache);
-    count(answer.by);
-    return true;
-  }
-  if (cell.says == CellAnswer::Says::kAsk) room = 0;
-  return false;
+bool LimiterCore::refuse_here(Duration wait, Answer& answer) {
+  answer = refusal(wait, DecidedBy::kDenialCache);
+  count(answer.by);
+  return true;
 }
 
 RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::span<const std::int64_t> rungs) const {

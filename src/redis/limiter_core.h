@@ -33,8 +33,28 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOptions& options, const LimitRule& rule,
               std::int64_t batch, Share share, detail::SipKey seed);
 
-  // What can be decided without the store; counted. False: ask, and for `room` permits of a lease as well.
-  bool decide_here(std::string_view key, TimePoint now, std::int64_t n, Answer& answer, std::int64_t& room);
+  // What can be decided without the store; counted. False: ask, and for `room` permits of a lease as well. Tells when
+  // that was: to read the clock waits for what came before, so the key is hashed meanwhile.
+  bool decide_here(std::string_view key, std::int64_t n, TimePoint& now, Answer& answer, std::int64_t& room) {
+    const std::uint64_t hashed = hash(key);
+    now = Clock::now();
+    if (n > rule_.limit()) return refuse_here(Decision::kNever, answer);
+    const CellAnswer cell = cells_.take(hashed, now, n);
+    room = cells_.batch() - cell.left;
+    if (cell.says == CellAnswer::Says::kTaken) [[likely]] {
+      if (cell.ask) [[unlikely]]
+        ask_ahead(key, now, room);
+      answer.allowed = true;
+      answer.limit = rule_.limit();
+      answer.remaining = cell.left;
+      answer.charge = {1, n};
+      answer.by = DecidedBy::kLease;
+      return true;
+    }
+    if (cell.says == CellAnswer::Says::kDenied) return refuse_here(cell.wait, answer);
+    if (cell.says == CellAnswer::Says::kAsk) room = 0;
+    return false;
+  }
   Duration denied(std::string_view key, TimePoint now, std::int64_t n) noexcept {
     return cells_.denied(hash(key), now, n);
   }
@@ -65,6 +85,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
  private:
   void count(DecidedBy by) noexcept { decisions_[static_cast<std::size_t>(by)].add(); }
   std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
+  bool refuse_here(Duration wait, Answer& answer);
   Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
   void bring(std::uint64_t hash, std::int64_t permits);
   // A lease alone, for later requests.

@@ -74,6 +74,15 @@ class LocalCells {
     std::uint64_t seen = 0;
     if (!read(place, hash, seen) && !(owns(place, hash, unit) && read(place, hash, seen))) return {};
     do {
+      // Of a lease that is good for more than this, the permits alone change, which are the lowest bits: next to
+      // nothing stands between reading the word and exchanging it.
+      const auto held = static_cast<std::int64_t>(seen & std::uint64_t{CellWord::kMostPermits});
+      if (seen >> 62 == CellWord::kLease && seen >> 20 > unit && held - n >= batch_ / 2) [[likely]] {
+        if (replace(place, seen, seen - static_cast<std::uint64_t>(n))) {
+          return {.says = CellAnswer::Says::kTaken, .left = held - n};
+        }
+        continue;
+      }
       const CellWord cell = CellWord::of(seen);
       if (cell.kind == CellWord::kDenial && cell.until > unit && n >= cell.permits) {
         return {.says = CellAnswer::Says::kDenied, .wait = time_of(cell.until) - now};
@@ -184,9 +193,11 @@ class LocalCells {
     return CellWord::of(seen).kind != CellWord::kMoving && place.hash.load(std::memory_order_acquire) == hash;
   }
   static bool exchange(Place& place, std::uint64_t seen, const CellWord& next) noexcept {
+    return next.packed() == seen || replace(place, seen, next.packed());
+  }
+  static bool replace(Place& place, std::uint64_t seen, std::uint64_t next) noexcept {
     // Relaxed: nothing else is published by it; a word is exchanged only by who knows whose it is.
-    return next.packed() == seen || place.word.compare_exchange_strong(seen, next.packed(), std::memory_order_relaxed,
-                                                                       std::memory_order_relaxed);
+    return place.word.compare_exchange_strong(seen, next, std::memory_order_relaxed, std::memory_order_relaxed);
   }
 
   template <class Change>

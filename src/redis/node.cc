@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -157,7 +158,12 @@ std::future<Addresses> Node::resolve() const {
   std::promise<Addresses> promise;
   std::future<Addresses> found = promise.get_future();
   std::thread([to = endpoint(), promise = std::move(promise)]() mutable {
-    promise.set_value(addresses_of(to, /*names=*/true));
+    Addresses addresses;
+    try {
+      addresses = addresses_of(to, /*names=*/true);
+    } catch (const std::bad_alloc&) {  // as a name that nobody knows
+    }
+    promise.set_value(std::move(addresses));
   }).detach();
   return found;
 }

@@ -122,37 +122,35 @@ Result<RateLimiter> RateLimiter::make(const Store& store, const RateLimiterOptio
 
 Answer RateLimiter::try_acquire(std::string_view key, std::int64_t n) {
   if (n <= 0) return peek(key, n);
-  const TimePoint now = Clock::now();
+  TimePoint now;
   Answer answer;
   std::int64_t room = 0;
-  if (!core_->decide_here(key, now, n, answer, room)) answer = wait_for_store(*core_, key, now, n, room);
+  if (!core_->decide_here(key, n, now, answer, room)) answer = wait_for_store(*core_, key, now, n, room);
   return answer;
 }
 
 std::optional<Answer> RateLimiter::try_acquire_here(std::string_view key, std::int64_t n) {
   if (n <= 0) return std::nullopt;
-  const TimePoint now = Clock::now();
+  TimePoint now;
   Answer answer;
   std::int64_t room = 0;
-  if (core_->decide_here(key, now, n, answer, room)) return answer;
+  if (core_->decide_here(key, n, now, answer, room)) return answer;
   if (room > 0) core_->not_asked(key);
   return std::nullopt;
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it is kept in what is asked
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
-  const TimePoint now = Clock::now();
-  const auto settle = [core = core_, text = std::string(key), now, n, done](const Answer& answer) {
-    done(core->settled(text, now, n, answer));
-  };
-  if (n <= 0) {
-    core_->ask_peek(key, now, n, Caller::kGoesOn, settle);
-    return;
-  }
+  TimePoint now;
   Answer answer;
   std::int64_t room = 0;
-  if (core_->decide_here(key, now, n, answer, room)) return done(answer);
-  core_->ask(key, now, n, room, Caller::kGoesOn, settle);
+  if (n > 0 && core_->decide_here(key, n, now, answer, room)) return done(answer);
+  if (n <= 0) now = Clock::now();
+  const auto settle = [core = core_, text = std::string(key), now, n, done](const Answer& told) {
+    done(core->settled(text, now, n, told));
+  };
+  n <= 0 ? core_->ask_peek(key, now, n, Caller::kGoesOn, settle)
+         : core_->ask(key, now, n, room, Caller::kGoesOn, settle);
 }
 
 Answer RateLimiter::peek(std::string_view key, std::int64_t n) {

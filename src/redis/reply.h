@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string_view>
 
 namespace seawall::redis {
@@ -33,7 +34,9 @@ inline bool is_array(const redisReply& reply, std::size_t least) noexcept {
 
 class ReplyReader {
  public:
-  ReplyReader() : reader_(redisReaderCreate()) {}
+  ReplyReader() : reader_(redisReaderCreate()) {
+    if (!reader_) throw std::bad_alloc();
+  }
 
   void feed(const char* data, std::size_t size) { redisReaderFeed(reader_.get(), data, size); }
   // The next whole reply; none yet is null, with broken() when there will never be one.

@@ -45,9 +45,10 @@ struct Request {
   TimePoint deadline{};
   CircuitBreaker* breaker = nullptr;  // null in the background
   std::uint64_t token = 0;
-  bool alone = false;  // nothing else was under way when it came
-  int hops = 0;        // redirections followed
-  bool whole = false;  // the server has forgotten the script: send its text
+  bool alone = false;    // nothing else was under way when it came
+  bool settled = false;  // it is no longer counted, though whom it tells may have no memory for the answer
+  int hops = 0;          // redirections followed
+  bool whole = false;    // the server has forgotten the script: send its text
 
   bool finished() const noexcept { return !done; }
 };

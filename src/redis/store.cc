@@ -81,28 +81,6 @@ StoreCore::~StoreCore() {
   }
 }
 
-StoreStats StoreLoop::stats() const {
-  // Relaxed: totals, each by itself.
-  const auto read = [](const auto& total) { return total.load(std::memory_order_relaxed); };
-  const detail::MutexLock lock(mutex_);
-  return {.up = read(counters_.nodes_up) > 0,
-          .unauthorized = read(unauthorized_),
-          .requests = read(counters_.requests),
-          .answered = read(counters_.answered),
-          .timeouts = read(counters_.timeouts),
-          .not_sent = read(counters_.not_sent),
-          .connects = read(counters_.connects),
-          .disconnects = read(counters_.disconnects),
-          .silences = read(counters_.silences),
-          .reloads = read(counters_.reloads),
-          .moved = read(counters_.moved),
-          .asked = read(counters_.asked),
-          .batches = read(counters_.batches),
-          .messages = read(counters_.messages),
-          .channels_denied = read(counters_.channels_denied),
-          .refusal = refusal_};
-}
-
 StoreStats Store::stats() const { return core_->loop().stats(); }
 
 }  // namespace seawall::redis

@@ -4,34 +4,17 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <charconv>
+#include <new>
 #include <utility>
 
 namespace seawall::redis {
 
 namespace {
 
-constexpr Duration kSlotsAgain = std::chrono::milliseconds(100);  // between two questions for the slots
-constexpr Duration kSlotsFresh = std::chrono::seconds(10);        // asked so often when all is well
-constexpr Duration kSlotsLook = std::chrono::milliseconds(20);    // for a node to ask, while none is up
-constexpr int kMostHops = 5;
+constexpr Duration kIdle = std::chrono::seconds(10);             // the thread looks around so often at least
+constexpr Duration kSlotsLook = std::chrono::milliseconds(20);   // for a node to ask, while none is up
+constexpr Duration kMemoryLook = std::chrono::milliseconds(20);  // for memory, when there was none
 constexpr std::uint64_t kAloneInARow = 16;  // requests until callers drive: handing over costs one of them a wake-up
-
-// Relaxed: totals, each by itself.
-void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
-
-bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
-
-// HOST:PORT; an empty host is that of the node that says so.
-Endpoint endpoint_of(std::string_view text, const Endpoint& from) {
-  const auto colon = text.rfind(':');
-  Endpoint endpoint{std::string(text.substr(0, colon)), 0};
-  if (endpoint.host.empty()) endpoint.host = from.host;
-  if (colon != std::string_view::npos) {
-    std::from_chars(text.data() + colon + 1, text.data() + text.size(), endpoint.port);
-  }
-  return endpoint;
-}
 
 // What a thread polls: what wakes it, and sockets.
 class Polled {
@@ -158,17 +141,33 @@ void StoreLoop::stop() {
 }
 
 void StoreLoop::run() {
-  for (take_over(); !stopping_.load(std::memory_order_acquire); take_over()) turn();
-  {
-    const detail::MutexLock lock(mutex_);
-    by_deadline_[0].insert(by_deadline_[0].end(), submitted_.begin(), submitted_.end());
-    submitted_.clear();
-  }
-  for (auto& queue : by_deadline_) {
-    for (const RequestPtr& request : std::exchange(queue, {})) {
-      finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  for (take_over(); !stopping_.load(std::memory_order_acquire); take_over()) {
+    try {
+      turn();
+    } catch (const std::bad_alloc&) {
+      without_memory();
     }
   }
+  std::vector<RequestPtr> rest;
+  {
+    const detail::MutexLock lock(mutex_);
+    rest.swap(submitted_);
+  }
+  for (const RequestPtr& request : rest) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  for (std::deque<RequestPtr>* queue : {&taken_in_, &by_deadline_[0], &by_deadline_[1]}) {
+    for (; !queue->empty(); queue->pop_front()) finish(queue->front(), Outcome::kIgnored, {Fault::kAway, {}});
+  }
+}
+
+// What was just handed in is answered as if it had not been sent, so that the policy decides; what is under way by
+// lost_track(). Whoever wants to listen stays in joining_, and is tried again.
+void StoreLoop::without_memory() noexcept {
+  for (const RequestPtr& request : taken_in_) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  std::erase_if(taken_in_, [](const RequestPtr& request) { return request->finished(); });
+  lost_track();
+  if (listener_ && listener_->fd() >= 0 && !listener_->quiet()) listener_->close(now_);
+  want_slots_ = true;
+  Polled(off_duty_).wait(kMemoryLook);
 }
 
 // From a caller who drives, as soon as he looks up.
@@ -186,21 +185,23 @@ void StoreLoop::take_over() {
       sleeper = call_thread();
     }
     if (sleeper != nullptr) sleeper->wake();
-    Polled(off_duty_).wait(kSlotsFresh);
+    Polled(off_duty_).wait(kIdle);
   }
 }
 
+void StoreLoop::take_in() {
+  const detail::MutexLock lock(mutex_);
+  taken_in_.insert(taken_in_.end(), submitted_.begin(), submitted_.end());
+  submitted_.clear();
+  joining_.insert(joining_.end(), new_listeners_.begin(), new_listeners_.end());
+  new_listeners_.clear();
+}
+
 void StoreLoop::turn() {
-  std::vector<RequestPtr> submitted;
-  std::vector<Listener> listeners;
-  {
-    const detail::MutexLock lock(mutex_);
-    submitted.swap(submitted_);
-    listeners.swap(new_listeners_);
-  }
+  take_in();
   now_ = Clock::now();
-  for (Listener& listener : listeners) add_listener(std::move(listener));
-  for (const RequestPtr& request : submitted) accept(request);
+  for (; !joining_.empty(); joining_.pop_front()) add_listener(joining_.front());
+  for (; !taken_in_.empty(); taken_in_.pop_front()) accept(taken_in_.front());
   if (listener_) {
     listener_->tick(now_);
     listener_->flush(now_);
@@ -231,20 +232,17 @@ void StoreLoop::drive(const RequestPtr& own) noexcept {
     for (tend(); !own->finished() && !called_away(); tend()) poll(nullptr, next_due());
     if (quiet() && leave(Driver::kNobody)) return;
   } catch (const std::bad_alloc&) {
-    give_up(own);
+    finish(own, Outcome::kIgnored, {Fault::kAway, {}});
+    lost_track();
   }
   leave(Driver::kThread);
   off_duty_.wake();
 }
 
-// For want of memory. A connection that has something under way may have lost track of it.
-void StoreLoop::give_up(const RequestPtr& own) noexcept {
-  try {
-    finish(own, Outcome::kIgnored, {Fault::kAway, {}});
-  } catch (const std::bad_alloc&) {  // nor has whom it tells: the caller waits out his deadline
-  }
+// For want of memory: a connection that has something under way may have lost track of it.
+void StoreLoop::lost_track() noexcept {
   for (std::size_t i = 0; i < node_count_; ++i) {
-    if (nodes_[i]->up() && !nodes_[i]->quiet()) nodes_[i]->close(now_);
+    if (nodes_[i]->fd() >= 0 && !nodes_[i]->quiet()) nodes_[i]->close(now_);
   }
 }
 
@@ -283,7 +281,7 @@ bool StoreLoop::quiet() const {
 
 // Of all but the listener.
 TimePoint StoreLoop::next_due() const {
-  TimePoint next = now_ + kSlotsFresh;
+  TimePoint next = now_ + kIdle;
   for (const auto& queue : by_deadline_) {
     if (!queue.empty()) next = std::min(next, queue.front()->deadline);
   }
@@ -316,23 +314,40 @@ void StoreLoop::expire(TimePoint now) {
     while (!queue.empty()) {
       const RequestPtr request = queue.front();
       if (!request->finished() && request->deadline > now) break;
+      if (!request->finished()) {
+        if (!request->settled) add(counters_.timeouts);
+        finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
+      }
+      if (!request->finished()) throw std::bad_alloc();
       queue.pop_front();
-      if (request->finished()) continue;
-      add(counters_.timeouts);
-      finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
     }
   }
 }
 
-void StoreLoop::finish(const RequestPtr& request, Outcome outcome, const CallResult& result) {
+// Not finished by it: whom it tells has no memory for the answer. Then expire() tells him, when there is some again.
+void StoreLoop::finish(const RequestPtr& request, Outcome outcome, const CallResult& result) noexcept {
   if (request->finished()) return;
-  if (request->breaker != nullptr) request->breaker->report(request->token, outcome);
-  pending_.fetch_sub(1, std::memory_order_relaxed);  // as in submit()
-  std::exchange(request->done, nullptr)(result);
+  if (!std::exchange(request->settled, true)) {
+    if (request->breaker != nullptr) request->breaker->report(request->token, outcome);
+    pending_.fetch_sub(1, std::memory_order_relaxed);  // as in submit()
+  }
+  auto done = std::exchange(request->done, nullptr);
+  try {
+    done(result);
+  } catch (const std::bad_alloc&) {
+    request->done = std::move(done);
+  }
 }
 
 void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply& reply) {
-  if (is_error(reply)) return failed(node, request, text_of(reply));
+  try {
+    is_error(reply) ? failed(node, request, text_of(reply)) : told(request, reply);
+  } catch (const std::bad_alloc&) {
+    finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  }
+}
+
+void StoreLoop::told(const RequestPtr& request, const redisReply& reply) {
   CallResult result;
   if (reply.type == REDIS_REPLY_STRING) result.texts.emplace_back(text_of(reply));
   for (std::size_t i = 0; is_array(reply, i + 1); ++i) {
@@ -345,40 +360,6 @@ void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply
   }
   add(counters_.answered);
   finish(request, Outcome::kSuccess, result);
-}
-
-void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view error) {
-  if (starts_with(error, "NOSCRIPT")) {
-    add(counters_.reloads);
-    request->whole = true;
-    return node.send(request, /*asking=*/false, now_);
-  }
-  if (starts_with(error, "MOVED ") || starts_with(error, "ASK ")) return redirect(node, request, error);
-  if (starts_with(error, "TRYAGAIN") && request->hops++ < kMostHops) return node.send(request, /*asking=*/true, now_);
-  add(counters_.answered);
-  if (starts_with(error, "SEAWALL"))
-    return finish(request, Outcome::kSuccess, {Fault::kForeign, {}, {std::string(error)}});
-  // A master that became a replica, or lost its own: there may be another one.
-  const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
-  want_slots_ = true;
-  const Fault fault = starts_with(error, "NOAUTH") ? Fault::kUnauthorized : Fault::kRefused;
-  finish(request, Outcome::kFailure, {fault, {}, {std::string(error)}});
-  if (deposed && !options_.cluster) node.close(now_);
-}
-
-// "MOVED SLOT HOST:PORT" is for good, "ASK SLOT HOST:PORT" for this once.
-void StoreLoop::redirect(Node& from, const RequestPtr& request, std::string_view error) {
-  const auto space = error.rfind(' ');
-  const std::size_t to = node_at(endpoint_of(error.substr(space + 1), from.endpoint()));
-  const bool moved = error[0] == 'M';
-  add(moved ? counters_.moved : counters_.asked);
-  if (moved) {
-    // Release: with the number comes the node.
-    owner_[request->slot].store(static_cast<std::uint8_t>(to), std::memory_order_release);
-    want_slots_ = true;
-  }
-  if (request->hops++ >= kMostHops) return finish(request, Outcome::kFailure, {Fault::kRefused, {}});
-  nodes_[to]->send(request, /*asking=*/!moved, now_);
 }
 
 void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFailure, {lost_as(Fault::kAway), {}}); }
@@ -413,15 +394,18 @@ Fault StoreLoop::lost_as(Fault fault) const noexcept {
 
 void StoreLoop::wrote() { add(counters_.batches); }
 
-void StoreLoop::add_listener(Listener listener) {
+// Again from the start, when there was no memory for it: to subscribe twice is harmless.
+void StoreLoop::add_listener(const Listener& listener) {
   std::erase_if(listeners_, [](const Listener& each) { return each.whose.expired(); });
-  const std::string channel = listener.channel;
-  listeners_.push_back(std::move(listener));
-  if (std::find(channels_.begin(), channels_.end(), channel) != channels_.end()) return;
-  channels_.push_back(channel);
-  if (listener_) return listener_->subscribe(channel, now_);
+  if (std::find(channels_.begin(), channels_.end(), listener.channel) == channels_.end()) {
+    if (listener_) listener_->subscribe(listener.channel, now_);
+    channels_.push_back(listener.channel);
+  }
   NodeOwner& owner = *this;
-  listener_ = std::make_unique<Node>(options_.endpoints, options_, breaker_config_, scripts_, owner, &channels_);
+  if (!listener_) {
+    listener_ = std::make_unique<Node>(options_.endpoints, options_, breaker_config_, scripts_, owner, &channels_);
+  }
+  listeners_.push_back(listener);
 }
 
 void StoreLoop::heard(std::string_view channel, std::string_view message) {
@@ -434,52 +418,26 @@ void StoreLoop::heard(std::string_view channel, std::string_view message) {
 
 void StoreLoop::denied() { add(counters_.channels_denied); }
 
-TimePoint StoreLoop::slots_due() const { return slots_asked_ + (want_slots_ ? kSlotsAgain : kSlotsFresh); }
-
-void StoreLoop::refresh_slots(TimePoint now) {
-  if (now < slots_due()) return;
-  for (std::size_t i = 0; i < node_count_; ++i) {
-    Node& node = *nodes_[slots_turn_++ % node_count_];
-    if (!node.up()) continue;
-    slots_asked_ = now;
-    return node.ask_slots(now);
-  }
-}
-
-// [first slot, last slot, [host, port, id], replicas...]...
-void StoreLoop::learnt_slots(Node& node, const redisReply& reply) {
-  if (is_error(reply)) return;
-  want_slots_ = false;
-  for (std::size_t i = 0; is_array(reply, i + 1); ++i) {
-    const redisReply& range = *reply.element[i];
-    if (!is_array(range, 3) || !is_array(*range.element[2], 2)) continue;
-    const redisReply& master = *range.element[2];
-    Endpoint endpoint{std::string(text_of(*master.element[0])), static_cast<std::uint16_t>(master.element[1]->integer)};
-    if (endpoint.host.empty()) endpoint.host = node.endpoint().host;
-    const std::size_t owner = node_at(endpoint);
-    want_slots_ |= !nodes_[owner]->up();  // until a replica has taken over
-    const auto first = std::max<std::int64_t>(range.element[0]->integer, 0);
-    const auto last = std::min<std::int64_t>(range.element[1]->integer, kHashSlots - 1);
-    for (std::int64_t slot = first; slot <= last; ++slot) {
-      // Release: with the number comes the node.
-      owner_[static_cast<std::size_t>(slot)].store(static_cast<std::uint8_t>(owner), std::memory_order_release);
-    }
-  }
-}
-
-std::size_t StoreLoop::node_at(const Endpoint& endpoint) {
-  for (std::size_t i = 0; i < node_count_; ++i) {
-    if (nodes_[i]->endpoint().host == endpoint.host && nodes_[i]->endpoint().port == endpoint.port) return i;
-  }
-  return add_node({endpoint});
-}
-
-// Beyond the bound the first node stands in for all others; it redirects, or refuses.
-std::size_t StoreLoop::add_node(std::vector<Endpoint> endpoints) {
-  if (node_count_ == kMostNodes) return 0;
-  NodeOwner& owner = *this;
-  nodes_[node_count_] = std::make_unique<Node>(std::move(endpoints), options_, breaker_config_, scripts_, owner);
-  return node_count_++;
+StoreStats StoreLoop::stats() const {
+  // Relaxed: totals, each by itself.
+  const auto read = [](const auto& total) { return total.load(std::memory_order_relaxed); };
+  const detail::MutexLock lock(mutex_);
+  return {.up = read(counters_.nodes_up) > 0,
+          .unauthorized = read(unauthorized_),
+          .requests = read(counters_.requests),
+          .answered = read(counters_.answered),
+          .timeouts = read(counters_.timeouts),
+          .not_sent = read(counters_.not_sent),
+          .connects = read(counters_.connects),
+          .disconnects = read(counters_.disconnects),
+          .silences = read(counters_.silences),
+          .reloads = read(counters_.reloads),
+          .moved = read(counters_.moved),
+          .asked = read(counters_.asked),
+          .batches = read(counters_.batches),
+          .messages = read(counters_.messages),
+          .channels_denied = read(counters_.channels_denied),
+          .refusal = refusal_};
 }
 
 }  // namespace seawall::redis

@@ -77,6 +77,8 @@ class StoreLoop final : private NodeOwner {
   void heard(std::string_view channel, std::string_view message) override;
   void denied() override;
 
+  // Relaxed: totals, each by itself.
+  static void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
   bool not_sent();
   bool hand_in(const RequestPtr& request);
   Waker* call_thread() SEAWALL_REQUIRES(mutex_);
@@ -87,13 +89,15 @@ class StoreLoop final : private NodeOwner {
 
   // The store's thread alone.
   void take_over();
+  void take_in();
   void turn();
+  void without_memory() noexcept;
   void go_off_duty(TimePoint until);
-  void add_listener(Listener listener);
+  void add_listener(const Listener& listener);
 
   // Who drives.
   void drive(const RequestPtr& own) noexcept;
-  void give_up(const RequestPtr& own) noexcept;
+  void lost_track() noexcept;
   void accept(const RequestPtr& request);
   void tend();
   void poll(Node* listener, TimePoint until);
@@ -105,7 +109,8 @@ class StoreLoop final : private NodeOwner {
   void refresh_slots(TimePoint now);
   void redirect(Node& from, const RequestPtr& request, std::string_view error);
   void failed(Node& node, const RequestPtr& request, std::string_view error);
-  void finish(const RequestPtr& request, Outcome outcome, const CallResult& result);
+  void told(const RequestPtr& request, const redisReply& reply);
+  void finish(const RequestPtr& request, Outcome outcome, const CallResult& result) noexcept;
   std::size_t node_at(const Endpoint& endpoint);
   std::size_t add_node(std::vector<Endpoint> endpoints);
 
@@ -151,6 +156,8 @@ class StoreLoop final : private NodeOwner {
   std::size_t slots_turn_ = 0;
 
   // The store's thread.
+  std::deque<RequestPtr> taken_in_;  // handed in, not accepted yet
+  std::deque<Listener> joining_;     // not added yet
   std::vector<std::string> channels_;
   std::vector<Listener> listeners_;
   std::unique_ptr<Node> listener_;  // a connection of its own, once somebody listens

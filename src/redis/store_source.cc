@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <optional>
 #include <random>
 #include <set>
@@ -84,17 +85,19 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     bool ask_directory = false;
     {
       const detail::MutexLock lock(mutex_);
+      answers.reserve(2 * services_.size());  // so that none is lost for want of memory: each is told once
       if (options_.services.empty()) forget(now, answers);
+      due = services_due(now);
       for (auto& [name, service] : services_) {
-        if (std::exchange(service.news, false)) {
-          service.said.age = std::max(Duration(0), now - service.asked);
-          answers.push_back(std::exchange(service.said, {}));
-        }
-        if (service.asking || (service.due > now && !service.hinted)) continue;
+        if (!std::exchange(service.news, false)) continue;
+        service.said.age = std::max(Duration(0), now - service.asked);
+        answers.push_back(std::exchange(service.said, {}));
+      }
+      for (const auto& [name, version] : due) {
+        Polled& service = services_.find(name)->second;
         service.asking = true;
         service.hinted = false;
         service.due = now + about(options_.poll_interval);
-        due.emplace_back(name, service.version);
       }
       ask_directory = options_.services.empty() && !asking_directory_ && directory_due_ <= now;
       if (ask_directory) {
@@ -121,8 +124,28 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     return pause * 4 / 5 + Duration(std::uniform_int_distribution<std::int64_t>(0, most.count())(random_));
   }
 
-  // And says so to who follows.
+  // Empty without memory for it: then they are due still.
+  std::vector<std::pair<std::string, std::int64_t>> services_due(TimePoint now) const SEAWALL_REQUIRES(mutex_) {
+    try {
+      std::vector<std::pair<std::string, std::int64_t>> due;
+      for (const auto& [name, service] : services_) {
+        if (!service.asking && (service.due <= now || service.hinted)) due.emplace_back(name, service.version);
+      }
+      return due;
+    } catch (const std::bad_alloc&) {
+      return {};
+    }
+  }
+
+  // And says so to who follows. Without memory it is done another time.
   void forget(TimePoint now, std::vector<SourceAnswer>& answers) SEAWALL_REQUIRES(mutex_) {
+    try {
+      forget_all(now, answers);
+    } catch (const std::bad_alloc&) {
+      ++stats_.faults;
+    }
+  }
+  void forget_all(TimePoint now, std::vector<SourceAnswer>& answers) SEAWALL_REQUIRES(mutex_) {
     for (auto at = services_.begin(); at != services_.end();) {
       const Polled& service = at->second;
       const bool awaited = service.asking || service.news || service.hinted;
@@ -130,9 +153,9 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
         ++at;
         continue;
       }
-      ++stats_.forgotten;
       forgotten_.insert_or_assign(at->first, service.entered);
       answers.push_back({.service = at->first, .status = SourceStatus::kForgotten});
+      ++stats_.forgotten;
       at = services_.erase(at);
     }
   }
@@ -148,7 +171,17 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
+  // Without memory for it, nobody is asked, and the next poll is.
   void ask(const std::string& name, std::int64_t version, TimePoint now) {
+    try {
+      ask_for_list(name, version, now);
+    } catch (const std::bad_alloc&) {
+      const detail::MutexLock lock(mutex_);
+      services_.find(name)->second.asking = false;
+      ++stats_.faults;
+    }
+  }
+  void ask_for_list(const std::string& name, std::int64_t version, TimePoint now) {
     const RequestPtr request = calls_.about(name, "list");
     request->words.add(version);
     request->words.add(to_us(options_.expiry_ceiling));
@@ -213,6 +246,15 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void ask_for_services() {
+    try {
+      ask_the_directory();
+    } catch (const std::bad_alloc&) {
+      const detail::MutexLock lock(mutex_);
+      asking_directory_ = false;
+      ++stats_.faults;
+    }
+  }
+  void ask_the_directory() {
     const RequestPtr request = calls_.about_directory("services", "");
     request->done = [weak = weak_from_this()](const CallResult& result) {
       if (const auto self = weak.lock()) self->hear_services(result);

@@ -14,19 +14,24 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "seawall_c.h"
 
 namespace {
 
-// Of this thread: those that a library starts have memory.
+// Of this thread.
 thread_local std::int64_t allocations_left = INT64_MAX;
+// Of all threads but the one that made this, together.
+std::atomic<std::int64_t> others_left{INT64_MAX};
+const std::thread::id the_first = std::this_thread::get_id();
 std::atomic<std::int64_t> live{0};
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   if (allocations_left <= 0) return nullptr;
   --allocations_left;
+  if (std::this_thread::get_id() != the_first && others_left-- <= 0) return nullptr;
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (memory != nullptr) ++live;

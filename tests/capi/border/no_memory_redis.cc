@@ -2,7 +2,7 @@
 //
 // As no_memory.cc, of libseawall_redis.so: each creation begins with a store of its own, at an address where nobody is,
 // and ends with it, so that no thread of a store is there when memory is counted. Then calls of a store that has a
-// server: whoever wants the memory, the caller is answered, and the next call is as good as ever.
+// server: whoever wants the memory, caller or thread, the caller is answered, and the next call is as good as ever.
 #include <cstdio>
 #include <vector>
 
@@ -129,6 +129,39 @@ void fail_at_each_allocation_of_a_call(seawall_redis_limiter* limiter, int calls
   check(false, "never had enough", where);
 }
 
+// The store's thread has no memory: it goes on, and who does not wait hears of his call, once there is some again.
+void fail_at_each_allocation_of_the_thread(seawall_redis_limiter* limiter, seawall_redis_inbox* inbox) {
+  constexpr const char* kKey = "a-key-of-a-length-that-no-short-string-holds-as-it-is";
+  seawall_redis_decision room[SEAWALL_LIMIT_SET_MOST];
+  for (seawall_redis_decision& each : room) each = SEAWALL_REDIS_DECISION_INIT;
+  seawall_redis_set_decision decision = SEAWALL_REDIS_SET_DECISION_INIT;
+  decision.decisions = room;
+  decision.decision_count = SEAWALL_LIMIT_SET_MOST;
+  for (int n = 0; n < 1000; ++n) {
+    const std::string where = "the store's thread, allocation " + std::to_string(n + 1);
+    check(well(limiter, 1), "Redis is asked no more", where);
+    others_left = n;
+    const std::int32_t code =
+        seawall_redis_limiter_try_acquire_async(limiter, kKey, SEAWALL_TEXT, 1, inbox, static_cast<uint64_t>(n));
+    check(code == SEAWALL_OK, "a call that asks for nothing of the thread's fails", where);
+    uint64_t tag = 0;
+    std::int32_t heard = 0;
+    for (int i = 0; i < 12000 && heard == 0; ++i) {
+      heard = seawall_redis_inbox_receive(inbox, &tag, &decision);
+      if (heard == 0) short_sleep();
+      if (others_left < -1) others_left = INT64_MAX;
+    }
+    const bool enough = others_left > 0 && others_left <= n;
+    others_left = INT64_MAX;
+    check(heard == 1 && tag == static_cast<uint64_t>(n), "the answer never comes", where);
+    if (failures != 0) return;
+    if (!enough) continue;
+    std::printf("the store's thread: fewer than %d allocations\n", n);
+    return;
+  }
+  check(false, "never had enough", "the store's thread");
+}
+
 void fail_at_each_allocation_of_calls() {
   const std::uint16_t port = free_port();
   const pid_t server = start_redis(port, kPassword);
@@ -144,6 +177,10 @@ void fail_at_each_allocation_of_calls() {
   for (const int calls_before : {1, 40}) {
     if (code == SEAWALL_OK) fail_at_each_allocation_of_a_call(limiter, calls_before);
   }
+  seawall_redis_inbox* inbox = nullptr;
+  if (code == SEAWALL_OK) code = seawall_redis_inbox_new(&inbox, &error);
+  if (code == SEAWALL_OK) fail_at_each_allocation_of_the_thread(limiter, inbox);
+  seawall_redis_inbox_free(inbox);
   seawall_redis_limiter_free(limiter);
   seawall_redis_store_free(store);
   stop_redis(server);
