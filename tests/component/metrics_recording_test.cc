@@ -398,50 +398,6 @@ TEST_CASE("while a rendering stands still nobody waits for it: all but that call
   }
 }
 
-// Who was interrupted between its look at the series and its addition must not reach what has the memory by then.
-TEST_CASE("a signal handler may remove the series that is being recorded, and what is made then begins at 0") {
-  constexpr int kSeries = 70;  // more than are removed before their memory is given on
-  static seawall::Family<Counter>* family;
-  static std::array<Counter, kSeries> made;
-  static std::atomic<bool> armed;
-  for (const MetricsConfig& config : kBoth) {
-    MetricsRegistry r(config);
-    auto counters = r.counter("a_total", "A.", {"x"}).value();
-    family = &counters;
-    struct sigaction action {};
-    action.sa_handler = [](int) {
-      if (!armed.load()) return;
-      family->remove({"recorded"});
-      for (int i = 0; i < kSeries; ++i) {
-        family->with({"filler"});
-        family->remove({"filler"});
-      }
-      for (std::size_t i = 0; i < kSeries; ++i) made[i] = family->with({std::to_string(i)});
-      armed = false;
-    };
-    struct sigaction before {};
-    REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
-    std::atomic<bool> done{false};
-    std::thread sender([&, me = pthread_self()] {
-      while (!done.load()) pthread_kill(me, SIGUSR1);
-    });
-    std::uint64_t strayed = 0;
-    for (int round = 0; round < 60; ++round) {
-      const Counter recorded = counters.with({"recorded"});
-      armed = true;
-      while (armed.load()) recorded.add(1000);
-      for (std::size_t i = 0; i < kSeries; ++i) {
-        strayed += made[i].value();
-        counters.remove({std::to_string(i)});
-      }
-    }
-    done = true;
-    sender.join();
-    REQUIRE(sigaction(SIGUSR1, &before, nullptr) == 0);
-    CHECK((strayed == 0 && r.stale_recordings() > 0));
-  }
-}
-
 TEST_CASE("a callback that removes itself keeps what it has captured until it has returned") {
   MetricsRegistry r;
   const auto gauges = r.gauge("depth", "D.", {"queue"}).value();

@@ -3,8 +3,11 @@
 // Threads record, look up and register while others read and render. Invariants: a total seen by one reader never
 // falls; in each rendering a histogram's count is its +Inf bucket; when all threads are done every total is exact, and
 // what went to overflow series is in the family's sum.
+#include <pthread.h>
+
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -179,3 +182,51 @@ TEST_CASE("series come and go under live handles, and no recording reaches anoth
   CHECK(wrong.load() == 0);
   CHECK(keep.value() == recorded.load());
 }
+
+// Who was interrupted between its look at the series and its addition must not reach what has the memory by then. Not
+// under ThreadSanitizer, which reports handlers that allocate.
+#if !defined(__SANITIZE_THREAD__) && !SEAWALL_HAS_FEATURE(thread_sanitizer)
+TEST_CASE("a signal handler may remove the series that is being recorded, and what is made then begins at 0") {
+  constexpr int kSeries = 70;  // more than are removed before their memory is given on
+  static seawall::Family<seawall::Counter>* family;
+  static std::array<seawall::Counter, kSeries> made;
+  static std::atomic<bool> armed;
+  for (const bool use_rseq : {true, false}) {
+    MetricsRegistry r(seawall::MetricsConfig::make({.use_rseq = use_rseq}).value());
+    auto counters = r.counter("a_total", "A.", {"x"}).value();
+    family = &counters;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (!armed.load()) return;
+      family->remove({"recorded"});
+      for (int i = 0; i < kSeries; ++i) {
+        family->with({"filler"});
+        family->remove({"filler"});
+      }
+      for (std::size_t i = 0; i < kSeries; ++i) made[i] = family->with({std::to_string(i)});
+      armed = false;
+    };
+    struct sigaction before {};
+    REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+    std::atomic<bool> done{false};
+    std::thread sender([&, me = pthread_self()] {
+      while (!done.load()) pthread_kill(me, SIGUSR1);
+    });
+    std::uint64_t strayed = 0;
+    for (int round = 0; round < 60; ++round) {
+      const seawall::Counter recorded = counters.with({"recorded"});
+      armed = true;
+      while (armed.load()) recorded.add(1000);
+      recorded.add(1000);  // the series is gone
+      for (std::size_t i = 0; i < kSeries; ++i) {
+        strayed += made[i].value();
+        counters.remove({std::to_string(i)});
+      }
+    }
+    done = true;
+    sender.join();
+    REQUIRE(sigaction(SIGUSR1, &before, nullptr) == 0);
+    CHECK((strayed == 0 && r.stale_recordings() >= 60));
+  }
+}
+#endif
