@@ -10,7 +10,8 @@ from demo_test import SCRIPT, free_ports
 
 class Stack(unittest.TestCase):
     def test_the_validator_passes_and_everything_stops(self):
-        environment = {**os.environ, "SEAWALL_DEMO_PORT": str(free_ports()), "CI": "true"}
+        # A locale that every machine has: of another one bash says so, and nothing may be said.
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "SEAWALL_DEMO_PORT": str(free_ports()), "CI": "true"}
         ran = subprocess.run(
             [SCRIPT, os.environ["SEAWALL_BUILD"]], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
