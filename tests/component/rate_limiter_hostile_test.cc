@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Numbers from the ends of the range as instants, permits, waits, charges, costs and debts, in any order: no answer
 // lies, and nothing overflows (the sanitizers watch).
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -135,5 +137,36 @@ TEST_CASE("hostile numbers: fixed window") {
 TEST_CASE("hostile numbers: sliding window") {
   for (const WindowMode mode : {WindowMode::kStrict, WindowMode::kEstimate}) {
     attack_many<SlidingWindow>(false, [mode](const Quota& q) { return SlidingWindowConfig::make({q, 0, mode}); });
+  }
+}
+
+TEMPLATE_TEST_CASE("before the epoch is as at it, behind 30 years as at their end, however far now and epoch are apart",
+                   "", TokenBucket, FixedWindow) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kEnd = algorithm::kHorizon.count();
+  const auto config = TestType::Config::make(Quota::make(3, std::chrono::minutes(1)).value()).value();
+  for (const std::int64_t epoch : {-kMost - 1, -kMost, -kEnd, std::int64_t{0}, kEnd, kMost - kEnd, kMost - 1, kMost}) {
+    for (const std::int64_t now : {-kMost - 1, -kMost, -kEnd - 1, -kEnd, std::int64_t{-1}, std::int64_t{0},
+                                   std::int64_t{1}, kEnd - 1, kEnd, kEnd + 1, kMost - kEnd, kMost - 1, kMost}) {
+      // An epoch in the last 30 years there are counts as their beginning.
+      const std::int64_t begin = std::min(epoch, kMost - kEnd);
+      const bool early = now < begin;
+      const bool far = !early && static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(begin) >
+                                     static_cast<std::uint64_t>(kEnd);
+      TestType asked(config, time_from_ns(epoch));
+      TestType same(config, time_from_ns(0));
+      const TimePoint then = time_from_ns(early ? 0 : far ? kEnd : now - begin);
+      INFO("epoch " << epoch << ", now " << now);
+      for (int i = 0; i < 5; ++i) {
+        const Decision got = asked.try_acquire_at(time_from_ns(now));
+        const Decision wanted = same.try_acquire_at(then);
+        CHECK(got.allowed == wanted.allowed);
+        CHECK(got.allowed == (i < 3));
+        CHECK(got.remaining == wanted.remaining);
+        CHECK(got.charge == wanted.charge);
+        if (!early) CHECK(got.retry_after == wanted.retry_after);
+        if (early) CHECK(got.retry_after >= wanted.retry_after);
+      }
+    }
   }
 }

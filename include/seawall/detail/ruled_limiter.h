@@ -24,15 +24,18 @@ class RuledLimiter {
  public:
   using Config = ConfigType;
 
-  // Starts full. Instants before the epoch count as the epoch.
+  // Starts full. Instants before the epoch count as it; an epoch in the last 30 years of TimePoint as their beginning.
   explicit RuledLimiter(const Config& config, TimePoint epoch = Clock::now()) noexcept
-      : epoch_(epoch), word_(config.rule()) {}
+      : epoch_(std::min(epoch, kLatestEpoch)), word_(config.rule()) {}
 
   // Takes n permits or nothing. n above the burst is never() allowed; n of 0 or less takes nothing.
   [[gnu::always_inline]] Decision try_acquire_at(TimePoint now, std::int64_t n = 1) noexcept {
-    if (now < epoch_) [[unlikely]]
-      return acquire_early(now, n);
-    const Duration elapsed = algorithm::since(epoch_, now);
+    // As unsigned, so that what is before the epoch is far behind the horizon; a branch, since the exchange would wait
+    // for the smaller of two.
+    const auto ns = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(to_ns(epoch_));
+    if (ns > static_cast<std::uint64_t>(algorithm::kHorizon.count())) [[unlikely]]
+      return acquire_outside(now, n);
+    const Duration elapsed(static_cast<std::int64_t>(ns));
     return word_.update(
         [elapsed, n](const Rule& rule) { return rule.request(elapsed, n); },
         [](const Rule& rule, const auto& request, std::uint64_t state, std::uint64_t) {
@@ -130,12 +133,17 @@ class RuledLimiter {
   using Rule = typename Config::Rule;
   using Word = RuledWord<Cell, Rule>;
 
+  // From an epoch no later than that, all that is before it is further behind it, as unsigned, than the horizon.
+  static constexpr TimePoint kLatestEpoch = TimePoint::max() - algorithm::kHorizon;
+
   // A charge in ticks of the rule with this mark; one of another rule is as old as the epoch.
   static Charge known_to(std::uint64_t mark, Charge charge) noexcept {
     return {Word::generation_of(charge.at) == mark ? Word::state_of(charge.at) : 0, charge.permits};
   }
 
-  [[gnu::noinline, gnu::cold]] Decision acquire_early(TimePoint now, std::int64_t n) noexcept {
+  // Before the epoch, or behind the horizon.
+  [[gnu::noinline, gnu::cold]] Decision acquire_outside(TimePoint now, std::int64_t n) noexcept {
+    if (now > epoch_) return try_acquire_at(epoch_ + algorithm::kHorizon, n);
     return algorithm::seen_from(now, epoch_, try_acquire_at(epoch_, n));
   }
 
