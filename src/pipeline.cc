@@ -94,6 +94,11 @@ Result<std::unique_ptr<PipelinePlan>> PipelinePlan::make(PipelineParts&& parts) 
   for (std::size_t i = 0; i < parts.limits.size(); ++i) {
     const PipelineLimit& limit = parts.limits[i];
     if (const auto checked = check(limit, i); !checked) return checked.error();
+    // Who is refused is told the name of the limit, which has to say which one it was.
+    const auto is_same = [&](const PipelineLimit& other) { return other.name == limit.name; };
+    if (std::any_of(parts.limits.begin(), parts.limits.begin() + static_cast<std::ptrdiff_t>(i), is_same)) {
+      return wrong(i, "name is that of a limit before it");
+    }
     const auto key = static_cast<std::uint32_t>(limit.key);
     plan->limits[i] = {limit.limiter, key, label_of(limit)};
     if (limit.limiter.is_keyed()) plan->keys_needed = std::max(plan->keys_needed, key + 1);

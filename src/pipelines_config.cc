@@ -343,10 +343,12 @@ class Reader {
       } else if (config_.find(state) == nullptr) {
         return here.expected("the name of one of /limits", node);
       }
-      if (std::find(route.limits.begin(), route.limits.end(), state) != route.limits.end()) {
+      const std::string& told = config_.find(state)->name;
+      // By the name that is told: a shared limit and one of the route's own may be called the same.
+      const auto is_told = [&](const std::string& other) { return config_.find(other)->name == told; };
+      if (std::any_of(route.limits.begin(), route.limits.end(), is_told)) {
         return here.wrong("there are two limits of this name");
       }
-      const std::string& told = config_.find(state)->name;
       const bool printable =
           std::all_of(told.begin(), told.end(), [](char c) { return c >= ' ' && c <= '~' && c != ','; });
       if (told.empty() || told.size() >= sizeof(LimitLabel::name) || !printable) {

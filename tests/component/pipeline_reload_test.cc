@@ -100,6 +100,8 @@ TEST_CASE("what is wrong in a configuration is named by path and value") {
       {R"({"routes": {"a": {"limits": [7]}}})", "/routes/a/limits/0: expected an object, not 7"},
       {R"({"routes": {"a": {"limits": [1,2,3,4,5]}}})", "/routes/a/limits: more than 4 limits"},
       {text(R"("user")"), "/routes/trading/limits/1: there are two limits of this name"},
+      // Also when it is another limit: whoever is refused is told the name.
+      {in_limit(R"("name": "user", "permits": 1, "period": "1s")"), where + ": there are two limits of this name"},
       {text("{}"), where + "/name: is missing"},
       {in_limit(R"("name": 7)"), where + "/name: expected a text, not 7"},
       {in_limit(R"("name": "", "permits": 1, "period": "1s")"), where + ": a limit's name is 1 to 31"},

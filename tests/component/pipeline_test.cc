@@ -470,6 +470,7 @@ TEST_CASE("what cannot be composed is named") {
   CHECK(refused({.limits = {good, good, good, good, good}}) == "limits must be from 0 to 4, not 5");
   CHECK(refused({.limits = {good, {"", q, limit}}}) ==
         "limits/1/name must be 1 to 31 printable ASCII characters without ,");
+  CHECK(refused({.limits = {good, {"b", q, limit}, good}}) == "limits/2/name is that of a limit before it");
   CHECK(refused({.limits = {{std::string(32, 'x'), q, limit}}}) != "made");
   CHECK(refused({.limits = {{"\xc3\xa4", q, limit}}}) != "made");
   CHECK(refused({.limits = {{"a", q, {}}}}) == "limits/0/limiter is missing");

@@ -5,6 +5,7 @@
 //   - no more calls are between admit and report, of one half-open generation, than probes are allowed;
 //   - events delivered and lost add up to the generations that passed, in their order;
 //   - after the disturbance ends, the breaker closes again: nothing that was killed or lost keeps it open.
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +13,10 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstring>
+#include <map>
 #include <new>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -256,6 +260,63 @@ TEST_CASE("processes: four workers with windows, killed at random, leave a break
       breaker->try_acquire_at(now).report_at(Outcome::kFailure, now);
     }
     REQUIRE(breaker->state() == BreakerState::kOpen);
+  }
+}
+
+namespace {
+
+// The lines of the breaker that `act` changes.
+template <class Act>
+std::set<std::size_t> lines_written_by(CircuitBreaker& breaker, const Act& act) {
+  constexpr std::size_t kLine = detail::kCacheLine;
+  using Lines = std::array<std::array<unsigned char, kLine>, sizeof(CircuitBreaker) / kLine>;
+  static_assert(sizeof(Lines) == sizeof(CircuitBreaker));
+  const auto copied = [&] {
+    Lines lines;
+    std::memcpy(&lines, static_cast<const void*>(&breaker), sizeof lines);
+    return lines;
+  };
+  const Lines before = copied();
+  act();
+  const Lines after = copied();
+  std::set<std::size_t> changed;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != after[i]) changed.insert(i);
+  }
+  return changed;
+}
+
+}  // namespace
+
+TEST_CASE("threads: a good call of a breaker with windows writes nothing that calls on other CPUs write") {
+  CircuitBreaker breaker(CircuitBreakerConfig::make({.failure_rate_threshold = 50,
+                                                     .slow_call_rate_threshold = 50,
+                                                     .slow_call_duration = 1s,
+                                                     .count_window = 100,
+                                                     .time_window = 10s,
+                                                     .count_totals = true})
+                             .value(),
+                         kEpoch);
+  const auto call = [&] { breaker.try_acquire_at(kEpoch + 1s).report_at(Outcome::kSuccess, kEpoch + 1s); };
+  call();  // the first of a slice notes its number where all see it: ten times in a window
+  cpu_set_t before;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  std::map<std::size_t, std::set<std::size_t>> lines;  // by stripe; CPUs beyond their number share them
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &before)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    for (int i = 0; i < 3; ++i) lines[detail::stripe<8>()].merge(lines_written_by(breaker, call));
+  }
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
+  std::set<std::size_t> all;
+  for (auto& [stripe, written] : lines) {
+    CHECK((!written.empty() && written.size() <= 3));  // of each window, and of the totals
+    const std::size_t known = all.size(), more = written.size();
+    all.merge(written);
+    CHECK(all.size() == known + more);
   }
 }
 

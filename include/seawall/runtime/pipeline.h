@@ -66,7 +66,7 @@ inline constexpr std::size_t kMostPipelineLimits = 4;
 std::string_view to_string(Gate gate) noexcept;  // "none", "in_flight", "limits", "breaker", "instance", "request"
 
 struct PipelineLimit {
-  std::string name;      // printable ASCII without ',', at most 31 bytes: for headers and messages
+  std::string name;      // printable ASCII without ',', at most 31 bytes, each once: for headers and messages
   Quota quota;           // what is told in headers; the limiter decides
   LimiterRef limiter;    // must outlive the calls, as all that is referred to here; see PipelineParts::owner
   std::int32_t key = 0;  // which of the request's keys a limiter with keys is asked for
