@@ -64,6 +64,37 @@ TEST_CASE("options out of range are refused by name") {
   CHECK(message({.probe_lease = 9000h}).starts_with("probe_lease in ns must be from"));
 }
 
+TEST_CASE("options that need each other are refused alone") {
+  const auto message = [](const CircuitBreakerOptions& o) {
+    return std::string(CircuitBreakerConfig::make(o).error().message.view());
+  };
+  const std::string pair = "slow_call_rate_threshold and slow_call_duration need each other";
+  CHECK(message({.failure_rate_threshold = 50}) == "a rate threshold needs count_window or time_window");
+  CHECK(message({.count_window = 10}) == "a window needs failure_rate_threshold or slow_call_rate_threshold");
+  CHECK(message({.slow_call_rate_threshold = 50, .count_window = 10}) == pair);
+  CHECK(message({.failure_rate_threshold = 50, .slow_call_duration = 1s, .count_window = 10}) == pair);
+  CHECK(message({.failure_threshold = CircuitBreakerConfig::kOff}) ==
+        "nothing opens a breaker without failure_threshold and rates");
+}
+
+TEST_CASE("jitter makes a break longer by up to its percentage, and all lengths are met") {
+  for (const std::int32_t percent : {0, 1, 50, 100}) {
+    for (const std::uint64_t seed : {1, 2, 77}) {
+      const auto jittery = config({.open_duration = 1000s, .open_jitter_percent = percent, .seed = seed});
+      std::int64_t shortest = std::numeric_limits<std::int64_t>::max(), longest = 0;
+      for (std::uint64_t generation = 0; generation < 1000; ++generation) {
+        const std::int64_t ns = breaker::open_ns(jittery, 0, generation);
+        shortest = std::min(shortest, ns);
+        longest = std::max(longest, ns);
+      }
+      CHECK(shortest >= 1000 * kSecond);
+      CHECK(shortest <= (1000 + percent) * kSecond);
+      CHECK(longest <= (1000 + 10 * percent) * kSecond);
+      CHECK(longest >= (1000 + 9 * percent) * kSecond);
+    }
+  }
+}
+
 TEST_CASE("the largest options fit their fields") {
   const auto widest = config({.failure_threshold = 1023,
                               .open_duration = CircuitBreakerConfig::kMaxDuration,

@@ -71,6 +71,54 @@ TEST_CASE("keyed: only what is idle, closed and without failures is evicted") {
   CHECK(hosts.snapshot_at("failing", kEpoch)->failure_count == 1);
 }
 
+TEST_CASE("keyed: who is asked for again is not idle, and openings that are not made up for are remembered") {
+  auto hosts =
+      keyed({.capacity = 2, .idle_after = 60s, .breaker = CircuitBreakerConfig::make({.open_decay = 1h}).value()});
+  fail(hosts, "opened", 3, kEpoch);
+  hosts.try_acquire_at("opened", kEpoch + 30s).report_at(Outcome::kSuccess, kEpoch + 30s);
+  REQUIRE(hosts.snapshot_at("opened", kEpoch + 30s)->trips == 1);
+  for (int minute = 0; minute < 20; ++minute) hosts.try_acquire_at("busy", kEpoch + minute * 30s).cancel();
+  CHECK(hosts.try_acquire_at("new", kEpoch + 600s));
+  CHECK(names(hosts) == std::set<std::string>{"opened", "busy"});
+  CHECK(hosts.try_acquire_at("new", kEpoch + 640s));
+  CHECK(names(hosts) == std::set<std::string>{"opened", "new"});
+}
+
+namespace {
+
+// In whose state a call comes in while the table looks at it.
+struct AskedMeanwhile {
+  AskedMeanwhile(const CircuitBreakerConfig& /*config*/, TimePoint /*epoch*/) noexcept {}
+  CircuitBreakerSnapshot snapshot_at(TimePoint /*now*/) const {
+    if (++looks == 2) call();
+    return {};
+  }
+  void reset_at(TimePoint /*now*/) { ++resets; }
+  void clear_stats() {}
+  void set_shadow(bool /*on*/) {}
+
+  static inline int looks = 0, resets = 0;
+  static inline void (*call)() = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("keyed: a call that comes while its breaker is given away keeps it") {
+  using Table = detail::BreakerTable<AskedMeanwhile, 16>;
+  static Table* table = nullptr;
+  static Table::Place* place = nullptr;
+  Table one(1, 60s, CircuitBreakerConfig(), kEpoch);
+  table = &one;
+  place = one.find_or_add(1, "a", kEpoch);
+  REQUIRE(place != nullptr);
+  AskedMeanwhile::call = [] { table->touch(*place, kEpoch + 60s); };
+  CHECK(one.find_or_add(2, "b", kEpoch + 60s) == nullptr);
+  CHECK(place->is_of(1));
+  CHECK(AskedMeanwhile::resets == 0);
+  CHECK(one.find_or_add(2, "b", kEpoch + 120s) == place);
+  CHECK(AskedMeanwhile::resets == 1);
+}
+
 TEST_CASE("keyed: a call that is out when its key is forgotten counts for nobody") {
   auto hosts = keyed({.capacity = 1, .idle_after = 1s});
   auto old = hosts.try_acquire_at("old", kEpoch);

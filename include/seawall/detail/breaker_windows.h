@@ -5,8 +5,9 @@
 //
 // Rates are judged by bad calls only, so a success never opens a breaker and never reads another CPU's line. Of several
 // bad calls at once the last sees all of them: their words are written and read in one order (seq_cst). A call whose
-// generation has passed writes nothing, except that a thread that stalls between looking and writing may write one word
-// of its old generation; the next call of the new one takes that word over.
+// generation has passed takes no word over: it looks at the generation after the word, so that its exchange fails where
+// a call of the new one was meanwhile. What it still writes is of the old generation, and the next call takes that
+// over.
 #pragma once
 
 #include <algorithm>
@@ -120,8 +121,10 @@ class BreakerWindows {
     if (slice < 0) return BreakerReason::kNone;
     const std::uint64_t stamp = algorithm::breaker::slice_stamp(slice, call.generation);
     const auto count = [&](Cell(&slices)[kSlices]) {
-      return agree(slices[slice % kSlices],
-                   [stamp](std::uint64_t word) { return algorithm::breaker::count_in_slice(word, stamp); });
+      return agree(slices[slice % kSlices], [&](std::uint64_t word) {
+        if (!algorithm::breaker::in_slice(word, stamp) && !current()) return Step<bool>{word, false};
+        return algorithm::breaker::count_in_slice(word, stamp);
+      });
     };
     if (!count(stripes_[stripe].slices) || !call.bad()) return BreakerReason::kNone;
     if (call.failed) count(failed_slices_);
