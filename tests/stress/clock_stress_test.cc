@@ -11,7 +11,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <new>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -95,6 +98,25 @@ TEST_CASE("stress: every trust has a clock") {
     CHECK(to_ns(clock.now()) >= first);
     CHECK(distance(clock) < kFar);
   }
+}
+
+// What the processor says of its counter is not enough: not under kvm-clock, and not without a file to read.
+TEST_CASE("stress: the counter is believed when the kernel uses it, and only then") {
+  char path[] = "/tmp/clock_source_XXXXXX";
+  const int file = mkstemp(path);
+  REQUIRE(file >= 0);
+  for (const std::string_view source : {"tsc", "arch_sys_counter", "kvm-clock", "hpet", "acpi_pm", "tsc_early", ""}) {
+    REQUIRE(ftruncate(file, 0) == 0);
+    const std::string text = std::string(source) + '\n';
+    REQUIRE(pwrite(file, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    const bool own = !source.empty() && source == detail::kCounterClockSource && detail::counter_is_invariant();
+    CHECK(detail::kernel_vouches_for_counter(path) == own);
+  }
+  close(file);
+  unlink(path);
+  CHECK_FALSE(detail::kernel_vouches_for_counter(path));
+  const FastClock clock;
+  CHECK((clock.source() == ClockSource::kCounter) == detail::kernel_vouches_for_counter());
 }
 
 TEST_CASE("processes: a child's copy goes on, near the parent's and the kernel's clock") {

@@ -75,10 +75,12 @@ std::string_view first_line(const char* path, std::array<char, kSize>& buffer) n
 // An invariant counter keeps its rate; that all processors' counters show the same number is what the kernel tests at
 // boot and watches after, and that it keeps both is the only evidence there is of a hypervisor's promise. So the
 // counter is believed when the kernel itself reads its time from it. No file, no belief.
-inline bool kernel_vouches_for_counter() noexcept {
+inline constexpr const char* kClockSourceFile = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+inline bool kernel_vouches_for_counter(const char* file = kClockSourceFile) noexcept {
   if (kCounterClockSource.empty() || !counter_is_invariant()) return false;
   std::array<char, 64> buffer{};
-  return first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", buffer) == kCounterClockSource;
+  return first_line(file, buffer) == kCounterClockSource;
 }
 
 }  // namespace seawall::detail
