@@ -13,7 +13,7 @@ REFERENCE = re.compile(r'`([\w./-]+): "([^"`]+)"`')
 
 # How a file of this kind begins a test of that name.
 DEFINITION = {
-    ".cc": r'(?:\b(?:TEST_CASE|SECTION)\(|\brc::prop\()\s*"{0}"',
+    ".cc": r'\b(?:TEST_CASE|TEMPLATE_TEST_CASE|SECTION|rc::prop)\(\s*"{0}"',
     ".c": r"^(?:static )?\w+ {0}\(",
     ".py": r"^ *(?:async )?def {0}\(",
     ".txt": r"^ *(?:case|add_test\(NAME) \"?{0}\"?(?:\s|$)",

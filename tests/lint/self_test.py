@@ -141,7 +141,7 @@ class Proof(Tree):
 
     def setUp(self):
         super().setUp()
-        self.write("tests/x_test.cc", 'TEST_CASE("it holds") {}\nauto text = "a text";\nvoid p() { rc::prop("always", f); }\n')
+        self.write("tests/x_test.cc", 'TEST_CASE("it holds") {}\nTEMPLATE_TEST_CASE("of both", "", A, B) {}\nauto text = "a text";\nvoid p() { rc::prop("always", f); }\n')
         self.write("tests/x_test.c", "static void it_holds(void) {\n  it_calls();\n}\n")
         self.write("tests/test_x.py", "class X:\n    def test_it(self):\n        pass\n")
         self.write("tests/vectors/x.txt", "case it_holds threshold=1\n")
@@ -155,7 +155,7 @@ class Proof(Tree):
         names = {"tests/x_test.cc": "it holds", "tests/x_test.c": "it_holds", "tests/test_x.py": "test_it",
                  "tests/vectors/x.txt": "it_holds", "tests/CMakeLists.txt": "lint: x"}
         self.assertEqual(self.page(*(f'`{file}: "{name}"`' for file, name in names.items())), set())
-        self.assertEqual(self.page('`tests/x_test.cc: "it holds"`, `tests/x_test.cc: "always"`'), set())
+        self.assertEqual(self.page('`tests/x_test.cc: "it holds"`, `tests/x_test.cc: "always"`, `tests/x_test.cc: "of both"`'), set())
 
     def test_tests_that_do_not(self):
         names = {"tests/x_test.cc": ["it hold", "it holds!", "a text", "it.holds"], "tests/x_test.c": ["it_hold", "it_calls"],
