@@ -76,6 +76,9 @@ TEST_CASE("a set charges all of its limits or none, and says which refused") {
   CHECK(both.refused_by() == 1);  // the user's limit refuses too, and for less long
   CHECK(both.retry_after == 24s);
   CHECK_FALSE(both.decisions[0].allowed);
+  const auto other_way_round = LimitSet(service, of_key(users, "ann")).try_acquire_at(at(0s));
+  CHECK(other_way_round.refused_by() == 0);
+  CHECK(other_way_round.retry_after == 24s);
   CHECK(ask("bob").refused_by() == 1);
   CHECK(users.peek_at("bob", at(0s)).remaining == 1);
   CHECK(all.peek_at(at(0s)).remaining == 97);

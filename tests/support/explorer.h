@@ -26,12 +26,14 @@
 // all cells, and each thread has seen the same values in the same order, so that what can follow is the same too. Every
 // state is still met, in far fewer schedules (Godefroid 1996: state matching with sleep sets). A thread that starts a
 // loop again, or that has ended, has forgotten what it saw (detail::Attempts, Run::thread). States are told apart by
-// 64 bits: two of a million are mistaken for one another with probability 3e-8.
+// 64 bits: two of a million are mistaken for one another with probability 3e-8. A thread that by itself comes back to a
+// state waits for another one, which may be dead: that throws, since cutting it short would let it pass.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -73,6 +75,7 @@ class Schedules {
     unsigned asleep = 0;  // threads whose turn here leads only to orders met before
     int thread = -1;
     Access next[kMaxThreads];
+    std::uint64_t state = 0;
   };
 
   static int first_of(unsigned set) { return set == 0 ? -1 : __builtin_ctz(set); }
@@ -99,10 +102,18 @@ class Schedules {
   void drop_known(Choice& choice, const std::vector<Thread>& threads) {
     std::uint64_t state = Cell::hash_of_all();
     for (const Thread& t : threads) state = mix(mix(state, t.seen), t.runnable() ? 1 : 0);
+    choice.state = state;
+    refuse_waiting(state);
     const auto [known, first_time] = asleep_in_.try_emplace(state, choice.asleep);
     if (first_time) return;
     choice.asleep |= choice.enabled & ~known->second;
     known->second &= choice.asleep;
+  }
+
+  void refuse_waiting(std::uint64_t state) const {
+    for (std::size_t i = path_.size(); i > 0 && path_[i - 1].thread == path_.back().thread; --i) {
+      if (path_[i - 1].state == state) throw std::logic_error("a thread waits for another one");
+    }
   }
 
   const bool merge_;
