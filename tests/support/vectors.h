@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Test vectors: the tables in tests/vectors that C++, C (through Python) and later Redis all run.
+// Test vectors: the tables in tests/vectors that C++, C (capi/vectors.h) and Python all run.
 //
 //   # a comment
 //   case burst_then_refuse permits=10 period_ns=1000000000
