@@ -156,6 +156,19 @@ TEMPLATE_TEST_CASE("a stale now does not find a fresh state for a forgotten key"
   CHECK(users.try_acquire_at(0, at(1000s)).allowed);
 }
 
+// The line forgot key 0 as of an instant after 20 s: it comes in again as of that one, whatever its caller's clock
+// says.
+TEST_CASE("a forgotten key that a stale caller brings in again gets its burst as of when it was forgotten") {
+  auto users = table<TokenBucket>(kOneLine<TokenBucket>);
+  for (int i = 0; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(10s), 5).allowed);
+  const Duration back = users.peek_at(0, at(10s)).reset_after;
+  REQUIRE(users.try_acquire_at(100, at(10s) + back + 30s).allowed);  // forgets one that is idle since 10 s + back
+  REQUIRE(users.try_acquire_at(0, at(20s), 5).allowed);
+  CHECK_FALSE(users.peek_at(0, at(20s) + back, 5).allowed);
+  CHECK_FALSE(users.peek_at(0, at(10s) + back + back - 1s, 5).allowed);
+  CHECK(users.peek_at(0, at(10s) + back + back + 1s, 5).allowed);
+}
+
 TEMPLATE_TEST_CASE("asking for nothing, too much or in vain takes no place", "", TokenBucket, SlidingWindow) {
   auto users = table<TestType>(4096);
   CHECK(users.try_acquire_at("a", at(0s), 6).never());
