@@ -173,8 +173,8 @@ void ServiceRegistry::Impl::show_head(RegisteredService& service, detail::Word* 
   for (const std::uint32_t view : from.views) f.learns = f.learns || learns(services_[view]);
   f.unfiltered = unfiltered;
   f.panic_threshold = unsigned_of(o.panic_threshold);
-  f.plain = o.balancer == Balancer::kRoundRobin && !unfiltered && (f.local == 0 || f.local == f.eligible) &&
-            !detail::ListHead(detail::ListHead::pack(f)).panics(0);
+  f.plain =
+      !unfiltered && (f.local == 0 || f.local == f.eligible) && !detail::ListHead(detail::ListHead::pack(f)).panics(0);
   detail::show(words[0], detail::ListHead::pack(f));
   const std::uint64_t share =
       algorithm::local_share(f.local, unsigned_of(local_known), unsigned_of(o.over_provisioning_percent));

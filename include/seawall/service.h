@@ -129,19 +129,15 @@ class Service : private detail::ServiceCore {
 
   using ServiceCore::ServiceCore;
 
-  // Written where it is returned: see Picked.
   static std::optional<Pick> pick_of(const Picked& p) noexcept {
-    std::optional<Pick> pick;
-    if (p.generation != 0) write(p, pick.emplace());
-    return pick;
-  }
-  static void write(const Picked& p, Pick& out) noexcept {
-    out.generation = p.generation;
-    out.ticket = p.ticket;
-    out.slot = static_cast<std::uint32_t>(p.address >> 32);
-    out.port = static_cast<std::uint16_t>(p.address >> 16);
-    out.record = static_cast<std::uint16_t>(p.record);
-    out.flags = p.flags;
+    if (p.generation == 0) [[unlikely]]
+      return std::nullopt;
+    return Pick{.generation = p.generation,
+                .ticket = p.ticket,
+                .slot = static_cast<std::uint32_t>(p.address >> 32),
+                .port = static_cast<std::uint16_t>(p.address >> 16),
+                .record = static_cast<std::uint16_t>(p.record),
+                .flags = p.flags};
   }
   [[gnu::noinline]] ReportResult late() const noexcept {
     Directory::happened(directory_->header().tickets_late);
@@ -181,38 +177,15 @@ inline ViewState Service::view_state() const noexcept {
   }
 }
 
-// The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. All else goes the long
-// way.
 inline std::optional<Pick> Service::pick_at(TimePoint now, std::span<const std::uint32_t> exclude) const noexcept {
-  std::optional<Pick> pick;
-  const std::uint64_t version = detail::seen(directory_->head(index_));
-  const detail::Word* words = directory_->list(index_, version);
-  const detail::ListHead head(detail::seen(words[0]));
-  const std::uint32_t size = directory_->list_size(head.eligible());
-  const std::uint64_t share = detail::seen(directory_->share(owner_));
-  if (head.plain() && size != 0 && exclude.empty() && algorithm::EjectionShare::ejected(share) == 0) {
-    detail::Word& cursor = directory_->cursor(index_, 0);
-    // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
-    const std::uint64_t place = detail::Place::within(cursor.load(std::memory_order_relaxed), size);
-    const auto at = static_cast<std::uint32_t>(place);
-    const auto entry = detail::ListEntry::unpack(detail::seen(words[detail::ListHead::kWords + at]));
-    const detail::InstanceRecord& record = directory_->record(entry.record);
-    if (detail::Place::hits(place, entry.weight) &&
-        static_cast<std::int64_t>(detail::seen(record.lease_end)) > believed(now) && whole(version)) {
-      cursor.store(detail::Place::next(place, size), std::memory_order_relaxed);  // as above
-      const std::uint64_t address = detail::seen(record.address);
-      const std::uint32_t note = detail::BreakerNote::of(detail::seen(record.breaker));
-      const Taken taken = take(entry, detail::Flight::begun(to_ns(now)) << 17, note);
-      if (taken.generation != 0) {
-        write({taken.generation, taken.ticket, address, entry.record, 0}, pick.emplace());
-        return pick;
-      }
-    }
+  Picked next;
+  if (!exclude.empty() || !take_next(now, next)) [[unlikely]] {
+    // One of its own, since its address is given away: `next` then never has to be in memory.
+    Picked picked;
+    exclude.empty() ? choose_any_at(now, picked) : choose_at(now, {.exclude = exclude}, picked);
+    next = picked;
   }
-  Picked picked;
-  exclude.empty() ? choose_any_at(now, picked) : choose_at(now, {.exclude = exclude}, picked);
-  if (picked.generation != 0) write(picked, pick.emplace());
-  return pick;
+  return pick_of(next);
 }
 
 inline std::optional<Pick> Service::pick_at(TimePoint now, PickText& text,
@@ -235,20 +208,23 @@ inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
 template <class Now>
 ReportResult Service::done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
   if (ticket == 0) return ReportResult::kNotCounted;
-  const auto flights = directory_->flights<detail::FlightTable>();
+  const Directory& d = *directory_;
+  const auto flights = d.flights<detail::FlightTable>();
   const std::uint64_t held = flights.held(ticket);
-  const detail::InstanceRecord& record = directory_->record(detail::Flight::record(held));
+  if (held == 0) [[unlikely]]
+    return late();
+  detail::InstanceRecord& record = d.record(detail::Flight::record(held));
   // Before the end: as long as the cell is held, the record was not given to another instance.
   const std::uint64_t generation = detail::seen(record.stamp);
-  if (held == 0 || !flights.end(ticket, held)) return late();
-  const Ending end{detail::Flight::note(ticket), outcome};
-  const bool quiet = is_quiet(record, end);
+  if (!flights.end(ticket, held)) [[unlikely]]
+    return late();
   const bool loaded = detail::Flight::loaded(held);
-  if (loaded) unload(directory_->record(detail::Flight::record(held)));
+  if (loaded) unload(record);
   // Who has nothing to learn from the call reads no clock either. Nothing is left to do behind the calls here, so that
   // nothing is kept for then.
-  if (quiet && (!loaded || took < Duration(0))) return ReportResult::kRecorded;
-  return settle_with(clock, held, generation, end, took);
+  if (is_quiet(record, {detail::Flight::note(ticket), outcome}) && (!loaded || took < Duration(0))) [[likely]]
+    return ReportResult::kRecorded;
+  return settle_with(clock, held, generation, {detail::Flight::note(ticket), outcome}, took);
 }
 
 }  // namespace seawall

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A ticket counts exactly once, whoever ends it: its owner, the end of its instance, or the reaper.
+#include <array>
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
+#include "support/service_fleet.h"
 
 using namespace std::chrono_literals;
 using seawall::Outcome;
@@ -106,6 +109,28 @@ TEST_CASE("beyond max_in_flight a pick has no ticket, and is counted") {
           ReportResult::kRecorded);
   }
   CHECK(f.in_flight("a") == 0);
+}
+
+TEST_CASE("a pick that has no ticket is no load for longer than itself") {
+  seawall::testing::Fleet fleet({.balancer = seawall::Balancer::kLeastLoaded}, {.max_in_flight = 16});
+  fleet.add("a");
+  const std::array<std::uint32_t, 1> b{fleet.add("b")};
+  const auto held = [&] {
+    std::map<std::uint32_t, std::vector<std::uint64_t>> tickets;
+    for (int i = 0; i < 16; ++i) {
+      const auto pick = fleet.service.pick_at(fleet.now()).value();
+      tickets[pick.slot].push_back(pick.ticket);
+    }
+    CHECK(tickets[0].size() == 8);
+    CHECK(tickets[1].size() == 8);
+    return tickets;
+  };
+  const auto all = held();
+  for (int i = 0; i < 10; ++i) CHECK(fleet.service.pick_at(fleet.now(), b).value().ticket == 0);
+  for (const auto& [slot, tickets] : all) {
+    for (const std::uint64_t ticket : tickets) fleet.service.done_at(ticket, Outcome::kSuccess, fleet.now());
+  }
+  held();
 }
 
 TEST_CASE("the bounds of tickets are named") {

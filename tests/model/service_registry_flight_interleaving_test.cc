@@ -52,20 +52,41 @@ TEST_CASE("of two dones, a reaper and a later call in the same cell, one ends a 
 
 // A pick takes its ticket and then looks at the record's stamp; the writer clears the stamp and then sweeps.
 TEST_CASE("nothing stays in flight for an instance that left") {
+  for (const auto take : {&Table::take, &Table::take_next}) {
+    const auto result = explore([take](Run& run) {
+      Words words;
+      bool picked = false;
+      run.thread([&] {
+        const std::uint64_t ticket = (words.table.*take)(0, 5);
+        picked = words.stamp.load() == 7;
+        if (!picked) end(words.table, ticket);
+      });
+      run.thread([&] {
+        words.stamp.store(0);
+        words.table.end_all([](std::uint64_t cell) { return Flight::record(cell) == 5; }, [](std::uint64_t) {});
+      });
+      if (!run.go()) return;
+      words.table.for_each([](std::uint64_t) { FAIL("a flight is left"); });
+    });
+    REQUIRE(result.complete);
+  }
+}
+
+TEST_CASE("the next cell of a stripe is one pick's, and nobody's while it is taken") {
   const auto result = explore([](Run& run) {
     Words words;
-    bool picked = false;
-    run.thread([&] {
-      const std::uint64_t ticket = words.table.take(0, 5);
-      picked = words.stamp.load() == 7;
-      if (!picked) end(words.table, ticket);
-    });
-    run.thread([&] {
-      words.stamp.store(0);
-      words.table.end_all([](std::uint64_t cell) { return Flight::record(cell) == 5; }, [](std::uint64_t) {});
-    });
+    const std::uint64_t before = words.table.take_next(3, 4);
+    REQUIRE(before != 0);
+    std::uint64_t mine[2] = {};
+    for (std::uint32_t i = 0; i < 2; ++i) run.thread([&, i] { mine[i] = words.table.take_next(3, 5 + i); });
+    run.thread([&] { REQUIRE(end(words.table, before)); });
     if (!run.go()) return;
-    words.table.for_each([](std::uint64_t) { FAIL("a flight is left"); });
+    REQUIRE(words.table.held(before) == 0);
+    REQUIRE((mine[0] == 0 || mine[1] == 0));
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      if (mine[i] != 0) REQUIRE(Flight::record(words.table.held(mine[i])) == 5 + i);
+    }
+    if (mine[0] == 0 && mine[1] == 0) REQUIRE(words.table.take_next(3, 7) != 0);
   });
   REQUIRE(result.complete);
 }

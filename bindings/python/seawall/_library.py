@@ -162,12 +162,13 @@ def moment(now_ns: int) -> Any:
     return CLOCK if now_ns == NOW else _Instant(instant(now_ns))
 
 
-_SIZES = tuple(prepared(ctypes.c_size_t, size) for size in range(256))
+class _Sizes(dict[int, Any]):
+    def __missing__(self, size: int) -> Any:
+        return ctypes.c_size_t(size)
 
 
-def size_of(data: bytes) -> Any:
-    """Its size as an argument of what bare() gave."""
-    return _SIZES[len(data)] if len(data) < 256 else ctypes.c_size_t(len(data))
+# A size as an argument of what bare() gave: SIZES[len(data)]. Those of short texts are made once.
+SIZES = _Sizes((size, prepared(ctypes.c_size_t, size)) for size in range(256))
 
 
 def place(memory: Any) -> ctypes.Array:

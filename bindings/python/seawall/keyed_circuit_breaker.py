@@ -12,7 +12,7 @@ import enum
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, nanoseconds, prepared, size_of
+from ._library import CLOCK, NOW, SIZES, Handle, bare, check, instant, lib, moment, nanoseconds, prepared
 from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
@@ -94,7 +94,7 @@ class KeyedCircuitBreaker(Guard):
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
         name, call, wait = _key(key), _Call(), _Wait()
         now = CLOCK if now_ns is NOW else moment(now_ns)
-        code = _try_acquire(self._at, name, size_of(name), now, _byref(call), _byref(wait))
+        code = _try_acquire(self._at, name, SIZES[len(name)], now, _byref(call), _byref(wait))
         if code == _ADMITTED:
             return HeldTicket(self, call)
         check(code)

@@ -28,6 +28,7 @@ from . import _ffi
 from ._library import (
     CLOCK,
     NOW,
+    SIZES,
     ONE,
     bare,
     check,
@@ -39,7 +40,6 @@ from ._library import (
     nanoseconds,
     new_error,
     place,
-    size_of,
 )
 from .rate_limiter import (
     _ALLOWED,
@@ -170,7 +170,7 @@ class KeyedRateLimiter(_Limiter):
             code = _take_one_id(self._at, _number(_id(key)), CLOCK, ONE, None)
         else:
             data = _bytes(key)
-            code = _allow(self._at, data, size_of(data))
+            code = _allow(self._at, data, SIZES[len(data)])
         return code == _ALLOWED or check(code) == _ALLOWED
 
     def try_acquire(self, key: Key, permits: int = 1, *, now_ns: int = NOW) -> Decision:
@@ -185,7 +185,7 @@ class KeyedRateLimiter(_Limiter):
         else:
             data = _bytes(key)
             if common:
-                code = _take_one(self._at, data, size_of(data), CLOCK, ONE, _byref(decision))
+                code = _take_one(self._at, data, SIZES[len(data)], CLOCK, ONE, _byref(decision))
             else:
                 code = _try_acquire(self._handle, data, len(data), instant(now_ns), _permits(permits), decision)
         if code < 0:

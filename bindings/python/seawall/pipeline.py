@@ -23,6 +23,7 @@ from . import _ffi
 from ._library import (
     CLOCK,
     NOW,
+    SIZES,
     SeawallError,
     bare,
     check,
@@ -35,7 +36,6 @@ from ._library import (
     new_error,
     prepared,
     read_text,
-    size_of,
 )
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
 from .keyed_rate_limiter import Key, _bytes
@@ -54,7 +54,7 @@ _SUCCESS = int(Outcome.SUCCESS)
 _admit = lib.seawall_admit
 _admit_key, _complete = bare(lib.seawall_pipeline_admit_key), bare(lib.seawall_complete)
 _byref, _TICKET = ctypes.byref, _ffi.seawall_admission.ticket.offset
-_NO_SIZE, _NO_ID = size_of(b""), prepared(ctypes.c_uint64, 0)
+_NO_SIZE, _NO_ID = SIZES[0], prepared(ctypes.c_uint64, 0)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -288,10 +288,10 @@ class Pipeline(Guard):
         if len(keys) == 1 and permits == 1 and not exclude:
             key = keys[0]
             trace = None if traceparent is None else traceparent.encode("utf-8", "surrogatepass")
-            size, now = _NO_SIZE if trace is None else size_of(trace), CLOCK if now_ns is NOW else moment(now_ns)
+            size, now = _NO_SIZE if trace is None else SIZES[len(trace)], CLOCK if now_ns is NOW else moment(now_ns)
             if type(key) is str:
                 text = key.encode("utf-8", "surrogatepass")
-                code = _admit_key(self._at, text, size_of(text), _NO_ID, trace, size, now, _byref(call))
+                code = _admit_key(self._at, text, SIZES[len(text)], _NO_ID, trace, size, now, _byref(call))
             elif type(key) is int and 0 <= key < 1 << 64:
                 code = _admit_key(self._at, None, _NO_SIZE, ctypes.c_uint64(key), trace, size, now, _byref(call))
             else:

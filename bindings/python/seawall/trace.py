@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import bare, check, lib, new_error, read_text, size_of
+from ._library import SIZES, bare, check, lib, new_error, read_text
 
 SAMPLED = _ffi.SEAWALL_TRACE_SAMPLED
 RANDOM = _ffi.SEAWALL_TRACE_RANDOM
@@ -76,7 +76,7 @@ class TraceContext:
     def parse(cls, traceparent: Union[str, bytes]) -> "TraceContext":
         """Reads a traceparent header. Raises SeawallError that names the broken rule."""
         fields, text = _struct(), _bytes(traceparent)
-        if _parse(text, size_of(text), _byref(fields), None) < 0:  # once more, for its words
+        if _parse(text, SIZES[len(text)], _byref(fields), None) < 0:  # once more, for its words
             error = new_error()
             check(lib.seawall_trace_context_parse(text, len(text), fields, error), error)
         return cls._of(fields)

@@ -22,7 +22,7 @@
 namespace seawall::detail {
 
 struct Flight {
-  static constexpr std::uint32_t kLoaded = 1u << 16;  // its record counts it
+  static constexpr std::uint32_t kLoaded = 1u << 16;
   static constexpr std::uint32_t kBegunMask = 0x7fff;
 
   static constexpr bool taken(std::uint64_t cell) noexcept { return (cell >> 32 & 1) != 0; }
@@ -39,9 +39,9 @@ struct Flight {
     return age == 0 || age > kBegunMask / 2 ? 0 : std::int64_t{age - 1} << 28;
   }
   static constexpr std::uint64_t taken_by(std::uint64_t cell, std::uint32_t what) noexcept {
-    return ((cell >> 32) + 1) << 32 | what;
+    return cell + (std::uint64_t{1} << 32 | what);  // of a free cell, whose low half is 0
   }
-  static constexpr std::uint64_t freed(std::uint64_t cell) noexcept { return ((cell >> 32) + 1) << 32; }
+  static constexpr std::uint64_t freed(std::uint64_t cell) noexcept { return (cell | 0xffffffff) + 1; }
 
   static constexpr std::uint64_t kTurnMask = ~std::uint64_t{0xffffffff};
   static constexpr std::uint32_t note(std::uint64_t ticket) noexcept { return ticket >> 20 & 0xfff; }
@@ -62,12 +62,29 @@ class BasicFlightTable {
 
   std::uint32_t size() const noexcept { return (mask_ + 1) * kStripes; }
 
-  // The ticket of a free cell; 0 when there is none among the next kProbes of each stripe. `what` is
-  // begun << 17 | loaded | record. Sequentially consistent: who then finds the record's stamp unchanged may be sure
-  // that the sweep which follows its change will meet this cell.
+  // What a cell holds beside its turn. `loaded`: the record counts it.
+  static constexpr std::uint32_t what(std::int64_t now_ns, bool loaded, std::uint32_t record) noexcept {
+    return Flight::begun(now_ns) << 17 | (loaded ? Flight::kLoaded : 0) | record;
+  }
+
+  // The ticket of a free cell; 0 when there is none among the next kProbes of each stripe. Sequentially consistent: who
+  // then finds the record's stamp unchanged may be sure that the sweep which follows its change will meet this cell.
   std::uint64_t take(std::uint32_t stripe, std::uint32_t what) const noexcept {
-    const std::uint64_t ticket = take_in(stripe, what);
-    return ticket != 0 ? ticket : take_elsewhere(cells_, hints_, mask_, stripe, what);
+    for (std::uint32_t next = 0; next < kStripes; ++next) {
+      if (const std::uint64_t ticket = take_in((stripe + next) % kStripes, what)) return ticket;
+    }
+    return 0;
+  }
+  // The same of the stripe's next cell; 0 when that one is not free.
+  std::uint64_t take_next(std::uint32_t stripe, std::uint32_t what) const noexcept {
+    Cell& hint = hint_of(stripe);
+    const std::uint64_t at = hint.load(std::memory_order_relaxed);  // relaxed, as below: only where to look first
+    const std::uint32_t index = index_of(stripe, at);
+    std::uint64_t seen = cells_[index].load(std::memory_order_relaxed);  // relaxed: the exchange decides
+    const std::uint64_t next = Flight::taken_by(seen, what);
+    if (Flight::taken(seen) || !cells_[index].compare_exchange_strong(seen, next, std::memory_order_seq_cst)) return 0;
+    hint.store(at + 1, std::memory_order_relaxed);
+    return (next ^ what) | index;
   }
 
   // What the ticket's cell holds; 0 when the ticket is over or none.
@@ -104,11 +121,16 @@ class BasicFlightTable {
     return static_cast<std::uint32_t>(ticket) & (kMaxCells - 1);
   }
 
+  Cell& hint_of(std::uint32_t stripe) const noexcept { return hints_[std::size_t{stripe} * kHintStride]; }
+  std::uint32_t index_of(std::uint32_t stripe, std::uint64_t at) const noexcept {
+    return stripe * (mask_ + 1) + (static_cast<std::uint32_t>(at) & mask_);
+  }
+
   std::uint64_t take_in(std::uint32_t stripe, std::uint32_t what) const noexcept {
-    Cell& hint = hints_[std::size_t{stripe} * kHintStride];
+    Cell& hint = hint_of(stripe);
     const std::uint64_t first = hint.load(std::memory_order_relaxed);  // relaxed, as below: only where to look first
     for (std::uint64_t at = first; at != first + kProbes; ++at) {
-      const std::uint32_t index = stripe * (mask_ + 1) + (static_cast<std::uint32_t>(at) & mask_);
+      const std::uint32_t index = index_of(stripe, at);
       const std::uint64_t turn = agree(cells_[index], [=](std::uint64_t seen) {
         if (Flight::taken(seen)) return Step<std::uint64_t>{seen, 0};
         const std::uint64_t next = Flight::taken_by(seen, what);
@@ -119,16 +141,6 @@ class BasicFlightTable {
       return turn | index;
     }
     hint.store(first + kProbes, std::memory_order_relaxed);
-    return 0;
-  }
-
-  // Not of this table: one that has an address would be written to memory by every pick.
-  [[gnu::noinline]] static std::uint64_t take_elsewhere(Cell* cells, Cell* hints, std::uint32_t mask,
-                                                        std::uint32_t stripe, std::uint32_t what) noexcept {
-    const BasicFlightTable table(cells, hints, mask + 1);
-    for (std::uint32_t next = 1; next < kStripes; ++next) {
-      if (const std::uint64_t ticket = table.take_in((stripe + next) % kStripes, what)) return ticket;
-    }
     return 0;
   }
 

@@ -22,18 +22,6 @@
 
 namespace seawall::detail {
 
-// Whom the next pick of this stripe will compare is known by now. Of a long list their lines are seldom near, so the
-// memory is asked for them while this pick goes on.
-template <class Directory>
-void ask_ahead(const Directory& directory, const Word* entries, std::uint32_t size, const Word& random) noexcept {
-  constexpr std::uint32_t kLong = 256;  // with their records as much as the nearest memory holds
-  if (size < kLong) return;
-  const algorithm::Pair next = algorithm::distinct_pair(size, algorithm::mix64(StripeRandom::next(random)));
-  for (const std::uint32_t at : {next.first, next.second}) {
-    __builtin_prefetch(&directory.record(ListEntry::unpack(seen(entries[at])).record), 1);
-  }
-}
-
 // Gate knows breakers: note(word) of a closed one, open_to(record) whether one that is not closed would admit a
 // probe now, and probe(record, note) takes it.
 template <class Directory, class Gate>
@@ -152,7 +140,10 @@ class ServiceChooser {
     for (std::uint32_t i = 0; i < kTries; ++i) {
       const Choice choice = better_of(range, algorithm::distinct_pair(range.size, random()));
       if (!choice.found()) continue;
-      ask_ahead(d_, &words_[ListHead::kWords + range.first], range.size, d_.cursor(service_, 2));
+      if (range.size >= kLongList) {
+        const std::uint64_t next = StripeRandom::ahead(d_.cursor(service_, 2));
+        ask_ahead(d_, &words_[ListHead::kWords + range.first], algorithm::distinct_pair(range.size, next));
+      }
       return choice;
     }
     return scan(range, algorithm::below(range.size, static_cast<std::uint32_t>(random())));
@@ -164,7 +155,7 @@ class ServiceChooser {
     const InstanceRecord &record_a = d_.record(entry_a.record), &record_b = d_.record(entry_b.record);
     __builtin_prefetch(&record_a);
     __builtin_prefetch(&record_b);
-    const TwoChoices two(words_, head_, wanted_.now_ms);
+    const TwoChoices two(words_, head_.measures(), wanted_.now_ms);
     const Fit fit_a = fit(record_a), fit_b = fit(record_b);
     for (const auto& [at, fits] : {std::pair{a, fit_a}, std::pair{b, fit_b}}) {
       if (fits != Fit::kProbe) continue;

@@ -12,7 +12,7 @@
 #include "seawall/detail/instance_breaker.h"
 #include "seawall/detail/service_choice.h"
 #include "seawall/detail/service_directory.h"
-#include "seawall/detail/stripe.h"
+#include "seawall/detail/service_take.h"
 #include "seawall/outcome.h"
 #include "seawall/time.h"
 
@@ -103,88 +103,27 @@ inline std::uint32_t count_ejected(const ServiceDirectory& directory, const Word
   return ejected;
 }
 
-class ServiceCore {
+class ServiceCore : protected ServiceTaker<ServiceDirectory, FlightTable, InstanceGate> {
  public:
-  // generation 0: nobody, and the rest is void. Written in place, once and word by word: what is copied as a whole
-  // right after its parts were written waits until they have reached the cache, behind the locked instructions.
-  struct Picked {
-    std::uint64_t generation, ticket, address;
-    std::uint32_t record, flags;
-  };
-  // generation 0: it was retired meanwhile; ticket 1 then says that the sweep has ended what was taken.
-  struct Taken {
-    std::uint64_t generation;
-    std::uint64_t ticket;
-  };
   // How a call ended, in one word: what is passed in registers writes no memory.
   struct Ending {
     std::uint32_t note;  // of its ticket
     Outcome outcome;
   };
 
-  // `owner`: the service itself, or the one that it is a view of, whose instances and ejections these are.
-  ServiceCore(const ServiceDirectory& directory, std::uint32_t index, std::uint32_t owner) noexcept
-      : directory_(&directory), index_(index), owner_(owner) {}
+  using ServiceTaker::ServiceTaker;
 
  protected:
-  bool whole(std::uint64_t version) const noexcept {
-    return !ServiceDirectory::stale(version, seen(directory_->head(index_)));
-  }
-  std::int64_t believed(TimePoint now) const noexcept {
-    return std::min(to_ns(now), static_cast<std::int64_t>(seen(directory_->believed_until())));
-  }
-
-  Taken take(const ListEntry& entry, std::uint32_t what, std::uint32_t note) const noexcept {
-    if (entry.record >= directory_->record_count()) return {0, 0};  // of a list that somebody overwrote
-    const InstanceRecord& record = directory_->record(entry.record);
-    const std::uint64_t generation = seen(record.stamp);
-    if (static_cast<std::uint32_t>(generation) != entry.generation) return {0, 0};
-    const auto flights = directory_->flights<FlightTable>();
-    const auto mine = static_cast<std::uint32_t>(stripe<FlightTable::kStripes>());
-    const std::uint64_t ticket = flights.take(mine, what | entry.record);
-    if (ticket == 0) ServiceDirectory::happened(directory_->header().tickets_untracked);
-    // Sequentially consistent: see FlightTable::take.
-    if (record.stamp.load(std::memory_order_seq_cst) == generation) {
-      return {generation, ticket == 0 ? 0 : ticket | std::uint64_t{note} << 20};
-    }
-    const std::uint64_t held = flights.held(ticket);
-    return {0, ticket == 0 || (held != 0 && flights.end(ticket, held)) ? 0u : 1u};
-  }
-
-  // Nobody is excluded. The short way of the balancers that compare: two of a list without zones, nobody ejected, no
-  // panic, and both are well. All else goes the long way. Few values and no calls: what is kept in memory on the way is
-  // what a locked instruction waits for.
+  // Nobody is excluded.
   [[gnu::noinline]] void choose_any_at(TimePoint now, Picked& picked) const noexcept {
-    const std::uint64_t version = seen(directory_->head(index_));
-    const Word* words = directory_->list(index_, version);
-    const ListHead head(seen(words[0]));
-    const std::uint32_t size = directory_->list_size(head.eligible());
-    if (head.compares() && size >= 2 && head.whole_and_one_zone() && !head.panics(0) &&
-        algorithm::EjectionShare::ejected(seen(directory_->share(owner_))) == 0) {
-      Word& random = directory_->cursor(index_, 2);
-      const algorithm::Pair pair = algorithm::distinct_pair(size, StripeRandom::draw(random));
-      const std::uint64_t one = seen(words[ListHead::kWords + pair.first]);
-      const std::uint64_t other = seen(words[ListHead::kWords + pair.second]);
-      const ListEntry entry_one = ListEntry::unpack(one), entry_other = ListEntry::unpack(other);
-      const InstanceRecord& record_one = directory_->record(entry_one.record);
-      const InstanceRecord& record_other = directory_->record(entry_other.record);
-      const std::int64_t until = believed(now);
-      if (static_cast<std::int64_t>(seen(record_one.lease_end)) > until &&
-          static_cast<std::int64_t>(seen(record_other.lease_end)) > until) {
-        const TwoChoices two(words, head, ms(now));
-        const bool second = two.second_is_better(record_one, entry_one.weight, record_other, entry_other.weight);
-        const std::uint32_t note = BreakerNote::of(seen((second ? record_other : record_one).breaker));
-        if (whole(version)) {
-          ask_ahead(*directory_, &words[ListHead::kWords], size, random);
-          if (take_chosen({second ? other : one, note, 0}, true, now, picked)) return;
-        }
-      }
-    }
-    choose_at(now, {}, picked);
+    if (!take_better<false>(now, picked)) choose_measured_at(now, picked);
+  }
+  [[gnu::noinline]] void choose_measured_at(TimePoint now, Picked& picked) const noexcept {
+    if (!take_better<true>(now, picked)) choose_at(now, {}, picked);
   }
 
   [[gnu::noinline]] void choose_at(TimePoint now, Wanted wanted, Picked& picked) const noexcept {
-    wanted.now = believed(now);
+    wanted.now = directory_->believed(now);
     wanted.now_ms = ms(now);
     const bool is_view = index_ != owner_;
     for (;;) {
@@ -215,19 +154,13 @@ class ServiceCore {
   // False: it was retired meanwhile.
   bool take_chosen(const Choice& choice, bool loaded, TimePoint now, Picked& picked) const noexcept {
     const ListEntry entry = choice.entry();
-    InstanceRecord& record = directory_->record(entry.record);
-    const std::uint64_t address = seen(record.address);
-    // Relaxed: a count to compare with others. Before the ticket: who ends that takes this one away.
-    if (loaded) record.load.fetch_add(1, std::memory_order_relaxed);
-    const std::uint32_t what = Flight::begun(to_ns(now)) << 17 | (loaded ? Flight::kLoaded : 0);
-    const Taken taken = take(entry, what, choice.note);
-    if (loaded && taken.ticket == 0) unload(record);
-    picked.generation = taken.generation;
-    picked.ticket = taken.ticket;
-    picked.address = address;
-    picked.record = entry.record;
-    picked.flags = choice.flags;
-    return taken.generation != 0;
+    if (entry.record >= directory_->record_count()) return false;  // of a list that somebody overwrote
+    Picked taken;
+    if (!take(*directory_, entry, directory_->record(entry.record), loaded, now, taken)) return false;
+    taken.ticket = noted(taken.ticket, choice.note);
+    taken.flags = choice.flags;
+    picked = taken;
+    return true;
   }
 
   // `cell`: what the ticket's cell held; `generation`: the record's stamp before it was ended.
@@ -250,20 +183,7 @@ class ServiceCore {
            BreakerNote::quiet(seen(record.breaker));
   }
 
-  // Relaxed: as where it is counted.
-  static void unload(InstanceRecord& record) noexcept { record.load.fetch_sub(1, std::memory_order_relaxed); }
-
-  const ServiceDirectory* directory_;
-  std::uint32_t index_;
-  std::uint32_t owner_;
-
  private:
-  static constexpr std::uint32_t kMaglev = 4;  // Balancer
-
-  static std::uint64_t ms(TimePoint now) noexcept {
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns(now), 0)) / 1'000'000;
-  }
-
   // What a failure took is what its limit in time would have been, or more; what was ignored teaches nothing.
   static void learn(InstanceRecord& record, std::uint64_t rule, std::uint64_t generation, Outcome outcome,
                     std::int64_t now_ns, std::int64_t took_ns) noexcept {

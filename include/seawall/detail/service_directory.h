@@ -36,6 +36,7 @@
 #include "seawall/detail/instance_record.h"
 #include "seawall/detail/thread_stripe.h"
 #include "seawall/detail/update.h"
+#include "seawall/time.h"
 
 namespace seawall::detail {
 
@@ -83,7 +84,7 @@ class ServiceDirectory {
 
   // A count as a list of entries may have.
   std::uint32_t list_size(std::uint64_t counted) const noexcept {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, sizes_.list_words - DirectoryLayout::kListHead));
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(counted, list_room_));
   }
 
   // Whatever number a list may hold, the record is one of this directory.
@@ -101,13 +102,17 @@ class ServiceDirectory {
   const DirectorySizes& sizes() const noexcept { return sizes_; }
   DirectoryHeader& header() const noexcept { return *header_; }
   Word& believed_until() const noexcept { return header_->believed_until; }
+  // An instant as far as the registry believes it: what leases are compared with.
+  std::int64_t believed(TimePoint now) const noexcept {
+    return std::min(to_ns(now), static_cast<std::int64_t>(seen(header_->believed_until)));
+  }
 
   // Where a thread's rounds stand; on a line of its stripe.
   Word& cursor(std::uint32_t service, std::uint32_t which) const noexcept {
-    const std::size_t stripe = thread_stripe<kStripes>() * DirectoryLayout::padded(stride());
+    const std::size_t stripe = thread_stripe<kStripes>() * cursor_stride_;
     return cursors_[stripe + std::size_t{DirectoryLayout::kCursors} * service + which];
   }
-  Word& share(std::uint32_t service) const noexcept { return shares_[service < sizes_.services ? service : 0]; }
+  Word& share(std::uint32_t service) const noexcept { return shares_[service]; }
   Word& slot(std::uint32_t slot) const noexcept { return slots_[slot < sizes_.records ? slot : 0]; }
   // Null when there is none of this number.
   Word* table(std::uint32_t index) const noexcept {
@@ -144,6 +149,8 @@ class ServiceDirectory {
  private:
   ServiceDirectory(std::byte* memory, const DirectorySizes& sizes) noexcept : sizes_(sizes) {
     const DirectoryLayout at(sizes);
+    list_room_ = sizes.list_words - DirectoryLayout::kListHead;
+    cursor_stride_ = DirectoryLayout::padded(std::size_t{DirectoryLayout::kCursors} * sizes.services);
     header_ = reinterpret_cast<DirectoryHeader*>(memory);
     names_ = reinterpret_cast<ServiceName*>(memory + at.names);
     name_table_ = reinterpret_cast<Word*>(memory + at.name_table);
@@ -175,7 +182,7 @@ class ServiceDirectory {
     std::uninitialized_value_construct_n(texts_, sizes_.records);
     // The words behind the first are written before they are read; where they are many, most never are.
     for (std::uint32_t i = 0; i < sizes_.records; ++i) new (details(i).words) Word(0);
-    const std::size_t cursors = DirectoryLayout::padded(stride()) * kStripes;
+    const std::size_t cursors = cursor_stride_ * kStripes;
     std::uninitialized_value_construct_n(cursors_, cursors);
     for (std::size_t i = 0; i < cursors; ++i) show(cursors_[i], algorithm::mix64(seed.k0 + i));
     std::uninitialized_value_construct_n(flights_, std::size_t{sizes_.flights} * kStripes);
@@ -187,9 +194,9 @@ class ServiceDirectory {
     show(header_->magic, DirectoryHeader::kMagic);
   }
 
-  std::size_t stride() const noexcept { return std::size_t{DirectoryLayout::kCursors} * sizes_.services; }
-
   DirectorySizes sizes_;
+  std::uint32_t list_room_;    // entries that a list may have
+  std::size_t cursor_stride_;  // words from one stripe's to the next one's
   DirectoryHeader* header_;
   ServiceName* names_;
   Word* name_table_;

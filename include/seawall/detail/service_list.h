@@ -30,8 +30,9 @@ class ListHead {
   ListHead() = default;
   explicit ListHead(std::uint64_t word) noexcept : word_(word) {}
 
-  // Round robin over all that are eligible, and no reason to panic but ejections: what the short way of a pick serves.
-  bool plain() const noexcept { return bits(11, 1) != 0; }
+  // Every choice is among all that are eligible, which tells nothing beside, and there is no reason to panic but
+  // ejections: what the short ways of a pick serve, if by this balancer.
+  bool plain(std::uint32_t by) const noexcept { return (word_ & 0xf800) == (by << 12 | 1u << 11); }
   bool fails() const noexcept { return bits(10, 1) != 0; }
   bool ejects() const noexcept { return bits(9, 1) != 0; }
   // Whether calls that end teach latencies: the balancer of the service, or of a view of it, asks for them.
@@ -46,9 +47,6 @@ class ListHead {
   std::uint32_t local() const noexcept { return bits(16, 16); }
   std::uint32_t known() const noexcept { return bits(32, 16); }
   std::uint32_t eligible() const noexcept { return bits(48, 16); }
-
-  // Every choice is among all that are eligible, and tells nothing beside.
-  bool whole_and_one_zone() const noexcept { return (local() == 0 || local() >= eligible()) && !unfiltered(); }
 
   ViewState view_state() const noexcept {
     if (unfiltered()) return ViewState::kUnfiltered;
@@ -86,6 +84,8 @@ struct StripeRandom {
   static std::uint64_t next(const Word& state) noexcept {
     return state.load(std::memory_order_relaxed) + 0x9e3779b97f4a7c15u;
   }
+  // What the next draw will be, should nobody else draw.
+  static std::uint64_t ahead(const Word& state) noexcept { return algorithm::mix64(next(state)); }
   static std::uint64_t draw(Word& state) noexcept {
     const std::uint64_t drawn = next(state);
     state.store(drawn, std::memory_order_relaxed);
@@ -93,14 +93,25 @@ struct StripeRandom {
   }
 };
 
+// Whom the next pick of a stripe will compare is known before it. Of a long list their lines are seldom near, so the
+// memory is asked for them while this pick goes on.
+inline constexpr std::uint32_t kLongList = 256;  // with their records as much as the nearest memory holds
+
+template <class Directory, class Pair>
+void ask_ahead(const Directory& directory, const Word* entries, const Pair& next) noexcept {
+  for (const std::uint32_t at : {next.first, next.second}) {
+    __builtin_prefetch(&directory.record(ListEntry::unpack(seen(entries[at])).record), 1);
+  }
+}
+
 // The better of two: how balancers that compare instances see them, by their calls under way and, for Peak-EWMA, by how
 // long those take.
 class TwoChoices {
  public:
-  // `words`: the list, whose head is `head`.
-  TwoChoices(const Word* words, const ListHead& head, std::uint64_t now_ms) noexcept
-      : ewma_(head.measures() ? algorithm::PeakEwma(half_life(words)) : algorithm::PeakEwma(1)),
-        measures_(head.measures()),
+  // `words`: the list; `measures`: as its head has it.
+  TwoChoices(const Word* words, bool measures, std::uint64_t now_ms) noexcept
+      : ewma_(measures ? algorithm::PeakEwma(half_life(words)) : algorithm::PeakEwma(1)),
+        measures_(measures),
         now_ms_(now_ms) {}
 
   bool second_is_better(const InstanceRecord& first, std::uint32_t first_weight, const InstanceRecord& second,

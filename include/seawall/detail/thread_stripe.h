@@ -17,8 +17,12 @@ inline std::uint32_t next_thread_number() noexcept {
 
 template <std::uint32_t kStripes>
 std::uint32_t thread_stripe() noexcept {
-  static_assert((kStripes & (kStripes - 1)) == 0);
-  static thread_local const std::uint32_t number = next_thread_number();
+  constexpr std::uint32_t kNumbered = std::uint32_t{1} << 31;
+  static_assert(kStripes <= kNumbered && (kStripes & (kStripes - 1)) == 0);
+  // 0: not numbered yet. A constant to begin with, so that no guard is asked first.
+  static thread_local std::uint32_t number = 0;
+  if (number == 0) [[unlikely]]
+    number = next_thread_number() | kNumbered;
   return number & (kStripes - 1);
 }
 

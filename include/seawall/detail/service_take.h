@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+//
+// Taking a call: its ticket, and the short ways of a pick, which serve a list without zones whose instances are all
+// well, for a caller who excludes nobody. All else takes the long way (service_core.h).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "seawall/algorithm/distinct_pair.h"
+#include "seawall/algorithm/ejection_share.h"
+#include "seawall/detail/pick_choice.h"
+#include "seawall/detail/service_list.h"
+#include "seawall/detail/stripe.h"
+#include "seawall/time.h"
+
+namespace seawall::detail {
+
+// Directory: ServiceDirectory, which the handle of a service knows by its address. Table: FlightTable. Gate: as
+// ServiceChooser has it.
+template <class Directory, class Table, class Gate>
+class ServiceTaker {
+ public:
+  // generation 0: nobody, and the rest is void. Written in place, once and word by word: what is copied as a whole
+  // right after its parts were written waits until they have reached the cache, behind the locked instructions.
+  struct Picked {
+    std::uint64_t generation, ticket, address;
+    std::uint32_t record, flags;
+  };
+  // `owner`: the service itself, or the one that it is a view of, whose instances and ejections these are.
+  ServiceTaker(const Directory& directory, std::uint32_t index, std::uint32_t owner) noexcept
+      : directory_(&directory), index_(index), owner_(owner) {}
+
+ protected:
+  static constexpr std::uint32_t kRoundRobin = 0, kLeastLoaded = 2, kPeakEwma = 3, kMaglev = 4;  // Balancer
+
+  bool whole(std::uint64_t version) const noexcept {
+    return !Directory::stale(version, seen(directory_->head(index_)));
+  }
+
+  // A ticket for a call, `what` as FlightTable::take has it; 0: there are too many, and it is counted. Nearly always
+  // this CPU's next cell is free. The rest is a call that finds out all anew, so that nothing is kept in memory for it:
+  // locked instructions wait for what was written before them.
+  std::uint64_t begin(const Directory& d, std::uint32_t what) const noexcept {
+    if (const std::int32_t cpu = rseq_cpu(); cpu >= 0) [[likely]] {
+      const auto mine = static_cast<std::uint32_t>(cpu) % Table::kStripes;
+      const std::uint64_t ticket = d.template flights<Table>().take_next(mine, what);
+      if (ticket != 0) [[likely]]
+        return ticket;
+    }
+    return begin_anywhere(what);
+  }
+  [[gnu::noinline]] std::uint64_t begin_anywhere(std::uint32_t what) const noexcept {
+    const auto mine = static_cast<std::uint32_t>(stripe<Table::kStripes>());
+    const std::uint64_t ticket = directory_->template flights<Table>().take(mine, what);
+    if (ticket == 0) Directory::happened(directory_->header().tickets_untracked);
+    return ticket;
+  }
+  // False: the sweep has ended it, or there is none.
+  [[gnu::noinline]] bool give_back(std::uint64_t ticket) const noexcept {
+    const auto flights = directory_->template flights<Table>();
+    const std::uint64_t held = flights.held(ticket);
+    return held != 0 && flights.end(ticket, held);
+  }
+  static std::uint64_t noted(std::uint64_t ticket, std::uint32_t note) noexcept {
+    return ticket == 0 ? 0 : ticket | std::uint64_t{note} << 20;
+  }
+
+  // Takes a call to the instance that the entry names. `loaded`: it counts as one. False: another one has the record,
+  // or none, and nothing was taken. Only the look at the stamp behind the ticket says so: nobody gets a generation
+  // again, so what was read of the record in between is then the instance's own.
+  [[gnu::always_inline]] bool take(const Directory& d, const ListEntry& entry, InstanceRecord& record, bool loaded,
+                                   TimePoint now, Picked& picked) const noexcept {
+    // Relaxed: a count to compare with others. Before the ticket: who ends that takes this one away.
+    if (loaded) record.load.fetch_add(1, std::memory_order_relaxed);
+    const std::uint64_t ticket = begin(d, Table::what(to_ns(now), loaded, entry.record));
+    const std::uint64_t address = seen(record.address);
+    // Sequentially consistent: see Table::take.
+    const std::uint64_t generation = record.stamp.load(std::memory_order_seq_cst);
+    picked = {generation, ticket, address, entry.record, 0};
+    if (loaded && ticket == 0) [[unlikely]]
+      unload(record);
+    if (static_cast<std::uint32_t>(generation) == entry.generation && generation != 0) [[likely]]
+      return true;
+    if (ticket != 0 && give_back(ticket) && loaded) unload(record);
+    return false;
+  }
+
+  // The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. False: all else. What a
+  // handle knows is read once, or each word that is seen would have it read again.
+  [[gnu::always_inline]] bool take_next(TimePoint now, Picked& picked) const noexcept {
+    const Directory& d = *directory_;
+    const std::uint32_t index = index_, owner = owner_;
+    const std::uint64_t version = seen(d.head(index));
+    const Word* words = d.list(index, version);
+    const ListHead head(seen(words[0]));
+    const std::uint32_t size = d.list_size(head.eligible());
+    if (!head.plain(kRoundRobin) || algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0) return false;
+    Word& cursor = d.cursor(index, 0);
+    // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
+    const std::uint64_t place = cursor.load(std::memory_order_relaxed);
+    const auto at = static_cast<std::uint32_t>(place);
+    if (at >= size) return false;  // the first round, or the list has become shorter: choose_at begins it
+    const auto entry = ListEntry::unpack(seen(words[ListHead::kWords + at]));
+    if (entry.record >= d.record_count() || !Place::hits(place, entry.weight)) return false;
+    InstanceRecord& record = d.record(entry.record);
+    if (static_cast<std::int64_t>(seen(record.lease_end)) <= d.believed(now)) return false;
+    if (Directory::stale(version, seen(d.head(index)))) return false;
+    cursor.store(Place::next(place, size), std::memory_order_relaxed);  // as above
+    if (!take(d, entry, record, false, now, picked)) return false;
+    picked.ticket = noted(picked.ticket, Gate::note(seen(record.breaker)));
+    return true;
+  }
+
+  // The same of the balancers that compare two by load, or also by latency.
+  template <bool kMeasures>
+  [[gnu::always_inline]] bool take_better(TimePoint now, Picked& picked) const noexcept {
+    const Directory& d = *directory_;
+    const std::uint32_t index = index_, owner = owner_;
+    const std::uint64_t version = seen(d.head(index));
+    const Word* words = d.list(index, version);
+    const ListHead head(seen(words[0]));
+    const std::uint32_t size = d.list_size(head.eligible());
+    if (!head.plain(kMeasures ? kPeakEwma : kLeastLoaded) || size < 2) return false;
+    if (algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0) return false;
+    Word& random = d.cursor(index, 2);
+    const algorithm::Pair pair = algorithm::distinct_pair(size, StripeRandom::draw(random));
+    const auto one = ListEntry::unpack(seen(words[ListHead::kWords + pair.first]));
+    const auto other = ListEntry::unpack(seen(words[ListHead::kWords + pair.second]));
+    if (one.record >= d.record_count() || other.record >= d.record_count()) return false;
+    InstanceRecord &record_one = d.record(one.record), &record_other = d.record(other.record);
+    const std::int64_t until = d.believed(now);
+    if (static_cast<std::int64_t>(seen(record_one.lease_end)) <= until ||
+        static_cast<std::int64_t>(seen(record_other.lease_end)) <= until) {
+      return false;
+    }
+    const TwoChoices two(words, kMeasures, kMeasures ? ms(now) : 0);
+    const bool second = two.second_is_better(record_one, one.weight, record_other, other.weight);
+    if (Directory::stale(version, seen(d.head(index)))) return false;
+    if (size >= kLongList) [[unlikely]]
+      ask_ahead(d, &words[ListHead::kWords], algorithm::distinct_pair(size, StripeRandom::ahead(random)));
+    InstanceRecord& record = second ? record_other : record_one;
+    Picked taken;
+    if (!take(d, second ? other : one, record, true, now, taken)) return false;
+    taken.ticket = noted(taken.ticket, Gate::note(seen(record.breaker)));
+    picked = taken;
+    return true;
+  }
+
+  // Relaxed: as where it is counted.
+  static void unload(InstanceRecord& record) noexcept { record.load.fetch_sub(1, std::memory_order_relaxed); }
+
+  static std::uint64_t ms(TimePoint now) noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns(now), 0)) / 1'000'000;
+  }
+
+  const Directory* directory_;
+  std::uint32_t index_;
+  std::uint32_t owner_;
+};
+
+}  // namespace seawall::detail
