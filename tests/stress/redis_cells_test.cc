@@ -34,6 +34,10 @@ TEST_CASE("a cell spends what was brought, within the batch and its time") {
   CHECK(cells.take(7, start + 2s, 1).says == CellAnswer::Says::kAskAhead);  // over
   cells.bring(7, start + 2s, 0);
   CHECK(cells.put_back(7, start + 2s, 5) == 0);
+  CHECK(cells.take(7, start + 2s, 1).says == CellAnswer::Says::kAskAhead);
+  cells.bring(7, start + 2s, 10);
+  CHECK(cells.take(7, start + 2s, 1).says == CellAnswer::Says::kTaken);
+  CHECK(cells.take(7, start + 4s, 1).says == CellAnswer::Says::kAskAhead);  // over, though nearly whole
 }
 
 TEST_CASE("a refusal holds until its time, for as many permits or more") {
