@@ -98,7 +98,7 @@ inline bool LabelKey::assign(const LabelHash& hash, std::uint32_t family, LabelV
     words_[size++] = word;
   };
   for (const std::string_view value : values) {
-    if (value.size() > 8 * (kMaxWords - 2 - size)) return false;
+    if (const std::size_t left = kMaxWords - size; left < 2 || value.size() / 8 > left - 2) return false;
     for (std::size_t at = 0; at + 8 <= value.size(); at += 8) add(little_endian<std::uint64_t>(value, at));
     if (value.size() >= kLong) [[unlikely]]
       add(value.size());

@@ -113,6 +113,20 @@ TEST_CASE("values of every length and with every escape are printed as given, an
   CHECK(r.series_count() == 150);  // those that moved up in the index are found, too
 }
 
+TEST_CASE("values longer than any page overflow, whichever of them is the long one") {
+  MetricsRegistry r;
+  auto f = r.counter("a_total", "A.", {"x", "y", "z"}).value();
+  std::uint64_t added = 0;
+  for (std::size_t size = 4000; size <= 4400; size += 4) {
+    const std::string first(size, 'x'), second(size + 600, 'y');
+    f.with({first, second, "z"}).add(1);
+    f.with({first, "", second}).add(1);
+    added += 2;
+  }
+  CHECK(r.series_count() == 0);
+  CHECK(f.overflow().value() == added);
+}
+
 TEST_CASE("beyond the bound of a family series overflow, counted and without loss") {
   MetricsRegistry r(bounded(100, 2));
   auto f = r.counter("a_total", "A.", {"x"}).value();
