@@ -15,6 +15,7 @@ import check_layers
 import check_library
 import check_proof
 import check_sources
+import tidy
 import tree
 
 SPDX = "// SPDX-License-Identifier: MIT\n"
@@ -285,6 +286,34 @@ class Library(unittest.TestCase):
             'extern "C" { int seawall_two; int seawall_one() { return d.v; } }'
         )
         self.assertIn("tls", self.rules(code, *self.GOOD, compiler="g++"))
+
+
+class Together(unittest.TestCase):
+    """tidy.py reads several files as one text, and finds what it would find in each."""
+
+    def units(self, *texts: str) -> list[tidy.Unit]:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        root = pathlib.Path(folder.name)
+        (root / ".clang-tidy").write_text((HERE.parents[1] / ".clang-tidy").read_text())
+        made = [tidy.Unit(root / f"{at}.cc", ("-std=c++20",), text) for at, text in enumerate(texts)]
+        for unit in made:
+            unit.path.write_text(unit.text)
+        return made
+
+    @staticmethod
+    def private(code: str) -> str:
+        return f"#include <cstddef>\nnamespace {{\n\n{code}\n\n}}  // namespace\n"
+
+    def test_files_that_share_a_private_name_are_read_apart(self):
+        made = self.units(self.private("int twice(int x) { return 2 * x; }"), self.private("constexpr int twice = 2;"),
+                          self.private("struct twice {};"), self.private("int other(int x) { return x; }"))  # fmt: skip
+        self.assertEqual([len(batch) for batch in tidy.batches(made)], [2, 1, 1])
+
+    def test_what_is_wrong_in_one_of_several_files_is_found_there(self):
+        good, bad = "inline int one() { return 1; }\n", "inline int* none() { return 0; }\n"
+        for texts, findings in (((good, good.replace("one", "two")), 0), ((good, bad), 1), ((good, good), 0)):  # the last: no one text
+            self.assertEqual(len(tidy.judge((-1, self.units(*texts)))), findings, texts)
 
 
 class Output(unittest.TestCase):
