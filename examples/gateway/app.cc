@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 namespace {
 
@@ -149,11 +150,21 @@ std::size_t App::active_users(seawall::TimePoint now) {
   return users_.load();
 }
 
+// A breaker that was open between two samples shows: closed again, it has changed twice at least.
+seawall::BreakerState App::breaker_since_last_sample(std::size_t upstream) {
+  const auto breaker = upstreams[upstream]->breaker();
+  const auto seen = breaker->snapshot();
+  const auto [before, generation] = std::exchange(sampled_[upstream], {breaker.get(), seen.generation});
+  const bool was_open =
+      before == breaker.get() && seawall::algorithm::breaker::generations_after(seen.generation, generation) > 1;
+  return seen.state == seawall::BreakerState::kClosed && was_open ? seawall::BreakerState::kOpen : seen.state;
+}
+
 Sample App::sample(seawall::TimePoint now) {
   Sample sample = metrics.sample();
   const auto listed = registry.services_at(now);
   for (std::size_t i = 0; i < kUpstreams; ++i) {
-    sample.services[i].breaker = upstreams[i]->breaker()->state();
+    sample.services[i].breaker = breaker_since_last_sample(i);
     for (const auto& service : listed) {
       if (service.name != upstreams[i]->name) continue;
       sample.services[i].instances = service.instances.size();

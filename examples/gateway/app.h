@@ -59,7 +59,6 @@ struct App {
   http::Task<> keep_house(http::Server& server);
   // Probes the instances, for ever.
   http::Task<> keep_probing(http::Server& server, http::Loop& loop);
-  Sample sample(seawall::TimePoint now);
 
   const Options options;
   const seawall::TimePoint started = seawall::Clock::now();
@@ -81,6 +80,8 @@ struct App {
   seawall::Propagator propagator{seawall::PropagatorConfig::make({}).value()};
 
  private:
+  Sample sample(seawall::TimePoint now);
+  seawall::BreakerState breaker_since_last_sample(std::size_t upstream);
   // Tells the other gateways which breakers have opened here, and probes soon what has at theirs.
   void share_trips(seawall::TimePoint now);
   // What is left to do for shared limits, sources and probes when nothing of the configuration can fail any more.
@@ -88,6 +89,8 @@ struct App {
 
   // Of each upstream, the last opening that was told: the breaker (a reload may bring another) and its generation.
   std::array<std::pair<const void*, std::uint32_t>, kUpstreams> trips_told_{};
+  // Of each upstream, what the last sample saw: the breaker and its generation, which counts its changes.
+  std::array<std::pair<const void*, std::uint32_t>, kUpstreams> sampled_{};
   InstancesConfiguration instances_;  // the present one, of those that read the file
   std::unique_ptr<Watched> watched_;
   std::atomic<std::int64_t> users_counted_at_{INT64_MIN};

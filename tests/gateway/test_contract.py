@@ -95,6 +95,17 @@ class WholeGateway(unittest.TestCase):
         self.assertTrue(0 < kpis["covered_seconds"] <= 60, kpis)
         self.assertGreater(kpis["social_latency_p99_ms"], 0)
 
+    def test_history_knows_of_a_breaker_that_was_open_for_a_moment(self):
+        """Tripped and reset between two samples, or round one: it is shown either way."""
+
+        def history(after: int) -> dict:
+            return self.stack.get(f"/dashboard/history?after={after}").json()["data"]
+
+        last = wait_until("a sample", lambda: history(0)["time"])[-1]
+        self.assertEqual(self.stack.call("POST", "/test/circuit-breaker/gamification").status, 200)
+        self.assertEqual(self.stack.call("POST", "/admin/circuit-breaker/reset/gamification").status, 200)
+        wait_until("it is in a sample", lambda: "open" in history(last)["services"]["gamification"]["circuit_breaker"])
+
     def test_history_has_one_length(self):
         data = wait_until("a sample", lambda: (d := self.stack.get("/dashboard/history").json()["data"])["time"] and d)
         for name, series in data.items():
