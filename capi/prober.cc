@@ -2,6 +2,7 @@
 #include "seawall/runtime/prober.h"
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "options.h"
@@ -19,25 +20,34 @@ using seawall::capi::valid;
 
 namespace {
 
-seawall::Result<void> read_json(std::string_view json, seawall::ProberOptions& options) {
+seawall::Result<seawall::ProberConfig> config_from_json(std::string_view json) {
+  seawall::ProberOptions options;
   auto kind = static_cast<std::int32_t>(options.kind);
   std::int64_t interval = options.interval.count(), edge = options.edge_interval.count(),
                timeout = options.timeout.count();
-  const auto parsed = seawall::capi::read_json_options(json, {{"kind", &kind},
-                                                              {"path", &options.path},
-                                                              {"interval_ns", &interval},
-                                                              {"edge_interval_ns", &edge},
-                                                              {"timeout_ns", &timeout},
-                                                              {"jitter_percent", &options.jitter_percent},
-                                                              {"rise", &options.rise},
-                                                              {"fall", &options.fall},
-                                                              {"max_in_flight", &options.max_in_flight},
-                                                              {"require_identity", &options.require_identity}});
+  const seawall::capi::OptionField fields[] = {{"kind", &kind},
+                                               {"path", &options.path},
+                                               {"interval_ns", &interval},
+                                               {"edge_interval_ns", &edge},
+                                               {"timeout_ns", &timeout},
+                                               {"jitter_percent", &options.jitter_percent},
+                                               {"rise", &options.rise},
+                                               {"fall", &options.fall},
+                                               {"max_in_flight", &options.max_in_flight},
+                                               {"require_identity", &options.require_identity}};
+  if (const auto read = seawall::capi::read_json_options(json, std::span(fields)); !read) return read.error();
   options.kind = static_cast<seawall::ProbeKind>(kind);
   options.interval = seawall::Duration(interval);
   options.edge_interval = seawall::Duration(edge);
   options.timeout = seawall::Duration(timeout);
-  return parsed;
+  auto config = seawall::ProberConfig::make(options);
+  if (!config) return seawall::capi::at_option(config.error(), std::span(fields));
+  return config;
+}
+
+// NULL is the defaults.
+seawall::Result<seawall::ProberConfig> config_of(const char* json, size_t size) {
+  return config_from_json(json == nullptr ? "{}" : text_in(json, size));
 }
 
 template <std::size_t kSize>
@@ -69,12 +79,7 @@ int32_t seawall_registry_prober(seawall_registry* registry, const char* json, si
   if (out == nullptr) return invalid(error, "out is NULL");
   if (!readable(json, json_size)) return invalid(error, "json is NULL");
   return guarded(error, [&]() -> int32_t {
-    seawall::ProberOptions options;
-    if (json != nullptr) {
-      const auto parsed = read_json(text_in(json, json_size), options);
-      if (!parsed) return seawall::capi::fail(error, parsed.error());
-    }
-    const auto config = seawall::ProberConfig::make(options);
+    const auto config = config_of(json, json_size);
     if (!config) return seawall::capi::fail(error, config.error());
     *out = std::make_unique<seawall_prober>(registry->rep, config.value()).release();
     return SEAWALL_OK;
@@ -102,6 +107,18 @@ int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t statu
   return guarded(nullptr, [&]() -> int32_t {
     prober->rep.finish_at(id, {status, text_in(service, service_size), text_in(instance, instance_size)},
                           instant(now_ns));
+    return SEAWALL_OK;
+  });
+}
+
+int32_t seawall_prober_configure(seawall_prober* prober, const char* json, size_t json_size, int64_t now_ns,
+                                 seawall_error* error) noexcept {
+  if (!valid(prober)) return seawall::capi::wrong_handle(error, "prober is no prober handle");
+  if (!readable(json, json_size)) return invalid(error, "json is NULL");
+  return guarded(error, [&]() -> int32_t {
+    const auto config = config_of(json, json_size);
+    if (!config) return seawall::capi::fail(error, config.error());
+    prober->rep.configure_at(config.value(), instant(now_ns));
     return SEAWALL_OK;
   });
 }

@@ -2077,6 +2077,11 @@ SEAWALL_API int32_t seawall_prober_next(seawall_prober* prober, int64_t now_ns, 
 SEAWALL_API int32_t seawall_prober_finish(seawall_prober* prober, uint64_t id, int32_t status, const char* service,
                                           size_t service_size, const char* instance, size_t instance_size,
                                           int64_t now_ns) SEAWALL_NOEXCEPT;
+/* From now on so; json as above. What is known of each instance stays, and probes that are out are given up and sent
+ * anew; with "interval_ns": 0 of all is unknown how they are. On failure all goes on as before. Errors:
+ * INVALID_ARGUMENT naming the key, NO_MEMORY. */
+SEAWALL_API int32_t seawall_prober_configure(seawall_prober* prober, const char* json, size_t json_size, int64_t now_ns,
+                                             seawall_error* error) SEAWALL_NOEXCEPT;
 /* Somebody else doubts a service (seawall_redis_trip_board): its instances are asked soon, but none again before
  * edge_interval_ns has passed. Answers how many probes it brought forward. */
 SEAWALL_API int32_t seawall_prober_hurry(seawall_prober* prober, const char* service, size_t service_size,

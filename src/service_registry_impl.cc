@@ -153,7 +153,7 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
     show_held();
     hold_lists();
   }
-  members.push_back(&instance);
+  services_[service].enter(instance);
   enter(instance, now, mine);
   return mine;
 }
@@ -334,7 +334,7 @@ RegisteredInstance* ServiceRegistry::Impl::first_expired(std::optional<std::uint
 void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   ++stats_.removals;
   const std::uint32_t service = instance.service;
-  std::erase(services_[service].instances, &instance);
+  services_[service].leave(instance);
   publish(service);
   detail::show(directory.slot(instance.slot), 0);
   retire_record(instance.record);

@@ -93,7 +93,7 @@ class ServiceRegistry::Impl {
   detail::ServiceDirectory directory;
 
  private:
-  // One after the other, with each list written once.
+  // One after the other, with each list written once. What became of some is not lost for want of memory for others.
   template <class Item, class Answer>
   std::vector<Result<Answer>> for_all(std::span<const Item> items, std::int64_t now,
                                       Result<Answer> (Impl::*one)(const Item&, std::int64_t)) SEAWALL_REQUIRES(mutex);
@@ -153,11 +153,6 @@ class ServiceRegistry::Impl {
   std::uint64_t take_generation() SEAWALL_REQUIRES(mutex);
   // service_registry_lists.cc. Weights are kept in 1/kWeightUnit, so that a light newcomer has less than its own.
   static constexpr std::uint32_t kWeightUnit = 100;
-  struct HashMember {
-    std::uint64_t hash;
-    std::uint32_t slot;
-    std::int32_t weight;
-  };
   // Writes the service's list, or notes that it is to be: between hold_lists and show_held, where each list is written
   // once for all changes. What a list names stays whole until the list without it is shown.
   void publish(std::uint32_t service) noexcept SEAWALL_REQUIRES(mutex);
@@ -207,8 +202,7 @@ class ServiceRegistry::Impl {
                               std::int64_t in_flight, std::int64_t now) const SEAWALL_REQUIRES(mutex);
   InstanceInfo info(const RegisteredInstance& instance, std::int64_t in_flight, std::int64_t now) const
       SEAWALL_REQUIRES(mutex);
-  // Each reads the whole table of flights.
-  std::vector<std::int32_t> flights_by_record() const SEAWALL_REQUIRES(mutex);
+  std::vector<std::int32_t> flights_by_record() const SEAWALL_REQUIRES(mutex);  // the whole table, as the next two
   void reap_flights(std::int64_t now) SEAWALL_REQUIRES(mutex);
   std::int64_t in_flight(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   std::int64_t believed_until() const SEAWALL_REQUIRES(mutex) { return rule_.believed_until(last_tick_); }
@@ -275,11 +269,12 @@ std::vector<Result<Answer>> ServiceRegistry::Impl::for_all(std::span<const Item>
   std::vector<Result<Answer>> answers;
   answers.reserve(items.size());
   hold_lists();
-  try {
-    for (const Item& item : items) answers.push_back((this->*one)(item, now));
-  } catch (...) {
-    show_held();
-    throw;
+  for (const Item& item : items) {
+    try {
+      answers.push_back((this->*one)(item, now));
+    } catch (...) {  // for want of memory
+      answers.push_back(Error{Code::kNoMemory, "out of memory"});
+    }
   }
   show_held();
   return answers;

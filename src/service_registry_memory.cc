@@ -263,7 +263,7 @@ void ServiceRegistry::Impl::adopt_instances() {
     if (found == nullptr || by_id[{found->service, found->spec.id}] != found.get()) continue;
     RegisteredInstance& instance = *found;
     records[instance.record] = slots[instance.slot] = true;
-    services_[instance.service].instances.push_back(&instance);
+    services_[instance.service].enter(instance);
     if (!instance.fenced) index_endpoint(instance, instance.spec);
     std::string id = instance.spec.id;
     instances_.emplace(std::move(id), std::move(found));

@@ -22,6 +22,7 @@ namespace seawall {
 struct RegisteredInstance {
   InstanceSpec spec;
   std::uint32_t service = 0;
+  std::uint32_t place = 0;  // in the instances of its service
   std::uint32_t slot = 0;
   std::uint32_t record = 0;
   std::uint64_t generation = 0;
@@ -71,6 +72,24 @@ struct RegisteredService {
   std::uint32_t table_turn = 0, table_size = 0;
   std::uint64_t table_of = 0;
   std::vector<RegisteredInstance*> instances;
+
+  void enter(RegisteredInstance& instance) {
+    instances.push_back(&instance);
+    instance.place = static_cast<std::uint32_t>(instances.size() - 1);
+  }
+  void leave(const RegisteredInstance& instance) noexcept {
+    RegisteredInstance* const last = instances.back();
+    last->place = instance.place;
+    instances[instance.place] = last;
+    instances.pop_back();
+  }
+};
+
+// An instance in a table of keys.
+struct HashMember {
+  std::uint64_t hash;
+  std::uint32_t slot;
+  std::int32_t weight;
 };
 
 // An instance as a list shows it. Which part of the list: in it by its own worth, or only when there is panic.

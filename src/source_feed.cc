@@ -2,7 +2,7 @@
 #include "source_feed.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -10,9 +10,11 @@
 
 namespace seawall {
 
-bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
+bool SourceFeed::hear(SourceAnswer& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
                       SourceFollowerStats& stats) {
-  ++answers_;
+  std::optional<Places> places;
+  if (answer.status == SourceStatus::kList) places = places_for(answer, room);
+  ++answers_;  // from here on nothing throws
   const bool unmissed = listed_ == size();
   forgotten_ = answer.status == SourceStatus::kForgotten;
   not_found_ = answer.status == SourceStatus::kNotFound ? not_found_ + 1 : 0;
@@ -26,19 +28,26 @@ bool SourceFeed::hear(SourceAnswer&& answer, std::int64_t now, const SourceFollo
   }
   confirm(answer, now, stats);
   if (answer.status == SourceStatus::kUnchanged) return false;
-  if (answer.status != SourceStatus::kList) answer.instances.clear();
-  const bool changed = replace(std::move(answer), now, room, stats);
+  const bool changed = places && fill(*places, answer);
+  if (places) {
+    take(*places, stats);
+  } else {
+    ++list_;  // of nobody
+    listed_ = 0;
+    waiting_.clear();
+  }
+  note_missing(now);
   if (forgotten_ && unmissed) peak_ = 0;  // said on purpose; but what was doubted before stays so
   return changed;
 }
 
-void SourceFeed::fail(const Message& reason) {
+void SourceFeed::fail(const Message& reason) noexcept {
   ++failures_;
   failed_ = true;
   reason_ = reason;
 }
 
-void SourceFeed::confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats) {
+void SourceFeed::confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats) noexcept {
   if (!healthy(now)) {
     if (heard_once_) ++stats.recoveries;
     healthy_since_ = now;
@@ -50,44 +59,73 @@ void SourceFeed::confirm(const SourceAnswer& answer, std::int64_t now, SourceFol
   age_ = std::max<std::int64_t>(answer.age.count(), 0);
 }
 
-bool SourceFeed::replace(SourceAnswer&& list, std::int64_t now, Room room, SourceFollowerStats& stats) {
+SourceFeed::Places SourceFeed::places_for(const SourceAnswer& list, Room room) {
+  Places places;
+  places.of.resize(list.instances.size());
+  places.waits.resize(list.instances.size());
   room.waiting += waiting();
-  waiting_.clear();
-  bool changed = false;
-  std::set<std::string_view> seen;  // keys of items_
+  ++list_;
+  const auto find_in = [](Items& items, std::string_view id) {
+    const auto at = items.find(id);
+    return at == items.end() ? nullptr : &at->second;
+  };
   for (std::size_t i = 0; i < list.instances.size(); ++i) {
-    InstanceSpec& spec = list.instances[i];
-    const Health health = i < list.health.size() ? list.health[i] : Health::kUnknown;
-    auto at = items_.find(spec.id);
-    if (at != items_.end() && seen.contains(at->first)) {
-      ++stats.duplicates;
+    const std::string& id = list.instances[i].id;
+    Item* item = find_in(items_, id);
+    if (item == nullptr) item = find_in(places.added, id);
+    if (item != nullptr && item->list == list_) {
+      ++places.duplicates;
       continue;
     }
-    if (at == items_.end()) {
-      if (room.items-- <= 0) {
-        ++stats.left_out;
-        if (room.waiting-- > 0) waiting_.push_back({std::move(spec), health, kListed});
-        continue;
-      }
-      at = items_.try_emplace(spec.id).first;
-      changed = true;
+    if (item == nullptr && room.items-- <= 0) {
+      ++places.left_out;
+      places.waits[i] = room.waiting-- > 0;
+      if (places.waits[i]) places.of[i] = &places.waiting.emplace_back();
+      continue;
     }
-    changed = changed || at->second.health != health || !(at->second.spec == spec);
-    at->second = {std::move(spec), health, kListed};
-    seen.insert(at->first);
+    if (item == nullptr) item = &places.added.try_emplace(id).first->second;
+    item->list = list_;
+    places.of[i] = item;
+    ++places.listed;
   }
-  listed_ = static_cast<std::int64_t>(seen.size());
+  return places;
+}
+
+bool SourceFeed::fill(const Places& places, SourceAnswer& list) noexcept {
+  bool changed = !places.added.empty();
+  for (std::size_t i = 0; i < places.of.size(); ++i) {
+    Item* const item = places.of[i];
+    if (item == nullptr) continue;
+    InstanceSpec& spec = list.instances[i];
+    const Health health = i < list.health.size() ? list.health[i] : Health::kUnknown;
+    changed = changed || (!places.waits[i] && (item->health != health || !(item->spec == spec)));
+    item->spec = std::move(spec);
+    item->health = health;
+    item->missing = kListed;
+  }
+  return changed;
+}
+
+void SourceFeed::take(Places& places, SourceFollowerStats& stats) noexcept {
+  items_.merge(places.added);
+  waiting_.swap(places.waiting);
+  listed_ = places.listed;
+  stats.duplicates += places.duplicates;
+  stats.left_out += places.left_out;
+}
+
+void SourceFeed::note_missing(std::int64_t now) noexcept {
   for (auto& [id, item] : items_) {
-    if (item.missing == kListed && !seen.contains(id)) item.missing = now;
+    if (item.missing == kListed && item.list != list_) item.missing = now;
   }
   peak_ = listed_ == size() ? listed_ : std::max(peak_, listed_);
-  return changed;
 }
 
 bool SourceFeed::take_in(std::int64_t room) {
   bool changed = false;
   for (; room > 0 && !waiting_.empty(); waiting_.pop_front()) {
     std::string id = waiting_.front().spec.id;
+    waiting_.front().list = list_;
     if (!items_.try_emplace(std::move(id), std::move(waiting_.front())).second) continue;  // twice in the list
     ++listed_;
     --room;

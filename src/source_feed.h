@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "seawall/runtime/source_follower.h"
 
@@ -18,6 +19,7 @@ class SourceFeed {
     InstanceSpec spec;
     Health health = Health::kUnknown;
     std::int64_t missing = kListed;  // since when its source lists it no more
+    std::uint64_t list = 0;          // the last one that it was in
   };
   using Items = std::map<std::string, Item, std::less<>>;
 
@@ -26,8 +28,9 @@ class SourceFeed {
     std::int64_t items, waiting;
   };
 
-  // Returns whether the items are others than before. Counts in `stats`.
-  bool hear(SourceAnswer&& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
+  // Returns whether the items are others than before. Counts in `stats`. Takes what it needs out of the answer; when it
+  // throws, all is as before, the answer too.
+  bool hear(SourceAnswer& answer, std::int64_t now, const SourceFollowerOptions& options, Room room,
             SourceFollowerStats& stats);
   // Takes in, in their order, those of the last list that had no room, now that there is some. Returns whether any.
   bool take_in(std::int64_t room);
@@ -49,12 +52,25 @@ class SourceFeed {
   bool healthy(std::int64_t now) const noexcept {
     return heard_once_ && !failed_ && algorithm::SourceHold::vouches(heard_, ttl_, now);
   }
-  void fail(const Message& reason);
-  void confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats);
-  bool replace(SourceAnswer&& list, std::int64_t now, Room room, SourceFollowerStats& stats);
+  // Where each instance of a list goes: all that is to be allocated for it.
+  struct Places {
+    std::vector<Item*> of;  // null: of none, it is there twice or one too many
+    std::vector<bool> waits;
+    Items added;
+    std::deque<Item> waiting;
+    std::int64_t listed = 0, duplicates = 0, left_out = 0;
+  };
+  Places places_for(const SourceAnswer& list, Room room);
+
+  void fail(const Message& reason) noexcept;
+  void confirm(const SourceAnswer& answer, std::int64_t now, SourceFollowerStats& stats) noexcept;
+  static bool fill(const Places& places, SourceAnswer& list) noexcept;  // returns whether items are others
+  void take(Places& places, SourceFollowerStats& stats) noexcept;
+  void note_missing(std::int64_t now) noexcept;
 
   Items items_;
   std::deque<Item> waiting_;  // of the last list
+  std::uint64_t list_ = 0;    // its number
   std::int64_t listed_ = 0;
   std::int64_t peak_ = 0;  // the longest list since nothing was missing
   bool doubted_ = false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "seawall/detail/saturating.h"
@@ -16,6 +17,8 @@ namespace {
 struct Source {
   ServiceSource* source;
   SourceRole role;
+  std::vector<SourceAnswer> said = {};  // of which so many are heard: all, after a tick that came to its end
+  std::size_t heard = 0;
 };
 
 // What the registry has yet to be told of an instance's record: nothing after a tick that came to its end.
@@ -94,9 +97,7 @@ class SourceFollower::Impl {
     now_ = std::max(given, now_);
     changes_ = 0;
     if (std::exchange(unfinished_, true)) find_anew();
-    for (std::uint32_t index = 0; index < sources_.size(); ++index) {
-      for (SourceAnswer& answer : sources_[index].source->poll_at(time_from_ns(now_))) hear(index, std::move(answer));
-    }
+    for (std::uint32_t index = 0; index < sources_.size(); ++index) ask(index);
     for (auto& [name, service] : services_) release(service);
     join_all();
     std::erase_if(services_, [this](const auto& entry) { return forget_if_idle(entry.second); });
@@ -130,6 +131,7 @@ class SourceFollower::Impl {
 
   SourceFollowerStats counted() const {
     SourceFollowerStats stats = stats_;
+    stats.last_refusal = last_refusal_.view();
     for (const auto& [name, service] : services_) {
       for (const auto& [id, held] : service.held) {
         stats.instances += held.generation != 0 ? 1 : 0;
@@ -144,48 +146,74 @@ class SourceFollower::Impl {
   // Lists of services that had no room, by source and service.
   using Waiting = std::map<std::pair<std::uint32_t, std::string>, SourceAnswer>;
 
-  void hear(std::uint32_t index, SourceAnswer&& answer) {
-    const bool news = answer.status != SourceStatus::kUnchanged && answer.status != SourceStatus::kFailed;
-    if (news) forget_waiting(waiting_.find({index, answer.service}));
+  void ask(std::uint32_t index) {
+    Source& source = sources_[index];
+    hear_all(index);  // what the last tick had no memory for
+    source.said = source.source->poll_at(time_from_ns(now_));
+    source.heard = 0;
+    hear_all(index);
+    source.said.clear();
+  }
+  void hear_all(std::uint32_t index) {
+    Source& source = sources_[index];
+    for (; source.heard < source.said.size(); ++source.heard) {
+      SourceAnswer& answer = source.said[source.heard];
+      const bool news = answer.status != SourceStatus::kUnchanged && answer.status != SourceStatus::kFailed;
+      if (news) forget_waiting(waiting_.find({index, answer.service}));
+      hear(index, answer);
+    }
+  }
+
+  // When it throws, nothing was heard, and the answer is whole.
+  void hear(std::uint32_t index, SourceAnswer& answer) {
     auto service = services_.find(answer.service);
     const bool known = service != services_.end() && service->second.feeds.contains(index);
     if (!known) {
       if (answer.status == SourceStatus::kForgotten) return;
       if (feeds_ >= options_.max_services) {
+        if (answer.status == SourceStatus::kList) wait(index, answer);
         ++stats_.left_out;
-        if (answer.status == SourceStatus::kList) wait(index, std::move(answer));
         return;
       }
       if (service == services_.end()) service = services_.try_emplace(answer.service).first;
+      service->second.feeds.try_emplace(index);
+      ++feeds_;
     }
-    feeds_ += known ? 0 : 1;
-    SourceFeed& feed = service->second.feeds[index];
+    SourceFeed& feed = service->second.feeds.find(index)->second;
     const SourceFeed::Room room{options_.max_instances - items_, options_.max_instances - waiting_items_};
-    service->second.dirty |= weighed(feed, [&] { return feed.hear(std::move(answer), now_, options_, room, stats_); });
+    service->second.dirty |= weighed(feed, [&] { return feed.hear(answer, now_, options_, room, stats_); });
   }
 
   // change() -> whether the items of the feed are others
   template <class Change>
   bool weighed(const SourceFeed& feed, Change&& change) {
-    items_ -= feed.size();
-    waiting_items_ -= feed.waiting();
-    const bool changed = change();
-    items_ += feed.size();
-    waiting_items_ += feed.waiting();
-    return changed;
+    struct Scale {  // also of what is half done when it throws
+      Scale(Impl& of, const SourceFeed& weighed) : impl(of), feed(weighed) { add(-1); }
+      Scale(const Scale&) = delete;
+      Scale& operator=(const Scale&) = delete;
+      ~Scale() { add(1); }
+      void add(std::int64_t sign) {
+        impl.items_ += sign * feed.size();
+        impl.waiting_items_ += sign * feed.waiting();
+      }
+      Impl& impl;
+      const SourceFeed& feed;
+    };
+    const Scale scale(*this, feed);
+    return change();
   }
 
   // A service for which there is no room: of its list as much as may wait.
-  void wait(std::uint32_t index, SourceAnswer&& answer) {
+  void wait(std::uint32_t index, SourceAnswer& answer) {
     if (static_cast<std::int64_t>(waiting_.size()) >= options_.max_services) return;
     const auto most = std::max<std::int64_t>(options_.max_instances - waiting_items_, 0);
     const auto kept = std::min(answer.instances.size(), static_cast<std::size_t>(most));
-    answer.instances.resize(kept);
-    answer.health.resize(std::min(answer.health.size(), kept));
     if (kept == 0) return;
+    SourceAnswer& waiting = waiting_[{index, answer.service}];  // from here on nothing throws
     waiting_items_ += static_cast<std::int64_t>(kept);
-    std::string service = answer.service;
-    waiting_.insert_or_assign({index, std::move(service)}, std::move(answer));
+    waiting = std::move(answer);
+    waiting.instances.resize(kept);
+    waiting.health.resize(std::min(waiting.health.size(), kept));
   }
 
   void forget_waiting(Waiting::iterator at) {
@@ -197,10 +225,16 @@ class SourceFollower::Impl {
   // What was left out, and has room now. Its sources need not say it again.
   void take_in() {
     while (!waiting_.empty() && feeds_ < options_.max_services && items_ < options_.max_instances) {
-      const std::uint32_t index = waiting_.begin()->first.first;
-      SourceAnswer answer = waiting_.begin()->second;
-      forget_waiting(waiting_.begin());
-      hear(index, std::move(answer));
+      const auto first = waiting_.begin();
+      const auto size = static_cast<std::int64_t>(first->second.instances.size());
+      waiting_items_ -= size;
+      try {
+        hear(first->first.first, first->second);
+      } catch (...) {
+        waiting_items_ += size;
+        throw;
+      }
+      waiting_.erase(first);
     }
     for (auto& [name, service] : services_) {
       for (auto& entry : service.feeds) {
@@ -247,6 +281,7 @@ class SourceFollower::Impl {
   // What the last tick noted and, for want of memory, did not tell: its notes may point to who is gone by now. leaving_
   // points to nobody, and is told by this tick.
   void find_anew() {
+    no_memory_ = false;
     told_.clear();
     changing_.clear();
     putting_.clear();
@@ -320,6 +355,7 @@ class SourceFollower::Impl {
     tell_health();
     (void)registry_.change_instances_at(leaving_, time_from_ns(now_));  // who was refused
     leaving_.clear();
+    if (std::exchange(no_memory_, false)) throw std::bad_alloc();  // who was not told is owed it still
   }
 
   void hear_answer(const std::string& service, Held& held, const InstanceChange& told,
@@ -364,6 +400,7 @@ class SourceFollower::Impl {
 
   void hear_put(Held& held, Result<Registration>& mine) {
     const bool known = held.generation != 0;
+    if (!mine && mine.error().code == Code::kNoMemory) return refuse(held, mine.error());
     held.refused = false;
     held.yielded = !mine && mine.error().code == Code::kAlreadyExists;
     if (!held.yielded) held.fenced = false;
@@ -394,12 +431,15 @@ class SourceFollower::Impl {
 
   // What was registered before is not what the source wants any more.
   void refuse(Held& held, const Error& error) {
+    if (error.code == Code::kNoMemory) {
+      no_memory_ = true;
+      return;
+    }
     if (held.generation != 0) leave(held);
     held.generation = 0;
     held.owed = Owed::kNothing;
     held.refused = true;
-    stats_.last_refusal = held.spec.id + ": ";
-    stats_.last_refusal += error.message.view();
+    last_refusal_ = Message(std::string_view(held.spec.id).substr(0, 100)).append(": ").append(error.message.view());
   }
 
   void beat() {
@@ -434,7 +474,9 @@ class SourceFollower::Impl {
   std::vector<Held*> judging_;
   bool unfinished_ = false;  // the last tick threw
   Waiting waiting_;
-  SourceFollowerStats stats_;           // without what counted() counts
+  bool no_memory_ = false;     // the registry had none for something that it was told
+  SourceFollowerStats stats_;  // without what counted() adds
+  Message last_refusal_;
   std::int64_t feeds_ = 0, items_ = 0;  // of all services
   std::int64_t waiting_items_ = 0;      // in waiting_ and in all feeds; no more than may be items
   std::int64_t changes_ = 0;            // of this tick

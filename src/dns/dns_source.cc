@@ -125,12 +125,16 @@ class DnsSource::Impl {
       followed.lookup->start();
     }
     drive();
-    std::vector<SourceAnswer> answers;
+    const auto told = [](const Followed& followed) { return followed.lookup && followed.lookup->complete(); };
+    std::vector<SourceAnswer> answers;  // all of them before the first is forgotten
+    for (const Followed& followed : names_) {
+      if (told(followed)) answers.push_back(followed.lookup->answer());
+    }
+    auto answer = answers.begin();
     for (Followed& followed : names_) {
-      if (!followed.lookup || !followed.lookup->complete()) continue;
-      answers.push_back(followed.lookup->answer());
+      if (!told(followed)) continue;
       followed.lookup.reset();
-      schedule(followed, answers.back(), now);
+      schedule(followed, *answer++, now);
     }
     return answers;
   }

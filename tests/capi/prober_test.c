@@ -51,13 +51,49 @@ static void a_fall(void) {
   seawall_registry_free(registry);
 }
 
+static void another_pace(void) {
+  seawall_registry* registry = registry_with("a");
+  seawall_prober* prober = NULL;
+  CHECK(seawall_registry_prober(registry, "{\"jitter_percent\": 0}", kText, &prober, NULL) == SEAWALL_OK);
+  seawall_probe probe;
+  CHECK(seawall_prober_next(prober, 0, &probe) == 0);
+  CHECK(seawall_prober_next(prober, SECOND, &probe) == 1); /* and it is out */
+  seawall_error error = SEAWALL_ERROR_INIT;
+  CHECK(seawall_prober_configure(prober, "{\"fall\": 1, \"path\": \"/other\", \"interval_ns\": 60000000000}", kText,
+                                 SECOND, &error) == SEAWALL_OK);
+  CHECK(seawall_prober_finish(prober, probe.id, 500, NULL, 0, NULL, 0, SECOND) == SEAWALL_OK); /* given up */
+  CHECK(seawall_prober_next(prober, SECOND, &probe) == 1 && strcmp(probe.path, "/other") == 0);
+  CHECK(seawall_prober_finish(prober, probe.id, 500, NULL, 0, NULL, 0, SECOND) == SEAWALL_OK);
+  char text[512];
+  CHECK(seawall_registry_to_json(registry, SECOND, text, sizeof text, NULL) == SEAWALL_OK);
+  CHECK(strstr(text, "\"state\":\"unhealthy\"") != NULL);
+  CHECK(seawall_prober_configure(prober, "{\"fall\": 0}", kText, SECOND, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strcmp(error.message, "/fall: must be from 1 to 1000, not 0") == 0);
+  CHECK(seawall_prober_configure(prober, "{\"interval_ns\": 0}", kText, SECOND, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_to_json(registry, SECOND, text, sizeof text, NULL) == SEAWALL_OK);
+  CHECK(strstr(text, "\"state\":\"healthy\"") != NULL);
+  CHECK(seawall_prober_next(prober, 100 * SECOND, &probe) == 0);
+  CHECK(seawall_prober_configure(prober, NULL, 0, SECOND, NULL) == SEAWALL_OK); /* the defaults */
+  CHECK(seawall_prober_next(prober, 100 * SECOND, &probe) == 0);
+  CHECK(seawall_prober_next(prober, 102 * SECOND, &probe) == 1 && strcmp(probe.path, "/health") == 0);
+  CHECK(seawall_prober_configure(prober, NULL, 1, SECOND, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_prober_configure(NULL, NULL, 0, SECOND, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_prober_configure((seawall_prober*)registry, NULL, 0, SECOND, NULL) == SEAWALL_E_WRONG_HANDLE);
+  seawall_prober_free(prober);
+  seawall_registry_free(registry);
+}
+
 static void refusals(void) {
   seawall_registry* registry = registry_with("a");
   seawall_error error = SEAWALL_ERROR_INIT;
   seawall_prober* prober = NULL;
   seawall_probe probe;
   CHECK(seawall_registry_prober(registry, "{\"rise\": 0}", kText, &prober, &error) == SEAWALL_E_INVALID_ARGUMENT);
-  CHECK(strstr(error.message, "rise") == error.message && prober == NULL);
+  CHECK(strcmp(error.message, "/rise: must be from 1 to 1000, not 0") == 0 && prober == NULL);
+  CHECK(seawall_registry_prober(registry, "{\"timeout_ns\": 0}", kText, &prober, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "/timeout_ns: ") == error.message);
+  CHECK(seawall_registry_prober(registry, "{\"path\": \"x\"}", kText, &prober, &error) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "/path: ") == error.message);
   CHECK(seawall_registry_prober(registry, "{\"fal\": 1}", kText, &prober, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_prober(registry, NULL, 1, &prober, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_registry_prober(registry, "{}", 2, NULL, NULL) == SEAWALL_E_INVALID_ARGUMENT);
@@ -88,6 +124,7 @@ static void refusals(void) {
 
 int main(void) {
   a_fall();
+  another_pace();
   refusals();
   return check_result();
 }

@@ -284,3 +284,51 @@ TEST_CASE("panic may be switched off, or fail") {
     CHECK(fleet.call().empty());
   }
 }
+
+TEST_CASE("explain says of each instance what picks do with it, and why") {
+  Fleet fleet({.zone = "west", .ejection_duration = 10s, .ejection_jitter_percent = 0});
+  for (const auto* id : {"near", "ill", "ill2", "drained", "disabled"}) fleet.add(id, 1, "west");
+  for (const auto* id : {"far", "far2", "far3"}) fleet.add(id, 1, "east");
+  fleet.add("zero", 0, "east");
+  fleet.registry.drain_at("drained", 0, fleet.now());
+  fleet.registry.set_admin_at("disabled", 0, seawall::AdminState::kDisabled, fleet.now());
+  for (const auto* id : {"ill", "ill2"}) {
+    fleet.registry.set_health_at(id, 0, seawall::Health::kFailing, fleet.now());
+  }
+  fleet.fail("far3", 3);
+  // Each with its reasons; and whoever is said to get calls gets some, and nobody else.
+  const auto explained = [&] {
+    const auto why = fleet.registry.explain_at("s", fleet.now()).value();
+    const auto count = fleet.calls(2'000);
+    std::map<std::string, std::string> said;
+    const std::string text = why.to_text();
+    for (const auto& one : why.instances) {
+      CAPTURE(text, one.id);
+      const bool now = one.verdict == seawall::PickVerdict::kPicked ||
+                       one.verdict == seawall::PickVerdict::kSpillOver || one.verdict == seawall::PickVerdict::kPanic;
+      if (one.verdict != seawall::PickVerdict::kProbe) CHECK(now == (count.count(one.id) == 1));
+      const std::size_t line = text.find("  " + one.id + ": ") + one.id.size() + 4;
+      said[one.id] = text.substr(line, text.find(';', line) - line);
+    }
+    return said;
+  };
+  using Said = std::map<std::string, std::string>;
+  CHECK(explained() == Said{{"near", "picked"},
+                            {"ill", "nobody, failing"},
+                            {"ill2", "nobody, failing"},
+                            {"drained", "nobody, draining"},
+                            {"disabled", "nobody, disabled"},
+                            {"far", "spill_over"},
+                            {"far2", "spill_over"},
+                            {"far3", "nobody, ejected for 10.0 s"},
+                            {"zero", "nobody, zero_weight"}});
+  fleet.pass(10s);
+  CHECK(explained()["far3"] == "probe, ejected");
+  fleet.registry.set_health_at("near", 0, seawall::Health::kFailing, fleet.now());
+  fleet.registry.set_health_at("far", 0, seawall::Health::kFailing, fleet.now());
+  const Said panic = explained();
+  for (const auto* id : {"near", "ill", "ill2", "far"}) CHECK(panic.at(id) == "panic, failing");
+  CHECK(panic.at("far2") == "panic");
+  CHECK(panic.at("drained") == "nobody, draining");
+  CHECK(panic.at("zero") == "nobody, zero_weight");
+}

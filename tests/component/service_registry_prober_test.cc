@@ -223,6 +223,8 @@ TEST_CASE("a new process in a slot starts afresh, the old one's answer is late")
   p.due();  // looks
   p.prober.finish_at(out[0].id, {.status = 500}, at(p.now));
   CHECK(p.state("a") == "healthy");
+  p.answer_until(10s, {.status = 500});
+  CHECK(p.state("a") == "unhealthy");  // it was asked itself
   p.registry.deregister_at("a", 0, at(p.now));
   p.now += 500ms;
   CHECK(p.due().empty());

@@ -154,6 +154,27 @@ TEST_CASE("a writer dies anywhere in a change: the reader goes on, and the next 
   CHECK(result.kills > 20);
 }
 
+TEST_CASE("an instance is drained while somebody picks: it or nobody, whole") {
+  stay_on_one_cpu();
+  const auto result = explorer::explore(
+      [](explorer::Run& run) {
+        Fixture f;
+        Seen seen;
+        run.thread([&] { f.registry.drain_at("s/a", 0, kNow); });
+        run.thread([&] { seen = pick(*f.service); });
+        if (!run.go()) return;
+        REQUIRE((seen.port == 0 || (seen.port == 1 && seen.host == "one" && seen.id == "a")));
+        REQUIRE(in_flight(f.registry) == 0);
+        REQUIRE(pick(*f.service).port == 0);
+      },
+      100'000);
+  CHECK(result.complete);
+  CHECK(result.schedules > 4);
+}
+
+// The first 2,000 orders. All of them are too many: of one drain and two picks, even without their texts, more than
+// half a million states are known, and 20 s did not exhaust them. A drain and one pick are exhausted above, two picks
+// that take tickets in service_registry_flight_interleaving_test.cc.
 TEST_CASE("two pick while an instance is drained: each gets it or nobody, and nothing stays in flight") {
   stay_on_one_cpu();
   const auto result = explorer::explore(
@@ -167,6 +188,6 @@ TEST_CASE("two pick while an instance is drained: each gets it or nobody, and no
         REQUIRE(in_flight(f.registry) == 0);
         REQUIRE(pick(*f.service).port == 0);
       },
-      2'000);  // of very many
+      2'000);
   CHECK(result.schedules == 2'000);
 }

@@ -17,6 +17,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <thread>
 
 #include "seawall/runtime/service_registry.h"
 #include "seawall/service_reader.h"
@@ -184,4 +185,41 @@ TEST_CASE("processes: writers of a registry are killed and stopped anywhere, rea
     REQUIRE(mine);
     CHECK(mine.value().generation > shared.generation);
   }
+}
+
+// Who is inside a verb at the fork is not there in the child, which has only a copy of what it was doing.
+TEST_CASE("processes: a child forked at any time picks, by handle and by name") {
+  seawall::ServiceRegistry registry(config(), kNow);
+  const auto service = registry.service("s").value();
+  REQUIRE(registry.register_instance_at("s", {.id = "stays", .host = "h", .port = 7}, kNow));
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (int port = 1; !stop.load(); port = port % 1000 + 1) {
+      (void)registry.register_instance_at("s", {.id = "comes", .host = "h", .port = port}, kNow);
+      registry.deregister_at("s/comes", 0, kNow);
+    }
+  });
+  int waited = 0;
+  for (int i = 0; i < 50; ++i) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      alarm(60);  // a child that waits ends by this signal
+      bool picked = true;
+      for (int n = 0; n < 20; ++n) {
+        const auto by_handle = service.pick_at(kNow);
+        picked =
+            picked && by_handle &&
+            service.done_at(by_handle->ticket, seawall::Outcome::kSuccess, kNow) == seawall::ReportResult::kRecorded;
+        picked = picked && registry.pick_at("s", kNow).has_value();
+      }
+      _exit(picked ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    waited += WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+  }
+  stop = true;
+  writer.join();
+  CHECK(waited == 0);
 }

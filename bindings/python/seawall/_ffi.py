@@ -1297,6 +1297,7 @@ FUNCTIONS = {
     "seawall_prober_free": (None, [ctypes.c_void_p]),
     "seawall_prober_next": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(seawall_probe)]),
     "seawall_prober_finish": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
+    "seawall_prober_configure": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_error)]),
     "seawall_prober_hurry": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64]),
     "seawall_prober_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_prober_stats)]),
     "seawall_tracer_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_tracer_options)]),

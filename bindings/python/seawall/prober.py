@@ -50,6 +50,26 @@ class _ProberHandle(Handle):
     _free = lib.seawall_prober_free
 
 
+def _options(
+    kind: ProbeKind,
+    path: Optional[str],
+    interval: Optional[float],
+    edge_interval: Optional[float],
+    timeout: Optional[float],
+    jitter_percent: Optional[int],
+    rise: Optional[int],
+    fall: Optional[int],
+    max_in_flight: Optional[int],
+    require_identity: bool,
+) -> bytes:
+    durations = {"interval_ns": interval, "edge_interval_ns": edge_interval, "timeout_ns": timeout}
+    options: dict[str, Any] = {k: nanoseconds(k[:-3], s) for k, s in durations.items() if s is not None}
+    others = {"path": path, "jitter_percent": jitter_percent, "rise": rise, "fall": fall, "max_in_flight": max_in_flight}
+    options.update((name, value) for name, value in others.items() if value is not None)
+    options.update(kind=int(kind), require_identity=require_identity)
+    return json.dumps(options).encode()
+
+
 class Prober:
     """A prober of one registry. Times are seconds; None means the default of capi/seawall_c.h."""
 
@@ -68,13 +88,9 @@ class Prober:
         max_in_flight: Optional[int] = None,
         require_identity: bool = False,
     ):
-        durations = {"interval_ns": interval, "edge_interval_ns": edge_interval, "timeout_ns": timeout}
-        options: dict[str, Any] = {k: nanoseconds(k[:-3], s) for k, s in durations.items() if s is not None}
-        others = {"path": path, "jitter_percent": jitter_percent, "rise": rise, "fall": fall, "max_in_flight": max_in_flight}
-        options.update((name, value) for name, value in others.items() if value is not None)
-        options.update(kind=int(kind), require_identity=require_identity)
-        out, error, text = ctypes.c_void_p(), new_error(), json.dumps(options).encode()
-        check(lib.seawall_registry_prober(registry._handle, text, len(text), ctypes.byref(out), error), error)
+        options = _options(kind, path, interval, edge_interval, timeout, jitter_percent, rise, fall, max_in_flight, require_identity)
+        out, error = ctypes.c_void_p(), new_error()
+        check(lib.seawall_registry_prober(registry._handle, options, len(options), ctypes.byref(out), error), error)
         self._handle = _ProberHandle(out.value)
         self._handle.registry = registry._handle  # which a prober must not outlive
 
@@ -93,6 +109,26 @@ class Prober:
         said, who = service.encode("utf-8", "replace"), instance.encode("utf-8", "replace")
         status = min(max(int(status), NOTHING_LEARNT), 2**31 - 1)
         check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), instant(now_ns)))
+
+    def configure(
+        self,
+        *,
+        kind: ProbeKind = ProbeKind.HTTP,
+        path: Optional[str] = None,
+        interval: Optional[float] = None,
+        edge_interval: Optional[float] = None,
+        timeout: Optional[float] = None,
+        jitter_percent: Optional[int] = None,
+        rise: Optional[int] = None,
+        fall: Optional[int] = None,
+        max_in_flight: Optional[int] = None,
+        require_identity: bool = False,
+        now_ns: int = NOW,
+    ) -> None:
+        """From now on so. What is known of each instance stays, and probes that are out are given up and sent anew."""
+        options = _options(kind, path, interval, edge_interval, timeout, jitter_percent, rise, fall, max_in_flight, require_identity)
+        error = new_error()
+        check(lib.seawall_prober_configure(self._handle, options, len(options), instant(now_ns), error), error)
 
     def hurry(self, service: str, *, now_ns: int = NOW) -> int:
         """Somebody else doubts a service (seawall.redis.TripBoard): its instances are asked soon, but none again before

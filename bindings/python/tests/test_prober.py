@@ -51,6 +51,23 @@ class Probing(unittest.TestCase):
         prober.finish(probe, 1, now_ns=self.now)
         self.assertEqual((prober.stats()["timeouts"], prober.stats()["late"]), (1, 1))
 
+    def test_another_pace_holds_from_now_on(self):
+        prober = Prober(self.registry, fall=100)
+        self.answer(prober, 6, 503)
+        self.assertEqual(self.state(), "healthy")
+        prober.configure(fall=1, path="/other", interval=2, now_ns=self.now)
+        self.now += 2 * SECOND
+        [probe] = prober.due(now_ns=self.now)
+        self.assertEqual(probe.path, "/other")
+        prober.finish(probe, 503, now_ns=self.now)
+        self.assertEqual(self.state(), "unhealthy")
+        with self.assertRaisesRegex(seawall.SeawallError, "/rise: must be from 1 to 1000, not 0"):
+            prober.configure(rise=0, now_ns=self.now)
+        prober.configure(interval=0, now_ns=self.now)
+        self.assertEqual(self.state(), "healthy")
+        self.now += 100 * SECOND
+        self.assertEqual(list(prober.due(now_ns=self.now)), [])
+
     def test_errors_name_the_option(self):
         for wrong in ({"rise": 0}, {"interval": -1}, {"path": "x"}, {"kind": 7}):
             with self.assertRaisesRegex(seawall.SeawallError, next(iter(wrong))):

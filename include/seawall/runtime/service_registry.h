@@ -14,7 +14,7 @@
 // late tick extends the leases instead of ending all of them at once.
 //
 // Threads: any; each function takes one mutex for a short time, none blocks on anything else. Choosing, by a Service
-// handle or by name, takes none. Known limits: one machine, one writer; weights up to 1000.
+// handle or by name, takes none: all a forked child may do. Known limits: one machine, one writer, weights to 1000.
 //
 //   auto registry = seawall::ServiceRegistry(seawall::ServiceRegistryConfig());
 //   auto mine = registry.register_instance("trading", {.id = "trading-1", .host = "127.0.0.1", .port = 8001}).value();
