@@ -46,7 +46,8 @@ def shade(axes, run):
     axes.set_ylim(top=axes.get_ylim()[1] * 1.12)  # room for the names
     for start, end, colour, name in spans:
         axes.axvspan(start, end, color=colour, zorder=0)
-        axes.annotate(name, (start + 0.5, 1.0), xycoords=("data", "axes fraction"), va="top", fontsize=8, color=MUTED)
+        at, align = (start + 0.5, "left") if start < 0.75 * axes.get_xlim()[1] else (end + 8, "right")
+        axes.annotate(name, (at, 1.0), xycoords=("data", "axes fraction"), va="top", ha=align, fontsize=8, color=MUTED)
 
 
 def fleet(run, out):
@@ -90,8 +91,9 @@ def fleet(run, out):
         values = run[key]
         label = f"{name}: half {quantile(values, 0.5):.1f} s, 99 % {quantile(values, 0.99):.1f} s, all {values[-1]:.1f} s"
         lags.plot(*cumulative(values), color=colour, label=label)
-    lags.set(title="propagation, % that took at most ...", xlabel="s", ylim=(0, 101), xlim=(0, None))
-    lags.legend(loc="lower right")
+    lags.set(title="propagation, % that took at most ...", xlabel="s", xlim=(0, None))
+    lags.set(ylim=(0, 140), yticks=range(0, 101, 20))  # room for the legend above the curves
+    lags.legend(loc="upper left")
     figure.savefig(out)
 
 
