@@ -66,11 +66,11 @@ class LimitRule {
     for (const std::int64_t permits : rungs) add_cost(text, permits);
     return text;
   }
-  // For `give`, of a charge.
+  // For `give`, of a charge. One of another quota's unit is off by less than a microsecond.
   std::string argument(const StoreCharge& charge) const {
     const std::int64_t permits = std::clamp<std::int64_t>(charge.permits, 0, limit());
     std::string text = argument(std::span(&permits, 1));
-    add(text, {charge.at, charge.rest});
+    add(text, {charge.at, is_bucket() ? std::clamp<std::int64_t>(charge.rest, 0, narrow(unit_) - 1) : charge.rest});
     return text;
   }
 

@@ -27,7 +27,9 @@ inline std::optional<std::int64_t> packed_at(std::string_view text, std::size_t 
   const auto number = std::bit_cast<double>(bits);
   constexpr auto kExact = static_cast<double>(std::int64_t{1} << 53);
   if (!(number >= -kExact && number <= kExact)) return std::nullopt;
-  return static_cast<std::int64_t>(number);
+  const auto whole = static_cast<std::int64_t>(number);
+  if (static_cast<double>(whole) != number) return std::nullopt;
+  return whole;
 }
 
 }  // namespace seawall::redis

@@ -225,11 +225,12 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
       answer.status = SourceStatus::kUnchanged;
       return;
     }
-    service.version = result.numbers[0];
+    service.version = -1;  // until all of it is told: who has no memory for a list asks for it again
     service.doubted = std::move(doubted);
     if (full) service.instances = instances_of(texts.subspan(silent.size()), service.foreign);
     stats_.lists += full ? 1 : 0;
     if (service.instances.empty()) {
+      service.version = result.numbers[0];
       answer.status = service.version == 0 ? SourceStatus::kNotFound : SourceStatus::kEmpty;
       return;
     }
@@ -238,6 +239,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     for (const InstanceSpec& spec : service.instances) {
       answer.health.push_back(service.doubted.contains(spec.id) ? Health::kWarning : Health::kUnknown);
     }
+    service.version = result.numbers[0];
   }
 
   void fail(const CallResult& result) SEAWALL_REQUIRES(mutex_) {

@@ -2,8 +2,12 @@
 // The tables that C++, C and Python run, on the script in a real redis-server, with the instants of the tables where
 // the script would ask for the server's time.
 #include <algorithm>
+#include <cstring>
+#include <limits>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "redis/limit_rule.h"
@@ -100,6 +104,43 @@ void run(RedisClient& client, Algorithm algorithm, const VectorCase& given) {
 }
 
 }  // namespace
+
+TEST_CASE("what was charged under another quota is given back, and the key is a limit still") {
+  RedisServer server;
+  RedisClient client(server.port());
+  constexpr std::int64_t kDay = 86'400'000'000'000;
+  constexpr std::int64_t kNow = 1'763'921'000'000'000'000;
+  for (const auto& [before, after] : {std::pair(700, 100), std::pair(100, 700)}) {
+    for (std::int64_t n = 1; n <= 40; ++n) {
+      Limit old(client, Algorithm::kTokenBucket, Quota::make(before, Duration(kDay)).value());
+      Limit changed(client, Algorithm::kTokenBucket, Quota::make(after, Duration(kDay)).value());
+      StoreCharge charge;
+      StoreCharge other;
+      CHECK(old.ask("take", kNow, n, charge).allowed);
+      CHECK(old.ask("take", kNow, 50, other).allowed);
+      CHECK(changed.refund(kNow + 5'000'000, charge) <= n);
+      const std::string kept = client({"GET", "limit"}).substr(2);
+      INFO("permits " << n << " of " << before);
+      const std::int64_t rest = packed_at(kept, 1).value();
+      CHECK(rest >= 0);
+      CHECK(rest < packed_at(kept, 2).value());
+    }
+  }
+}
+
+TEST_CASE("a packed number that is not whole is none") {
+  const auto read = [](double number) {
+    std::string text(8, ' ');
+    std::memcpy(text.data(), &number, 8);  // on a machine with the lowest byte first
+    return packed_at(text, 0);
+  };
+  CHECK(read(-3.0) == -3);
+  CHECK(read(9007199254740992.0) == std::int64_t{1} << 53);
+  CHECK(read(0.5) == std::nullopt);
+  CHECK(read(-7.25) == std::nullopt);
+  CHECK(read(9007199254740994.0) == std::nullopt);
+  CHECK(read(std::numeric_limits<double>::quiet_NaN()) == std::nullopt);
+}
 
 TEST_CASE("the script decides as the vectors say") {
   RedisServer server;

@@ -60,6 +60,8 @@ std::int32_t registrar(const seawall_redis_store* store, seawall_redis_registrar
   return seawall_redis_store_new_registrar_from_json(store, kOptions, SEAWALL_TEXT, out, error);
 }
 
+constexpr const char* kService = "a-service-with-a-name-of-some-length";
+
 // That holds an instance, and was told to release it before it could say so.
 std::int32_t keeper(const seawall_redis_store* store, seawall_redis_keeper** out, seawall_error* error) {
   seawall_redis_registrar* writer = nullptr;
@@ -69,7 +71,7 @@ std::int32_t keeper(const seawall_redis_store* store, seawall_redis_keeper** out
   seawall_redis_registrar_free(writer);
   if (code != SEAWALL_OK) return code;
   seawall_instance instance = SEAWALL_INSTANCE_INIT;
-  instance.service = "a-service-with-a-name-of-some-length";
+  instance.service = kService;
   instance.id = "an-instance-with-a-name-of-some-length";
   instance.host = "a.host.with.a.name.of.some.length";
   instance.service_size = instance.id_size = instance.host_size = SEAWALL_TEXT;
@@ -162,6 +164,65 @@ void fail_at_each_allocation_of_the_thread(seawall_redis_limiter* limiter, seawa
   check(false, "never had enough", "the store's thread");
 }
 
+// A new list of the service, and until the source has told it. Redis sends a list once for each version that the source
+// says it has: who has no memory for it must not say that he has it.
+bool lists(seawall_redis_registrar* registrar, seawall_redis_source* source, std::int32_t port, int n) {
+  constexpr const char* kHost = "a.host.with.a.name.of.some.length";
+  seawall_instance instance = SEAWALL_INSTANCE_INIT;
+  instance.service = kService;
+  instance.id = "an-instance-with-a-name-of-some-length";
+  instance.host = kHost;
+  instance.service_size = instance.id_size = instance.host_size = SEAWALL_TEXT;
+  instance.port = port;
+  bool registered = false;
+  for (int i = 0; i < 12000 && !registered; ++i) {
+    registered = seawall_redis_registrar_register(registrar, &instance, SEAWALL_ANY_GENERATION, nullptr) ==
+                 SEAWALL_REDIS_SAYS_OK;
+    if (!registered) short_sleep();
+  }
+  others_left = n;
+  for (int i = 0; i < 12000 && registered; ++i) {
+    seawall_source_answer answer = SEAWALL_SOURCE_ANSWER_INIT;
+    bool told = false;
+    seawall_redis_source_poll(source, SEAWALL_NOW);
+    while (seawall_redis_source_receive(source, &answer) == 1) {
+      told = told ||
+             (answer.status == SEAWALL_SAYS_LIST && answer.instance_count == 1 && answer.instances[0].port == port);
+    }
+    if (told) return true;
+    short_sleep();
+    if (others_left < -1) others_left = INT64_MAX;
+  }
+  return false;
+}
+
+void fail_at_each_allocation_of_a_list(seawall_redis_store* store) {
+  seawall_redis_registrar* writer = nullptr;
+  seawall_redis_source* source = nullptr;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  const std::string options =
+      std::string(
+          R"({"registry": "a-registry-with-a-name-of-some-length", "poll_interval_ns": 10000000, "services": ")")
+          .append(kService)
+          .append("\"}");
+  std::int32_t code = registrar(store, &writer, &error);
+  if (code == SEAWALL_OK) {
+    code = seawall_redis_store_new_source_from_json(store, options.c_str(), SEAWALL_TEXT, &source, &error);
+  }
+  check(code == SEAWALL_OK, error.message, "a source with a server");
+  bool enough = false;
+  for (int n = 0; n < 1000 && failures == 0 && !enough; ++n) {
+    const bool told = lists(writer, source, 1000 + n, n);
+    enough = others_left > 0 && others_left <= n;
+    others_left = INT64_MAX;
+    check(told, "the list never comes", "a list, allocation " + std::to_string(n + 1));
+    if (enough) std::printf("a list: fewer than %d allocations\n", n);
+  }
+  check(enough || failures != 0, "never had enough", "a list");
+  seawall_redis_source_free(source);
+  seawall_redis_registrar_free(writer);
+}
+
 void fail_at_each_allocation_of_calls() {
   const std::uint16_t port = free_port();
   const pid_t server = start_redis(port, kPassword);
@@ -182,6 +243,7 @@ void fail_at_each_allocation_of_calls() {
   if (code == SEAWALL_OK) fail_at_each_allocation_of_the_thread(limiter, inbox);
   seawall_redis_inbox_free(inbox);
   seawall_redis_limiter_free(limiter);
+  if (code == SEAWALL_OK && failures == 0) fail_at_each_allocation_of_a_list(store);
   seawall_redis_store_free(store);
   stop_redis(server);
 }
