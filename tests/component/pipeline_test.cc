@@ -231,6 +231,7 @@ TEST_CASE("an open breaker refuses behind the limits, and charges nobody, and it
   // A probe that was never made goes back, and the permits too.
   auto cancelled = probe;
   CHECK(w.pipeline->cancel_at(cancelled, {.keys = w.ann}, at(31s)));
+  CHECK(w.in_flight() == 0);
   CHECK(w.users.peek_at(w.ann[0], at(31s)).remaining == 3);
   const auto next = w.admit(w.ann, 31s);
   REQUIRE(next);
@@ -306,6 +307,7 @@ TEST_CASE(
   CHECK(probe.instance.flags == kPickProbe);
   CHECK(w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s)).gate == Gate::kInstance);
   CHECK(w.pipeline->cancel_at(probe, {.keys = w.bob}, at(100s)));
+  CHECK(w.in_flight() == 0);
   probe = w.pipeline->admit_at({.keys = w.bob, .exclude = not_the_other}, at(100s));
   REQUIRE(probe);
   CHECK(probe.instance.flags == kPickProbe);

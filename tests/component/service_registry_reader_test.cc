@@ -3,6 +3,7 @@
 #include "seawall/service_reader.h"
 
 #include <string>
+#include <utility>
 
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
@@ -66,14 +67,29 @@ TEST_CASE("reader: a service of which somebody took a handle keeps its place") {
 
 TEST_CASE("reader: the version grows with each change that a reader can see, and with nothing else") {
   auto registry = with_two_places();
-  const std::uint64_t empty = registry.version();
+  std::uint64_t before = registry.version();
+  const auto grew = [&] { return registry.version() > std::exchange(before, registry.version()); };
   const auto mine = registry.register_instance_at("a", {.id = "a-1", .host = "h", .port = 1}, kNow).value();
-  const std::uint64_t one = registry.version();
-  CHECK(one > empty);
+  CHECK(grew());
   registry.heartbeat_at("a-1", mine.generation, kNow);
   registry.tick_at(kNow);
   (void)by_name(registry.reader(), "a");
-  CHECK(registry.version() == one);
-  registry.deregister_at("a-1", 0, kNow);
-  CHECK(registry.version() > one);
+  CHECK_FALSE(grew());
+  // Changes of lists, of a service that was there before and still is.
+  add(registry, "a", "a-2");
+  CHECK(grew());
+  registry.set_health_at("a-2", 0, seawall::Health::kFailing, kNow);
+  CHECK(grew());
+  registry.set_health_at("a-2", 0, seawall::Health::kFailing, kNow);
+  CHECK_FALSE(grew());
+  CHECK(registry.update_at("a-2", 0, {.weight = 7}, kNow));
+  CHECK(grew());
+  registry.drain_at("a-1", 0, kNow);
+  CHECK(grew());
+  registry.deregister_at("a-2", 0, kNow);
+  CHECK(grew());
+  registry.deregister_at("a-1", 0, kNow);  // and the service
+  CHECK(grew());
+  CHECK(registry.service("b"));  // of nobody yet
+  CHECK(grew());
 }

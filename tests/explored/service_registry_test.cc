@@ -24,13 +24,20 @@ namespace {
 
 constexpr seawall::TimePoint kNow = seawall::time_from_ns(0);
 
-seawall::ServiceRegistryConfig config() {
+seawall::ServiceRegistryConfig config(std::int32_t instances = 2) {
   return seawall::ServiceRegistryConfig::make({.max_services = 1,
-                                               .max_instances = 2,
-                                               .max_instances_per_service = 2,
+                                               .max_instances = instances,
+                                               .max_instances_per_service = instances,
                                                .max_metadata_bytes = 0,
                                                .max_in_flight = 16})
       .value();
+}
+
+template <std::int32_t kInstances = 2>
+std::span<std::byte> block() {
+  static const std::size_t bytes = ServiceRegistry::memory_for(config(kInstances));
+  static auto* const memory = static_cast<std::byte*>(::operator new(bytes, std::align_val_t(64)));
+  return {memory, bytes};
 }
 
 // Flights are counted by CPU: on one, each schedule can be taken again.
@@ -46,12 +53,6 @@ struct Fixture {
     REQUIRE(registry.register_instance_at("s", {.id = "a", .host = "one", .port = 1}, kNow));
     service = reader.service("s");
     REQUIRE(service);
-  }
-
-  static std::span<std::byte> block() {
-    static const std::size_t bytes = ServiceRegistry::memory_for(config());
-    static auto* const memory = static_cast<std::byte*>(::operator new(bytes, std::align_val_t(64)));
-    return {memory, bytes};
   }
 
   ServiceRegistry registry = ServiceRegistry::make_in(block(), config(), kNow).value();
@@ -140,8 +141,7 @@ TEST_CASE("a writer dies anywhere in a change: the reader goes on, and the next 
         if (!run.go()) return;
         check_one_of_both(seen);
         if (!run.killed()) return;
-        auto next =
-            ServiceRegistry::take_over(Fixture::block(), config(), ServiceRegistry::TakeOver::kAtOnce, kNow).value();
+        auto next = ServiceRegistry::take_over(block(), config(), ServiceRegistry::TakeOver::kAtOnce, kNow).value();
         REQUIRE(next.stats().instances == 1);
         check_one_of_both(pick(*f.service));
         REQUIRE(in_flight(next) == 0);
@@ -190,4 +190,107 @@ TEST_CASE("two pick while an instance is drained: each gets it or nobody, and no
       },
       2'000);
   CHECK(result.schedules == 2'000);
+}
+
+namespace {
+
+// Picks take the short way (service_take.h), or the long one, by excluding somebody who is not there.
+constexpr std::array<std::uint32_t, 1> kNobody{999};
+std::span<const std::uint32_t> excluded(bool long_way) { return std::span(kNobody).first(long_way ? 1 : 0); }
+
+// With c, which failed its probes and may not be picked, behind those that may.
+struct Overtaken {
+  Overtaken(seawall::Balancer balancer, std::span<const seawall::InstanceSpec> well) {
+    const auto rule = seawall::ServiceConfig::make({.balancer = balancer, .panic_threshold = 0}).value();
+    REQUIRE(registry.configure("s", rule));
+    for (const auto& spec : well) REQUIRE(registry.register_instance_at("s", spec, kNow));
+    REQUIRE(registry.register_instance_at("s", {.id = "c", .host = "three", .port = 3}, kNow));
+    registry.set_health_at("s/c", 0, seawall::Health::kFailing, kNow);
+    service = reader.service("s");
+    REQUIRE(service);
+  }
+
+  // The last of those that may be picked goes, so that c has its place in the list; and so many lists follow that the
+  // first one's words are written over.
+  void overtake(const char* last) {
+    registry.set_admin_at(last, 0, seawall::AdminState::kDisabled, kNow);
+    for (std::uint32_t i = 1; i < seawall::detail::ServiceDirectory::kBuffers; ++i) {
+      (void)registry.update_at("s/c", 0, {.weight = 1}, kNow);
+    }
+  }
+
+  ServiceRegistry registry = ServiceRegistry::make_in(block<3>(), config(3), kNow).value();
+  ServiceReader reader = ServiceReader::attach(block<3>()).value();
+  std::optional<seawall::Service> service;
+};
+
+const std::array<seawall::InstanceSpec, 2> kWell{
+    {{.id = "a", .host = "one", .port = 1}, {.id = "b", .host = "two", .port = 2}}};
+
+}  // namespace
+
+// Who knows from the old list how many may be picked, and reads from the new one who they are, would pick c.
+TEST_CASE("a list is written over while somebody picks from it: nobody gets whom no list offered") {
+  stay_on_one_cpu();
+  const bool long_way = GENERATE(false, true);
+  const auto result = explorer::explore(
+      [&](explorer::Run& run) {
+        Overtaken f(seawall::Balancer::kRoundRobin, std::span(kWell).first(1));
+        std::optional<seawall::Pick> picked;
+        run.thread([&] { f.overtake("s/a"); });
+        run.thread([&] { picked = f.service->pick_at(kNow, excluded(long_way)); });
+        if (!run.go()) return;
+        REQUIRE((!picked || picked->port == 1));
+        REQUIRE(in_flight(f.registry) == (picked ? 1 : 0));
+      },
+      100'000);
+  CHECK(result.complete);
+  CHECK(result.schedules > 40);
+}
+
+TEST_CASE("a list is written over while somebody compares two of it: nobody gets whom no list offered") {
+  stay_on_one_cpu();
+  const bool long_way = GENERATE(false, true);
+  const auto result = explorer::explore(
+      [&](explorer::Run& run) {
+        Overtaken f(seawall::Balancer::kLeastLoaded, kWell);
+        for (int i = 0; i < 2; ++i) REQUIRE(f.service->pick_at(kNow));  // so that c would be the better one
+        std::optional<seawall::Pick> picked;
+        run.thread([&] { f.overtake("s/b"); });
+        run.thread([&] { picked = f.service->pick_at(kNow, excluded(long_way)); });
+        if (!run.go()) return;
+        REQUIRE((picked && picked->port != 3));
+        REQUIRE(in_flight(f.registry) == 3);
+      },
+      100'000);
+  CHECK(result.complete);
+  CHECK(result.schedules > 40);
+}
+
+// Whose pick came too late for the old instance has nothing in flight at the new one, and a call that is under way is
+// the new one's.
+TEST_CASE("a place is given to another instance while somebody picks: a call of the old one is over") {
+  stay_on_one_cpu();
+  const bool long_way = GENERATE(false, true);
+  const auto result = explorer::explore(
+      [&](explorer::Run& run) {
+        Fixture f;
+        std::optional<seawall::Pick> picked;
+        run.thread([&] {
+          f.registry.deregister_at("s/a", 0, kNow);
+          (void)f.registry.register_instance_at("s", {.id = "b", .host = "two", .port = 2}, kNow);
+        });
+        run.thread([&] { picked = f.service->pick_at(kNow, excluded(long_way)); });
+        if (!run.go()) return;
+        const bool old = picked && picked->port == 1;
+        const bool fresh = picked && picked->port == 2;
+        REQUIRE((!picked || old || fresh));
+        REQUIRE(in_flight(f.registry) == (fresh ? 1 : 0));
+        if (!picked) return;
+        const auto answer = f.service->done_at(picked->ticket, seawall::Outcome::kFailure, kNow);
+        REQUIRE(answer == (fresh ? seawall::ReportResult::kRecorded : seawall::ReportResult::kLate));
+      },
+      100'000);
+  CHECK(result.complete);
+  CHECK(result.schedules > 100);
 }
