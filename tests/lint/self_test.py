@@ -4,10 +4,12 @@
 
 import contextlib
 import io
+import json
 import pathlib
 import subprocess
 import tempfile
 import unittest
+from unittest import mock
 
 import check_examples
 import check_headers
@@ -314,6 +316,23 @@ class Together(unittest.TestCase):
         good, bad = "inline int one() { return 1; }\n", "inline int* none() { return 0; }\n"
         for texts, findings in (((good, good.replace("one", "two")), 0), ((good, bad), 1), ((good, good), 0)):  # the last: no one text
             self.assertEqual(len(tidy.judge((-1, self.units(*texts)))), findings, texts)
+
+    def test_a_source_that_the_build_leaves_out_is_named(self):
+        """And one that it knows by a link to the tree is read."""
+        with tempfile.TemporaryDirectory() as folder:
+            root, link = pathlib.Path(folder).resolve() / "tree", pathlib.Path(folder) / "link"
+            (root / "src").mkdir(parents=True)
+            link.symlink_to(root)
+            for name in ("in.cc", "out.cc"):
+                (root / "src" / name).touch()
+            for command in (["init", "-q"], ["add", "src"]):
+                subprocess.run(["git", *command], cwd=root, check=True)
+            entry = {"file": str(link / "src" / "in.cc"), "command": "g++ -O2 -o in.o -c in.cc"}
+            (root / "compile_commands.json").write_text(json.dumps([entry]))
+            with mock.patch.object(tidy, "ROOT", root):
+                read = tidy.units(root)
+                self.assertEqual([unit.path.name for unit in read], ["in.cc"])
+                self.assertEqual(tidy.unread(read), ["src/out.cc"])
 
 
 class Output(unittest.TestCase):

@@ -41,13 +41,19 @@ class Unit(NamedTuple):
 def units(build: pathlib.Path) -> list[Unit]:
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        path = pathlib.Path(entry["file"])
+        path = pathlib.Path(entry["file"]).resolve()
         if path.is_relative_to(ROOT / "src") or path.is_relative_to(ROOT / "capi"):
             words = shlex.split(entry["command"])
             first = next(at for at, word in enumerate(words) if word.startswith("-"))
             flags = words[first : words.index("-o")]
             found.setdefault(path, Unit(path, tuple(flags), path.read_text()))
     return sorted(found.values())
+
+
+def unread(read: list[Unit]) -> list[str]:
+    """The sources that the build has no command for: a build without Redis, say."""
+    listed = subprocess.run(["git", "ls-files", "src/*.cc", "capi/*.cc"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return sorted(set(listed.stdout.split()) - {str(unit.path.relative_to(ROOT)) for unit in read})
 
 
 def batches(all_units: list[Unit]) -> list[list[Unit]]:
@@ -95,7 +101,10 @@ def judge(numbered: tuple[int, list[Unit]]) -> list[str]:
 
 def main() -> int:
     build = ROOT / sys.argv[1]
-    work = sorted(batches(units(build)), key=len, reverse=True)
+    read = units(build)
+    if missing := unread(read):
+        sys.exit(f"not in {build}/compile_commands.json, so not read: {', '.join(missing)}")
+    work = sorted(batches(read), key=len, reverse=True)
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         findings = [said for some in pool.map(judge, enumerate(work)) for said in some]
     print("\n".join(findings))
