@@ -28,7 +28,7 @@ test: ## every test, after building what it needs
 	ctest --preset release --output-on-failure -j$(JOBS)
 
 build: ## library, C API, examples and tests, optimised, into build/release
-	.ci/install-deps test
+	.ci/install-deps build
 	cmake --preset release
 	cmake --build --preset release
 
