@@ -24,7 +24,7 @@ std::int64_t open_for_ns(std::uint64_t breaker, std::int64_t now) {
 
 // The record is free: no current list names it, and its stamp is 0.
 // NOLINTNEXTLINE(readability-make-member-function-const): it writes to the directory, which const does not reach
-void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) {
+void ServiceRegistry::Impl::write_record(RegisteredInstance& instance) noexcept {
   detail::InstanceRecord& record = directory.record(instance.record);
   detail::InstanceTexts& texts = directory.texts(instance.record);
   texts.id.store(instance.spec.id);
@@ -57,8 +57,7 @@ void ServiceRegistry::Impl::free_leaving() noexcept {
   end_flights([=](std::uint64_t cell) { return (*leaving)[detail::Flight::record(cell) % leaving->size()]; });
   for (const std::uint32_t index : leaving_records_) {
     detail::InstanceRecord& record = directory.record(index);
-    const auto service = static_cast<std::uint32_t>(detail::seen(record.service));
-    detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
+    detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(directory.service_of(record))).clear();
     leaving_[index] = false;
     free_records_.push_back(index);
   }

@@ -74,7 +74,12 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
   if (const auto error = make_room(service)) return *error;
   const auto index = service_for(service);  // only now: evicting may have removed the service
   if (!index) return index.error();
-  return add_new(index.value(), spec, now);
+  try {
+    return add_new(index.value(), spec, now);
+  } catch (...) {
+    release_if_idle(index.value());
+    throw;
+  }
 }
 
 Result<Registration> ServiceRegistry::Impl::add_one(const NewInstance& one, std::int64_t now) {
@@ -350,9 +355,10 @@ Result<std::uint32_t> ServiceRegistry::Impl::service_for(std::string_view name, 
   if (free_services_.empty()) return full("max_services", options_.max_services);
   const std::uint32_t index = free_services_.back();
   services_[index].config = default_config_;
-  services_[index].name = name;
+  std::string own(name);  // who has a name is counted
   std::string key(name);  // built before: the table does not survive a key that throws while it is built in place
   service_index_.emplace(std::move(key), index);
+  services_[index].name = std::move(own);
   free_services_.pop_back();
   services_[index].view = std::move(view);
   begin_service(index, name);

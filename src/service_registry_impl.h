@@ -140,9 +140,9 @@ class ServiceRegistry::Impl {
   // True: it is over.
   bool end_drain(RegisteredInstance& instance, const std::vector<std::int32_t>& flights) SEAWALL_REQUIRES(mutex);
   void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
-  void write_record(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
-  void write_details(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
-  void write_state(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void write_record(RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
+  void write_details(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
+  void write_state(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void adopt_services() SEAWALL_REQUIRES(mutex);
   void adopt_instances() SEAWALL_REQUIRES(mutex);
   std::unique_ptr<RegisteredInstance> read_record(std::uint32_t record) const SEAWALL_REQUIRES(mutex);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The block of memory in which a registry writes what its readers see, and how the next writer reads it back.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <map>
@@ -17,6 +18,7 @@ using detail::DetailsPlace;
 using detail::InstanceDetails;
 using detail::seen;
 using detail::show;
+using detail::Word;
 using detail::WriterLease;
 
 // Between the texts of metadata, which are UTF-8 and hold none.
@@ -29,9 +31,23 @@ std::uint64_t random_word() {
   return std::uint64_t{random()} << 32 | random();
 }
 
-std::string packed(const Metadata& metadata) {
-  std::string bytes;
-  for (const auto& [name, value] : metadata) bytes.append(name).append(1, kEnd).append(value).append(1, kEnd);
+// -> how many bytes. Allocates nothing: the instance is in part changed by now.
+std::uint32_t show_metadata(Word* words, const Metadata& metadata) noexcept {
+  std::uint32_t bytes = 0;
+  std::array<char, 8> word{};
+  const auto put = [&](char c) {
+    word[bytes++ % 8] = c;
+    if (bytes % 8 != 0) return;
+    show(words[bytes / 8 - 1], std::bit_cast<std::uint64_t>(word));
+    word = {};
+  };
+  for (const auto& [name, value] : metadata) {
+    for (const std::string* text : {&name, &value}) {
+      for (const char c : *text) put(c);
+      put(kEnd);
+    }
+  }
+  if (bytes % 8 != 0) show(words[bytes / 8], std::bit_cast<std::uint64_t>(word));
   return bytes;
 }
 
@@ -187,27 +203,22 @@ bool ServiceRegistry::Impl::written_by_me() const {
 }
 
 // NOLINTNEXTLINE(readability-make-member-function-const): as above
-void ServiceRegistry::Impl::write_details(const RegisteredInstance& instance) {
+void ServiceRegistry::Impl::write_details(const RegisteredInstance& instance) noexcept {
   const InstanceDetails details = directory.details(instance.record);
   const InstanceSpec& spec = instance.spec;
   const std::uint64_t before = seen(details.place());
   show(details.place(), 0);
   details.zone().store(spec.zone);
   const std::size_t room = (directory.sizes().detail_words - InstanceDetails::kWords) * 8;
-  const std::string metadata = room == 0 ? std::string() : packed(spec.metadata);
-  for (std::size_t at = 0; at < metadata.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, metadata.data() + at, std::min<std::size_t>(metadata.size() - at, 8));
-    show(details.metadata()[at / 8], word);
-  }
+  const std::uint32_t metadata_bytes = room == 0 ? 0 : show_metadata(details.metadata(), spec.metadata);
   write_state(instance);
   const DetailsPlace place{instance.service, unsigned_of(spec.weight), static_cast<std::uint32_t>(spec.zone.size()),
-                           static_cast<std::uint32_t>(metadata.size())};
+                           metadata_bytes};
   show(details.place(), place.pack(before));
 }
 
 // NOLINTNEXTLINE(readability-make-member-function-const): as above
-void ServiceRegistry::Impl::write_state(const RegisteredInstance& instance) {
+void ServiceRegistry::Impl::write_state(const RegisteredInstance& instance) noexcept {
   const InstanceDetails details = directory.details(instance.record);
   show(details.changed_at(), static_cast<std::uint64_t>(instance.changed_at));
   show(details.state(),
@@ -274,8 +285,7 @@ void ServiceRegistry::Impl::adopt_instances() {
   for (const std::uint32_t index : free_records_) {
     detail::InstanceRecord& record = directory.record(index);
     record.stamp.store(0, std::memory_order_seq_cst);
-    const auto service = static_cast<std::uint32_t>(seen(record.service));
-    detail::BasicInstanceBreaker<detail::Word>(record.breaker, directory.share(service)).clear();
+    detail::BasicInstanceBreaker<Word>(record.breaker, directory.share(directory.service_of(record))).clear();
   }
   end_flights([&](std::uint64_t cell) { return !records[detail::Flight::record(cell) % records.size()]; });
 }

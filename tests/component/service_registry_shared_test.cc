@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "seawall/detail/service_directory.h"
 #include "seawall/detail/writer_lease.h"
 #include "seawall/runtime/service_registry.h"
 #include "seawall/service_reader.h"
@@ -190,6 +191,28 @@ TEST_CASE("shared: what the memory cannot be is said") {
   CHECK_THAT(
       std::string(ServiceRegistry::take_over(block.span(), other, TakeOver::kAtOnce, at(0s)).error().message.view()),
       Catch::Contains("bounds"));
+}
+
+TEST_CASE("shared: whatever number a record holds for its service, whoever clears the record stays in the memory") {
+  using seawall::detail::seen;
+  using seawall::detail::show;
+  const Block block;
+  auto first = ServiceRegistry::make_in(block.span(), config(), at(0s)).value();
+  const auto mine = first.register_instance_at("a", {.id = "a-1", .host = "h", .port = 1}, at(0s)).value();
+  const auto directory = seawall::detail::ServiceDirectory::attach(block.span()).value();
+  const auto service = GENERATE(std::uint64_t{4}, std::uint64_t{0x7ffffff}, ~std::uint64_t{0});
+  for (std::uint32_t record = 0; record < directory.record_count(); ++record) {
+    show(directory.record(record).service, service);
+    show(directory.record(record).breaker, ~std::uint64_t{0});  // ejected, as it seems
+  }
+  const std::uint64_t slot = seen(directory.slot(0));  // lies behind the shares
+  auto second = ServiceRegistry::take_over(block.span(), config(), TakeOver::kAtOnce, at(1s)).value();
+  CHECK(seen(directory.slot(0)) == slot);
+  CHECK(second.deregister_at(mine.name, 0, at(1s)) == RegistryAnswer::kOk);
+  CHECK(seen(directory.slot(0)) == 0);
+  for (std::uint32_t record = 0; record < directory.record_count(); ++record) {
+    CHECK(seen(directory.record(record).breaker) != ~std::uint64_t{0});
+  }
 }
 
 TEST_CASE("shared: the lease's word holds a writer and an end, and goes round without being nobody") {

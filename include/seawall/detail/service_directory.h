@@ -112,6 +112,7 @@ class ServiceDirectory {
     const std::size_t stripe = thread_stripe<kStripes>() * cursor_stride_;
     return cursors_[stripe + std::size_t{DirectoryLayout::kCursors} * service + which];
   }
+  // Of a service of this directory: service_of, not what a record holds.
   Word& share(std::uint32_t service) const noexcept { return shares_[service]; }
   Word& slot(std::uint32_t slot) const noexcept { return slots_[slot < sizes_.records ? slot : 0]; }
   // Null when there is none of this number.
