@@ -26,7 +26,7 @@ bool SeriesReader::next(const FamilyState& family, std::uint32_t& position, std:
 bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noexcept {
   const Series& record = family.owner->series(series.index);
   overflow_ = !family.definition.labels.empty() && series.head == family.overflow.head;
-  if (!read_labels(family, record)) return false;
+  if (!read_labels(family, series)) return false;
   index_ = series.index;
   generation_ = series.generation;
   exemplars_ = record.exemplars.load(std::memory_order_acquire);  // see Series
@@ -54,14 +54,17 @@ bool SeriesReader::read(const FamilyState& family, const SeriesRef& series) noex
 }
 
 // False: the words are not all of one series, so this one is gone.
-bool SeriesReader::read_labels(const FamilyState& family, const Series& record) noexcept {
+bool SeriesReader::read_labels(const FamilyState& family, const SeriesRef& series) noexcept {
   if (overflow_ || family.label_heads.empty()) {
     labels_.assign(overflow_ ? kOverflowLabels : std::string_view());
     return true;
   }
-  const std::uint32_t words = record.label_words.load(std::memory_order_acquire);  // see Series
+  const Series& record = family.owner->series(series.index);
+  // Acquire, both: if one of them is of a later series, the generation read next is, too. A text is only as long as its
+  // own series says.
+  const std::uint32_t words = record.label_words.load(std::memory_order_acquire);
   const Word* text = record.labels.load(std::memory_order_acquire);
-  if (words > LabelKey::kMaxWords || text == nullptr) return false;
+  if (!series.is_alive() || words > LabelKey::kMaxWords || text == nullptr) return false;
   LabelKey key;
   key.copy_from(text, words);
   std::array<std::string_view, MetricsRegistry::kMaxLabels> texts;

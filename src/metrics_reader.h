@@ -44,7 +44,7 @@ class SeriesReader {
 
  private:
   bool read(const FamilyState& family, const SeriesRef& series) noexcept;
-  bool read_labels(const FamilyState& family, const Series& record) noexcept;
+  bool read_labels(const FamilyState& family, const SeriesRef& series) noexcept;
   bool read_gauge(const FamilyState& family, const SeriesRef& series) noexcept;
 
   LabelText labels_;

@@ -103,7 +103,9 @@ inline MetricsState::Found MetricsState::find(const FamilyState& family, const L
     if (generation == 0 || series.family.load(std::memory_order_acquire) != family.index) continue;
     if (series.label_words.load(std::memory_order_acquire) != labels.words().size()) continue;
     const Word* text = series.labels.load(std::memory_order_acquire);
-    if (text == nullptr || !labels.equals(text)) continue;
+    // And the text of another one may be shorter than these words.
+    if (text == nullptr || series.generation.load(std::memory_order_acquire) != generation) continue;
+    if (!labels.equals(text)) continue;
     if (series.generation.load(std::memory_order_acquire) == generation) return {&series, series_of(entry), generation};
   }
 }
