@@ -20,6 +20,7 @@
 
 #include "redis/limit_rule.h"
 #include "redis/limit_script.h"
+#include "redis/words.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/redis/rate_limiter.h"
 #include "unpinned.h"
