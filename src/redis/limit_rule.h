@@ -55,13 +55,8 @@ class LimitRule {
   // A key's argument, for the verbs `take` and `peek` and these numbers of permits.
   std::string argument(std::span<const std::int64_t> rungs) const {
     std::string text;
-    text.reserve(8 * (5 + 2 * rungs.size()));
-    if (is_bucket()) {
-      add(text, {0, static_cast<std::int64_t>(unit_)});
-      add_cost(text, limit());
-    } else {
-      add(text, {sub_windows_, quota_.period().count() / 1000, limit(), 0});
-    }
+    text.reserve(head_.size() + 8 * (1 + 2 * rungs.size()));
+    text.append(head_);
     add(text, {static_cast<std::int64_t>(rungs.size())});
     for (const std::int64_t permits : rungs) add_cost(text, permits);
     return text;
@@ -97,7 +92,14 @@ class LimitRule {
       : algorithm_(algorithm),
         quota_(quota),
         sub_windows_(sub_windows),
-        unit_(std::uint64_t{1000} * static_cast<std::uint64_t>(quota.permits())) {}
+        unit_(std::uint64_t{1000} * static_cast<std::uint64_t>(quota.permits())) {
+    if (is_bucket()) {
+      add(head_, {0, static_cast<std::int64_t>(unit_)});
+      add_cost(head_, limit());
+    } else {
+      add(head_, {sub_windows_, quota_.period().count() / 1000, limit(), 0});
+    }
+  }
 
   bool is_bucket() const noexcept { return algorithm_ == Algorithm::kTokenBucket; }
   static Wide wide(std::int64_t x) noexcept { return static_cast<std::uint64_t>(std::max<std::int64_t>(x, 0)); }
@@ -150,6 +152,7 @@ class LimitRule {
   Quota quota_;
   std::int64_t sub_windows_;
   std::uint64_t unit_;  // of a bucket's rests in a microsecond
+  std::string head_;    // of every argument
 };
 
 }  // namespace seawall::redis

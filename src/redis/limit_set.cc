@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -172,8 +173,10 @@ void LimitSet::try_acquire_async(std::span<const std::string_view> keys, std::in
     return done(settled(limiters_, own, now, n, concluded(std::move(answers)), Fault::kNone));
   }
   ask(limiters_, own, now, n, Caller::kGoesOn,
-      [limiters = limiters_, own, now, n, done = std::move(done)](const Told& told) {
-        done(settled(limiters, own, now, n, told.set, told.fault));
+      [limiters = limiters_, own, now, n, answer = std::optional<SetAnswer>(),
+       done = std::move(done)](const Told& told) mutable {
+        if (!answer) answer = settled(limiters, own, now, n, told.set, told.fault);
+        done(*answer);  // again the same, when there was no memory for it
       });
 }
 

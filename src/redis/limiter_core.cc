@@ -15,22 +15,27 @@ constexpr std::size_t kLongestKey = 200;
 void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
 
 // `least` and as many of `more` on top as there are: all, a half, a quarter, ..., none.
-std::vector<std::int64_t> rungs_of(std::int64_t least, std::int64_t more, std::int64_t limit) {
-  std::vector<std::int64_t> rungs;
-  for (; more > 0; more /= 2) {
-    if (least + more <= limit) rungs.push_back(least + more);
+class Rungs {
+ public:
+  Rungs(std::int64_t least, std::int64_t more, std::int64_t limit) noexcept {
+    for (; more > 0; more /= 2) {
+      if (least + more <= limit) permits_[count_++] = least + more;
+    }
+    if (least > 0) permits_[count_++] = least;
   }
-  if (least > 0) rungs.push_back(least);
-  return rungs;
-}
+  std::span<const std::int64_t> permits() const noexcept { return std::span(permits_).first(count_); }
+  std::int64_t taken(const KeyAnswer& answer) const noexcept {
+    const auto at = static_cast<std::size_t>(answer.rung - 1);
+    return answer.taken() && at < count_ ? permits_[at] : 0;
+  }
+
+ private:
+  std::array<std::int64_t, 64> permits_;  // a number has no more halves
+  std::size_t count_ = 0;
+};
 
 // Of a call without an answer: at least that it was none.
 Fault fault_of(const CallResult& result) { return result.fault == Fault::kNone ? Fault::kRefused : result.fault; }
-
-std::int64_t taken_of(const std::vector<std::int64_t>& rungs, const KeyAnswer& answer) {
-  const auto at = static_cast<std::size_t>(answer.rung - 1);
-  return answer.taken() && at < rungs.size() ? rungs[at] : 0;
-}
 
 // Long keys by their head and 128 bits of a hash that is the same in all processes.
 std::string shortened(std::string_view key) {
@@ -47,6 +52,9 @@ std::string shortened(std::string_view key) {
 
 RequestPtr make_call(std::string_view verb, std::span<const std::string> keys) {
   auto request = std::make_shared<Request>();
+  std::size_t size = 32;
+  for (const std::string& key : keys) size += key.size() + 128;  // with its argument
+  request->words.text.reserve(size);
   request->words.add(static_cast<std::int64_t>(keys.size()));
   for (const std::string& key : keys) request->words.add(key);
   request->words.add(verb);
@@ -56,7 +64,7 @@ RequestPtr make_call(std::string_view verb, std::span<const std::string> keys) {
 
 TimePoint submit(StoreLoop& store, const RequestPtr& request, Caller caller, TimePoint now) {
   request->caller = caller;
-  if (store.submit(request)) return request->deadline;
+  if (store.submit(request, now)) return request->deadline;
   std::exchange(request->done, nullptr)({store.lost_as(Fault::kAway), {}});
   return now;
 }
@@ -76,15 +84,16 @@ LimiterCore::LimiterCore(std::shared_ptr<StoreCore> store, const RateLimiterOpti
                          std::int64_t batch, Share share, detail::SipKey seed)
     : store_(std::move(store)),
       options_(options),
+      key_head_("seawall:{" + (options.tag.empty() ? options.name : options.tag + "}:" + options.name) + ":"),
       rule_(rule),
       seed_(seed),
       cells_(options.memory_bytes, batch, options.lease_time, Clock::now()),
       share_(std::move(share)) {}
 
 std::string LimiterCore::full_key(std::string_view key) const {
-  std::string full =
-      options_.tag.empty() ? "seawall:{" + options_.name : "seawall:{" + options_.tag + "}:" + options_.name;
-  full.append(":");
+  std::string full;
+  full.reserve(key_head_.size() + std::min(key.size(), kLongestKey) + 1);
+  full.append(key_head_);
   key.size() > kLongestKey ? full.append(shortened(key)) : full.append(key);
   if (options_.tag.empty()) full.append("}");
   return full;
@@ -113,18 +122,23 @@ RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::s
 
 TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Caller caller,
                            Done done) {
-  std::vector<std::int64_t> rungs = rungs_of(n, room, rule_.limit());
-  const RequestPtr request = call("take", key, rungs);
-  request->done = [self = shared_from_this(), text = std::string(key), now, n, room, rungs = std::move(rungs),
-                   done = std::move(done)](const CallResult& result) {
-    const auto answer = key_answer(result, 0);
-    if (room > 0) {
-      self->bring(self->hash(text), answer ? taken_of(rungs, *answer) - n : 0);
+  const RequestPtr request = call("take", key, Rungs(n, room, rule_.limit()).permits());
+  request->done = [self = shared_from_this(), text = std::string(key), now, n, room, caller,
+                   answer = std::optional<Answer>(), done = std::move(done)](const CallResult& result) mutable {
+    if (!answer) {
+      answer = self->taken(text, now, n, room, result);
+      if (caller == Caller::kGoesOn) answer = self->settled(text, now, n, *answer);
     }
-    if (answer) return done(self->decided(text, now, *answer, n));
-    done(self->refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result)));
+    done(*answer);  // again the same, when there was no memory for it
   };
   return submit(store(), request, caller, now);
+}
+
+Answer LimiterCore::taken(std::string_view key, TimePoint asked, std::int64_t n, std::int64_t room,
+                          const CallResult& result) {
+  const auto told = key_answer(result, 0);
+  if (room > 0) bring(hash(key), told ? Rungs(n, room, rule_.limit()).taken(*told) - n : 0);
+  return told ? decided(key, asked, *told, n) : refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result));
 }
 
 void LimiterCore::bring(std::uint64_t hash, std::int64_t permits) {
@@ -137,11 +151,10 @@ void LimiterCore::bring(std::uint64_t hash, std::int64_t permits) {
 
 // The caller has his permits already.
 void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t room) {
-  std::vector<std::int64_t> rungs = rungs_of(0, room, rule_.limit());
-  const RequestPtr request = call("take", key, rungs);
-  request->done = [self = shared_from_this(), hash = hash(key), rungs = std::move(rungs)](const CallResult& result) {
+  const RequestPtr request = call("take", key, Rungs(0, room, rule_.limit()).permits());
+  request->done = [self = shared_from_this(), hash = hash(key), room](const CallResult& result) {
     const auto answer = key_answer(result, 0);
-    self->bring(hash, answer ? taken_of(rungs, *answer) : 0);
+    self->bring(hash, answer ? Rungs(0, room, self->rule_.limit()).taken(*answer) : 0);
   };
   submit(store(), request, Caller::kGoesOn, now);
 }

@@ -60,7 +60,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   }
 
   // Asks the store, `done` is called once: here, or on the store's thread until the instant that is answered. Here only
-  // for a caller who waits, or when nothing is sent.
+  // for a caller who waits, or when nothing is sent. Who goes on is told what is settled; who waits settles it himself.
   TimePoint ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Caller caller, Done done);
   // After decide_here() said to ask for a lease too, instead of ask().
   void not_asked(std::string_view key) { cells_.bring(hash(key), Clock::now(), 0); }
@@ -86,6 +86,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   void count(DecidedBy by) noexcept { decisions_[static_cast<std::size_t>(by)].add(); }
   std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
   bool refuse_here(Duration wait, Answer& answer);
+  Answer taken(std::string_view key, TimePoint asked, std::int64_t n, std::int64_t room, const CallResult& result);
   Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
   void bring(std::uint64_t hash, std::int64_t permits);
   // A lease alone, for later requests.
@@ -94,6 +95,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
 
   const std::shared_ptr<StoreCore> store_;
   const RateLimiterOptions options_;
+  const std::string key_head_;  // of the keys in Redis
   const LimitRule rule_;
   const detail::SipKey seed_;
   LocalCells cells_;

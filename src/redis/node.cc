@@ -50,17 +50,17 @@ void Node::write_request(const RequestPtr& request, bool asking, TimePoint now) 
   if (request->finished()) return;
   if (asking) command(Purpose::kIgnored, words_of({"ASKING"}), now);
   const auto script = static_cast<std::size_t>(request->script);
-  Words words = request->whole ? words_of({"EVAL", scripts_[script]}) : words_of({"EVALSHA", shas_[script]});
-  words.add(request->words);
-  write({Purpose::kRequest, request, now}, words);
+  Sent sent{Purpose::kRequest, request, now};
+  if (request->whole) return write(std::move(sent), words_of({"EVAL", scripts_[script]}), request->words);
+  write(std::move(sent), calls_[script], request->words);
 }
 
 // Whole, or not at all: without memory neither half a command is left nor one too many that owes an answer.
-void Node::write(Sent sent, const Words& words) {
+void Node::write(Sent sent, const Words& words, const Words& more) {
   const std::size_t size = out_.size();
   in_flight_.push_back(std::move(sent));
   try {
-    append_command(out_, words);
+    append_command(out_, words, more);
   } catch (...) {
     out_.resize(size);
     in_flight_.pop_back();
@@ -189,7 +189,7 @@ void Node::greet(TimePoint now) {
     command(Purpose::kGreeting, words_of({"SELECT", std::to_string(options_.database)}), now);
   }
   if (!options_.cluster) command(Purpose::kRole, words_of({"ROLE"}), now);
-  shas_.clear();
+  calls_.clear();
   if (channels_ != nullptr) {
     for (const std::string& channel : *channels_) command(Purpose::kSubscribe, words_of({"SUBSCRIBE", channel}), now);
   } else {
@@ -240,8 +240,8 @@ bool Node::take(const redisReply& reply, TimePoint now) {
       return is_error(reply) || (is_array(reply, 1) && text_of(*reply.element[0]) == "master");
     case Purpose::kScript:
       if (!greeted(sent.purpose, reply) || text_of(reply).empty()) return false;
-      shas_.emplace_back(text_of(reply));
-      if (shas_.size() == scripts_.size()) came_up(now);
+      calls_.push_back(words_of({"EVALSHA", text_of(reply)}));
+      if (calls_.size() == scripts_.size()) came_up(now);
       return true;
     case Purpose::kSubscribe:
       // Who may not listen gets no hints, as on a connection without news. It asks again with the next connection.

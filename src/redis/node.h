@@ -84,7 +84,7 @@ class Node {
   void connect_to(const Addresses& addresses, TimePoint now);
   void greet(TimePoint now);
   void command(Purpose purpose, const Words& words, TimePoint now);
-  void write(Sent sent, const Words& words);
+  void write(Sent sent, const Words& words, const Words& more = {});
   void write_request(const RequestPtr& request, bool asking, TimePoint now);
   void read(TimePoint now);
   bool take(const redisReply& reply, TimePoint now);
@@ -114,8 +114,8 @@ class Node {
   Socket socket_;
   ReplyReader reader_;
   std::string out_;
-  std::size_t written_ = 0;        // of out_
-  std::vector<std::string> shas_;  // of scripts_
+  std::size_t written_ = 0;   // of out_
+  std::vector<Words> calls_;  // of scripts_, by their hashes
   std::deque<Sent> in_flight_;
   std::deque<RequestPtr> waiting_;
   std::minstd_rand random_;

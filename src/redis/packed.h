@@ -3,6 +3,7 @@
 // text is converted word for word. Exact below 2^53.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,9 @@ namespace seawall::redis {
 
 inline void append_packed(std::string& out, std::int64_t number) {
   const auto bits = std::bit_cast<std::uint64_t>(static_cast<double>(number));
-  for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>(bits >> shift & 255));
+  std::array<char, 8> bytes;
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(bits >> (8 * i) & 255);
+  out.append(bytes.data(), bytes.size());
 }
 
 // The number at a place, of which there are text.size() / 8. Empty: none is there, or no whole one that is exact.

@@ -139,18 +139,20 @@ std::optional<Answer> RateLimiter::try_acquire_here(std::string_view key, std::i
   return std::nullopt;
 }
 
-// NOLINTNEXTLINE(performance-unnecessary-value-param): it is kept in what is asked
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
   TimePoint now;
   Answer answer;
   std::int64_t room = 0;
   if (n > 0 && core_->decide_here(key, n, now, answer, room)) return done(answer);
-  if (n <= 0) now = Clock::now();
-  const auto settle = [core = core_, text = std::string(key), now, n, done](const Answer& told) {
-    done(core->settled(text, now, n, told));
-  };
-  n <= 0 ? core_->ask_peek(key, now, n, Caller::kGoesOn, settle)
-         : core_->ask(key, now, n, room, Caller::kGoesOn, settle);
+  if (n > 0) {
+    core_->ask(key, now, n, room, Caller::kGoesOn, std::move(done));
+    return;
+  }
+  now = Clock::now();
+  core_->ask_peek(key, now, n, Caller::kGoesOn,
+                  [core = core_, text = std::string(key), now, n, done = std::move(done)](const Answer& told) {
+                    done(core->settled(text, now, n, told));
+                  });
 }
 
 Answer RateLimiter::peek(std::string_view key, std::int64_t n) {

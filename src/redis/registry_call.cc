@@ -209,7 +209,7 @@ RequestPtr RegistryCalls::about_directory(std::string_view verb, std::string_vie
 }
 
 void submit_registry_call(const std::shared_ptr<StoreCore>& store, const RequestPtr& request) {
-  if (store->loop().submit(request)) return;
+  if (store->loop().submit(request, Clock::now())) return;
   std::exchange(request->done, nullptr)({Fault::kAway, {}});
 }
 

@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "redis/words.h"
 #include "seawall/circuit_breaker.h"
@@ -24,11 +25,11 @@ using Scripts = std::array<std::string, 2>;
 enum class Caller : bool { kGoesOn, kWaits };
 
 // What came of a call: what the script returned, numbers and texts each in their order; or why there is nothing, with
-// the server's words as the text where it said any.
+// the server's words as the text where it said any. They last as long as the call of Request::done.
 struct CallResult {
   Fault fault = Fault::kNone;
-  std::vector<std::int64_t> numbers;
-  std::vector<std::string> texts = {};
+  std::span<const std::int64_t> numbers = {};
+  std::span<const std::string_view> texts = {};
 };
 
 struct Request {

@@ -68,11 +68,10 @@ bool StoreLoop::left_behind() noexcept {
   return false;
 }
 
-bool StoreLoop::submit(const RequestPtr& request) {
+bool StoreLoop::submit(const RequestPtr& request, TimePoint now) {
   if (left_behind()) return not_sent();
   // Relaxed: a bound on memory, no more exact than that.
   if (pending_.load(std::memory_order_relaxed) >= options_.most_pending) return not_sent();
-  const TimePoint now = Clock::now();
   request->deadline = now + (request->background ? options_.background_deadline : options_.deadline);
   if (!request->background) {
     // Acquire: with the number of a node comes the node.
@@ -154,14 +153,17 @@ void StoreLoop::run() {
     rest.swap(submitted_);
   }
   for (const RequestPtr& request : rest) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
-  for (std::deque<RequestPtr>* queue : {&taken_in_, &by_deadline_[0], &by_deadline_[1]}) {
-    for (; !queue->empty(); queue->pop_front()) finish(queue->front(), Outcome::kIgnored, {Fault::kAway, {}});
+  for (const RequestPtr& request : taken_in_) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  taken_in_.clear();
+  for (auto& queue : by_deadline_) {
+    for (; !queue.empty(); queue.pop_front()) finish(queue.front(), Outcome::kIgnored, {Fault::kAway, {}});
   }
 }
 
 // What was just handed in is answered as if it had not been sent, so that the policy decides; what is under way by
 // lost_track(). Whoever wants to listen stays in joining_, and is tried again.
 void StoreLoop::without_memory() noexcept {
+  taken_in_.erase(taken_in_.begin(), taken_in_.begin() + static_cast<std::ptrdiff_t>(std::exchange(accepted_, 0)));
   for (const RequestPtr& request : taken_in_) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
   std::erase_if(taken_in_, [](const RequestPtr& request) { return request->finished(); });
   lost_track();
@@ -191,8 +193,12 @@ void StoreLoop::take_over() {
 
 void StoreLoop::take_in() {
   const detail::MutexLock lock(mutex_);
-  taken_in_.insert(taken_in_.end(), submitted_.begin(), submitted_.end());
-  submitted_.clear();
+  if (taken_in_.empty()) {
+    taken_in_.swap(submitted_);  // the two buffers take turns
+  } else {
+    taken_in_.insert(taken_in_.end(), submitted_.begin(), submitted_.end());
+    submitted_.clear();
+  }
   joining_.insert(joining_.end(), new_listeners_.begin(), new_listeners_.end());
   new_listeners_.clear();
 }
@@ -201,7 +207,9 @@ void StoreLoop::turn() {
   take_in();
   now_ = Clock::now();
   for (; !joining_.empty(); joining_.pop_front()) add_listener(joining_.front());
-  for (; !taken_in_.empty(); taken_in_.pop_front()) accept(taken_in_.front());
+  for (; accepted_ < taken_in_.size(); ++accepted_) accept(taken_in_[accepted_]);
+  taken_in_.clear();
+  accepted_ = 0;
   if (listener_) {
     listener_->tick(now_);
     listener_->flush(now_);
@@ -312,7 +320,7 @@ void StoreLoop::poll(Node* listener, TimePoint until) {
 void StoreLoop::expire(TimePoint now) {
   for (auto& queue : by_deadline_) {
     while (!queue.empty()) {
-      const RequestPtr request = queue.front();
+      const RequestPtr& request = queue.front();
       if (!request->finished() && request->deadline > now) break;
       if (!request->finished()) {
         if (!request->settled) add(counters_.timeouts);
@@ -348,18 +356,20 @@ void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply
 }
 
 void StoreLoop::told(const RequestPtr& request, const redisReply& reply) {
-  CallResult result;
-  if (reply.type == REDIS_REPLY_STRING) result.texts.emplace_back(text_of(reply));
+  const std::string_view whole = text_of(reply);
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string_view> texts;
   for (std::size_t i = 0; is_array(reply, i + 1); ++i) {
     const redisReply& element = *reply.element[i];
     if (element.type == REDIS_REPLY_STRING) {
-      result.texts.emplace_back(text_of(element));
+      texts.push_back(text_of(element));
     } else {
-      result.numbers.push_back(element.integer);
+      numbers.push_back(element.integer);
     }
   }
   add(counters_.answered);
-  finish(request, Outcome::kSuccess, result);
+  const bool text = reply.type == REDIS_REPLY_STRING;
+  finish(request, Outcome::kSuccess, {Fault::kNone, numbers, text ? std::span(&whole, 1) : std::span(texts)});
 }
 
 void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFailure, {lost_as(Fault::kAway), {}}); }

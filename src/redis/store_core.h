@@ -39,7 +39,7 @@ class StoreLoop final : private NodeOwner {
 
   // Any thread. False, and nothing is called: not sent: lost_as(Fault::kAway). Else request->done is called at the
   // deadline (told in request->deadline) or before: by the store's thread, or, if the caller waits, perhaps in here.
-  bool submit(const RequestPtr& request);
+  bool submit(const RequestPtr& request, TimePoint now);
   // Any thread. `heard` is called by the loop's thread with each message of the channel, for as long as `whose` is
   // there. Messages are lost while there is no connection, and nobody is told.
   using Heard = std::function<void(std::string_view message)>;
@@ -156,8 +156,9 @@ class StoreLoop final : private NodeOwner {
   std::size_t slots_turn_ = 0;
 
   // The store's thread.
-  std::deque<RequestPtr> taken_in_;  // handed in, not accepted yet
-  std::deque<Listener> joining_;     // not added yet
+  std::vector<RequestPtr> taken_in_;  // handed in; from accepted_ on not accepted yet
+  std::size_t accepted_ = 0;
+  std::deque<Listener> joining_;  // not added yet
   std::vector<std::string> channels_;
   std::vector<Listener> listeners_;
   std::unique_ptr<Node> listener_;  // a connection of its own, once somebody listens

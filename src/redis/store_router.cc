@@ -37,13 +37,12 @@ void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view e
   if (starts_with(error, "MOVED ") || starts_with(error, "ASK ")) return redirect(node, request, error);
   if (starts_with(error, "TRYAGAIN") && request->hops++ < kMostHops) return node.send(request, /*asking=*/true, now_);
   add(counters_.answered);
-  if (starts_with(error, "SEAWALL"))
-    return finish(request, Outcome::kSuccess, {Fault::kForeign, {}, {std::string(error)}});
+  if (starts_with(error, "SEAWALL")) return finish(request, Outcome::kSuccess, {Fault::kForeign, {}, {&error, 1}});
   // A master that became a replica, or lost its own: there may be another one.
   const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
   want_slots_ = true;
   const Fault fault = starts_with(error, "NOAUTH") ? Fault::kUnauthorized : Fault::kRefused;
-  finish(request, Outcome::kFailure, {fault, {}, {std::string(error)}});
+  finish(request, Outcome::kFailure, {fault, {}, {&error, 1}});
   if (deposed && !options_.cluster) node.close(now_);
 }
 

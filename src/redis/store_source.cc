@@ -36,7 +36,7 @@ struct Polled {
 };
 
 Message reason_of(const CallResult& result) {
-  if (!result.texts.empty()) return std::string_view(result.texts.front());
+  if (!result.texts.empty()) return result.texts.front();
   switch (result.fault) {
     case Fault::kTimeout:
       return "Redis does not answer in time";
@@ -48,7 +48,7 @@ Message reason_of(const CallResult& result) {
 }
 
 // Ids and items in turn.
-std::vector<InstanceSpec> instances_of(std::span<const std::string> texts, std::int64_t& foreign) {
+std::vector<InstanceSpec> instances_of(std::span<const std::string_view> texts, std::int64_t& foreign) {
   std::vector<InstanceSpec> instances;
   foreign = 0;
   for (std::size_t i = 0; i + 1 < texts.size(); i += 2) {
@@ -217,8 +217,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void take(Polled& service, const CallResult& result, SourceAnswer& answer) SEAWALL_REQUIRES(mutex_) {
-    const std::span<const std::string> texts(result.texts);
-    const auto silent = texts.first(static_cast<std::size_t>(result.numbers[1]));
+    const auto silent = result.texts.first(static_cast<std::size_t>(result.numbers[1]));
     std::set<std::string> doubted(silent.begin(), silent.end());
     const bool full = result.numbers[2] != 0;
     if (!full && doubted == service.doubted) {
@@ -227,7 +226,7 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     }
     service.version = -1;  // until all of it is told: who has no memory for a list asks for it again
     service.doubted = std::move(doubted);
-    if (full) service.instances = instances_of(texts.subspan(silent.size()), service.foreign);
+    if (full) service.instances = instances_of(result.texts.subspan(silent.size()), service.foreign);
     stats_.lists += full ? 1 : 0;
     if (service.instances.empty()) {
       service.version = result.numbers[0];
@@ -271,8 +270,8 @@ class StoreSource::Impl : public std::enable_shared_from_this<Impl> {
     if (result.fault != Fault::kNone) return fail(result);
     decltype(forgotten_) still;  // nobody was entered since
     for (std::size_t i = 0; i + 1 < result.texts.size(); i += 2) {
-      const std::string& name = result.texts[i];
-      const std::string& entered = result.texts[i + 1];
+      const std::string name(result.texts[i]);
+      const std::string entered(result.texts[i + 1]);
       if (const auto at = services_.find(name); at != services_.end()) {
         at->second.entered = entered;
       } else if (const auto gone = forgotten_.find(name); gone != forgotten_.end() && gone->second == entered) {

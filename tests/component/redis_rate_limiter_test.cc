@@ -6,8 +6,10 @@
 #include <cstring>
 #include <future>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -301,6 +303,39 @@ TEST_CASE("what callers ask at the same time goes in one write") {
   CHECK(after.requests - before.requests == 2001);
   CHECK(after.batches - before.batches < 100);  // a socket takes many kilobytes at once, not all of them
   CHECK(after.connects == 1);
+}
+
+TEST_CASE("a callback that had no memory for its answer is told the same again, and it counts once") {
+  RedisServer server;
+  const Store store = Store::open({.endpoints = {server.endpoint()}, .deadline = 300ms, .silence = 120s}).value();
+  REQUIRE(eventually([&] { return store.stats().up; }));
+  RateLimiter users = limiter(store, {.name = "user", .quota = slow(100), .mode = Mode::kLeased, .batch = 10});
+  std::promise<Answer> told;
+  std::optional<Answer> first;
+  users.try_acquire_async("ann", 1, [&](const Answer& answer) {
+    if (first) return told.set_value(answer);
+    first = answer;
+    throw std::bad_alloc();
+  });
+  const Answer second = told.get_future().get();
+  CHECK(second.by == first->by);
+  CHECK(second.stored.at == first->stored.at);
+  CHECK(second.remaining == first->remaining);
+  CHECK(users.stats().by_store + users.stats().by_policy == 1);
+  CHECK(users.stats().leases <= 1);
+
+  LimitSet set = LimitSet::make({users}).value();
+  const std::vector<std::string_view> keys = {"bob"};
+  std::promise<SetAnswer> set_told;
+  std::optional<SetAnswer> set_first;
+  set.try_acquire_async(keys, 1, [&](const SetAnswer& answer) {
+    if (set_first) return set_told.set_value(answer);
+    set_first = answer;
+    throw std::bad_alloc();
+  });
+  const SetAnswer set_second = set_told.get_future().get();
+  CHECK(set_second.answers[0].by == set_first->answers[0].by);
+  CHECK(users.stats().by_store + users.stats().by_policy == 2);
 }
 
 TEST_CASE("keys of any form stay apart and have a bound") {

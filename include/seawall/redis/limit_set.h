@@ -53,6 +53,7 @@ class LimitSet {
   std::size_t repeated(std::span<const std::string_view> keys) const noexcept;
   std::size_t size() const noexcept { return limiters_.size(); }
 
+  // Without blocking: `done` is called as that of RateLimiter::try_acquire_async.
   using Done = std::function<void(const SetAnswer&)>;
   void try_acquire_async(std::span<const std::string_view> keys, std::int64_t n, Done done);
 

@@ -92,7 +92,8 @@ class RateLimiter {
   std::optional<Answer> try_acquire_here(std::string_view key, std::int64_t n = 1);
 
   // The same without blocking: `done` is called once, before this returns or later on the store's thread, where it must
-  // not block.
+  // not block. One that throws std::bad_alloc there is called again with the same answer, from the deadline on, until
+  // it does not; any other exception ends the process.
   using Done = std::function<void(const Answer&)>;
   void try_acquire_async(std::string_view key, std::int64_t n, Done done);
 

@@ -79,7 +79,9 @@ class Registrar {
   // Puts the service into the directory, from which readers learn that it exists; again every ten heartbeats or so.
   StoreWord enter(std::string_view service);
 
-  // The same without waiting: `done` is called once, here or later on the store's thread, where it must not block.
+  // The same without waiting: `done` is called once, here or later on the store's thread, where it must not block. One
+  // that throws std::bad_alloc there is called again from the deadline on, with Fault::kTimeout, until it does not; any
+  // other exception ends the process.
   void register_async(std::string_view service, const InstanceSpec& spec, std::uint64_t generation, Done done);
   void renew_async(std::string_view service, std::string_view id, std::uint64_t generation,
                    std::optional<SelfState> state, Done done);
