@@ -28,7 +28,7 @@ from typing import Callable, NamedTuple, Optional, Union
 from . import _ffi, trace
 from .circuit_breaker import State
 from .rate_limiter import Decision
-from ._library import NOW, Handle, check, instant, lib, lib_waiting, nanoseconds, new_error, read_text
+from ._library import NOW, Handle, check, fitted, instant, lib, lib_waiting, nanoseconds, new_error, read_text
 
 Value = Union[bool, int, float, str]
 
@@ -92,7 +92,9 @@ def _attribute(key: str, value: Value) -> "_ffi.seawall_attribute":
 
 def _wait(name: str, seconds: float) -> int:
     """Infinite: never."""
-    return _ffi.SEAWALL_NEVER if seconds == math.inf else min(nanoseconds(name, seconds), _ffi.SEAWALL_NEVER)
+    if seconds == math.inf:
+        return _ffi.SEAWALL_NEVER
+    return fitted(name, min(nanoseconds(name, seconds), _ffi.SEAWALL_NEVER), ctypes.c_int64)
 
 
 class Span:
@@ -143,7 +145,8 @@ class Span:
 
     def add_retry_event(self, attempt: int, delay: float = 0.0, *, now_ns: int = NOW) -> None:
         """A further attempt after so many seconds: makes the trace worth keeping."""
-        check(lib.seawall_span_add_retry_event(self._raw, attempt, _wait("delay", delay), instant(now_ns)))
+        number = fitted("attempt", attempt, ctypes.c_int64)
+        check(lib.seawall_span_add_retry_event(self._raw, number, _wait("delay", delay), instant(now_ns)))
 
     def keep(self) -> None:
         """This trace is worth keeping."""

@@ -78,6 +78,14 @@ class Spans(unittest.TestCase):
                 span.add_breaker_event("trading", True, 9)
             with self.assertRaisesRegex(SeawallError, "delay"):
                 span.add_retry_event(2, math.nan)
+            for attempt in (2**63, 2**64 + 2, -(2**64) + 2):
+                with self.assertRaisesRegex(SeawallError, "attempt"):
+                    span.add_retry_event(attempt)
+            for wait in (-1e30, -(2.0**64 - 2.0**20) / 1e9):  # the second would be cut to more than 0
+                with self.assertRaisesRegex(SeawallError, "delay"):
+                    span.add_retry_event(2, wait)
+                with self.assertRaisesRegex(SeawallError, "retry_after"):
+                    span.add_breaker_event("trading", True, State.CLOSED, wait)
         ((_, admitted), (_, refused), breaker, retry) = (
             (event["name"], event["attributes"]) for event in tracer.trace(span.context.trace_id)[0]["events"])
         self.assertEqual((admitted["seawall.allowed"], refused["seawall.allowed"]), (True, False))
