@@ -52,8 +52,8 @@ class Prober::Impl {
     if (options_.interval == Duration(0)) return std::nullopt;
     look(now);
     while (!out_.empty() && out_.begin()->first <= now) {
-      ++stats_.timeouts;
       settle(out_.begin()->second, Health::kFailing, now);
+      ++stats_.timeouts;
     }
     if (waiting_.empty() || waiting_.begin()->first > now) return std::nullopt;
     if (out_.size() >= static_cast<std::size_t>(options_.max_in_flight)) return std::nullopt;
@@ -66,24 +66,28 @@ class Prober::Impl {
       ++stats_.late;
       return;
     }
-    settle(slot, judge(targets_[slot], answer), now);
+    const bool stranger = answer.status > 0 && !is_same(targets_[slot], answer);
+    settle(slot, stranger ? Health::kFailing : judge(answer), now);
+    if (stranger) ++stats_.wrong_identity;
   }
 
-  void configure(const ProberOptions& options, std::int64_t now) SEAWALL_REQUIRES(mutex) {
-    options_ = options;
-    rule_ = {options.rise, options.fall};
+  // All or nothing: what can throw comes before the first change.
+  void configure(ProberOptions options, std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    const bool off = options.interval == Duration(0);
+    if (off) forget_health(now);
+    options_ = std::move(options);
+    rule_ = {options_.rise, options_.fall};
     for (std::uint32_t slot = 0; slot < targets_.size(); ++slot) {
-      Target& target = targets_[slot];
+      const Target& target = targets_[slot];
       if (target.generation == 0) continue;
-      if (options.interval == Duration(0)) {
-        forget(slot, now);
+      if (off) {
+        leave(slot);
         continue;
       }
       const std::int64_t at = target.probe != 0 ? now : target.at;
-      agenda(target).erase({target.at, slot});
-      wait(slot, std::min(at, share_of(target.generation, options.interval, now)));
+      move(slot, 0, std::min(at, share_of(target.generation, options_.interval, now)));
     }
-    if (options.interval == Duration(0)) looked_ = false;  // so that all are found again, should it be
+    if (off) looked_ = false;  // so that all are found again, should it be
   }
 
   std::int64_t hurry(std::string_view service, std::int64_t now) SEAWALL_REQUIRES(mutex) {
@@ -98,8 +102,7 @@ class Prober::Impl {
       const std::int64_t spread = options_.edge_interval.count() / 4096 * share;
       const std::int64_t at = detail::saturating_add(std::max(now, rested), spread);
       if (at >= target.at) continue;
-      waiting_.erase({target.at, slot});
-      wait(slot, at);
+      move(slot, 0, at);
       ++stats_.hurried;
     }
     return stats_.hurried - before;
@@ -122,9 +125,6 @@ class Prober::Impl {
     const std::uint64_t version = registry_.version();
     if (looked_ && (version == version_ || now < next_look_)) return;
     const auto services = registry_.services_at(time_from_ns(now));
-    version_ = version;
-    looked_ = true;
-    next_look_ = detail::saturating_add(now, options_.edge_interval.count() / 4);
     std::vector<bool> there(targets_.size());
     for (const ServiceInfo& service : services) {
       for (const InstanceInfo& info : service.instances) {
@@ -138,23 +138,27 @@ class Prober::Impl {
     for (std::uint32_t slot = 0; slot < there.size(); ++slot) {
       if (!there[slot]) leave(slot);
     }
+    version_ = version;  // last: what threw is looked at again
+    looked_ = true;
+    next_look_ = detail::saturating_add(now, options_.edge_interval.count() / 4);
   }
 
   void enter(const InstanceInfo& info, std::int64_t now) SEAWALL_REQUIRES(mutex) {
     leave(info.slot);
-    Target& target = targets_[info.slot];
-    target = {info.service,
-              info.id,
-              info.host,
-              info.port,
-              info.generation,
-              {},
-              0,
-              0,
-              std::numeric_limits<std::int64_t>::min()};
+    const std::int64_t at = share_of(info.generation, options_.edge_interval, now);  // not all at once after a restart
+    Target target = {info.service,
+                     info.id,
+                     info.host,
+                     info.port,
+                     info.generation,
+                     {},
+                     at,
+                     0,
+                     std::numeric_limits<std::int64_t>::min()};
     // What the registry holds against it stands until `rise` answers speak for it.
     if (info.health == Health::kFailing) target.state.health = Health::kFailing;
-    wait(info.slot, share_of(info.generation, options_.edge_interval, now));  // not all at once after a restart
+    waiting_.emplace(at, info.slot);
+    targets_[info.slot] = std::move(target);
   }
 
   // An instant within the interval, by the instance.
@@ -163,18 +167,25 @@ class Prober::Impl {
     return detail::saturating_add(now, interval.count() / 1024 * share);
   }
 
-  void forget(std::uint32_t slot, std::int64_t now) SEAWALL_REQUIRES(mutex) {
-    const Target& target = targets_[slot];
-    if (target.state.health != Health::kUnknown) tell(target, Health::kUnknown, now);
-    leave(slot);
+  // Of all at once; words of health alone need no memory of the registry's.
+  void forget_health(std::int64_t now) SEAWALL_REQUIRES(mutex) {
+    std::vector<InstanceChange> words;
+    for (const Target& target : targets_) {
+      if (target.generation == 0 || target.state.health == Health::kUnknown) continue;
+      words.push_back({.name = instance_name(target.service, target.id),
+                       .generation = target.generation,
+                       .health = Health::kUnknown});
+    }
+    (void)registry_.change_instances_at(words, time_from_ns(now));
   }
 
-  // Where the answer is fenced or unknown the registry has changed, and the next look finds out.
+  // When it throws the registry knows nothing. Where the answer is fenced or unknown the registry has changed, and the
+  // next look finds out.
   void tell(const Target& target, Health health, std::int64_t now) SEAWALL_REQUIRES(mutex) {
     registry_.set_health_at(instance_name(target.service, target.id), target.generation, health, time_from_ns(now));
   }
 
-  void leave(std::uint32_t slot) SEAWALL_REQUIRES(mutex) {
+  void leave(std::uint32_t slot) noexcept SEAWALL_REQUIRES(mutex) {
     Target& target = targets_[slot];
     if (target.generation == 0) return;
     agenda(target).erase({target.at, slot});
@@ -183,10 +194,14 @@ class Prober::Impl {
 
   Agenda& agenda(const Target& target) SEAWALL_REQUIRES(mutex) { return target.probe != 0 ? out_ : waiting_; }
 
-  void wait(std::uint32_t slot, std::int64_t until) SEAWALL_REQUIRES(mutex) {
-    targets_[slot].probe = 0;
-    targets_[slot].at = until;
-    waiting_.emplace(until, slot);
+  // In the node that it has: nothing is allocated, so no target is ever in neither agenda.
+  void move(std::uint32_t slot, std::uint64_t probe, std::int64_t at) noexcept SEAWALL_REQUIRES(mutex) {
+    Target& target = targets_[slot];
+    auto node = agenda(target).extract({target.at, slot});
+    target.probe = probe;
+    target.at = at;
+    node.value() = {at, slot};
+    agenda(target).insert(std::move(node));
   }
 
   Probe send(std::uint32_t slot, std::int64_t now) SEAWALL_REQUIRES(mutex) {
@@ -200,20 +215,13 @@ class Prober::Impl {
                 target.port,
                 options_.timeout};
     ++stats_.sent;
-    waiting_.erase({target.at, slot});
-    target.at = detail::saturating_add(now, options_.timeout.count());
-    target.probe = probe.id;
-    out_.emplace(target.at, slot);
+    move(slot, probe.id, detail::saturating_add(now, options_.timeout.count()));
     return probe;
   }
 
-  Health judge(const Target& target, const ProbeAnswer& answer) SEAWALL_REQUIRES(mutex) {
+  Health judge(const ProbeAnswer& answer) const SEAWALL_REQUIRES(mutex) {
     if (answer.status < 0) return Health::kUnknown;
     if (answer.status == 0) return Health::kFailing;
-    if (!is_same(target, answer)) {
-      ++stats_.wrong_identity;
-      return Health::kFailing;
-    }
     if (options_.kind == ProbeKind::kTcp || (answer.status >= 200 && answer.status < 300)) return Health::kPassing;
     return answer.status == 429 ? Health::kWarning : Health::kFailing;
   }
@@ -227,19 +235,19 @@ class Prober::Impl {
 
   void settle(std::uint32_t slot, Health result, std::int64_t now) SEAWALL_REQUIRES(mutex) {
     Target& target = targets_[slot];
-    count(result);
-    out_.erase({target.at, slot});
-    target.settled = now;
     const Health before = target.state.health;
-    target.state = rule_.next(target.state, result);
+    const auto next = rule_.next(target.state, result);
+    if (next.health != before) tell(target, next.health, now);  // first: when it throws, the probe is still out
+    count(result);
+    target.settled = now;
+    target.state = next;
     const bool edge = target.state.on_edge() || result == Health::kUnknown;
     const Duration interval = edge ? options_.edge_interval : options_.interval;
     const std::int64_t pause = algorithm::spread(interval.count(), options_.jitter_percent, algorithm::mix64(sent_));
-    wait(slot, detail::saturating_add(now, pause));
+    move(slot, 0, detail::saturating_add(now, pause));
     if (target.state.health == before) return;
     stats_.falls += target.state.health == Health::kFailing ? 1 : 0;
     stats_.rises += before == Health::kFailing ? 1 : 0;
-    tell(target, target.state.health, now);
   }
 
   void count(Health result) SEAWALL_REQUIRES(mutex) {

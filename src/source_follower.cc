@@ -344,7 +344,7 @@ class SourceFollower::Impl {
 
   void tell() {
     (void)registry_.change_instances_at(leaving_, time_from_ns(now_));
-    leaving_.clear();
+    leaving_.clear();  // all or, when it throws, none were told: that takes memory for the answers only
     const auto answers = registry_.change_instances_at(told_, time_from_ns(now_));
     for (std::size_t i = 0; i < answers.size(); ++i) {
       hear_answer(*changing_[i].service, *changing_[i].held, told_[i], answers[i]);
@@ -422,7 +422,7 @@ class SourceFollower::Impl {
       if (held->generation == 0 || held->health == held->wanted_health) continue;
       words.push_back({.name = held->name, .generation = held->generation, .health = held->wanted_health});
     }
-    (void)registry_.change_instances_at(words, time_from_ns(now_));
+    (void)registry_.change_instances_at(words, time_from_ns(now_));  // all or none, as who leaves
     for (Held* held : judging_) {
       if (held->generation != 0) held->health = held->wanted_health;
     }

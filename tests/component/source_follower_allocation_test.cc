@@ -221,6 +221,43 @@ TEST_CASE("a follower's bounds are where they were after it ran out of memory") 
   CHECK(enough > 30);
 }
 
+TEST_CASE("who leaves, and health, is told of all or of none when memory runs out") {
+  seawall::InstanceChange change;
+  SECTION("health") { change.health = Health::kFailing; }
+  SECTION("who leaves") { change.deregister = true; }
+  const auto config = seawall::ServiceRegistryConfig::make({.one_per_endpoint = true}).value();
+  seawall::ServiceRegistry registry(config, TimePoint());
+  std::vector<seawall::InstanceChange> changes;
+  for (int i = 0; i < 100; ++i) {
+    const seawall::InstanceSpec spec{.id = std::to_string(i) + "-of-some-length-as-an-id", .host = "h", .port = 1 + i};
+    const auto mine = registry.register_instance_at("service" + std::to_string(i % 7), spec, TimePoint()).value();
+    changes.push_back(change);
+    changes.back().name = mine.name;
+    changes.back().generation = mine.generation;
+  }
+  const auto version = registry.version();
+  bool threw = false;
+  allocation::allowed = 0;
+  try {
+    (void)registry.change_instances_at(changes, TimePoint());
+  } catch (const std::bad_alloc&) {
+    threw = true;
+  }
+  allocation::allowed = allocation::kAll;
+  CHECK(threw);
+  CHECK(registry.version() == version);
+
+  allocation::allowed = 1;  // for the answers
+  const auto answers = registry.change_instances_at(changes, TimePoint());
+  allocation::allowed = allocation::kAll;
+  REQUIRE(answers.size() == changes.size());
+  for (const auto& answer : answers) REQUIRE((answer && answer.value() == seawall::RegistryAnswer::kOk));
+  for (const auto& service : registry.services_at(TimePoint())) {
+    for (const auto& info : service.instances) CHECK(info.health == Health::kFailing);
+    CHECK((!change.deregister || service.instances.empty()));
+  }
+}
+
 TEST_CASE("of a batch each instance is answered for, though memory ran out for some") {
   std::size_t enough = 0, halfway = 0;
   for (bool failed = true; failed; ++enough) {

@@ -100,12 +100,12 @@ class Prober {
   // The next probe to send; nothing when none is due or max_in_flight are out. Ask until there is none.
   std::optional<Probe> next_at(TimePoint now);
   std::optional<Probe> next() { return next_at(Clock::now()); }
-  // Once for each probe. What comes too late is counted and changes nothing.
+  // Once for each probe. What comes too late is counted and changes nothing. When it throws it may be called again.
   void finish_at(std::uint64_t id, const ProbeAnswer& answer, TimePoint now);
   void finish(std::uint64_t id, const ProbeAnswer& answer) { finish_at(id, answer, Clock::now()); }
 
   // From now on so. What is known of each instance stays, and probes that are out are given up and sent anew; but of
-  // whom nobody is asked any more nothing is known.
+  // whom nobody is asked any more nothing is known. When it throws all goes on as before.
   void configure_at(const ProberConfig& config, TimePoint now);
   void configure(const ProberConfig& config) { configure_at(config, Clock::now()); }
 
