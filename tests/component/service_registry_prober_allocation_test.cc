@@ -2,6 +2,7 @@
 //
 // A prober that runs out of memory, at any allocation, forgets no instance, and what failed may be done again. Not
 // under the sanitizers, which keep their own operator new.
+#define SEAWALL_OPERATORS_ARE_ELSEWHERE  // service_registry_allocation_test.cc has them
 #include "support/allocations.h"
 
 #if SEAWALL_COUNTS_ALLOCATIONS

@@ -40,11 +40,13 @@ inline void* make(std::size_t size, std::size_t alignment) {
 
 }  // namespace allocation
 
+#ifndef SEAWALL_OPERATORS_ARE_ELSEWHERE  // in another file of the program
 void* operator new(std::size_t size) { return allocation::make(size, alignof(std::max_align_t)); }
 void* operator new(std::size_t size, std::align_val_t a) { return allocation::make(size, static_cast<std::size_t>(a)); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#endif
 
 #endif
