@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How many connections a server may serve, how many it does, and how many it is telling that there is no room.
-// take() on one thread only, the rest on any.
+// On any thread.
 #pragma once
 
 #include <atomic>
@@ -19,11 +19,12 @@ class Places {
   void leave() noexcept { present_.fetch_sub(1, std::memory_order_relaxed); }
   std::size_t present() const noexcept { return present_.load(std::memory_order_relaxed); }
 
-  // One thread takes, so no two take the last one.
   bool take() noexcept {
-    if (taken() >= most_) return false;
-    taken_.fetch_add(1, std::memory_order_relaxed);
-    return true;
+    std::size_t taken = this->taken();
+    while (taken < most_) {
+      if (taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
   }
   void give_back() noexcept { taken_.fetch_sub(1, std::memory_order_relaxed); }
   std::size_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }

@@ -256,9 +256,9 @@ Task<> Server::Impl::Session::turn_away() {
 Task<bool> Server::Impl::Session::wait_for_request() {
   set_deadline(server_.options_.idle_timeout);
   while (!request_begins(buffer_)) {
-    if (server_.stopping() && look_at(socket_) != PeerState::kHasData) co_return false;
+    if ((server_.stopping() || !placed_) && look_at(socket_) != PeerState::kHasData) co_return false;
     ErrorCode error;
-    set_idle(true);
+    set_idle(placed_);  // without a place it reads what is here and does not wait
     const std::size_t got = co_await socket_.async_read_some(buffer_.prepare(8 * 1024), into(error));
     set_idle(false);
     buffer_.commit(got);
@@ -423,7 +423,8 @@ void Server::Impl::serve(Lane& lane, Socket socket) {
   places_.arrive();
   const bool free = places_.take();
   asio::post(lane.loop.context, [this, &lane, free, socket = std::move(socket)]() mutable {
-    const bool placed = free || take_place_of_idle(lane);
+    // Since it was accepted a place may have become free: who held it is then no longer idle.
+    const bool placed = free || places_.take() || take_place_of_idle(lane);
     auto session = std::make_shared<Session>(*this, lane, std::move(socket), placed);
     asio::co_spawn(
         lane.loop.context, [session, placed] { return placed ? session->run() : session->turn_away(); },

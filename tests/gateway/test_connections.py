@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import signal
 import threading
 import unittest
 
@@ -84,6 +85,43 @@ class Connections(unittest.TestCase):
             for _ in range(200):
                 crowd.enter_context(connected(stack.port))
             self.assertEqual(stack.get("/health").status, 200)
+
+    @contextlib.contextmanager
+    def all_at_once(self, stack: Stack):
+        """What is done meanwhile reaches the gateway as one: it stands still."""
+        stack.gateway.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            stack.gateway.process.send_signal(signal.SIGCONT)
+
+    def test_who_sends_empty_lines_gives_its_place_away_once(self):
+        """Lengths around the 8 KiB of one read: the last empty line may be read, but not looked at, when others come."""
+        stack = self.gateway(1)
+        for reads in range(5):
+            with contextlib.ExitStack() as crowd:
+                idle = crowd.enter_context(connected(stack.port))
+                self.assertEqual(self.ask(idle)[0], 200)
+                with self.all_at_once(stack):
+                    idle.sendall(b"\r\n" * (4096 * reads + 1))
+                    for _ in range(4):
+                        crowd.enter_context(connected(stack.port)).sendall(b"GET / HT")
+                others = crowd.enter_context(connected(stack.port))
+                with contextlib.suppress(ConnectionError):
+                    others.sendall(b"GET / HT")
+            wait_until("the place is there again", lambda: stack.get("/health").status == 200)
+            self.assertLessEqual(metric(stack, "gateway_connections"), 1)
+
+    def test_who_comes_as_another_one_goes_gets_its_place(self):
+        stack = self.gateway(1)
+        for _ in range(5):
+            first = self.connect(stack)
+            self.assertEqual(self.ask(first)[0], 200)
+            with self.all_at_once(stack):
+                second = self.connect(stack)
+                first.close()
+            self.assertEqual(self.ask(second)[0], 200)
+            second.close()
 
     def test_many_are_turned_away_and_all_are_told(self):
         """More at once than are answered at once: the others wait in the kernel's queue until some have gone."""
