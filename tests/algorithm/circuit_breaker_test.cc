@@ -79,7 +79,7 @@ TEST_CASE("options that need each other are refused alone") {
 
 TEST_CASE("jitter makes a break longer by up to its percentage, and all lengths are met") {
   for (const std::int32_t percent : {0, 1, 50, 100}) {
-    for (const std::uint64_t seed : {1, 2, 77}) {
+    for (const std::uint64_t seed : {1U, 2U, 77U}) {
       const auto jittery = config({.open_duration = 1000s, .open_jitter_percent = percent, .seed = seed});
       std::int64_t shortest = std::numeric_limits<std::int64_t>::max(), longest = 0;
       for (std::uint64_t generation = 0; generation < 1000; ++generation) {
