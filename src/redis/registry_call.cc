@@ -8,7 +8,7 @@
 
 #include "redis/hash_slot.h"
 #include "redis/store_core.h"
-#include "utf8.h"
+#include "text/utf8.h"
 
 namespace seawall::redis {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The key of a series: its label values as words.
-#include "metrics_labels.h"
+#include "metrics/metrics_labels.h"
 
 #include <algorithm>
 #include <array>

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "utf8.h"
+#include "text/utf8.h"
 
 using namespace seawall;
 using fuzz::Fields;

@@ -38,7 +38,7 @@ TokenBucketConfig bucket(std::int64_t permits) {
   return TokenBucketConfig::make(Quota::make(permits, 60s).value()).value();
 }
 
-// Two limits and a breaker, as Passage in src/pipeline_admit.cc has them.
+// Two limits and a breaker, as Passage in src/pipeline/pipeline_admit.cc has them.
 struct Gates {
   Window& user;
   Window& service;
