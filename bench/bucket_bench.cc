@@ -33,10 +33,38 @@ void allow_clock(benchmark::State& state) {
 }
 
 template <class Limiter>
-void deny(benchmark::State& state) {
+Limiter& shut() {
   static Limiter limiter(Limiter::Config::make(kShut).value(), time_from_ns(0));
   (void)limiter.try_acquire_at(time_from_ns(0));
-  for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(time_from_ns(1)));
+  return limiter;
+}
+
+// What a caller pays who only looks whether it is allowed: what he does not read, nobody works out.
+void deny(benchmark::State& state) {
+  auto& limiter = shut<TokenBucket>();
+  TimePoint now = time_from_ns(0);
+  for (auto _ : state) {
+    if (limiter.try_acquire_at(now += Duration(1)).allowed) return state.SkipWithError("allowed");
+  }
+}
+
+// One who also tells his client when to come back.
+void deny_retry(benchmark::State& state) {
+  auto& limiter = shut<TokenBucket>();
+  TimePoint now = time_from_ns(0);
+  for (auto _ : state) {
+    const Decision decision = limiter.try_acquire_at(now += Duration(1));
+    if (decision.allowed) return state.SkipWithError("allowed");
+    benchmark::DoNotOptimize(decision.retry_after);
+  }
+}
+
+// And one who reads, or hands on, all that a Decision says.
+template <class Limiter>
+void deny_told(benchmark::State& state) {
+  auto& limiter = shut<Limiter>();
+  TimePoint now = time_from_ns(0);
+  for (auto _ : state) benchmark::DoNotOptimize(limiter.try_acquire_at(now += Duration(1)));
 }
 
 // After its limit was changed once, a limiter reads its rule from a slot.
@@ -53,9 +81,11 @@ void allow_changed(benchmark::State& state) {
 BENCHMARK(allow<TokenBucket>)->Name("bucket.allow")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(allow_clock)->Name("bucket.allow_clock")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(allow_changed)->Name("bucket.allow_changed")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(deny<TokenBucket>)->Name("bucket.deny")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny)->Name("bucket.deny")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny_retry)->Name("bucket.deny_retry")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny_told<TokenBucket>)->Name("bucket.deny_told")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(allow<LeasedTokenBucket>)->Name("bucket.lease")->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(allow<FixedWindow>)->Name("fixed_window.allow")->ThreadRange(1, 2)->UseRealTime();
-BENCHMARK(deny<FixedWindow>)->Name("fixed_window.deny")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(deny_told<FixedWindow>)->Name("fixed_window.deny")->ThreadRange(1, 2)->UseRealTime();
 
 }  // namespace

@@ -44,21 +44,27 @@ class Gcra {
     Duration elapsed;
     std::int64_t n;
     std::uint64_t now;
-    std::uint64_t cost;  // 0: nothing can be taken
+    std::uint64_t room;  // how far ahead of now the TAT may be before n are taken
   };
   constexpr Request request(Duration elapsed, std::int64_t n) const noexcept {
-    return {elapsed, n, now_ticks(elapsed), n < 1 || n > burst() ? 0 : static_cast<std::uint64_t>(n) * one()};
+    const std::uint64_t room = n == 1 ? room_for_one_ : can_take(n) ? tolerance_ - ticks(n) : 0;
+    return {elapsed, n, now_ticks(elapsed), room};
   }
 
   // The state after it was taken; the same state when it is refused, and when it is for nothing.
   constexpr State take(State tat, const Request& request) const noexcept {
-    const std::uint64_t end = std::max(tat, request.now) + request.cost;
-    return request.cost != 0 && end - request.now <= tolerance_ ? end : tat;
+    // First in the code, since a refusal must cost little. Signed: the TAT may be less than the room.
+    const auto due = static_cast<std::int64_t>(tat - request.room);
+    if (!can_take(request.n) || due > static_cast<std::int64_t>(request.now)) [[likely]]
+      return tat;
+    const State end = std::max(tat, request.now) + (request.n == 1 ? one_ : ticks(request.n));
+    if (end == tat) __builtin_unreachable();  // so that who took something need not look whether he did
+    return end;
   }
 
   // What to tell the caller whose take() led from `before` to `after`.
   constexpr Decision told(State before, State after, const Request& request) const noexcept {
-    if (request.cost == 0) [[unlikely]]
+    if (!can_take(request.n)) [[unlikely]]
       return told_nothing(before, request.elapsed, request.n);
     if (after == before) return refused(before, request);
     return {.allowed = true,
@@ -78,7 +84,7 @@ class Gcra {
 
   constexpr Decision peek(const State& tat, Duration elapsed, std::int64_t n) const noexcept {
     const Request asked = request(elapsed, n);
-    return asked.cost != 0 && take(tat, asked) != tat ? shown(tat, asked) : told(tat, tat, asked);
+    return take(tat, asked) != tat ? shown(tat, asked) : told(tat, tat, asked);
   }
 
   // As acquire, for the first instant at which n permits are there, when that is not more than max_wait away.
@@ -189,14 +195,16 @@ class Gcra {
         tick_time_(static_cast<std::uint64_t>(((Wide{1} << 2 * kFraction) + tick_rate_ - 1) / tick_rate_)),
         one_(std::uint64_t{1} << shift_),
         burst_(static_cast<std::int64_t>(burst)),
-        tolerance_(burst << shift_) {}
+        tolerance_(burst << shift_),
+        room_for_one_(tolerance_ - one_) {}
   constexpr Gcra(int shift, std::uint64_t tick_rate, std::uint64_t tick_time, std::int64_t burst) noexcept
       : shift_(shift),
         tick_rate_(tick_rate),
         tick_time_(tick_time),
         one_(std::uint64_t{1} << shift),
         burst_(burst),
-        tolerance_(static_cast<std::uint64_t>(burst) << shift) {}
+        tolerance_(static_cast<std::uint64_t>(burst) << shift),
+        room_for_one_(tolerance_ - one_) {}
 
   // At most 2^60 permits are in 30 years at 10^9 a second, so this is never below 1.
   static constexpr int best_shift(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept {
@@ -213,11 +221,13 @@ class Gcra {
     return a / b - (a % b < 0 ? 1 : 0);
   }
 
+  constexpr bool can_take(std::int64_t n) const noexcept { return n >= 1 && n <= burst(); }
+
   constexpr Decision refused(State tat, const Request& request) const noexcept {
     return {.allowed = false,
             .limit = burst(),
             .remaining = request.n == 1 ? 0 : left(tat, request.now),
-            .retry_after = wait_for(tat + request.cost - tolerance_, request.elapsed),
+            .retry_after = wait_for(tat - request.room, request.elapsed),
             .reset_after = wait_for(tat, request.elapsed),
             .charge = {}};
   }
@@ -274,10 +284,6 @@ class Gcra {
   constexpr std::uint64_t ticks(std::int64_t permits) const noexcept {
     return static_cast<std::uint64_t>(permits) << shift_;
   }
-  constexpr std::uint64_t one() const noexcept {
-    if (one_ == 0) __builtin_unreachable();  // so that what costs a permit is known to cost something
-    return one_;
-  }
   static constexpr std::uint64_t count(Duration d) noexcept { return static_cast<std::uint64_t>(d.count()); }
   static constexpr Duration duration(std::uint64_t ns) noexcept { return Duration(static_cast<std::int64_t>(ns)); }
 
@@ -287,6 +293,7 @@ class Gcra {
   std::uint64_t one_;        // a permit in ticks
   std::int64_t burst_;
   std::uint64_t tolerance_;  // the burst in ticks
+  std::uint64_t room_for_one_;
 };
 
 }  // namespace seawall::algorithm

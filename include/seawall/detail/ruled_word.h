@@ -54,7 +54,7 @@ class RuledWord {
   [[gnu::always_inline]] auto update(Ask ask, NextState step, Tell tell) noexcept {
     // Acquire: the slot of the generation seen was written before.
     std::uint64_t seen = word_.load(std::memory_order_acquire);
-    if (seen >> kGenerationShift == 0) [[likely]] {
+    if (seen <= kStateMask) [[likely]] {
       const auto request = ask(first_);
       do {
         const std::uint64_t before = seen;
@@ -62,7 +62,7 @@ class RuledWord {
         // Apart, so that a refusal and what was taken are told each in its place.
         if (next == before) return tell(first_, request, before, before, std::uint64_t{0});
         if (exchange(seen, next)) return tell(first_, request, before, next, std::uint64_t{0});
-      } while (seen >> kGenerationShift == 0);
+      } while (seen <= kStateMask);
     }
     return update_later(seen, ask, step, tell);
   }
