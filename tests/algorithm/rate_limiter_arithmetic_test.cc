@@ -98,6 +98,7 @@ TEST_CASE("a burst that takes longer than the horizon to come back is refused at
   const auto slow = Quota::make(1, Quota::kMaxPeriod, 1'000'000'000).value();
   CHECK(Gcra::make(slow).error().message.view() == "burst at a rate this low must be from 1 to 99, not 1000000000");
   CHECK(Gcra::make(Quota::make(1, Quota::kMaxPeriod, 99).value()).ok());
+  CHECK_FALSE(Gcra::make(Quota::make(1, Quota::kMaxPeriod, 100).value()).ok());
 }
 
 TEST_CASE("at every rate and age a bucket is denied until retry_after and allowed exactly at it") {

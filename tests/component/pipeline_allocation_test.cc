@@ -123,10 +123,18 @@ TEST_CASE("the whole pipeline: the clock is read once to admit and once to compl
     const TimePoint now = time_from_ns(1);
     ok &= !pipeline->complete_at(pipeline->admit_at(request, now), Outcome::kSuccess, now);
   });
+  // A breaker that has to be asked is asked with the same instant.
+  breaker.set_shadow(true);
+  breaker.force_open();
+  const std::array bob{LimiterKey("bob")};
+  Admission shadowed;
+  read.admit += readings_of([&] { shadowed = pipeline->admit({.keys = bob}); });
+  ok &= bool(shadowed);
+  read.complete += readings_of([&] { ok &= pipeline->complete(shadowed, Outcome::kSuccess, 200); });
   CHECK(allocation::made == before);
   CHECK(ok);
-  CHECK(read.admit == 3);
-  CHECK(read.complete == 3);
+  CHECK(read.admit == 4);
+  CHECK(read.complete == 4);
   CHECK(read.again == 3);
   CHECK(read.refuse == 1);
   CHECK(at_an_instant == 0);

@@ -231,13 +231,14 @@ TEST_CASE("as many keys share a tag as the formula says") {
   CHECK(algorithm::KeyedBucket::make(Quota::make(1'000'000, 1s, 1'000'000'000).value()).value().code().tag_bits() ==
         23);
   // The tags of 20,000 keys, as the table takes them from their hashes.
-  const std::uint64_t mask = (std::uint64_t{1} << rule.code().tag_bits()) - 1;
   double pairs = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     std::map<std::uint64_t, int> tags;
-    const detail::KeyedHash hash({seed, ~seed});
+    const KeyedOptions of_seed{.quota = wide, .memory_bytes = options.memory_bytes, .seed = seed};
+    const auto table = detail::KeyedTable<detail::KeyedBucketLine<std::atomic<std::uint64_t>>>::make(of_seed, at(0s));
+    REQUIRE(table);
     for (std::uint64_t key = 0; key < 20'000; ++key) {
-      pairs += tags[std::max<std::uint64_t>(LimiterKey(key).hash(hash) & mask, 1)]++;
+      pairs += tags[table.value().tag(LimiterKey(key).hash(table.value().hash()))]++;
     }
   }
   const double expected = 20 * 20'000.0 * 20'000.0 / (1.0 * 33'554'432.0);  // one line: 2^25

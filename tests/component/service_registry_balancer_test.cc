@@ -209,19 +209,19 @@ TEST_CASE("one slow answer counts at once, and wears off") {
 
 TEST_CASE("a load comes down once for a pick, whoever ends it") {
   Fleet fleet({.balancer = Balancer::kLeastLoaded}, {.ticket_deadline = 60s});
-  fleet.add("a");
-  fleet.add("b");
+  for (const auto* id : {"a", "b"}) fleet.add(id);
   const auto twice = fleet.service.pick_at(fleet.now()).value();
   for (int i = 0; i < 3; ++i) fleet.service.done_at(twice.ticket, Outcome::kSuccess, fleet.now());
-  for (int i = 0; i < 10; ++i) (void)fleet.service.pick_at(fleet.now());  // leaked
+  for (int i = 0; i < 10; ++i) (void)fleet.service.pick_at(fleet.now(), std::array{1u});  // leaked, all at one of them
   fleet.pass(62s);
   CHECK(fleet.registry.stats().tickets_reaped == 10);
-  fleet.registry.deregister_at("b", 0, fleet.now());
-  fleet.add("c");  // has the place of b
   std::map<std::uint32_t, int> held;
   for (int i = 0; i < 100; ++i) ++held[fleet.service.pick_at(fleet.now())->slot];
-  CHECK(held[0] == 50);
-  CHECK(held[1] == 50);
+  CHECK(held == std::map<std::uint32_t, int>{{0, 50}, {1, 50}});
+  fleet.registry.deregister_at("b", 0, fleet.now());
+  fleet.add("c");  // has the place of b, and not its calls
+  for (int i = 0; i < 50; ++i) ++held[fleet.service.pick_at(fleet.now())->slot];
+  CHECK(held[1] == 100);
 }
 
 TEST_CASE("peak EWMA sends few calls to the slow and tries the unknown once") {

@@ -5,6 +5,7 @@
 //   - a user is admitted at most as often as the larger number allows, and all together at most as the service's;
 //   - no ticket is lost: every call is completed once, and nothing is in flight at the end;
 //   - the breaker, whose options do not change, keeps its word: it is the same object throughout.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <string>
@@ -22,6 +23,8 @@ namespace {
 
 constexpr int kThreads = 3;
 constexpr int kRounds = 3'000;
+constexpr int kBetweenReloads = 300;
+constexpr std::size_t kUsers = 4;
 constexpr TimePoint at(Duration t) { return time_from_ns(t.count()); }
 
 std::string config(int service) {
@@ -47,12 +50,17 @@ TEST_CASE("stress: threads at a route that is reloaded all the time") {
     }
   });
   while (reloads.load() == 0) std::this_thread::yield();  // on a busy machine the others could be done before it begins
-  std::array<std::array<std::int64_t, 3>, kThreads> kept{};
+  std::array<std::array<std::int64_t, kUsers>, kThreads> kept{};
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
+      // Most of them for one user, who would get more than his limit if it began anew with a reload; so would all.
       for (int i = 0; i < kRounds; ++i) {
-        const auto user = static_cast<std::size_t>(i) % 3;
+        if (i % kBetweenReloads == 0) {
+          const int seen = reloads.load();
+          while (reloads.load() < seen + 2) std::this_thread::yield();  // one of them began and ended meanwhile
+        }
+        const auto user = static_cast<std::size_t>(std::max(i % 10 - 6, 0));
         const std::array keys{LimiterKey(user)};
         const auto call = route.admit_at({.keys = keys}, at(0s));
         if (!call && call.gate != Gate::kLimits) wrong.fetch_add(1);
@@ -67,7 +75,7 @@ TEST_CASE("stress: threads at a route that is reloaded all the time") {
   done.store(true);
   reloader.join();
   std::int64_t all = 0;
-  for (std::size_t user = 0; user < 3; ++user) {
+  for (std::size_t user = 0; user < kUsers; ++user) {
     std::int64_t mine = 0;
     for (const auto& of_thread : kept) mine += of_thread[user];
     CHECK(mine <= 700);

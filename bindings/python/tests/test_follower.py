@@ -98,6 +98,7 @@ class Followers(unittest.TestCase):
             path.unlink()
             self.assertTrue(file.poll())
             self.assertEqual(self.after(3), {"a"})
+            self.assertIn("No such file", self.follower.state(now_ns=self.now)["sources"][0]["reason"])
             write('{"s": [{"id": "a", "host": "h", "port": 2}]}')
             self.assertTrue(file.poll())
             self.after(4)

@@ -82,6 +82,7 @@ class Requests(unittest.TestCase):
         world.breaker.reset(now_ns=0)
         for _ in range(3):
             self.assertTrue(world.pipeline.charge("ann", now_ns=0))
+        self.assertEqual(world.pipeline.stats(now_ns=0).in_flight, 0)
         limited = world.pipeline.admit("ann", now_ns=0)
         self.assertIs(limited.refused_by, Gate.LIMITS)
         self.assertEqual(limited.limit_name, "user")
