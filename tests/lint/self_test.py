@@ -220,6 +220,20 @@ class Headers(Tree):
         self.write("include/seawall/limiter.h", SPDX + "#pragma once\ninline std::string x;\n")
         self.assertIn("include/seawall/limiter.h", {f.where for f in check_headers.alone(self.root)})
 
+    def test_a_header_that_forgot_what_another_one_brings(self):
+        self.write("include/seawall/texts.h", SPDX + "#pragma once\n#include <string>\n")
+        self.write("include/seawall/limiter.h", SPDX + '#pragma once\n#include "seawall/time.h"\ninline std::string x;\n')
+        self.assertEqual([f.where for f in check_headers.alone(self.root) if "limiter" in f.where], ["include/seawall/limiter.h"])
+
+    def test_headers_are_compiled_together_where_each_brings_what_those_before_it_do(self):
+        brought = {"a": {"a"}, "ab": {"ab", "a", "b"}, "ac": {"ac", "a", "c"}, "all": {"all", "ab", "ac", "a", "b", "c"}}
+        rows = check_headers.chains(brought)
+        self.assertEqual(sorted(sum(rows, [])), sorted(brought))
+        self.assertEqual(sorted(map(len, rows)), [1, 3])
+        for row in rows:
+            for before, header in zip(row, row[1:]):
+                self.assertLessEqual(brought[before], brought[header])
+
     def test_a_header_without_a_guard(self):
         self.write("include/seawall/time.h", SPDX + "struct Twice {};\n")
         self.assertIn("include/seawall/time.h", {f.where for f in check_headers.alone(self.root)})
