@@ -169,6 +169,19 @@ TEST_CASE("a forgotten key that a stale caller brings in again gets its burst as
   CHECK(users.peek_at(0, at(10s) + back + back + 1s, 5).allowed);
 }
 
+// What lay before the line's mark came back by itself, whatever the caller's clock says: key 1 took five permits, of
+// 12 s each, at 10 s; the line forgot key 0 as of 22 s.
+TEST_CASE("a refund by a stale caller counts from when the line forgot last") {
+  auto users = table<TokenBucket>(kOneLine<TokenBucket>);
+  REQUIRE(users.try_acquire_at(0, at(10s), 1).allowed);
+  const Decision taken = users.try_acquire_at(1, at(10s), 5);
+  for (int i = 2; i < 7; ++i) REQUIRE(users.try_acquire_at(i, at(10s), 5).allowed);
+  REQUIRE(users.try_acquire_at(100, at(30s)).allowed);
+  CHECK(users.refund_at(1, taken.charge, at(10s)) == 4);      // 48 s of 60
+  CHECK(users.peek_at(1, at(10s)).reset_after >= 12s - 1us);  // and nothing more is lent to a clock that is behind
+  CHECK(users.peek_at(1, at(22s) + 1us, 5).allowed);
+}
+
 TEMPLATE_TEST_CASE("asking for nothing, too much or in vain takes no place", "", TokenBucket, SlidingWindow) {
   auto users = table<TestType>(4096);
   CHECK(users.try_acquire_at("a", at(0s), 6).never());
