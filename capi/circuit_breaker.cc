@@ -90,6 +90,24 @@ int32_t seawall_circuit_breaker_new_from_json(const char* json, size_t size, int
   });
 }
 
+int32_t seawall_circuit_breaker_new_in(const seawall_circuit_breaker_options* options, void* memory, size_t memory_size,
+                                       int64_t now_ns, seawall_circuit_breaker** out, seawall_error* error) noexcept {
+  if (out == nullptr) return invalid(error, "out is NULL");
+  *out = nullptr;
+  seawall_circuit_breaker_options given{};
+  if (!seawall::capi::read_options(options, given)) return invalid(error, "options: unknown struct_size");
+  return guarded(error, [&]() -> int32_t {
+    const auto config = seawall::capi::breaker_config(given);
+    if (!config) return seawall::capi::fail(error, config.error());
+    return seawall::capi::make_placed(memory, memory_size, out, error, config.value(), instant(now_ns));
+  });
+}
+
+int32_t seawall_circuit_breaker_attach(void* memory, size_t memory_size, seawall_circuit_breaker** out,
+                                       seawall_error* error) noexcept {
+  return seawall::capi::attach_placed(memory, memory_size, out, error);
+}
+
 void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) noexcept { seawall::capi::free_handle(breaker); }
 
 int32_t seawall_circuit_breaker_try_acquire(seawall_circuit_breaker* breaker, int64_t now_ns, uint64_t* token,

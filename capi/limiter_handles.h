@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "internal.h"
+#include "placed.h"
 #include "seawall/fixed_window.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/leased_token_bucket.h"
@@ -21,9 +22,11 @@ namespace seawall::capi {
 
 template <class Limiter, std::uint32_t kTag>
 struct RuledHandle : Handle<kTag> {
+  using Rep = Limiter;
   RuledHandle(const typename Limiter::Config& config, TimePoint epoch)
-      : rep(std::make_unique<Limiter>(config, epoch)) {}
-  std::unique_ptr<Limiter> rep;
+      : rep(std::make_unique<Limiter>(config, epoch).release()) {}
+  explicit RuledHandle(Limiter* placed) noexcept : rep(placed, {.owns = false}) {}
+  OwnedOrPlaced<Limiter> rep;
 };
 
 }  // namespace seawall::capi

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Token bucket, fixed window, leased bucket and sliding window: the same thirteen functions for each.
+// Token bucket, fixed window, leased bucket and sliding window: the same fifteen functions for each.
 #include "limiter_handles.h"
 #include "limiters.h"
 #include "options.h"
@@ -64,6 +64,17 @@ const auto make_any = []<class H>(const auto& options, TimePoint epoch, H** out,
   *out = new H(config.value(), epoch);
   return SEAWALL_OK;
 };
+
+template <class Options, class H>
+int32_t new_in(const Options* given, void* memory, size_t size, int64_t now_ns, H** out,
+               seawall_error* error) noexcept {
+  const auto make = [&](const Options& options, TimePoint epoch, H** made, seawall_error* why) -> int32_t {
+    const auto config = config_of(options);
+    if (!config) return fail(why, config.error());
+    return make_placed(memory, size, made, why, config.value(), epoch);
+  };
+  return new_from_struct(given, now_ns, out, error, make);
+}
 
 template <class H>
 int32_t try_acquire(H* handle, int64_t now_ns, int64_t permits, seawall_decision* out) noexcept {
@@ -170,6 +181,14 @@ int32_t seawall_token_bucket_new_from_json(const char* json, size_t json_size, i
                                            seawall_token_bucket** out, seawall_error* error) noexcept {
   return new_from_text<seawall_token_bucket_options>(json, json_size, now_ns, out, error, read_any, make_any);
 }
+int32_t seawall_token_bucket_new_in(const seawall_token_bucket_options* options, void* memory, size_t memory_size,
+                                    int64_t now_ns, seawall_token_bucket** out, seawall_error* error) noexcept {
+  return new_in(options, memory, memory_size, now_ns, out, error);
+}
+int32_t seawall_token_bucket_attach(void* memory, size_t memory_size, seawall_token_bucket** out,
+                                    seawall_error* error) noexcept {
+  return attach_placed(memory, memory_size, out, error);
+}
 void seawall_token_bucket_free(seawall_token_bucket* limiter) noexcept { free_handle(limiter); }
 int32_t seawall_token_bucket_try_acquire(seawall_token_bucket* limiter, int64_t now_ns, int64_t permits,
                                          seawall_decision* decision) noexcept {
@@ -219,6 +238,14 @@ int32_t seawall_fixed_window_new_from_json(const char* json, size_t json_size, i
                                            seawall_fixed_window** out, seawall_error* error) noexcept {
   return new_from_text<seawall_fixed_window_options>(json, json_size, now_ns, out, error, read_any, make_any);
 }
+int32_t seawall_fixed_window_new_in(const seawall_fixed_window_options* options, void* memory, size_t memory_size,
+                                    int64_t now_ns, seawall_fixed_window** out, seawall_error* error) noexcept {
+  return new_in(options, memory, memory_size, now_ns, out, error);
+}
+int32_t seawall_fixed_window_attach(void* memory, size_t memory_size, seawall_fixed_window** out,
+                                    seawall_error* error) noexcept {
+  return attach_placed(memory, memory_size, out, error);
+}
 void seawall_fixed_window_free(seawall_fixed_window* limiter) noexcept { free_handle(limiter); }
 int32_t seawall_fixed_window_try_acquire(seawall_fixed_window* limiter, int64_t now_ns, int64_t permits,
                                          seawall_decision* decision) noexcept {
@@ -267,6 +294,14 @@ int32_t seawall_sliding_window_new(const seawall_sliding_window_options* options
 int32_t seawall_sliding_window_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                              seawall_sliding_window** out, seawall_error* error) noexcept {
   return new_from_text<seawall_sliding_window_options>(json, json_size, now_ns, out, error, read_any, make_any);
+}
+int32_t seawall_sliding_window_new_in(const seawall_sliding_window_options* options, void* memory, size_t memory_size,
+                                      int64_t now_ns, seawall_sliding_window** out, seawall_error* error) noexcept {
+  return new_in(options, memory, memory_size, now_ns, out, error);
+}
+int32_t seawall_sliding_window_attach(void* memory, size_t memory_size, seawall_sliding_window** out,
+                                      seawall_error* error) noexcept {
+  return attach_placed(memory, memory_size, out, error);
 }
 void seawall_sliding_window_free(seawall_sliding_window* limiter) noexcept { free_handle(limiter); }
 int32_t seawall_sliding_window_try_acquire(seawall_sliding_window* limiter, int64_t now_ns, int64_t permits,
@@ -318,6 +353,15 @@ int32_t seawall_leased_token_bucket_new(const seawall_leased_token_bucket_option
 int32_t seawall_leased_token_bucket_new_from_json(const char* json, size_t json_size, int64_t now_ns,
                                                   seawall_leased_token_bucket** out, seawall_error* error) noexcept {
   return new_from_text<seawall_leased_token_bucket_options>(json, json_size, now_ns, out, error, read_any, make_any);
+}
+int32_t seawall_leased_token_bucket_new_in(const seawall_leased_token_bucket_options* options, void* memory,
+                                           size_t memory_size, int64_t now_ns, seawall_leased_token_bucket** out,
+                                           seawall_error* error) noexcept {
+  return new_in(options, memory, memory_size, now_ns, out, error);
+}
+int32_t seawall_leased_token_bucket_attach(void* memory, size_t memory_size, seawall_leased_token_bucket** out,
+                                           seawall_error* error) noexcept {
+  return attach_placed(memory, memory_size, out, error);
 }
 void seawall_leased_token_bucket_free(seawall_leased_token_bucket* limiter) noexcept { free_handle(limiter); }
 int32_t seawall_leased_token_bucket_try_acquire(seawall_leased_token_bucket* limiter, int64_t now_ns, int64_t permits,

@@ -239,7 +239,20 @@ SEAWALL_API int32_t seawall_circuit_breaker_new(const seawall_circuit_breaker_op
 SEAWALL_API int32_t seawall_circuit_breaker_new_from_json(const char* json, size_t size, int64_t now_ns,
                                                           seawall_circuit_breaker** out,
                                                           seawall_error* error) SEAWALL_NOEXCEPT;
-/* Exclusive. Tokens that are still out must not be reported any more. */
+/* A breaker in memory of the caller's, aligned to 64 bytes, SEAWALL_PLACE_SIZE of them or more, which processes may
+ * share: one makes it (_new_in), the others, or the same at another address, attach once that has answered. The memory
+ * holds all state and no address; it must outlive the handles, and _free leaves it as it is. All must read the same
+ * clock: one boot, one time namespace. A token may be reported by another process than took it; any process may be
+ * killed anywhere without harm to the others. Errors: as _new, and INVALID_ARGUMENT for the memory, or when no breaker
+ * of this version was made in it. Threads: any. Does not block. */
+#define SEAWALL_PLACE_SIZE 4096
+SEAWALL_API int32_t seawall_circuit_breaker_new_in(const seawall_circuit_breaker_options* options, void* memory,
+                                                   size_t memory_size, int64_t now_ns, seawall_circuit_breaker** out,
+                                                   seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_circuit_breaker_attach(void* memory, size_t memory_size, seawall_circuit_breaker** out,
+                                                   seawall_error* error) SEAWALL_NOEXCEPT;
+/* Exclusive. Tokens that are still out must not be reported any more, unless the breaker lies in the caller's memory.
+ */
 SEAWALL_API void seawall_circuit_breaker_free(seawall_circuit_breaker* breaker) SEAWALL_NOEXCEPT;
 
 /* May a call go out? SEAWALL_BREAKER_ADMITTED with *token, which the caller reports or cancels once; or
@@ -573,6 +586,30 @@ SEAWALL_API int32_t seawall_keyed_limiter_new_in(const seawall_keyed_limiter_opt
                                                  seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_keyed_limiter_attach(int32_t kind, void* memory, size_t memory_size,
                                                  seawall_keyed_limiter** out, seawall_error* error) SEAWALL_NOEXCEPT;
+/* The others, of SEAWALL_PLACE_SIZE bytes each or more, in the same way: all that is said of _new_in and _attach above
+ * holds for them. _attach also refuses what was made by a library whose objects have another size. */
+SEAWALL_API int32_t seawall_token_bucket_new_in(const seawall_token_bucket_options* options, void* memory,
+                                                size_t memory_size, int64_t now_ns, seawall_token_bucket** out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_token_bucket_attach(void* memory, size_t memory_size, seawall_token_bucket** out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_new_in(const seawall_fixed_window_options* options, void* memory,
+                                                size_t memory_size, int64_t now_ns, seawall_fixed_window** out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_fixed_window_attach(void* memory, size_t memory_size, seawall_fixed_window** out,
+                                                seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_new_in(const seawall_sliding_window_options* options, void* memory,
+                                                  size_t memory_size, int64_t now_ns, seawall_sliding_window** out,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_sliding_window_attach(void* memory, size_t memory_size, seawall_sliding_window** out,
+                                                  seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_new_in(const seawall_leased_token_bucket_options* options, void* memory,
+                                                       size_t memory_size, int64_t now_ns,
+                                                       seawall_leased_token_bucket** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_leased_token_bucket_attach(void* memory, size_t memory_size,
+                                                       seawall_leased_token_bucket** out,
+                                                       seawall_error* error) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_fixed_window_free(seawall_fixed_window* limiter) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_leased_token_bucket_free(seawall_leased_token_bucket* limiter) SEAWALL_NOEXCEPT;
 SEAWALL_API void seawall_token_bucket_free(seawall_token_bucket* bucket) SEAWALL_NOEXCEPT;

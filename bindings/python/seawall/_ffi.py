@@ -11,6 +11,7 @@ SEAWALL_ABI_VERSION = 1
 SEAWALL_NOW = -9223372036854775808
 SEAWALL_NEVER = 9223372036854775807
 SEAWALL_TEXT = 18446744073709551615
+SEAWALL_PLACE_SIZE = 4096
 SEAWALL_BREAKER_UNHEALTHY = 16140901064495858687
 SEAWALL_BREAKER_IDENTITY = 18446726481523507200
 SEAWALL_BREAKER_TOKEN_MARK = 8796093022208
@@ -1045,6 +1046,8 @@ FUNCTIONS = {
     "seawall_circuit_breaker_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options)]),
     "seawall_circuit_breaker_new": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options), ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_circuit_breaker_new_from_json": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_circuit_breaker_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_circuit_breaker_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_circuit_breaker_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_circuit_breaker_free": (None, [ctypes.c_void_p]),
     "seawall_circuit_breaker_try_acquire": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(ctypes.c_int64)]),
     "seawall_circuit_breaker_report": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64]),
@@ -1091,6 +1094,14 @@ FUNCTIONS = {
     "seawall_keyed_limiter_memory_for": (ctypes.c_int32, [ctypes.c_int32, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_keyed_limiter_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_keyed_limiter_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_keyed_limiter_attach": (ctypes.c_int32, [ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_token_bucket_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_token_bucket_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_token_bucket_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_fixed_window_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_fixed_window_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_sliding_window_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_sliding_window_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_new_in": (ctypes.c_int32, [ctypes.POINTER(seawall_leased_token_bucket_options), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
+    "seawall_leased_token_bucket_attach": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_fixed_window_free": (None, [ctypes.c_void_p]),
     "seawall_leased_token_bucket_free": (None, [ctypes.c_void_p]),
     "seawall_token_bucket_free": (None, [ctypes.c_void_p]),

@@ -43,7 +43,10 @@ PLAIN = {
 }
 
 # Their first argument is the caller's memory and no handle.
-MEMORY_FIRST = {"seawall_reader_attach"}
+MEMORY_FIRST = {"seawall_reader_attach", "seawall_circuit_breaker_attach"} | {
+    f"seawall_{limiter}_attach"
+    for limiter in ("token_bucket", "fixed_window", "sliding_window", "leased_token_bucket")
+}
 
 
 def call(name: str, arguments: list):

@@ -25,6 +25,16 @@ std::int32_t keyed_in_place(seawall_keyed_limiter** out, seawall_error* error) {
   return seawall_keyed_limiter_new_in(&options, keyed_place, sizeof keyed_place, 0, out, error);
 }
 
+alignas(64) unsigned char bucket_place[SEAWALL_PLACE_SIZE];
+std::int32_t bucket_in_place(seawall_token_bucket** out, seawall_error* error) {
+  seawall_token_bucket_options options;
+  seawall_token_bucket_options_init(&options);
+  options.permits = 10;
+  options.period_ns = 1'000'000'000;
+  return seawall_token_bucket_new_in(&options, bucket_place, sizeof bucket_place, 0, out, error);
+}
+alignas(64) unsigned char breaker_place[SEAWALL_PLACE_SIZE];
+
 // Families with enough series for their table to grow.
 std::int32_t metrics_with_series(seawall_metrics** out, seawall_error* error) {
   std::int32_t code = seawall_metrics_new(nullptr, out, error);
@@ -210,6 +220,19 @@ int main() {
             return seawall_keyed_limiter_attach(SEAWALL_KIND_TOKEN_BUCKET, keyed_place, sizeof keyed_place, out, error);
           },
           seawall_keyed_limiter_free),
+      creation<seawall_token_bucket>("seawall_token_bucket_new_in", bucket_in_place, seawall_token_bucket_free),
+      creation<seawall_token_bucket>(
+          "seawall_token_bucket_attach",
+          [](auto** out, auto* error) {
+            return seawall_token_bucket_attach(bucket_place, sizeof bucket_place, out, error);
+          },
+          seawall_token_bucket_free),
+      creation<seawall_circuit_breaker>(
+          "seawall_circuit_breaker_new_in",
+          [](auto** out, auto* error) {
+            return seawall_circuit_breaker_new_in(nullptr, breaker_place, sizeof breaker_place, 0, out, error);
+          },
+          seawall_circuit_breaker_free),
       creation<seawall_limit_set>("seawall_limit_set_new", set_of_one, seawall_limit_set_free),
       creation<seawall_metrics>(
           "seawall_metrics_new_from_json",
