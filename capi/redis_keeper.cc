@@ -11,7 +11,6 @@ using namespace seawall;
 using namespace seawall::capi;
 using seawall::redis::InstanceKeeper;
 using seawall::redis::KeeperStats;
-using seawall::redis::KeptInstance;
 using seawall::redis::Registrar;
 
 struct seawall_redis_keeper : Handle<0x524b6565> {  // "RKee"
@@ -87,16 +86,14 @@ int32_t seawall_redis_keeper_find(const seawall_redis_keeper* keeper, const char
   if (!readable(service, service_size) || !readable(id, id_size)) return SEAWALL_E_INVALID_ARGUMENT;
   if (out == nullptr || !usable(out)) return SEAWALL_E_INVALID_ARGUMENT;
   return guarded(nullptr, [&]() -> int32_t {
-    for (const KeptInstance& kept : keeper->rep.kept_at(instant(now_ns))) {
-      if (kept.service != text_in(service, service_size) || kept.id != text_in(id, id_size)) continue;
-      out->state = static_cast<int32_t>(kept.state);
-      out->fault = static_cast<int32_t>(kept.fault);
-      out->generation = kept.generation;
-      out->unheard_ns = kept.unheard.count();
-      write_text(kept.reason, out->reason);
-      return SEAWALL_OK;
-    }
-    return SEAWALL_E_NOT_FOUND;
+    const auto kept = keeper->rep.find_at(text_in(service, service_size), text_in(id, id_size), instant(now_ns));
+    if (!kept) return SEAWALL_E_NOT_FOUND;
+    out->state = static_cast<int32_t>(kept->state);
+    out->fault = static_cast<int32_t>(kept->fault);
+    out->generation = kept->generation;
+    out->unheard_ns = kept->unheard.count();
+    write_text(kept->reason, out->reason);
+    return SEAWALL_OK;
   });
 }
 

@@ -103,11 +103,16 @@ class InstanceKeeper::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<KeptInstance> kept(TimePoint now) const {
     const detail::MutexLock lock(mutex_);
     std::vector<KeptInstance> all;
-    for (const auto& [name, entry] : entries_) {
-      all.push_back({name.service, name.id, entry.state, entry.generation, entry.fault, entry.reason,
-                     std::max(Duration(0), now - entry.heard)});
-    }
+    all.reserve(entries_.size());
+    for (const auto& [name, entry] : entries_) all.push_back(told(name, entry, now));
     return all;
+  }
+
+  std::optional<KeptInstance> find(std::string_view service, std::string_view id, TimePoint now) const {
+    const detail::MutexLock lock(mutex_);
+    const auto at = entries_.find(Name{std::string(service), std::string(id)});
+    if (at == entries_.end()) return std::nullopt;
+    return told(at->first, at->second, now);
   }
 
   KeeperStats stats() const {
@@ -118,6 +123,15 @@ class InstanceKeeper::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  static KeptInstance told(const Name& name, const Entry& entry, TimePoint now) {
+    return {name.service,
+            name.id,
+            entry.state,
+            entry.generation,
+            entry.fault,
+            entry.reason,
+            std::max(Duration(0), now - entry.heard)};
+  }
   // A fifth more or less.
   Duration about(Duration pause) SEAWALL_REQUIRES(mutex_) { return pause * 4 / 5 + part_of(pause * 2 / 5); }
   Duration part_of(Duration most) SEAWALL_REQUIRES(mutex_) {
@@ -253,6 +267,10 @@ bool InstanceKeeper::release_at(std::string_view service, std::string_view id, T
 }
 std::int64_t InstanceKeeper::tick_at(TimePoint now) { return impl_->tick(now); }
 std::vector<KeptInstance> InstanceKeeper::kept_at(TimePoint now) const { return impl_->kept(now); }
+std::optional<KeptInstance> InstanceKeeper::find_at(std::string_view service, std::string_view id,
+                                                    TimePoint now) const {
+  return impl_->find(service, id, now);
+}
 KeeperStats InstanceKeeper::stats() const { return impl_->stats(); }
 
 }  // namespace seawall::redis

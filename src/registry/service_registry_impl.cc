@@ -24,6 +24,14 @@ std::uint32_t take(std::vector<std::uint32_t>& free) {
 std::uint32_t unsigned_of(std::int32_t value) { return static_cast<std::uint32_t>(value); }
 std::int64_t size_of(const std::vector<RegisteredInstance*>& v) { return static_cast<std::int64_t>(v.size()); }
 
+// The entry of the instance, which is under this hash, or the end.
+template <class ByHash>
+typename ByHash::iterator entry_of(ByHash& table, std::uint64_t hash, const RegisteredInstance& instance) {
+  const auto [begin, end] = table.equal_range(hash);
+  const auto own = std::find_if(begin, end, [&](const auto& entry) { return &*entry.second == &instance; });
+  return own == end ? table.end() : own;
+}
+
 }  // namespace
 
 ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t epoch, detail::KeyedAllocation own,
@@ -46,6 +54,8 @@ ServiceRegistry::Impl::Impl(const ServiceRegistryOptions& options, std::int64_t 
   leaving_.resize(free_records_.size());
   if (options.one_per_endpoint) endpoints_.reserve(free_slots_.size());
   instances_.reserve(free_slots_.size());
+  by_id_.reserve(free_slots_.size());
+  expired_.reserve(free_slots_.size());
   service_index_.reserve(free_services_.size());
 }
 
@@ -62,13 +72,11 @@ Result<Registration> ServiceRegistry::Impl::add(std::string_view service, const 
           Code::kInvalidArgument,
           Message("service: ").append(service).append(" is a view, of ").append(owner(services_[*index]).name)};
     }
-    const auto [begin, end] = instances_.equal_range(spec.id);
-    const auto known = std::find_if(begin, end, [&](const auto& entry) { return entry.second->service == *index; });
-    if (known != end) {
-      const bool free = claim == Claim::kAnybody ||
-                        (claim == Claim::kExpired && lease_at(*known->second, now) == LeaseState::kExpired);
+    if (RegisteredInstance* known = find_instance(*index, spec.id)) {
+      const bool free =
+          claim == Claim::kAnybody || (claim == Claim::kExpired && lease_at(*known, now) == LeaseState::kExpired);
       if (!free) return Error{Code::kAlreadyExists, "another instance has the id"};
-      return replace(*known->second, spec, now);
+      return replace(*known, spec, now);
     }
   }
   if (const auto error = make_room(service)) return *error;
@@ -115,10 +123,10 @@ std::optional<Error> ServiceRegistry::Impl::make_room(std::string_view service) 
   const std::uint32_t* index = find_service(service);
   RegisteredInstance* victim = nullptr;
   if (index != nullptr && size_of(services_[*index].instances) >= options_.max_instances_per_service) {
-    victim = first_expired(*index);
+    victim = services_[*index].expired.first();
     if (victim == nullptr) return full("max_instances_per_service", options_.max_instances_per_service);
   } else if (free_slots_.empty()) {
-    victim = first_expired(std::nullopt);
+    victim = expired_.first();
     if (victim == nullptr) return full("max_instances", options_.max_instances);
   }
   if (index == nullptr && free_services_.empty() && (victim == nullptr || !is_last_of_service(*victim))) {
@@ -139,16 +147,14 @@ bool ServiceRegistry::Impl::is_last_of_service(const RegisteredInstance& instanc
 // Here and in replace, all that can throw comes before the first change.
 Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) {
   Registration mine = promised(service, spec);
-  auto& members = services_[service].instances;
-  if (members.size() == members.capacity()) members.reserve(2 * members.size() + 8);
+  services_[service].reserve_one();
   auto owned = std::make_unique<RegisteredInstance>();
   RegisteredInstance& instance = *owned;
   instance.spec = spec;
   instance.service = service;
-  std::string key = spec.id;  // built before, as in service_for
   index_endpoint(instance, spec);
   try {
-    instances_.emplace(std::move(key), std::move(owned));
+    index_names(std::move(owned));
   } catch (...) {
     forget_endpoint(instance);
     throw;
@@ -202,6 +208,7 @@ void ServiceRegistry::Impl::enter(RegisteredInstance& instance, std::int64_t now
   }
   instance.record = take(free_records_);
   instance.self = instance.spec.state;
+  leave_expired(instance);
   instance.lease = LeaseState::kLive;
   instance.shielded = instance.fenced = false;
   instance.drain.reset();
@@ -220,10 +227,9 @@ std::uint64_t ServiceRegistry::Impl::endpoint_hash(std::uint32_t service, const 
 // Where it has an entry that is moved: nothing can throw then.
 void ServiceRegistry::Impl::index_endpoint(RegisteredInstance& instance, const InstanceSpec& next) {
   if (!options_.one_per_endpoint) return;
-  const auto [begin, end] = endpoints_.equal_range(endpoint_hash(instance.service, instance.spec));
-  const auto own = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &instance; });
+  const auto own = entry_of(endpoints_, endpoint_hash(instance.service, instance.spec), instance);
   const std::uint64_t hash = endpoint_hash(instance.service, next);
-  if (own == end) {
+  if (own == endpoints_.end()) {
     endpoints_.emplace(hash, &instance);
     return;
   }
@@ -234,9 +240,8 @@ void ServiceRegistry::Impl::index_endpoint(RegisteredInstance& instance, const I
 
 void ServiceRegistry::Impl::forget_endpoint(const RegisteredInstance& instance) noexcept {
   if (!options_.one_per_endpoint) return;
-  const auto [begin, end] = endpoints_.equal_range(endpoint_hash(instance.service, instance.spec));
-  const auto own = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &instance; });
-  if (own != end) endpoints_.erase(own);
+  const auto own = entry_of(endpoints_, endpoint_hash(instance.service, instance.spec), instance);
+  if (own != endpoints_.end()) endpoints_.erase(own);
 }
 
 // Whom it fences is forgotten, until it registers again: many that take one endpoint in turn do not search each other.
@@ -264,6 +269,37 @@ std::uint64_t ServiceRegistry::Impl::take_generation() {
   return next_generation_++;
 }
 
+std::uint64_t ServiceRegistry::Impl::name_hash(std::uint32_t service, std::string_view id) noexcept {
+  return algorithm::mix64(NameHash()(id) + service);
+}
+
+RegisteredInstance* ServiceRegistry::Impl::find_instance(std::uint32_t service, std::string_view id) const {
+  for (auto [at, end] = instances_.equal_range(name_hash(service, id)); at != end; ++at) {
+    if (at->second->service == service && at->second->spec.id == id) return at->second.get();
+  }
+  return nullptr;
+}
+
+// In both tables or, when it throws, in none.
+void ServiceRegistry::Impl::index_names(std::unique_ptr<RegisteredInstance> owned) {
+  RegisteredInstance& instance = *owned;
+  const auto at = instances_.emplace(name_hash(instance.service, instance.spec.id), std::move(owned));
+  if (!in_default_namespace(services_[instance.service].name)) return;
+  try {
+    by_id_.emplace(NameHash()(instance.spec.id), &instance);
+  } catch (...) {
+    instances_.erase(at);
+    throw;
+  }
+}
+
+void ServiceRegistry::Impl::forget_names(const RegisteredInstance& instance) noexcept {
+  if (in_default_namespace(services_[instance.service].name)) {
+    by_id_.erase(entry_of(by_id_, NameHash()(instance.spec.id), instance));
+  }
+  instances_.erase(entry_of(instances_, name_hash(instance.service, instance.spec.id), instance));
+}
+
 RegisteredInstance* ServiceRegistry::Impl::resolve(std::string_view name, std::uint64_t generation,
                                                    RegistryAnswer& answer) const {
   if (!well_formed(name)) {
@@ -271,16 +307,21 @@ RegisteredInstance* ServiceRegistry::Impl::resolve(std::string_view name, std::u
     return nullptr;
   }
   const InstanceName wanted = split_name(name);
-  const std::uint32_t* service = wanted.service.empty() ? nullptr : find_service(wanted.service);
+  if (wanted.service.empty()) return resolve_id(wanted.id, generation, answer);
+  const std::uint32_t* service = find_service(wanted.service);
+  RegisteredInstance* found = service == nullptr ? nullptr : find_instance(*service, wanted.id);
+  answer = found == nullptr ? RegistryAnswer::kUnknown : RegistryAnswer::kOk;
+  return found;
+}
+
+RegisteredInstance* ServiceRegistry::Impl::resolve_id(std::string_view id, std::uint64_t generation,
+                                                      RegistryAnswer& answer) const {
   RegisteredInstance* found = nullptr;
   bool several = false;
   answer = RegistryAnswer::kOk;
-  for (auto [at, end] = instances_.equal_range(wanted.id); at != end; ++at) {
-    RegisteredInstance* instance = at->second.get();
-    if (service != nullptr ? instance->service != *service
-                           : !wanted.service.empty() || !in_default_namespace(services_[instance->service].name)) {
-      continue;
-    }
+  for (auto [at, end] = by_id_.equal_range(NameHash()(id)); at != end; ++at) {
+    RegisteredInstance* instance = at->second;
+    if (instance->spec.id != id) continue;
     if (instance->generation == generation) return instance;
     several = found != nullptr;
     found = instance;
@@ -325,28 +366,17 @@ RegistryAnswer ServiceRegistry::Impl::remove(std::string_view name, std::uint64_
   return answer;
 }
 
-RegisteredInstance* ServiceRegistry::Impl::first_expired(std::optional<std::uint32_t> of_service) const {
-  RegisteredInstance* first = nullptr;
-  for (const auto& [id, instance] : instances_) {
-    if (!instance->expired() || (of_service && instance->service != *of_service)) continue;
-    if (first == nullptr || std::pair(instance->lease_end, instance->slot) < std::pair(first->lease_end, first->slot)) {
-      first = instance.get();
-    }
-  }
-  return first;
-}
-
 void ServiceRegistry::Impl::erase(RegisteredInstance& instance) {
   ++stats_.removals;
   const std::uint32_t service = instance.service;
+  leave_expired(instance);
   services_[service].leave(instance);
   publish(service);
   detail::show(directory.slot(instance.slot), 0);
   retire_record(instance.record);
   free_slots_.push_back(instance.slot);
   forget_endpoint(instance);
-  const auto [begin, end] = instances_.equal_range(instance.spec.id);
-  instances_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == &instance; }));
+  forget_names(instance);
   release_if_idle(service);
 }
 

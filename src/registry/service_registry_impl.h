@@ -106,6 +106,8 @@ class ServiceRegistry::Impl {
       SEAWALL_REQUIRES(mutex);
   Error full(std::string_view bound, std::int64_t limit) SEAWALL_REQUIRES(mutex);
   Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
+  void index_names(std::unique_ptr<RegisteredInstance> owned) SEAWALL_REQUIRES(mutex);
+  void forget_names(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);  // which is over then
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);
   Registration promised(std::uint32_t service, const InstanceSpec& spec) const SEAWALL_REQUIRES(mutex);
@@ -115,20 +117,27 @@ class ServiceRegistry::Impl {
   void forget_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void take_endpoint(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   void enter(RegisteredInstance& instance, std::int64_t now, Registration& mine) noexcept SEAWALL_REQUIRES(mutex);
+  static std::uint64_t name_hash(std::uint32_t service, std::string_view id) noexcept;
+  // Null when the service has none of this id.
+  RegisteredInstance* find_instance(std::uint32_t service, std::string_view id) const SEAWALL_REQUIRES(mutex);
   // Null and kUnknown, kAmbiguous or kInvalid when the name does not tell.
   RegisteredInstance* resolve(std::string_view name, std::uint64_t generation, RegistryAnswer& answer) const
+      SEAWALL_REQUIRES(mutex);
+  RegisteredInstance* resolve_id(std::string_view id, std::uint64_t generation, RegistryAnswer& answer) const
       SEAWALL_REQUIRES(mutex);
   RegisteredInstance* addressed(std::string_view name, std::uint64_t generation, RegistryAnswer& answer)
       SEAWALL_REQUIRES(mutex);
   LeaseState lease_at(const RegisteredInstance& instance, std::int64_t now) const SEAWALL_REQUIRES(mutex);
-  RegisteredInstance* first_expired(std::optional<std::uint32_t> of_service) const SEAWALL_REQUIRES(mutex);
   // Its service would go with it.
   bool is_last_of_service(const RegisteredInstance& instance) const SEAWALL_REQUIRES(mutex);
   void erase(RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
+  void erase_expired() SEAWALL_REQUIRES(mutex);
   void release_if_idle(std::uint32_t service) SEAWALL_REQUIRES(mutex);
   void set_lease_end(RegisteredInstance& instance, std::int64_t end) SEAWALL_REQUIRES(mutex);
   void show_lease_end(const RegisteredInstance& instance) SEAWALL_REQUIRES(mutex);
   void expire(RegisteredInstance& instance, std::int64_t when) noexcept SEAWALL_REQUIRES(mutex);
+  void enter_expired(RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
+  void leave_expired(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);
   // Judges the leases of a service as of the last tick. True: some status changed.
   bool judge(const RegisteredService& service, std::int64_t& ended) SEAWALL_REQUIRES(mutex);
   struct Losses {
@@ -137,6 +146,7 @@ class ServiceRegistry::Impl {
     std::uint32_t ending = 0;  // those, and who would be over before the next tick that is in time
   };
   Losses losses(const RegisteredService& service) const SEAWALL_REQUIRES(mutex);
+  bool end_drains(RegisteredService& service, const std::vector<std::int32_t>& flights) SEAWALL_REQUIRES(mutex);
   // True: it is over.
   bool end_drain(RegisteredInstance& instance, const std::vector<std::int32_t>& flights) SEAWALL_REQUIRES(mutex);
   void extend_leases(std::int64_t now) SEAWALL_REQUIRES(mutex);
@@ -215,8 +225,10 @@ class ServiceRegistry::Impl {
   RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);
   std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
   std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
-  ManyByName<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);
-  std::unordered_multimap<std::uint64_t, RegisteredInstance*> endpoints_ SEAWALL_GUARDED_BY(mutex);  // by endpoint_hash
+  ManyByHash<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);  // by name_hash
+  ManyByHash<RegisteredInstance*> by_id_ SEAWALL_GUARDED_BY(mutex);      // in the default namespace, by NameHash
+  ManyByHash<RegisteredInstance*> endpoints_ SEAWALL_GUARDED_BY(mutex);  // by endpoint_hash
+  ExpiredFirst<&RegisteredInstance::expired_place_of_all> expired_ SEAWALL_GUARDED_BY(mutex);
   ByName<std::uint32_t> service_index_ SEAWALL_GUARDED_BY(mutex);
   std::vector<RegisteredService> services_ SEAWALL_GUARDED_BY(mutex);
   std::vector<std::uint32_t> free_services_ SEAWALL_GUARDED_BY(mutex);
@@ -238,17 +250,10 @@ class ServiceRegistry::Impl {
   std::vector<std::uint64_t> ring_ SEAWALL_GUARDED_BY(mutex);
 };
 
-// Of the directory that a registry of these options writes (service_registry_memory.cc); `shared`: with all that a
-// writer needs that takes over.
+// service_registry_memory.cc; `shared`: with all that a writer needs that takes over.
 detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options, bool shared);
 Result<detail::ServiceDirectory> make_directory(std::span<std::byte> memory, const detail::DirectorySizes& sizes,
                                                 std::int64_t epoch);
-
-// What is wrong with the fields of a registration, if anything (service_registry_names.cc).
-Result<void> check_service_name(std::string_view name);
-Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
-Result<void> check_update(std::string_view name, const InstanceUpdate& update, std::int32_t max_metadata_bytes);
-Result<void> check_view(const ServiceViewOptions& options);
 algorithm::LeaseRule lease_rule(const ServiceRegistryOptions& options);
 
 template <class Change>

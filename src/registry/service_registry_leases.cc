@@ -24,6 +24,7 @@ RegistryAnswer ServiceRegistry::Impl::heartbeat(std::string_view name, std::uint
   ++stats_.heartbeats;
   const HealthStatus before = instance->status();
   set_lease_end(*instance, rule_.renew(instance->lease_end, std::max(now, last_tick_)));
+  leave_expired(*instance);
   instance->lease = LeaseState::kLive;
   if (state) instance->self = algorithm::advance(instance->self, *state);
   publish_if_changed(*instance, before, now);
@@ -38,11 +39,9 @@ LeaseState ServiceRegistry::Impl::lease_at(const RegisteredInstance& instance, s
 }
 
 std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
-  std::vector<RegisteredInstance*> gone;
-  gone.reserve(instances_.size());
   std::vector<bool> changed(services_.size());
-  const auto drains = [](const auto& entry) { return entry.second->drain.has_value(); };
-  const auto flights = std::ranges::any_of(instances_, drains) ? flights_by_record() : std::vector<std::int32_t>();
+  const bool drains = std::ranges::any_of(services_, &RegisteredService::drains);
+  const auto flights = drains ? flights_by_record() : std::vector<std::int32_t>();
   // What can throw is over.
   const std::int64_t now = std::max(given, last_tick_);
   extend_leases(now);
@@ -54,19 +53,24 @@ std::int64_t ServiceRegistry::Impl::tick(std::int64_t given) {
   // After the leases: a reader that sees the new instant also sees how far they were extended, and who is held.
   detail::show(directory.believed_until(), static_cast<std::uint64_t>(believed_until()));
   stats_.expirations += ended;
-  for (const auto& [id, instance] : instances_) {
-    if (end_drain(*instance, flights)) changed[instance->service] = true;
-    const std::int64_t since = detail::saturating_sub(now, instance->expired_at);
-    if (instance->expired() && since >= options_.expired_retention.count()) gone.push_back(instance.get());
-  }
   hold_lists();
   for (std::uint32_t service = 0; service < changed.size(); ++service) {
-    if (changed[service] || services_[service].ramping) publish(service);
+    const bool drained = services_[service].drains && end_drains(services_[service], flights);
+    if (changed[service] || drained || services_[service].ramping) publish(service);
   }
-  for (RegisteredInstance* instance : gone) erase(*instance);
+  erase_expired();
   show_held();
   reap_flights(now);
   return ended;
+}
+
+// Who expired long enough ago to be forgotten.
+void ServiceRegistry::Impl::erase_expired() {
+  while (RegisteredInstance* first = expired_.first()) {
+    const std::int64_t since = detail::saturating_sub(last_tick_, first->expired_at);
+    if (since < options_.expired_retention.count()) return;
+    erase(*first);
+  }
 }
 
 ServiceRegistry::Impl::Losses ServiceRegistry::Impl::losses(const RegisteredService& service) const {
@@ -124,13 +128,25 @@ bool ServiceRegistry::Impl::judge(const RegisteredService& service, std::int64_t
 void ServiceRegistry::Impl::expire(RegisteredInstance& instance, std::int64_t when) noexcept {
   instance.lease = LeaseState::kExpired;
   instance.expired_at = instance.changed_at = when;
+  enter_expired(instance);
   set_lease_end(instance, std::min(instance.lease_end, when));
+}
+
+void ServiceRegistry::Impl::enter_expired(RegisteredInstance& instance) noexcept {
+  expired_.enter(instance);
+  services_[instance.service].expired.enter(instance);
+}
+
+void ServiceRegistry::Impl::leave_expired(const RegisteredInstance& instance) noexcept {
+  if (!instance.expired()) return;
+  expired_.leave(instance);
+  services_[instance.service].expired.leave(instance);
 }
 
 void ServiceRegistry::Impl::extend_leases(std::int64_t now) {
   if (now <= believed_until()) return;
   ++stats_.late_ticks;
-  for (const auto& [id, instance] : instances_) {
+  for (const auto& [hash, instance] : instances_) {
     // A held lease's ceiling waits, too.
     const std::int64_t late = detail::saturating_sub(now, believed_until());
     const bool held = !instance->expired() && instance->shielded && instance->lease_end <= believed_until();
@@ -155,10 +171,23 @@ void ServiceRegistry::Impl::show_lease_end(const RegisteredInstance& instance) {
 RegistryAnswer ServiceRegistry::Impl::drain_until(std::string_view name, std::uint64_t generation,
                                                   std::int64_t deadline, std::int64_t now) {
   const RegisteredInstance::Drain drain{std::max(now, last_tick_), deadline};
+  RegisteredService* const services = services_.data();
   return change(name, generation, now, [=](RegisteredInstance& instance) {
     instance.admin = AdminState::kDraining;
     instance.drain = drain;
+    services[instance.service].drains = true;
   });
+}
+
+// True: the status of some changed.
+bool ServiceRegistry::Impl::end_drains(RegisteredService& service, const std::vector<std::int32_t>& flights) {
+  bool ended = false;
+  service.drains = false;
+  for (RegisteredInstance* instance : service.instances) {
+    ended = end_drain(*instance, flights) || ended;
+    service.drains = service.drains || (instance->drain && !instance->fenced);
+  }
+  return ended;
 }
 
 // A pick that had chosen before the drain began may not be counted yet: so not within the tick of the drain itself.

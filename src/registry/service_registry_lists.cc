@@ -120,6 +120,9 @@ void ServiceRegistry::Impl::show_list(std::uint32_t index) noexcept {
   RegisteredService& service = services_[index];
   const RegisteredService& from = owner(service);
   gather(service);
+  if (service.view != nullptr && service.config.hashed()) {  // readers look for records in it (ServiceChooser::listed)
+    std::ranges::sort(members_, {}, [](const ListMember& member) { return member.instance->record; });
+  }
   const bool slowly = service.view == nullptr ? ramps(service) : from.ramping_now;
   std::uint32_t largest = 1;
   std::array<std::uint32_t, 4> counts{};

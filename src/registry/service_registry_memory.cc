@@ -103,7 +103,8 @@ detail::DirectorySizes directory_sizes(const ServiceRegistryOptions& options, bo
   // At worst all names have one byte and no value: a byte and two ends.
   const std::uint32_t metadata_words = shared ? (3 * unsigned_of(options.max_metadata_bytes) + 7) / 8 : 0;
   return {.services = unsigned_of(options.max_services),
-          .records = unsigned_of(options.max_instances) + 1,
+          .records = std::min(unsigned_of(options.max_instances) + 1 + unsigned_of(options.max_instances) / 64,
+                              detail::ServiceDirectory::kMaxRecords),
           .list_words = unsigned_of(options.max_instances_per_service) + detail::DirectoryLayout::kListHead,
           .detail_words = static_cast<std::uint32_t>(InstanceDetails::kWords) + metadata_words,
           .flights = std::bit_ceil((unsigned_of(options.max_in_flight) - 1) / detail::DirectoryLayout::kStripes + 1),
@@ -274,10 +275,11 @@ void ServiceRegistry::Impl::adopt_instances() {
     if (found == nullptr || by_id[{found->service, found->spec.id}] != found.get()) continue;
     RegisteredInstance& instance = *found;
     records[instance.record] = slots[instance.slot] = true;
+    services_[instance.service].reserve_one();
     services_[instance.service].enter(instance);
+    if (instance.expired()) enter_expired(instance);
     if (!instance.fenced) index_endpoint(instance, instance.spec);
-    std::string id = instance.spec.id;
-    instances_.emplace(std::move(id), std::move(found));
+    index_names(std::move(found));
   }
   free_records_ = unused(records);
   free_slots_ = unused(slots);

@@ -9,9 +9,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "seawall/algorithm/instance_health.h"
+#include "seawall/result.h"
 #include "seawall/runtime/instance_selector.h"
 #include "seawall/runtime/service_instance.h"
 #include "seawall/runtime/service_view.h"
@@ -23,6 +25,8 @@ struct RegisteredInstance {
   InstanceSpec spec;
   std::uint32_t service = 0;
   std::uint32_t place = 0;  // in the instances of its service
+  // Once it has expired: in its service's heap of those, and in that of all.
+  std::uint32_t expired_place = 0, expired_place_of_all = 0;
   std::uint32_t slot = 0;
   std::uint32_t record = 0;
   std::uint64_t generation = 0;
@@ -51,6 +55,56 @@ struct RegisteredInstance {
   HealthStatus status() const noexcept { return status(lease); }
 };
 
+// Those that expired: the one that did so first is found at once, and whoever comes back or goes leaves in a few steps.
+// A binary heap in which each instance knows its place; entering allocates nothing where room was made before.
+template <std::uint32_t RegisteredInstance::*kPlace>
+class ExpiredFirst {
+ public:
+  void reserve(std::size_t size) {
+    if (heap_.capacity() < size) heap_.reserve(2 * size);
+  }
+  RegisteredInstance* first() const noexcept { return heap_.empty() ? nullptr : heap_.front(); }
+
+  void enter(RegisteredInstance& instance) noexcept {
+    heap_.push_back(&instance);
+    rise(heap_.size() - 1);
+  }
+  void leave(const RegisteredInstance& instance) noexcept {
+    RegisteredInstance* const last = heap_.back();
+    heap_.pop_back();
+    if (last == &instance) return;
+    heap_[instance.*kPlace] = last;
+    sink(rise(instance.*kPlace));
+  }
+
+ private:
+  static bool before(const RegisteredInstance* a, const RegisteredInstance* b) noexcept {
+    return std::pair(a->expired_at, a->slot) < std::pair(b->expired_at, b->slot);
+  }
+  void put(std::size_t at, RegisteredInstance* instance) noexcept {
+    heap_[at] = instance;
+    instance->*kPlace = static_cast<std::uint32_t>(at);
+  }
+  // -> where it stays
+  std::size_t rise(std::size_t at) noexcept {
+    RegisteredInstance* const one = heap_[at];
+    for (; at != 0 && before(one, heap_[(at - 1) / 2]); at = (at - 1) / 2) put(at, heap_[(at - 1) / 2]);
+    put(at, one);
+    return at;
+  }
+  void sink(std::size_t at) noexcept {
+    RegisteredInstance* const one = heap_[at];
+    for (std::size_t below; (below = 2 * at + 1) < heap_.size(); at = below) {
+      if (below + 1 < heap_.size() && before(heap_[below + 1], heap_[below])) ++below;
+      if (!before(heap_[below], one)) break;
+      put(at, heap_[below]);
+    }
+    put(at, one);
+  }
+
+  std::vector<RegisteredInstance*> heap_;
+};
+
 struct RegisteredView {
   std::uint32_t of = 0;
   InstanceSelector selector;
@@ -66,13 +120,20 @@ struct RegisteredService {
   bool configured = false;                         // by its name
   bool ramping = false;                            // there are newcomers, whose weights still grow
   bool ramping_now = false;                        // and they have less than their own: not when most are new
+  bool drains = false;                             // tick may have drains to end
   ServiceConfig config;
   // Where it chooses by key: which pair of tables, the one of the last list, and what that was built of.
   std::optional<std::uint32_t> tables;
   std::uint32_t table_turn = 0, table_size = 0;
   std::uint64_t table_of = 0;
   std::vector<RegisteredInstance*> instances;
+  ExpiredFirst<& RegisteredInstance::expired_place> expired = {};
 
+  // So that one more allocates nothing, when it enters or expires.
+  void reserve_one() {
+    if (instances.size() == instances.capacity()) instances.reserve(2 * instances.size() + 8);
+    expired.reserve(instances.capacity());
+  }
   void enter(RegisteredInstance& instance) {
     instances.push_back(&instance);
     instance.place = static_cast<std::uint32_t>(instances.size() - 1);
@@ -117,8 +178,9 @@ struct NameHash {
 };
 template <class T>
 using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
+// By a hash of the name; whoever looks compares the name itself.
 template <class T>
-using ManyByName = std::unordered_multimap<std::string, T, NameHash, std::equal_to<>>;
+using ManyByHash = std::unordered_multimap<std::uint64_t, T>;
 
 // An instance's name taken apart: "[[namespace/]service/]id".
 struct InstanceName {
@@ -134,5 +196,11 @@ constexpr bool well_formed(std::string_view name) noexcept {
   return !name.empty() && name.front() != '/' && name.back() != '/' && name.find("//") == name.npos;
 }
 constexpr bool in_default_namespace(std::string_view service) noexcept { return service.find('/') == service.npos; }
+
+// What is wrong with the fields of a registration, if anything (service_registry_names.cc).
+Result<void> check_service_name(std::string_view name);
+Result<void> check_instance(const InstanceSpec& spec, std::int32_t max_metadata_bytes);
+Result<void> check_update(std::string_view name, const InstanceUpdate& update, std::int32_t max_metadata_bytes);
+Result<void> check_view(const ServiceViewOptions& options);
 
 }  // namespace seawall

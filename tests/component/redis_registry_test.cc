@@ -290,10 +290,8 @@ TEST_CASE("a keeper holds, updates and releases, and gives way to who takes the 
   CHECK(keeper.hold("trading", spec("b")).ok());
   const auto state = [&](const std::string& id) {
     keeper.tick();
-    for (const KeptInstance& kept : keeper.kept()) {
-      if (kept.id == id) return static_cast<int>(kept.state);
-    }
-    return -1;
+    const auto kept = keeper.find("trading", id);
+    return kept ? static_cast<int>(kept->state) : -1;
   };
   CHECK(eventually([&] { return state("a") == 1 && state("b") == 1; }));
   SourceAnswer answer;
@@ -302,7 +300,11 @@ TEST_CASE("a keeper holds, updates and releases, and gives way to who takes the 
 
   InstanceSpec heavier = spec("a");
   heavier.weight = 5;
+  CHECK(state("c") == -1);
+  CHECK_FALSE(keeper.find("other", "a"));
   const auto generation = keeper.kept()[0].generation;
+  CHECK(keeper.find("trading", "a")->generation == generation);
+  CHECK(keeper.find("trading", "b")->id == "b");
   CHECK(keeper.update("trading", heavier).value());
   CHECK(eventually([&] { return state("a") == 1; }));
   CHECK(keeper.kept()[0].generation == generation);

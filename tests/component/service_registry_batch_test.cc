@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Many registrations at once cost what they write, once.
+#include <algorithm>
 #include <chrono>
+#include <optional>
+#include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "seawall/runtime/service_file.h"
@@ -96,6 +100,105 @@ TEST_CASE("batch: a single registration can be picked when it returns") {
   REQUIRE(registry.register_instance_at("s", {.id = "a", .host = "h", .port = 1}, at(0s)));
   CHECK(registry.pick_at("s", at(0s)));
   CHECK(registry.stats().lists == 1);
+}
+
+TEST_CASE("batch: all of a full registry give way to as many in few lists") {
+  auto registry = registry_of(6'400);
+  (void)registry.register_instances_at(fleet("s", 6'400), at(0s));
+  for (int second = 0; second < 5; ++second) registry.tick_at(at(std::chrono::seconds(second)));
+  const auto before = registry.stats();
+  const auto registered = registry.register_instances_at(fleet("t", 6'400), at(5s));
+  CHECK(std::ranges::all_of(registered, [](const auto& one) { return bool(one); }));
+  const auto after = registry.stats();
+  CHECK(after.evicted_expired == 6'400);
+  CHECK(after.instances == 6'400);
+  CHECK(after.lists - before.lists < 150);  // of both services, once for each 64th of the registry
+  CHECK(registry.service("t").value().size() == 6'400);
+}
+
+// Against a search through the listing. Instances expire, come back, go and are replaced; each service and the registry
+// as a whole is often full.
+TEST_CASE("at a bound the one that expired first makes room, whoever came back or went meanwhile") {
+  const auto bounds =
+      ServiceRegistryConfig::make({.max_expired_percent = 100, .max_instances = 24, .max_instances_per_service = 10});
+  ServiceRegistry registry(bounds.value(), at(0s));
+  std::minstd_rand random(7);  // NOLINT: each run is the same
+  const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+  seawall::Duration now{0};
+  std::int64_t evicted = 0, refused = 0;
+  for (int step = 0; step < 4'000; ++step) {
+    now += std::chrono::milliseconds(below(60));
+    if (below(4) == 0) registry.tick_at(at(now));
+    std::vector<seawall::InstanceInfo> all;
+    for (auto& service : registry.services_at(at(now))) std::ranges::move(service.instances, std::back_inserter(all));
+    if (!all.empty() && below(3) != 0) {
+      const auto& one = all[below(static_cast<std::uint32_t>(all.size()))];
+      const std::string name = seawall::instance_name(one.service, one.id);
+      const std::uint32_t verb = below(12);
+      if (verb == 0) REQUIRE(registry.deregister_at(name, 0, at(now)) == seawall::RegistryAnswer::kOk);
+      if (verb == 1) REQUIRE(registry.register_instance_at(one.service, {one.id, "h", 1}, at(now)));
+      if (verb > 8) (void)registry.heartbeat_at(name, one.generation, at(now));
+      continue;
+    }
+    registry.tick_at(at(now));  // so that the listing shows as expired whom the registry knows to be
+    const std::string service(1, static_cast<char>('r' + below(3)));
+    std::optional<seawall::InstanceInfo> first;
+    std::size_t of_service = 0, left = 0;
+    all.clear();
+    for (auto& listed : registry.services_at(at(now))) std::ranges::move(listed.instances, std::back_inserter(all));
+    for (const auto& one : all) of_service += one.service == service ? 1 : 0;
+    const bool full = of_service == 10 || all.size() == 24;
+    for (const auto& one : all) {
+      if ((one.status.reasons & seawall::kReasonLeaseExpired) == 0) continue;
+      if (of_service == 10 && one.service != service) continue;
+      const auto rank = [](const auto& info) { return std::tuple(-info.unchanged, info.slot); };
+      if (!first || rank(one) < rank(*first)) first = one;
+    }
+    const auto added = registry.register_instance_at(
+        service, {.id = std::string("n").append(std::to_string(step)), .host = "h", .port = 1}, at(now));
+    REQUIRE(bool(added) == (!full || first));
+    for (const auto& listed : registry.services_at(at(now))) {
+      left += static_cast<std::size_t>(std::ranges::count_if(all, [&](const auto& one) {
+        return one.service == listed.name && registry.find_at(seawall::instance_name(one.service, one.id), at(now));
+      }));
+    }
+    REQUIRE(left == all.size() - (full && first ? 1 : 0));
+    if (full && first) REQUIRE_FALSE(registry.find_at(seawall::instance_name(first->service, first->id), at(now)));
+    evicted += full && first ? 1 : 0;
+    refused += added ? 0 : 1;
+  }
+  CHECK(registry.stats().evicted_expired == evicted);
+  CHECK(evicted > 100);
+  CHECK(refused > 20);
+}
+
+TEST_CASE("an id that all services share is each one's own, and by itself the one of its generation") {
+  ServiceRegistry registry(ServiceRegistryConfig::make({.max_services = 200}).value(), at(0s));
+  std::vector<NewInstance> all;
+  for (int i = 0; i < 200; ++i) {
+    const std::string service = (i % 2 == 0 ? "s" : "space/s") + std::to_string(i / 2);
+    all.push_back({service, {.id = "0", .host = "h", .port = 1 + i}});
+  }
+  const auto mine = registry.register_instances_at(all, at(0s));
+  const auto beat = [&](const std::string& name, int i) {
+    return registry.heartbeat_at(name, mine[static_cast<std::size_t>(i)].value().generation, at(0s));
+  };
+  using seawall::RegistryAnswer;
+  for (int i = 0; i < 200; ++i) {
+    REQUIRE(registry.find_at(mine[static_cast<std::size_t>(i)].value().name, at(0s))->port == 1 + i);
+    REQUIRE(beat(mine[static_cast<std::size_t>(i)].value().name, i) == RegistryAnswer::kOk);
+    REQUIRE(beat("0", i) == (i % 2 == 0 ? RegistryAnswer::kOk : RegistryAnswer::kAmbiguous));
+  }
+  CHECK_FALSE(registry.find_at("0", at(0s)));
+  for (int i = 0; i < 198; ++i) {
+    REQUIRE(registry.deregister_at(mine[static_cast<std::size_t>(i)].value().name, 0, at(0s)) == RegistryAnswer::kOk);
+  }
+  CHECK(registry.find_at("0", at(0s))->port == 199);
+  CHECK(beat("0", 199) == RegistryAnswer::kUnknown);  // of a namespace: greater than the generation of the only one
+  CHECK(registry.deregister_at("0", 0, at(0s)) == RegistryAnswer::kOk);
+  CHECK(beat("0", 199) == RegistryAnswer::kUnknown);
+  CHECK(beat("space/s99/0", 199) == RegistryAnswer::kOk);
+  CHECK(beat("s99/0", 199) == RegistryAnswer::kUnknown);
 }
 
 TEST_CASE("batch: who registers says whom it may replace") {

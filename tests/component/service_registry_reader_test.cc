@@ -2,8 +2,12 @@
 // Picks by name, and what a handle keeps.
 #include "seawall/service_reader.h"
 
+#include <algorithm>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "seawall/runtime/service_registry.h"
 #include "support/catch.h"
@@ -28,6 +32,8 @@ std::string by_name(const seawall::ServiceReader& reader, std::string_view servi
   CHECK(reader.done(pick->ticket) == seawall::ReportResult::kLate);
   return std::string(text.id.view());
 }
+
+std::string name_of(int i) { return std::string("i").append(std::to_string(i)); }
 
 }  // namespace
 
@@ -92,4 +98,52 @@ TEST_CASE("reader: the version grows with each change that a reader can see, and
   CHECK(grew());
   CHECK(registry.service("b"));  // of nobody yet
   CHECK(grew());
+}
+
+// Its keys go where those of a service go that consists of these instances alone, wherever in the view's list they
+// stand: in the own zone, elsewhere, or where only panic looks.
+TEST_CASE("view: each of many that it chooses by key is found in its list") {
+  const auto bounds = seawall::ServiceRegistryConfig::make(
+      {.max_instances = 400, .max_instances_per_service = 400, .max_hashed_services = 3, .hash_table_size = 2003});
+  seawall::ServiceRegistry registry(bounds.value(), kNow);
+  const auto keyed = seawall::ServiceConfig::make({.balancer = seawall::Balancer::kMaglev, .zone = "west"}).value();
+  REQUIRE(registry.configure("s", keyed));
+  REQUIRE(registry.configure("alone", keyed));
+  std::mt19937 random(3);  // NOLINT: each run is the same
+  std::vector<int> order(200);
+  order.reserve(400);
+  std::iota(order.begin(), order.end(), 0);
+  order.insert(order.end(), order.begin(), order.end());  // each again, so that its record is not where it stands
+  std::ranges::shuffle(order, random);
+  for (const int i : order) {
+    const std::string zone = i % 3 == 0 ? "west" : "east";
+    const seawall::Metadata metadata{{"mine", i % 2 == 0 ? "yes" : "no"}};
+    REQUIRE(registry.register_instance_at(
+        "s", {.id = name_of(i), .host = "h", .port = 1, .zone = zone, .metadata = metadata}, kNow));
+  }
+  for (int i = 0; i < 200; i += 2) {
+    REQUIRE(registry.register_instance_at("alone", {.id = name_of(i), .host = "h", .port = 1, .zone = "west"}, kNow));
+  }
+  const seawall::Service view = registry.view("mine", {.service = "s", .selector = "mine=yes"}).value();
+  const seawall::Service alone = registry.service("alone").value();
+  const auto gets = [](const seawall::Service& service, std::uint64_t key) {
+    seawall::PickText text;
+    const auto pick = service.pick_for_at(key, kNow, text).value();
+    service.done_at(pick.ticket, seawall::Outcome::kSuccess, kNow);
+    return std::string(text.id.view());
+  };
+  const auto same = [&] {
+    for (std::uint64_t key = 0; key < 2'000; ++key) REQUIRE(gets(view, key) == gets(alone, key));
+  };
+  same();
+  const auto fail = [&](int from, int to) {
+    for (int i = from; i < to; i += 2) {
+      registry.set_health_at(seawall::instance_name("s", name_of(i)), 0, seawall::Health::kFailing, kNow);
+      registry.set_health_at(seawall::instance_name("alone", name_of(i)), 0, seawall::Health::kFailing, kNow);
+    }
+  };
+  fail(0, 40);
+  same();
+  fail(40, 180);  // panic, so that all are found
+  same();
 }

@@ -23,7 +23,7 @@ using ServiceName = BasicServiceName<Word>;
 
 struct DirectorySizes {
   std::uint32_t services = 0;
-  std::uint32_t records = 0;       // one more than instances, so that one is replaced without a moment of absence
+  std::uint32_t records = 0;       // more than instances: those that leave are free when no list names them any more
   std::uint32_t list_words = 0;    // of one list
   std::uint32_t detail_words = 0;  // of one record (instance_details.h)
   std::uint32_t flights = 0;       // cells of calls under way, in each stripe; a power of two

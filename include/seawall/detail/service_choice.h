@@ -219,14 +219,26 @@ class ServiceChooser {
     return weight < (panic_ ? 1u : 2u) ? Choice{} : admit_word(word, 0);
   }
 
+  // A view that chooses by key has each part of its list in the order of records.
   Choice listed(const ListEntry& wanted) noexcept {
-    const std::uint32_t size = panic_ ? known_ : eligible_;
-    for (std::uint32_t i = 0; i < size; ++i) {
-      const std::uint64_t word = seen(words_[ListHead::kWords + i]);
-      const ListEntry one = ListEntry::unpack(word);
-      if (one.record == wanted.record && one.generation == wanted.generation) return admit_word(word, 0);
+    const std::uint32_t ends[] = {0, local_, eligible_, panic_ ? known_ : eligible_};
+    for (std::size_t part = 0; part < 3; ++part) {
+      const std::uint32_t at = first_not_before(wanted.record, {ends[part], ends[part + 1] - ends[part]});
+      if (at == ends[part + 1] || entry(at).record != wanted.record) continue;
+      const bool same = entry(at).generation == wanted.generation;
+      return same ? admit_word(seen(words_[ListHead::kWords + at]), 0) : Choice{};
     }
     return {};
+  }
+  std::uint32_t first_not_before(std::uint32_t record, Range range) const noexcept {
+    std::uint32_t low = range.first, high = range.first + range.size;
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      const bool before = entry(middle).record < record;
+      low = before ? middle + 1 : low;
+      high = before ? high : middle;
+    }
+    return low;
   }
 
   ListEntry entry(std::uint32_t at) const noexcept { return ListEntry::unpack(seen(words_[ListHead::kWords + at])); }

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,11 @@ class InstanceKeeper {
 
   std::vector<KeptInstance> kept_at(TimePoint now) const;  // in order of service and id
   std::vector<KeptInstance> kept() const { return kept_at(Clock::now()); }
+  // Nothing: it is not held.
+  std::optional<KeptInstance> find_at(std::string_view service, std::string_view id, TimePoint now) const;
+  std::optional<KeptInstance> find(std::string_view service, std::string_view id) const {
+    return find_at(service, id, Clock::now());
+  }
   KeeperStats stats() const;
 
  private:
