@@ -4,11 +4,11 @@
 // algorithm/histogram_config.h for the kinds of buckets and for what NaN, infinities and negative values do.
 //
 // The handle of one series, as Counter is. observe() finds the bucket and makes two plain additions to cells of the
-// CPU's own; it never locks, waits or allocates. Only the buckets are counted and the count is their sum, so in every
-// snapshot `count` equals the `+Inf` bucket and no count falls; only `sum` may miss observations that are being made.
-// The sum is exact: whole steps of 1 / steps_per_unit. Known flaw: the sum wraps to 0 after 2^64 steps (584 years of
-// latency at the default, or 2048 values beyond kMaxSteps), which scrapers read as a restart; and a quantile is only as
-// fine as the buckets.
+// CPU's own, in one sequence; it never locks, waits or allocates. Only the buckets are counted and the count is their
+// sum, so in every snapshot `count` equals the `+Inf` bucket and no count falls; only `sum` may miss observations that
+// are being made. The sum is exact: whole steps of 1 / steps_per_unit. Known flaw: the sum wraps to 0 after 2^64 steps
+// (584 years of latency at the default, or 2048 values beyond kMaxSteps), which scrapers read as a restart; and a
+// quantile is only as fine as the buckets.
 //
 //   seawall::Histogram latency = metrics.histogram("latency_seconds", "Latency.").value().get();  // 5 ms to 10 s
 //   latency.observe(std::chrono::milliseconds(12));
@@ -48,16 +48,16 @@ class Histogram {
  public:
   Histogram() = default;
 
-  void observe(double value) const noexcept { record(value, config_->bucket_of(value)); }
+  void observe(double value) const noexcept { record(config_->place_of(value)); }
   // In seconds.
   void observe(Duration value) const noexcept { observe(static_cast<double>(value.count()) / 1e9); }
 
   // Keeps the exemplar of the bucket, too, where the family does.
   void observe(double value, Exemplar exemplar) const noexcept {
-    const std::size_t bucket = config_->bucket_of(value);
-    if (!record(value, bucket)) return;
+    const HistogramConfig::Place place = config_->place_of(value);
+    if (!record(place)) return;
     exemplar.value = value;
-    detail::keep_exemplar(series_, bucket, exemplar);
+    detail::keep_exemplar(series_, place.bucket, exemplar);
   }
 
   // Empty once the series is removed.
@@ -77,8 +77,8 @@ class Histogram {
  private:
   friend detail::HandleAccess;
 
-  bool record(double value, std::size_t bucket) const noexcept {
-    return detail::add_to_both(series_, 1 + bucket, config_->steps(value));
+  bool record(const HistogramConfig::Place& place) const noexcept {
+    return detail::add_to_both(series_, place.bucket, place.steps);
   }
 
   void read_into(HistogramSnapshot& out) const noexcept {

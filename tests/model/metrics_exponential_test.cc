@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Exponential buckets against their definition: a value lies above the bound of the bucket below and not above its own.
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -36,6 +37,42 @@ TEST_CASE("every value is in the bucket whose bounds hold it, at every schema") 
       CHECK(buckets.bucket_of(large) == buckets.size() - 1);
     }
     CHECK(buckets.upper_bound(buckets.size() - 2) == 32);
+  }
+}
+
+TEST_CASE("a place is the bucket and the steps of a value, whatever the value and the configuration") {
+  using seawall::HistogramConfig;
+  std::mt19937_64 random(2026);
+  using Limits = std::numeric_limits<double>;
+  for (const seawall::HistogramOptions& options : {
+           seawall::HistogramOptions{.exponential = seawall::ExponentialOptions{}},
+           {.exponential = seawall::ExponentialOptions{.schema = 5, .min_exponent = -6, .max_exponent = 6}},
+           {.exponential = seawall::ExponentialOptions{.schema = 0, .min_exponent = -1000, .max_exponent = -602}},
+           {.exponential = seawall::ExponentialOptions{.schema = 0, .min_exponent = 999, .max_exponent = 1023}},
+           // Their highest buckets are beyond kMaxSteps.
+           {.exponential = seawall::ExponentialOptions{.schema = 2, .min_exponent = -20, .max_exponent = 60}},
+           {.exponential = seawall::ExponentialOptions{.schema = 3, .min_exponent = 10, .max_exponent = 40},
+           .steps_per_unit = HistogramConfig::kMaxStepsPerUnit},
+           {},
+       }) {
+    const HistogramConfig config = HistogramConfig::make(options).value();
+    std::string wrong;
+    const auto check = [&](double value) {
+      const HistogramConfig::Place place = config.place_of(value);
+      if (place.bucket != config.bucket_of(value) || place.steps != config.steps(value)) wrong = std::to_string(value);
+    };
+    for (std::size_t i = 0; i + 1 < config.bucket_count(); ++i) {
+      const double bound = config.upper_bound(i);
+      for (const double value : {bound, std::nextafter(bound, 0), std::nextafter(bound, Limits::infinity())}) {
+        check(value);
+        check(-value);
+      }
+    }
+    for (const double value : {0.0, Limits::infinity(), Limits::quiet_NaN(), Limits::max(), Limits::denorm_min(), 0.5})
+      check(value), check(-value);
+    for (int i = 0; i < 100'000; ++i) check(std::bit_cast<double>(random()));
+    for (int i = 0; i < 100'000; ++i) check(std::exp2(static_cast<double>(random() % 100'000) / 1000 - 40));
+    CHECK(wrong == "");
   }
 }
 

@@ -66,27 +66,36 @@ inline constexpr std::array<double, 33> kRoots = {1.0,
                                                   1.9571441241754002,
                                                   2.0};
 
-// An octave in 64 slices, in each of which there is at most one root of a schema. The word of a slice is (roots below
-// it) * 2^52 + (2^52 - 1 - mantissa of the root in it): a mantissa added to it carries into the count exactly when it
-// is above the root. Without a root in it nothing carries.
+// An octave in 64 slices, in each of which there is at most one root of a schema. The word of a slice is what to add to
+// a mantissa in it, so that its top bits, as many as the schema says, become the number of roots below it: exactly
+// those above the root in it carry.
 inline constexpr int kMantissaBits = 52;
-using OctaveSlices = std::array<std::uint64_t, 64>;
+inline constexpr int kSliceBits = 6;
+using OctaveSlices = std::array<std::uint64_t, std::size_t{1} << kSliceBits>;
+constexpr std::size_t slice_of(std::uint64_t bits) noexcept {
+  return (bits >> (kMantissaBits - kSliceBits)) & (OctaveSlices().size() - 1);
+}
 
-constexpr OctaveSlices slices_of(std::size_t every) {
-  constexpr std::uint64_t kAll = (std::uint64_t{1} << kMantissaBits) - 1;
+constexpr OctaveSlices slices_of(int schema) {
+  const std::size_t every = std::size_t{32} >> schema;
+  const int shift = kMantissaBits - schema;
   OctaveSlices slices{};
   for (std::size_t i = 0; i < slices.size(); ++i) {
     const double start = 1 + static_cast<double>(i) / 64;
     std::size_t root = 0;
     while (root < 32 && kRoots[root] < start) root += every;
-    const bool inside = root < 32 && kRoots[root] < start + 1.0 / 64;
-    const std::uint64_t mantissa = inside ? std::bit_cast<std::uint64_t>(kRoots[root]) & kAll : kAll;
-    slices[i] = (std::uint64_t{root / every} << kMantissaBits) + (kAll - mantissa);
+    const std::uint64_t below = root / every;
+    if (root < 32 && kRoots[root] < start + 1.0 / 64) {
+      const std::uint64_t mantissa = std::bit_cast<std::uint64_t>(kRoots[root]) - std::bit_cast<std::uint64_t>(1.0);
+      slices[i] = ((below + 1) << shift) - 1 - mantissa;
+    } else {
+      slices[i] = (below << shift) - (std::uint64_t{i} << (kMantissaBits - kSliceBits));
+    }
   }
   return slices;
 }
-inline constexpr std::array<OctaveSlices, 6> kSlices = {slices_of(32), slices_of(16), slices_of(8),
-                                                        slices_of(4),  slices_of(2),  slices_of(1)};
+inline constexpr std::array<OctaveSlices, 6> kSlices = {slices_of(0), slices_of(1), slices_of(2),
+                                                        slices_of(3), slices_of(4), slices_of(5)};
 
 }  // namespace detail
 
@@ -131,11 +140,17 @@ class ExponentialBuckets {
     const std::uint64_t above = std::bit_cast<std::uint64_t>(value) - low_;  // what is below, or has a sign, wraps
     if (above > span_) [[unlikely]]
       return of_extreme(value);
-    const std::uint64_t mantissa = above & ((std::uint64_t{1} << detail::kMantissaBits) - 1);
-    const std::uint64_t slice = detail::kSlices[schema_][mantissa >> (detail::kMantissaBits - 6)];
-    return static_cast<std::size_t>((above >> detail::kMantissaBits << schema_) +
-                                    ((slice + mantissa) >> detail::kMantissaBits));
+    return static_cast<std::size_t>((above + detail::kSlices[schema_][detail::slice_of(above)]) >> shift());
   }
+
+  // bucket_of() for those who ask often, as (bits of the value + the word of its slice) >> shift(): so the lowest bound
+  // costs nothing. Right when below size() - 1; what bucket_of() calls extreme is not, or it is 0 and right.
+  constexpr detail::OctaveSlices slices() const noexcept {
+    detail::OctaveSlices from_zero = detail::kSlices[schema_];
+    for (std::uint64_t& word : from_zero) word -= low_;
+    return from_zero;
+  }
+  constexpr std::uint32_t shift() const noexcept { return detail::kMantissaBits - schema_; }
 
   friend constexpr bool operator==(const ExponentialBuckets&, const ExponentialBuckets&) = default;
 

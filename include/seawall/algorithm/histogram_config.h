@@ -11,11 +11,13 @@
 //   auto config = seawall::HistogramConfig::make({.exponential = seawall::ExponentialOptions{}}).value();
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
 
 #include "seawall/algorithm/bounds.h"
 #include "seawall/algorithm/exponential.h"
@@ -50,6 +52,7 @@ class HistogramConfig {
       made.exponential_ = buckets.value();
     }
     made.steps_ = static_cast<double>(options.steps_per_unit != 0 ? options.steps_per_unit : made.fitting());
+    made.make_quick();
     return made;
   }
 
@@ -72,11 +75,25 @@ class HistogramConfig {
   constexpr std::uint64_t steps(double value) const noexcept {
     const double scaled = value * steps_;
     if (scaled > 0 && scaled < static_cast<double>(kMaxSteps)) [[likely]] {  // NaN compares false
-      // By way of int64: conversions to unsigned cost a branch. NOLINTNEXTLINE(bugprone-incorrect-roundings)
-      return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled + 0.5));
+      return rounded(scaled);
     }
     const bool large = scaled > 0 && value <= std::numeric_limits<double>::max();
     return large ? static_cast<std::uint64_t>(kMaxSteps) : 0;
+  }
+
+  struct Place {
+    std::size_t bucket;
+    std::uint64_t steps;
+  };
+  // bucket_of() and steps(), in one.
+  constexpr Place place_of(double value) const noexcept {
+    if (shift_ != 0) {
+      const auto bits = std::bit_cast<std::uint64_t>(value);
+      const std::uint64_t bucket = (bits + slices_[detail::slice_of(bits)]) >> shift_;
+      if (bucket < quick_) [[likely]]
+        return {static_cast<std::size_t>(bucket), rounded(value * steps_)};
+    }
+    return {bucket_of(value), steps(value)};
   }
 
   constexpr const std::optional<ExponentialBuckets>& exponential() const noexcept { return exponential_; }
@@ -86,6 +103,21 @@ class HistogramConfig {
   friend constexpr bool operator==(const HistogramConfig&, const HistogramConfig&) = default;
 
  private:
+  // To the nearest, the even one of two; up to kMaxSteps. By way of int64: conversions to unsigned cost a branch.
+  static constexpr std::uint64_t rounded(double steps) noexcept {
+#if defined(__x86_64__)
+    using Two [[gnu::vector_size(16)]] = double;
+    if (!std::is_constant_evaluated()) return static_cast<std::uint64_t>(__builtin_ia32_cvtsd2si64(Two{steps, 0}));
+#endif
+    constexpr double kWhole = 0x1p52;  // from here on doubles are whole
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(steps < kWhole ? (steps + kWhole) - kWhole : steps));
+  }
+  constexpr void make_quick() noexcept {
+    if (!exponential_) return;
+    slices_ = exponential_->slices();
+    shift_ = exponential_->shift();
+    while (quick_ + 1 < bucket_count() && upper_bound(quick_) * steps_ < static_cast<double>(kMaxSteps)) ++quick_;
+  }
   constexpr std::int64_t fitting() const noexcept {
     const double last = upper_bound(bucket_count() - 2);
     std::int64_t steps = kMaxStepsPerUnit;
@@ -96,6 +128,11 @@ class HistogramConfig {
   Bounds bounds_ = Bounds::defaults();
   std::optional<ExponentialBuckets> exponential_;
   double steps_ = static_cast<double>(kMaxStepsPerUnit);  // a whole number, ready to be multiplied by
+  // Of exponential buckets: those that place_of() finds without looking at anything else (a value in them is above 0
+  // and below kMaxSteps), and how; of fixed ones nothing.
+  std::uint32_t shift_ = 0;
+  std::uint64_t quick_ = 0;
+  detail::OctaveSlices slices_{};
 };
 
 // The value below which the share q (0 to 1) of all observations lies, interpolated inside its bucket as Prometheus'

@@ -118,12 +118,16 @@ inline bool add_to(const SeriesRef& series, std::size_t cell, std::uint64_t n) n
   return put == Put::kDone || add_elsewhere(series, cell, n);
 }
 
-// Adds 1 to one of the cells, then n to the first one. False, and counted, when the series is gone before.
+[[gnu::noinline]] inline bool add_both_elsewhere(const SeriesRef& series, std::size_t cell, std::uint64_t n,
+                                                 Put put) noexcept {
+  return (put == Put::kFirstDone || add_elsewhere(series, 1 + cell, 1)) && add_elsewhere(series, 0, n);
+}
+
+// Adds 1 to a cell, those behind the first one being counted from 0, and n to the first one. False, and counted, when
+// the series is gone before.
 inline bool add_to_both(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
-  const Put put = rseq_add_both(series.first + cell, series.first, n, series.head->generation, series.generation);
-  if (put == Put::kDone) [[likely]]
-    return true;
-  return (put == Put::kFirstDone || add_elsewhere(series, cell, 1)) && add_elsewhere(series, 0, n);
+  const Put put = rseq_add_both(series.first, n, cell, series.head->generation, series.generation);
+  return put == Put::kDone || add_both_elsewhere(series, cell, n, put);
 }
 
 // The sum of a cell over all CPUs. Relaxed: nobody reads an older value of a cell than it has read before, so no sum

@@ -8,6 +8,12 @@
 // All sequences first compare a generation. Who changes it and then makes the kernel restart all sequences
 // (membarrier, RSEQ) knows that nothing of the old generation is written any more.
 //
+// A thread points to the descriptor of its last sequence, which the kernel reads when it interrupts the thread. So code
+// that may be unloaded clears that pointer; code of a program, which never is, leaves it, and saves a word: what each
+// file is compiled for decides. What is compiled for a program cannot be linked into a library: it asks for the
+// address of a word of the C library in a way that linkers refuse there. Known flaw: code that a program compiles at
+// run time and frees has to define SEAWALL_UNLOADABLE as 1.
+//
 // Missing (other machines, glibc before 2.35, ThreadSanitizer, a kernel or a valgrind without): kElsewhere, always.
 #pragma once
 
@@ -26,6 +32,14 @@
 #define SEAWALL_RSEQ 1
 #else
 #define SEAWALL_RSEQ 0
+#endif
+
+#if !defined(SEAWALL_UNLOADABLE)
+#if defined(__PIC__) && !defined(__PIE__)
+#define SEAWALL_UNLOADABLE 1
+#else
+#define SEAWALL_UNLOADABLE 0
+#endif
 #endif
 
 namespace seawall::detail {
@@ -57,56 +71,64 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
 
 // The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
 // function's own group, so that the linker drops both or none. The words before the abort address are the signature
-// that the kernel asks for. The thread's pointer to the descriptor is cleared on every way out: a library may be
-// unloaded after. `scratch` is rax, which then holds the CPU, or a negative number in a thread without an area; `n`
-// tells the labels of two sequences in one statement apart.
+// that the kernel asks for. The scratch registers are rax, which holds the CPU, a negative number in a thread without
+// an area, and rcx.
 // clang-format off
-#define SEAWALL_RSEQ_BEGIN(n)                           \
+#if SEAWALL_UNLOADABLE
+#define SEAWALL_RSEQ_LEAVE "movq $0, %%fs:8(%[area])\n\t"
+#define SEAWALL_RSEQ_NO_LIBRARY
+#else
+#define SEAWALL_RSEQ_LEAVE
+#define SEAWALL_RSEQ_NO_LIBRARY "leaq __rseq_offset(%%rip), %%rax\n\t"  // not reached
+#endif
+#define SEAWALL_RSEQ_BEGIN                              \
   ".pushsection __rseq_cs, \"aw?\"\n\t"                 \
   ".balign 32\n"                                        \
-  n "3:\n\t"                                            \
+  "3:\n\t"                                              \
   ".long 0, 0\n\t"                                      \
-  ".quad " n "1f, " n "2f - " n "1f, " n "4f\n\t"       \
-  ".popsection\n"                                       \
-  n "0:\n\t"                                            \
-  "leaq " n "3b(%%rip), %%rax\n\t"                      \
-  "movq %%rax, %%fs:8(%[area])\n"                       \
-  n "1:\n\t"                                            \
+  ".quad 1f, 2f - 1f, 4f\n\t"                           \
+  ".popsection\n\t"                                     \
+  "leaq 3b(%%rip), %%rcx\n\t"                           \
+  "movq %%rcx, %%fs:8(%[area])\n"                       \
+  "1:\n\t"                                              \
   "cmpl %[generation], %[alive]\n\t"                    \
-  "jne " n "7f\n\t"                                     \
+  "jne 7f\n\t"                                          \
   "movl %%fs:4(%[area]), %%eax\n\t"                     \
   "testl %%eax, %%eax\n\t"                              \
-  "js " n "6f\n\t"
+  "js 6f\n\t"
 // Behind the instruction that counts.
-#define SEAWALL_RSEQ_END(n) n "2:\n\t"
-#define SEAWALL_RSEQ_LEAVE "movq $0, %%fs:8(%[area])\n\t"
-#define SEAWALL_RSEQ_FAILURE(n, elsewhere, stale)       \
+#define SEAWALL_RSEQ_END "\n2:\n\t" SEAWALL_RSEQ_LEAVE
+#define SEAWALL_RSEQ_FAILURE(interrupted)               \
   ".pushsection __rseq_failure, \"ax?\"\n\t"            \
   ".byte 0x0f, 0xb9, 0x3d\n\t"                          \
   ".long 0x53053053\n"                                  \
-  n "4:\n\t"                                            \
-  "jmp " n "0b\n"                                       \
-  n "6:\n\t"                                            \
-  "movq $0, %%fs:8(%[area])\n\t"                        \
-  "jmp %l[" elsewhere "]\n"                             \
-  n "7:\n\t"                                            \
-  "movq $0, %%fs:8(%[area])\n\t"                        \
-  "jmp %l[" stale "]\n\t"                               \
+  "4:\n\t"                                              \
+  interrupted                                           \
+  "5:\n\t"                                              \
+  "leaq 3b(%%rip), %%rcx\n\t"                           \
+  "movq %%rcx, %%fs:8(%[area])\n\t"                     \
+  "jmp 1b\n"                                            \
+  "6:\n\t"                                              \
+  SEAWALL_RSEQ_LEAVE                                    \
+  "jmp %l[elsewhere]\n"                                 \
+  "7:\n\t"                                              \
+  SEAWALL_RSEQ_LEAVE                                    \
+  "jmp %l[stale]\n\t"                                   \
+  SEAWALL_RSEQ_NO_LIBRARY                               \
   ".popsection\n\t"
 // clang-format on
 
 // Adds n to this CPU's cell, `first` being that of CPU 0. Every CPU that the system can have has one.
 inline Put rseq_add(Cell* first, std::uint64_t n, const Generation& alive, std::uint32_t generation) noexcept {
   static_assert(kCpuStride == std::size_t{1} << 12);
-  asm goto(SEAWALL_RSEQ_BEGIN("1")
-           "shlq $12, %%rax\n\t"
-           "addq %[n], (%[first], %%rax)\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
-           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
-           :
-           : [first] "r"(first), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation),
-             [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
-           : elsewhere, stale);
+  asm goto(
+      SEAWALL_RSEQ_BEGIN
+      "shlq $12, %%rax\n\t"
+      "addq %[n], (%[first], %%rax)" SEAWALL_RSEQ_END SEAWALL_RSEQ_FAILURE("")
+      :
+      : [first] "r"(first), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation), [area] "r"(__rseq_offset)
+      : "rax", "rcx", "memory", "cc"
+      : elsewhere, stale);
   return Put::kDone;
 elsewhere:
   return Put::kElsewhere;
@@ -114,21 +136,23 @@ stale:
   return Put::kStale;
 }
 
-// Adds 1 to a cell of this CPU's, then n to another one: two sequences, of which the second may be on another CPU, and
-// one way out. kFirstDone: only the first was added.
-inline Put rseq_add_both(Cell* one, Cell* other, std::uint64_t n, const Generation& alive,
+// Adds n to this CPU's cell and 1 to the one that stands `other` cells behind the next one. kFirstDone: interrupted
+// after the first. That is told by rcx, which is not 0 until the instruction that also sets ZF, and by ZF, which the
+// first addition, of 1, clears: it makes no 0.
+inline Put rseq_add_both(Cell* first, std::uint64_t n, std::size_t other, const Generation& alive,
                          std::uint32_t generation) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN("1")
+  asm goto(SEAWALL_RSEQ_BEGIN
            "shlq $12, %%rax\n\t"
-           "addq $1, (%[one], %%rax)\n" SEAWALL_RSEQ_END("1")
-           SEAWALL_RSEQ_BEGIN("2")
-           "shlq $12, %%rax\n\t"
-           "addq %[n], (%[other], %%rax)\n" SEAWALL_RSEQ_END("2") SEAWALL_RSEQ_LEAVE
-           SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale") SEAWALL_RSEQ_FAILURE("2", "half", "half")
+           "addq %[first], %%rax\n\t"
+           "xorl %%ecx, %%ecx\n\t"
+           "addq $1, 8(%%rax, %[other], 8)\n\t"
+           "addq %[n], (%%rax)" SEAWALL_RSEQ_END SEAWALL_RSEQ_FAILURE("jz 5f\n\t"
+                                                                      "testq %%rcx, %%rcx\n\t"
+                                                                      "jz %l[half]\n")
            :
-           : [one] "r"(one), [other] "r"(other), [n] "er"(n), [alive] "m"(alive), [generation] "r"(generation),
+           : [first] "r"(first), [n] "er"(n), [other] "r"(other), [alive] "m"(alive), [generation] "r"(generation),
              [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
+           : "rax", "rcx", "memory", "cc"
            : elsewhere, stale, half);
   return Put::kDone;
 elsewhere:
@@ -142,14 +166,13 @@ half:
 // Replaces `expected` in a word that all CPUs share.
 inline Put rseq_exchange(Cell& word, std::uint64_t expected, std::uint64_t desired, const Generation& alive,
                          std::uint32_t generation) noexcept {
-  asm goto(SEAWALL_RSEQ_BEGIN("1")
+  asm goto(SEAWALL_RSEQ_BEGIN
            "movq %[expected], %%rax\n\t"
-           "lock cmpxchgq %[desired], %[word]\n" SEAWALL_RSEQ_END("1") SEAWALL_RSEQ_LEAVE
-           "jne %l[changed]\n\t" SEAWALL_RSEQ_FAILURE("1", "elsewhere", "stale")
+           "lock cmpxchgq %[desired], %[word]" SEAWALL_RSEQ_END "jne %l[changed]\n\t" SEAWALL_RSEQ_FAILURE("")
            :
            : [word] "m"(word), [expected] "r"(expected), [desired] "r"(desired), [alive] "m"(alive),
              [generation] "r"(generation), [area] "r"(__rseq_offset)
-           : "rax", "memory", "cc"
+           : "rax", "rcx", "memory", "cc"
            : elsewhere, stale, changed);
   return Put::kDone;
 elsewhere:
@@ -161,6 +184,7 @@ changed:
 }
 
 #undef SEAWALL_RSEQ_BEGIN
+#undef SEAWALL_RSEQ_NO_LIBRARY
 #undef SEAWALL_RSEQ_END
 #undef SEAWALL_RSEQ_FAILURE
 #undef SEAWALL_RSEQ_LEAVE
@@ -170,7 +194,7 @@ changed:
 inline std::int32_t rseq_cpu() noexcept { return -1; }
 inline bool rseq_registered() noexcept { return false; }
 inline Put rseq_add(Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept { return Put::kElsewhere; }
-inline Put rseq_add_both(Cell*, Cell*, std::uint64_t, const Generation&, std::uint32_t) noexcept {
+inline Put rseq_add_both(Cell*, std::uint64_t, std::size_t, const Generation&, std::uint32_t) noexcept {
   return Put::kElsewhere;
 }
 inline Put rseq_exchange(Cell&, std::uint64_t, std::uint64_t, const Generation&, std::uint32_t) noexcept {
