@@ -19,8 +19,7 @@
 // the pick.
 //
 // Threads: any number at once, lock-free, no allocation; nothing is written that another CPU writes, but by the
-// balancers that compare loads. A handle is two
-// words, copied freely, valid while its registry lives.
+// balancers that compare loads. A handle is two words, copied freely, valid while its registry lives.
 //
 //   seawall::Service trading = registry.service("trading").value();
 //   seawall::PickText text;

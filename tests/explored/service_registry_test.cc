@@ -29,7 +29,8 @@ seawall::ServiceRegistryConfig config(std::int32_t instances = 2) {
                                                .max_instances = instances,
                                                .max_instances_per_service = instances,
                                                .max_metadata_bytes = 0,
-                                               .max_in_flight = 16})
+                                               .max_in_flight = 16,
+                                               .max_hashed_services = 0})
       .value();
 }
 

@@ -8,7 +8,7 @@
 // all fields of a name, in order, to a HeaderFields. What comes out views the carrier's texts, which must outlive it.
 //
 // Threads: any, at once; nothing blocks or allocates. Counts are on cells of each CPU and written only by a refusal.
-// Known flaw: about 15 KiB, nearly all of it counters: make one for a server, not for a request. inject() takes 17 KiB
+// Known flaw: about 14 KiB, nearly all of it counters: make one for a server, not for a request. inject() takes 17 KiB
 // of stack, which a fiber must have.
 //
 //   seawall::Propagator propagator(seawall::PropagatorConfig::make({.b3 = true}).value());
