@@ -4,7 +4,8 @@
 .PHONY: help build test redis-faults bench bench-peers bench-peers-install demo fuzz lint format sanitize install clean
 
 PREFIX ?= /usr/local
-JOBS ?= 2
+# Tests at once: many mostly wait.
+JOBS ?= 3
 FUZZ_SECONDS ?= 60
 
 # ccache stops the build where it cannot make its folder: one below build/ where there is no home to write to.
