@@ -284,18 +284,27 @@ TEST_CASE("kept are traces that fail, are slow at the entry, or are marked") {
   for (const SpanRecord& span : tracer.trace(failed.context.trace_id())) CHECK(span.kept);
 }
 
-TEST_CASE("kept traces outlive the ring of the latest") {
+TEST_CASE("kept traces outlive the ring of the latest, their earlier spans too") {
   Tracer tracer = make_tracer({.recent_spans = 8, .kept_spans = 8});
-  const Extracted failed = fresh();
-  {
-    Span span = tracer.start_at("failed", SpanKind::kServer, failed, at(0ms));
-    span.set_status(SpanStatus::kError);
-    span.end_at(at(1ms));
+  const Extracted failed = fresh(), slow = fresh(), good = fresh();
+  for (const Extracted* incoming : {&failed, &slow, &good}) {
+    Span entry = tracer.start_at("entry", SpanKind::kServer, *incoming, at(0ms));
+    tracer.start_at("before", SpanKind::kClient, entry, at(0ms)).end_at(at(1ms));  // nobody knows yet
+    if (incoming == &failed) entry.set_status(SpanStatus::kError);
+    entry.end_at(incoming == &slow ? at(2s) : at(2ms));
   }
-  const Extracted good = fresh();
-  for (int i = 0; i < 100; ++i) tracer.start_at("good", SpanKind::kServer, fresh(), at(2ms)).end_at(at(3ms));
+  for (int i = 0; i < 100; ++i) tracer.start_at("later", SpanKind::kServer, fresh(), at(2s)).end_at(at(2s));
   CHECK(tracer.trace(good.context.trace_id()).empty());
-  REQUIRE(tracer.trace(failed.context.trace_id()).size() == 1);
+  for (const Extracted* incoming : {&failed, &slow}) {
+    const auto spans = tracer.trace(incoming->context.trace_id());
+    REQUIRE(spans.size() == 2);
+    CHECK(spans[0].name() == "entry");
+    CHECK(spans[1].name() == "before");
+    CHECK(spans[1].parent_id == spans[0].span_id);
+  }
+  const auto kept = tracer.kept(10);
+  REQUIRE(kept.size() == 2);
+  CHECK((kept[0].spans == 2 && kept[1].spans == 2));
 }
 
 TEST_CASE("a storm of errors keeps no more traces than its share") {
