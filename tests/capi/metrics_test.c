@@ -83,9 +83,25 @@ static void records_and_renders(void) {
   char* buffer = malloc(needed + 1);
   CHECK(seawall_metrics_render(metrics, SEAWALL_FORMAT_PROMETHEUS, buffer, needed + 1, NULL, &error) == SEAWALL_OK);
   CHECK(strlen(buffer) == needed);
-  CHECK(strstr(buffer, "\nhits_total{route=\"/\\\"x\\\"\",code=\"200\"} 5\n") != NULL);
-  CHECK(strstr(buffer, "\ndepth -2.5\n") != NULL);
-  CHECK(strstr(buffer, "\nwait_seconds_bucket{le=\"0.1\"} 1\n") != NULL);
+  static const char page[] =
+      "# HELP depth Help.\n"
+      "# TYPE depth gauge\n"
+      "depth -2.5\n"
+      "# HELP hits_total Help.\n"
+      "# TYPE hits_total counter\n"
+      "hits_total{route=\"/\\\"x\\\"\",code=\"200\"} 5\n"
+      "# HELP seawall_metrics_dropped_label_sets_total Lookups answered with the overflow series: a bound on "
+      "series was reached, or a value was refused.\n"
+      "# TYPE seawall_metrics_dropped_label_sets_total counter\n"
+      "seawall_metrics_dropped_label_sets_total{family=\"hits_total\"} 0\n"
+      "# HELP wait_seconds Help.\n"
+      "# TYPE wait_seconds histogram\n"
+      "wait_seconds_bucket{le=\"0.1\"} 1\n"
+      "wait_seconds_bucket{le=\"1.0\"} 2\n"
+      "wait_seconds_bucket{le=\"+Inf\"} 2\n"
+      "wait_seconds_sum 0.6\n"
+      "wait_seconds_count 2\n";
+  CHECK(strcmp(buffer, page) == 0);
   free(buffer);
   CHECK(seawall_metrics_render(metrics, 4, small, sizeof small, &needed, &error) == SEAWALL_E_INVALID_ARGUMENT);
   seawall_metrics_free(metrics);
