@@ -96,7 +96,6 @@ class Handle(int):
             free, address = Handle._condemned.pop()
             free(address)
 
-
     @staticmethod
     def _at_exit() -> None:
         gc.callbacks.remove(Handle._collection)
@@ -117,6 +116,24 @@ def check(code: int, error: "_ffi.seawall_error | None" = None) -> int:
         return code
     text = error.message.decode("utf-8", "replace") if error is not None and error.message else ""
     raise SeawallError(code, text or lib.seawall_code_name(code).decode())
+
+
+def address(out: ctypes.c_void_p) -> int:
+    """Of what a call that succeeded has made."""
+    assert out.value is not None
+    return out.value
+
+
+def made(create: Callable[..., int], *given: Any) -> int:
+    """The address of what create(*given, out, error) makes, for a Handle."""
+    out, error = ctypes.c_void_p(), new_error()
+    check(create(*given, ctypes.byref(out), error), error)
+    return address(out)
+
+
+def field(struct: type[ctypes.Structure], name: str) -> Callable[[Any], Any]:
+    """Reads a field of this struct, also from one of a subclass where the name is a property's."""
+    return getattr(struct, name).__get__
 
 
 def fill(struct: ctypes.Structure, values: dict, path: str = "") -> None:

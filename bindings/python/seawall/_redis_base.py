@@ -7,11 +7,11 @@ import enum
 import json
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from . import _ffi, _redis_ffi
-from ._library import Handle, check, load, nanoseconds, new_error, read_text
-from .limit_set import SetDecision as _SetDecision
+from ._library import Handle, check, field, load, made, nanoseconds, read_text
+from .limit_set import SetAnswer
 from .rate_limiter import _Answer, _positive
 
 lib, lib_waiting = load("seawall_redis", "SEAWALL_REDIS_LIBRARY", _redis_ffi)
@@ -19,6 +19,7 @@ lib, lib_waiting = load("seawall_redis", "SEAWALL_REDIS_LIBRARY", _redis_ffi)
 _SIZE = ctypes.sizeof(_redis_ffi.seawall_redis_decision)
 _MOST = _ffi.SEAWALL_LIMIT_SET_MOST
 Key = Union[str, bytes]
+_Stats = TypeVar("_Stats", bound=NamedTuple)
 
 
 class DecidedBy(enum.IntEnum):
@@ -42,24 +43,30 @@ class Decision(_Answer, _redis_ffi.seawall_redis_decision):
 
     __slots__ = ()
 
+    _wait_ns = field(_redis_ffi.seawall_redis_decision, "retry_after_ns")
+
     @property
     def decided_by(self) -> DecidedBy:
-        return DecidedBy(super().decided_by)
+        return DecidedBy(_decided_by(self))
 
     @property
     def fault(self) -> Fault:
-        return Fault(super().fault)
+        return Fault(_fault(self))
 
 
-class SetDecision(_SetDecision):
+_decided_by, _fault = (field(_redis_ffi.seawall_redis_decision, name) for name in ("decided_by", "fault"))
+
+
+class SetDecision(SetAnswer[Decision]):
     """A set's answer: true when allowed."""
 
     __slots__ = ()
 
     def __init__(self, size: int, keys: Any = None):
         self._keys = keys
-        self.decisions = (Decision * size)(*[(_SIZE,)] * size)
-        pointer = ctypes.cast(self.decisions, ctypes.POINTER(_redis_ffi.seawall_redis_decision))
+        decisions = (Decision * size)(*[Decision(_SIZE)] * size)  # copies
+        self.decisions = decisions  # type: ignore[assignment]  # ctypes' stubs do not say that an Array is a Sequence
+        pointer = ctypes.cast(decisions, ctypes.POINTER(_redis_ffi.seawall_redis_decision))
         self._raw = _redis_ffi.seawall_redis_set_decision(decision_count=size, decisions=pointer)
         self._raw.struct_size = ctypes.sizeof(self._raw)
 
@@ -89,16 +96,10 @@ class StoreStats(NamedTuple):
 def _handle_type(name: str) -> type[Handle]:
     # Freeing the last user of a store waits for its thread.
     free = getattr(lib_waiting, f"seawall_redis_{name}_free")
-    return type(Handle)(f"_{name}", (Handle,), {"__slots__": (), "_free": free})
+    return type(f"_{name}", (Handle,), {"__slots__": (), "_free": free})
 
 
 _Store, _Box = _handle_type("store"), _handle_type("inbox")
-
-
-def _made(new: Callable[..., int], *arguments: Any) -> int:
-    handle, error = ctypes.c_void_p(), new_error()
-    check(new(*arguments, ctypes.byref(handle), ctypes.byref(error)), error)
-    return handle.value
 
 
 def _from_json(options: dict) -> tuple[bytes, int]:
@@ -110,10 +111,10 @@ def _ns(name: str, seconds: Optional[float]) -> Optional[int]:
     return None if seconds is None else _positive(name, nanoseconds(name, seconds))
 
 
-def _read_stats(function: Callable[..., int], handle: int, struct: type, kind: type) -> Any:
+def _read_stats(function: Callable[..., int], handle: int, struct: type[ctypes.Structure], kind: type[_Stats]) -> _Stats:
     raw = struct(struct_size=ctypes.sizeof(struct))
     check(function(handle, raw))
-    return kind(**{name: kind.__annotations__[name](getattr(raw, name)) for name in kind._fields})
+    return kind._make(kind.__annotations__[name](getattr(raw, name)) for name in kind._fields)
 
 
 class Store:
@@ -149,7 +150,7 @@ class Store:
             "breaker_failure_threshold": breaker_failure_threshold,
             "breaker_open_duration_ns": _ns("breaker_open_duration", breaker_open_duration),
         }
-        self._handle = _Store(_made(lib.seawall_redis_store_new_from_json, *_from_json(options)))
+        self._handle = _Store(made(lib.seawall_redis_store_new_from_json, *_from_json(options)))
 
     def stats(self) -> StoreStats:
         return _read_stats(
@@ -165,7 +166,7 @@ class _Inbox:
     """Where the answers for one event loop arrive."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
-        self._handle = _Box(_made(lib.seawall_redis_inbox_new))
+        self._handle = _Box(made(lib.seawall_redis_inbox_new))
         self._waiting: dict[int, tuple[asyncio.Future, Callable]] = {}
         self._tag = 0
         loop.add_reader(lib.seawall_redis_inbox_fd(self._handle), self._receive)
@@ -190,8 +191,9 @@ class _Inbox:
             answer = new()
             if check(verb(self._handle, ctypes.byref(tag), raw(answer))) == 0:
                 return
-            future, result = self._waiting.pop(tag.value, (None, None))
-            if future is not None and not future.done():
+            waiting = self._waiting.pop(tag.value, None)
+            if waiting is not None and not waiting[0].done():
+                future, result = waiting
                 future.set_result(result(answer))
 
 

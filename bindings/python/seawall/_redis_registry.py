@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from . import _ffi, _redis_ffi
-from ._library import NOW, check, instant, new_error, read_text
+from ._library import NOW, check, instant, made, new_error, read_text
 from ._redis_base import (
     Fault,
     Store,
@@ -15,7 +15,6 @@ from ._redis_base import (
     _bytes,
     _from_json,
     _handle_type,
-    _made,
     _ns,
     _read_stats,
     lib,
@@ -68,7 +67,8 @@ def _texts(*texts: str) -> list:
 
 
 def _instance(one: NewInstance) -> tuple[_ffi.seawall_instance, list[bytes]]:
-    raw, keep = _ffi.seawall_instance(), []
+    raw = _ffi.seawall_instance()
+    keep: list[bytes] = []
     ServiceRegistry._fill(raw, one, keep)
     return raw, keep
 
@@ -98,7 +98,7 @@ class Registrar:
             "lease_ns": _ns("lease", lease),
         }
         new = lib.seawall_redis_store_new_registrar_from_json
-        self._handle = _Registrar(_made(new, store._handle, *_from_json(options)))
+        self._handle = _Registrar(made(new, store._handle, *_from_json(options)))
 
     def _wait(self, verb: str, *given: Any) -> Word:
         word = new_word()
@@ -182,7 +182,7 @@ class InstanceKeeper:
     """
 
     def __init__(self, registrar: Registrar):
-        self._handle = _Keeper(_made(lib.seawall_redis_registrar_new_keeper, registrar._handle))
+        self._handle = _Keeper(made(lib.seawall_redis_registrar_new_keeper, registrar._handle))
 
     def hold(self, instance: NewInstance, *, now_ns: int = NOW) -> None:
         """From now on, as a new process. Raises SeawallError that names the field."""
@@ -258,7 +258,7 @@ class StoreSource:
             "forget_after_ns": _ns("forget_after", forget_after),
         }
         new = lib.seawall_redis_store_new_source_from_json
-        self._handle = _Source(_made(new, store._handle, *_from_json(options)))
+        self._handle = _Source(made(new, store._handle, *_from_json(options)))
 
     def answers(self, now_ns: int = NOW) -> Iterator[_ffi.seawall_source_answer]:
         """For SourceFollower.tick: what is new. Each is good until the next."""
@@ -300,7 +300,7 @@ class TripBoard:
 
     def __init__(self, store: Store, board: str = "main"):
         new: Callable[..., int] = lib.seawall_redis_store_new_trip_board
-        self._handle = _Board(_made(new, store._handle, *_texts(board)))
+        self._handle = _Board(made(new, store._handle, *_texts(board)))
 
     def announce(self, name: str) -> None:
         check(lib.seawall_redis_trip_board_announce(self._handle, *_texts(name)))

@@ -57,6 +57,7 @@ class Client:
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"--url {url!r} is not http://HOST:PORT")
+        self._connection: type[http.client.HTTPConnection]
         self._connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         # Without a port, http.client would take the end of an IPv6 address for one.
         self._address, self._prefix = (parts.hostname, parts.port or self._connection.default_port), parts.path

@@ -115,7 +115,7 @@ def rate_limiting() -> str:
     answers = [bool(users.try_acquire("alice", now_ns=at)) for at in range(11)]
     expect(answers == [True] * 10 + [False], f"10 in 60 s let {sum(answers)} of a user through")
     expect(users.try_acquire("bob", now_ns=11), "one user's limit refused another user")
-    wait = users.peek("alice", now_ns=20).retry_after_ns
+    wait = users.peek("alice", now_ns=20).retry_after_ns or 0
     expect(wait and not users.peek("alice", now_ns=20 + wait - 1), "allowed before the time of retry")
     expect(users.try_acquire("alice", now_ns=20 + wait), "refused at the time of retry")
     bucket = TokenBucket(10, 1.0, burst=2, now_ns=0)
@@ -173,8 +173,9 @@ def trade_execution() -> str:
     ticket = breaker.try_acquire(now_ns=now)
     expect(ticket, "a healthy breaker refused the trade")
     pick = trading.pick(now_ns=now)
-    expect(pick and pick.port == 8001, "no instance for the trade")
-    headers = trace.inject(context, {})
+    if pick is None or pick.port != 8001:
+        raise AssertionError("no instance for the trade")
+    headers: dict[str, str] = trace.inject(context, {})
     expect("0af7651916cd43dd8448eb211c80319c" in headers["traceparent"], "the trace does not go to the upstream")
     trading.done(pick, now_ns=now)
     ticket.report(Outcome.SUCCESS, now_ns=now)

@@ -34,7 +34,7 @@ import math
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, moment, nanoseconds, new_error, prepared
+from ._library import CLOCK, NOW, Handle, bare, check, instant, lib, made, moment, nanoseconds, prepared
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -323,15 +323,13 @@ def breaker_options(
 
 def new_handle(create: Any, options: dict, now_ns: int) -> int:
     text = json.dumps(options).encode()
-    handle, error = ctypes.c_void_p(), new_error()
-    check(create(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
-    assert handle.value
-    return handle.value
+    return made(create, text, len(text), instant(now_ns))
 
 
 def snapshot_of(seen: Any) -> Snapshot:
-    values = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
-    return Snapshot(**{**values, "state": State(seen.state), "reason": Reason(seen.reason)})
+    values: dict[str, Any] = {field.name: getattr(seen, field.name) for field in dataclasses.fields(Snapshot)}
+    values.update(state=State(seen.state), reason=Reason(seen.reason))
+    return Snapshot(**values)
 
 
 _ask, _report = bare(lib.seawall_circuit_breaker_try_acquire), bare(lib.seawall_circuit_breaker_report)

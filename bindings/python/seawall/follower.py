@@ -17,14 +17,13 @@ has become empty or absurdly short. A source that fails takes nothing: its last 
 tick() and a FileSource's poll() are of one thread at a time; all else, a MetricsPublisher too, may be used from any.
 """
 
-import ctypes
 import enum
 import json
 import os
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, instant, lib, lib_waiting, nanoseconds, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, lib_waiting, made, nanoseconds, new_error, read_text
 from .registry import ServiceRegistry
 
 __all__ = ["FileSource", "Source", "SourceFollower", "SourcePriority", "to_source"]
@@ -40,6 +39,7 @@ class SourcePriority(enum.IntEnum):
 
 
 class _FollowerHandle(Handle):
+    registry: Handle  # which a follower must not outlive
     _free = lib.seawall_follower_free
 
 
@@ -130,11 +130,9 @@ class SourceFollower:
             if count is not None and not 0 < count < 2**31:
                 raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {count}")
             setattr(options, name, count or 0)
-        out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_registry_follower(registry._handle, options, ctypes.byref(out), error), error)
-        self._handle = _FollowerHandle(out.value)
+        self._handle = _FollowerHandle(made(lib.seawall_registry_follower, registry._handle, options))
         self._followed: list[tuple[int, Any]] = []  # number, and who is asked
-        self._handle.registry = registry._handle  # which a follower must not outlive
+        self._handle.registry = registry._handle
 
     def _add(self, name: str, priority: SourcePriority, fallback: bool) -> int:
         data, error = name.encode("utf-8", "replace"), new_error()

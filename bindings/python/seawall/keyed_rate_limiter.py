@@ -21,8 +21,8 @@ Processes share one in memory that all of them map (an mmap, a multiprocessing.s
 
 import array
 import ctypes
-from collections.abc import Iterable
-from typing import Any, Optional, Union
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional, Union, cast
 
 from . import _ffi
 from ._library import (
@@ -37,6 +37,7 @@ from ._library import (
     instant,
     lib,
     lib_waiting,
+    made,
     nanoseconds,
     new_error,
     place,
@@ -47,6 +48,8 @@ from .rate_limiter import (
     _SIZE,
     Decision,
     LimitChange,
+    SlidingWindow,
+    TokenBucket,
     _clamped,
     _byref,
     _Limiter,
@@ -79,6 +82,7 @@ class KeyedStats:
 
 
 Key = Union[str, bytes, int]
+Kind = type[Union[TokenBucket, SlidingWindow]]
 
 
 def _bytes(key: Union[str, bytes]) -> bytes:
@@ -89,6 +93,17 @@ def _id(key: int) -> int:
     if not 0 <= key < 2**64:
         raise ValueError("an integer key is from 0 to 2**64 - 1")  # ctypes would cut it silently
     return key
+
+
+def _keys(keys: Sequence[Key]) -> ctypes.Array:
+    found = (_ffi.seawall_limit_key * len(keys))()
+    for place, key in zip(found, keys):
+        if isinstance(key, int):
+            place.id = _id(key)
+        else:
+            place.text = data = _bytes(key)
+            place.text_size = len(data)
+    return found
 
 
 class KeyedRateLimiter(_Limiter):
@@ -110,7 +125,7 @@ class KeyedRateLimiter(_Limiter):
 
     def __init__(
         self,
-        kind: type,
+        kind: Kind,
         permits: int,
         period: Optional[float] = None,
         *,
@@ -142,14 +157,14 @@ class KeyedRateLimiter(_Limiter):
             self._use(memory, lambda place, size, *out: lib.seawall_keyed_limiter_new_in(raw, place, size, instant(now_ns), *out))
 
     @classmethod
-    def attach(cls, kind: type, memory: Any) -> "KeyedRateLimiter":
+    def attach(cls, kind: Kind, memory: Any) -> "KeyedRateLimiter":
         """The limiter of this kind that was made in `memory`, perhaps by another process, at another address."""
         self = cls.__new__(cls)
         self._use(memory, lambda *place: lib.seawall_keyed_limiter_attach(kind._kind, *place))
         return self
 
     @staticmethod
-    def memory_for(kind: type, keys: int) -> int:
+    def memory_for(kind: Kind, keys: int) -> int:
         """The bytes that leave 1 of `keys` keys in use in 300 no place."""
         size = ctypes.c_size_t(0)
         keys = fitted("keys", keys, ctypes.c_size_t)
@@ -158,10 +173,7 @@ class KeyedRateLimiter(_Limiter):
 
     def _use(self, memory: Any, make) -> None:
         bytes_there = place(memory)
-        handle, error = ctypes.c_void_p(), new_error()
-        code = make(ctypes.addressof(bytes_there), len(bytes_there), ctypes.byref(handle), ctypes.byref(error))
-        check(code, error)
-        self._own(handle.value)
+        self._own(made(make, ctypes.addressof(bytes_there), len(bytes_there)))
         self._memory = bytes_there
 
     def allow(self, key: Key) -> bool:
@@ -199,16 +211,13 @@ class KeyedRateLimiter(_Limiter):
         # One block of memory with the size set in each; the list's decisions are views of it.
         decisions = (Decision * count).from_buffer_copy(bytes(Decision(_SIZE)) * count)
         try:
-            ids = array.array("Q", keys)
+            ids = array.array("Q", cast("list[int]", keys))
             address, acquire = ids.buffer_info()[0], lib.seawall_keyed_limiter_try_acquire_batch_id
-            given = ctypes.cast(address, ctypes.POINTER(ctypes.c_uint64))
+            given: object = ctypes.cast(address, ctypes.POINTER(ctypes.c_uint64))
         except OverflowError:
             raise ValueError("an integer key is from 0 to 2**64 - 1") from None
         except TypeError:  # texts among them
-            data = [_bytes(key) if not isinstance(key, int) else None for key in keys]
-            given = (_ffi.seawall_limit_key * count)(
-                *((None, 0, _id(key)) if text is None else (text, len(text), 0) for key, text in zip(keys, data))
-            )
+            given = _keys(keys)
             acquire = lib.seawall_keyed_limiter_try_acquire_batch
         check(acquire(self._handle, given, count, instant(now_ns), _permits(permits), decisions))
         return list(decisions)
@@ -267,8 +276,8 @@ class KeyedRateLimiter(_Limiter):
         Both have the same kind and memory. Use this one in place of the old one from then on: what the old one grants
         later is not known here. Decisions can be refunded only where they were made.
         """
-        error, how = new_error(), fitted("how", how, ctypes.c_int32)
+        error, change = new_error(), fitted("how", how, ctypes.c_int32)
         check(
-            lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, how, instant(now_ns), ctypes.byref(error)),
+            lib_waiting.seawall_keyed_limiter_take_over(self._handle, old._handle, change, instant(now_ns), ctypes.byref(error)),
             error,
         )

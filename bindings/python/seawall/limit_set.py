@@ -12,12 +12,12 @@
 
 import ctypes
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Optional
+from typing import Generic, NamedTuple, Optional, TypeVar
 
 from . import _ffi
-from ._library import NOW, check, instant, lib, new_error, read_text
-from .keyed_rate_limiter import Key, KeyedRateLimiter, _bytes, _id
-from .rate_limiter import _ALLOWED, _SIZE, Decision, _handle_type, _Limiter, _permits
+from ._library import NOW, check, instant, lib, made, read_text
+from .keyed_rate_limiter import Key, KeyedRateLimiter, _keys
+from .rate_limiter import _ALLOWED, _SIZE, Decision, _Answer, _handle_type, _Limiter, _permits
 
 __all__ = [
     "LimitSet",
@@ -29,31 +29,16 @@ __all__ = [
 ]
 
 _Handle = _handle_type("limit_set")
+_D = TypeVar("_D", bound=_Answer)
 
 
-def _keys(keys: Sequence[Key]) -> ctypes.Array:
-    found = (_ffi.seawall_limit_key * len(keys))()
-    for place, key in zip(found, keys):
-        if isinstance(key, int):
-            place.id = _id(key)
-        else:
-            place.text = data = _bytes(key)
-            place.text_size = len(data)
-    return found
-
-
-class SetDecision:
-    """A set's answer: true when allowed."""
+class SetAnswer(Generic[_D]):
+    """What a set's answer can tell, whichever its structs are."""
 
     __slots__ = ("_keys", "_raw", "decisions")
 
-    decisions: Sequence[Decision]  # in the order of the set
-
-    def __init__(self, size: int, keys: ctypes.Array):
-        self._keys = keys
-        self.decisions = (Decision * size)(*[(_SIZE,)] * size)
-        pointer = ctypes.cast(self.decisions, ctypes.POINTER(_ffi.seawall_decision))
-        self._raw = _ffi.seawall_set_decision(ctypes.sizeof(_ffi.seawall_set_decision), 0, 0, size, pointer)
+    decisions: Sequence[_D]  # in the order of the set
+    _raw: ctypes.Structure
 
     def __bool__(self) -> bool:
         return self._raw.answer == _ALLOWED
@@ -87,6 +72,19 @@ class SetDecision:
         return f"<SetDecision {word}, {list(self.decisions)}>"
 
 
+class SetDecision(SetAnswer[Decision]):
+    """A set's answer: true when allowed."""
+
+    __slots__ = ()
+
+    def __init__(self, size: int, keys: ctypes.Array):
+        self._keys = keys
+        decisions = (Decision * size)(*[Decision(_SIZE)] * size)  # copies
+        self.decisions = decisions  # type: ignore[assignment]  # ctypes' stubs do not say that an Array is a Sequence
+        pointer = ctypes.cast(decisions, ctypes.POINTER(_ffi.seawall_decision))
+        self._raw = _ffi.seawall_set_decision(ctypes.sizeof(_ffi.seawall_set_decision), 0, 0, size, pointer)
+
+
 class LimitSet:
     """1 to 8 limiters, the narrowest first, each still to be used beside the set. May be used from any thread."""
 
@@ -94,9 +92,7 @@ class LimitSet:
         self._limiters = limiters  # the library borrows them
         self._keyed = sum(isinstance(limiter, KeyedRateLimiter) for limiter in limiters)
         handles = (ctypes.c_void_p * len(limiters))(*[limiter._handle for limiter in limiters])
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_limit_set_new(handles, len(limiters), ctypes.byref(handle), ctypes.byref(error)), error)
-        self._handle = _Handle(handle.value)
+        self._handle = _Handle(made(lib.seawall_limit_set_new, handles, len(limiters)))
 
     def _ask(self, verb, keys: Sequence[Key], permits: int, now_ns: int) -> SetDecision:
         if len(keys) != self._keyed:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Generic, Iterator, NamedTuple, Sequence, TypeVar
 
 from . import _ffi
-from ._library import ONE, Handle, SeawallError, bare, check, lib, lib_waiting, new_error, prepared, read_text
+from ._library import ONE, Handle, SeawallError, bare, check, lib, lib_waiting, made, new_error, prepared, read_text
 
 __all__ = ["Counter", "Exemplar", "Family", "Format", "Gauge", "Histogram", "Info", "MetricsRegistry", "StateSet", "validate_text"]
 
@@ -230,7 +230,7 @@ class Family(Generic[_M]):
                  series: type[_M], states: Sequence[str]):
         self._registry = registry
         self._handle = handle
-        self._series = series
+        self._series: type[_M] = series
         # The series by their values since the latest removal, at which all are looked up again: at most one for each
         # that the family has. A new dict each time, so that who is about to add to an older one adds to that.
         self._removals = lib.seawall_family_removals(handle).contents
@@ -309,11 +309,10 @@ class MetricsRegistry:
     max_series_per_family, max_label_value_bytes, and, 0 or 1, no_rseq and share_with_children."""
 
     def __init__(self, **options: int):
-        out, error = ctypes.c_void_p(), new_error()
         text = json.dumps(options).encode()
-        check(lib.seawall_metrics_new_from_json(text, len(text), ctypes.byref(out), ctypes.byref(error)), error)
-        self._handle = _Handle(out.value)
-        self._at = prepared(ctypes.c_void_p, out.value)
+        address = made(lib.seawall_metrics_new_from_json, text, len(text))
+        self._handle = _Handle(address)
+        self._at = prepared(ctypes.c_void_p, address)
         self._callbacks: list[Any] = []
         self._start_unix_ns = time.time_ns()
 
@@ -325,10 +324,8 @@ class MetricsRegistry:
         options.states, options.state_count = _texts(states), len(states)
         for field, value in more.items():
             setattr(options, field, value)
-        out, error = ctypes.c_void_p(), new_error()
-        code = lib.seawall_metrics_family(self._handle, ctypes.byref(options), ctypes.byref(out), ctypes.byref(error))
-        check(code, error)
-        return Family(self, out.value, name, labels, series, states)
+        family = made(lib.seawall_metrics_family, self._handle, ctypes.byref(options))
+        return Family(self, family, name, labels, series, states)
 
     def counter(self, name: str, help: str, labels: Sequence[str] = (), *, units_per_one: int = 1,
                 exemplars: bool = False) -> Family[Counter]:

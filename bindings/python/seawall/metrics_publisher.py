@@ -16,7 +16,7 @@ import ctypes
 from typing import Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, made, new_error
 from .circuit_breaker import CircuitBreaker
 from .follower import SourceFollower
 from .keyed_circuit_breaker import KeyedCircuitBreaker
@@ -44,16 +44,16 @@ class _Watched:
 class _Publisher(Handle):
     _free = lib.seawall_metrics_publisher_free
     _borrows = True
+    metrics: Handle  # freed after this
+    parts: set[_Watched]
 
 
 class MetricsPublisher:
     """Its series go with it; it keeps what it watches alive."""
 
     def __init__(self, metrics: MetricsRegistry):
-        out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_metrics_publisher_new(metrics._handle, ctypes.byref(out), ctypes.byref(error)), error)
-        self._handle = _Publisher(out.value)
-        self._handle.metrics = metrics._handle  # freed after this
+        self._handle = _Publisher(made(lib.seawall_metrics_publisher_new, metrics._handle))
+        self._handle.metrics = metrics._handle
         self._handle.parts = set()
 
     def watch(self, name: str, part: Part) -> None:

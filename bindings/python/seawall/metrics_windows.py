@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, lib_waiting, new_error, read_text
+from ._library import NOW, Handle, check, instant, lib, lib_waiting, made, read_text
 from .metrics import MetricsRegistry, _fits, _text, _texts
 
 __all__ = ["MetricsWindows", "Window", "WindowCounter", "WindowHistogram", "WindowShare", "WindowsStats"]
@@ -52,7 +52,7 @@ class WindowShare(NamedTuple):
 class WindowHistogram(NamedTuple):
     covered: float
     series: int
-    count: int
+    count: int  # type: ignore[assignment]  # in place of tuple's method
     sum: float
     per_second: float
     mean: float
@@ -78,6 +78,7 @@ def _match(match: Match) -> "_ffi.seawall_series_match":
 class _Windows(Handle):
     _free = lib.seawall_metrics_windows_free
     _borrows = True
+    metrics: Handle  # freed after this
 
 
 class MetricsWindows:
@@ -89,11 +90,8 @@ class MetricsWindows:
         lib.seawall_metrics_windows_options_init(ctypes.byref(options))
         options.memory_bytes = memory_bytes
         options.families, options.family_count = _texts(families), len(families)
-        out, error = ctypes.c_void_p(), new_error()
-        code = lib.seawall_metrics_windows_new(metrics._handle, options, ctypes.byref(out), ctypes.byref(error))
-        check(code, error)
-        self._handle = _Windows(out.value)
-        self._handle.metrics = metrics._handle  # freed after this
+        self._handle = _Windows(made(lib.seawall_metrics_windows_new, metrics._handle, options))
+        self._handle.metrics = metrics._handle
 
     def tick(self, *, now_ns: int = NOW) -> bool:
         """To be called about once a second. True when it took a sample: the first tick of its second."""

@@ -25,21 +25,23 @@ from ._library import (
     NOW,
     SIZES,
     SeawallError,
+    address,
     bare,
     check,
+    field,
     fill,
     instant,
     lib,
     lib_waiting,
-    nanoseconds,
+    made,
     moment,
+    nanoseconds,
     new_error,
     prepared,
     read_text,
 )
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
-from .keyed_rate_limiter import Key, _bytes
-from .limit_set import _keys
+from .keyed_rate_limiter import Key, _bytes, _keys
 from .metrics import MetricsRegistry
 from .rate_limiter import _handle_type, _Limiter, _permits
 from .registry import Service, ServiceRegistry
@@ -54,6 +56,9 @@ _SUCCESS = int(Outcome.SUCCESS)
 _admit = lib.seawall_admit
 _admit_key, _complete = bare(lib.seawall_pipeline_admit_key), bare(lib.seawall_complete)
 _byref, _TICKET = ctypes.byref, _ffi.seawall_admission.ticket.offset
+_wait_ns, _limit_name, _traceparent = (
+    field(_ffi.seawall_admission, name) for name in ("retry_after_ns", "limit_name", "traceparent")
+)
 _NO_SIZE, _NO_ID = SIZES[0], prepared(ctypes.c_uint64, 0)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -115,6 +120,7 @@ class Admission(_ffi.seawall_admission):
 
     __slots__ = ("_keys", "_pipeline", "_permits")
 
+    answer: int  # SEAWALL_ALLOWED or not
     limit: int  # of the limit that refused for longest, else that is nearest to refusing; 0 without limits
     remaining: int
     port: int  # of the instance, as slot and generation; 0 without one
@@ -131,18 +137,18 @@ class Admission(_ffi.seawall_admission):
     @property
     def retry_after(self) -> float:
         """Seconds; infinite when no wait helps."""
-        ns = super().retry_after_ns
+        ns = _wait_ns(self)
         return float("inf") if ns == _ffi.SEAWALL_NEVER else ns / 1e9
 
     @property
     def limit_name(self) -> str:
         """Of the limit that `limit` and `remaining` are of."""
-        return super().limit_name.decode()
+        return _limit_name(self).decode()
 
     @property
     def traceparent(self) -> str:
         """For the call that goes out; empty when refused or without trace."""
-        return super().traceparent.decode()
+        return _traceparent(self).decode()
 
     @property
     def traced(self) -> bool:
@@ -209,6 +215,8 @@ class Admission(_ffi.seawall_admission):
 class Pipeline(Guard):
     """See the module. `failures` are the exceptions that count against the service, unless they are `ignored`."""
 
+    _routes: "Pipelines"  # of one of theirs, which must not outlive them
+
     def __init__(
         self,
         *,
@@ -233,10 +241,8 @@ class Pipeline(Guard):
             parts.options.metrics = metrics._handle
             parts.options.name = text = name.encode()
             parts.options.name_size = len(text)
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_pipeline_new(parts.options, instant(now_ns), ctypes.byref(handle), error), error)
-        self._own(handle.value)
-        self._kept = [parts, metrics]  # what the library borrows
+        self._own(made(lib.seawall_pipeline_new, parts.options, instant(now_ns)))
+        self._kept: list[Any] = [parts, metrics]  # what the library borrows
         self._replacing = threading.Lock()
 
     def _own(self, address: int) -> None:
@@ -387,8 +393,8 @@ class Pipelines:
         if isinstance(keys, str):
             raise TypeError(f"keys must be a sequence of names, not the text {keys!r}")
         text, names = self._text(config), ",".join(keys).encode()
-        out, error = ctypes.c_void_p(), new_error()
-        code = lib.seawall_pipelines_load(
+        loaded = made(
+            lib.seawall_pipelines_load,
             text,
             len(text),
             registry._handle if registry is not None else None,
@@ -396,11 +402,8 @@ class Pipelines:
             names,
             len(names),
             instant(now_ns),
-            ctypes.byref(out),
-            error,
         )
-        check(code, error)
-        self._handle = _RoutesHandle(out.value)
+        self._handle = _RoutesHandle(loaded)
         self._borrowed = (registry, metrics)
         self._replacing = threading.Lock()
         self._kept: dict[str, list] = {}  # by route: what the library borrows since Pipeline.replace()
@@ -417,7 +420,7 @@ class Pipelines:
             raise KeyError(route)
         check(code)
         pipeline = Pipeline.__new__(Pipeline)
-        pipeline._own(out.value)
+        pipeline._own(address(out))
         pipeline._routes = self
         pipeline._replacing = self._replacing
         pipeline._kept = self._kept.setdefault(route, [None, None])  # outlives this object, as the route does

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, nanoseconds, new_error
+from ._library import NOW, Handle, check, instant, lib, made, nanoseconds, new_error
 from .registry import ServiceRegistry
 
 __all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober"]
@@ -47,6 +47,7 @@ class Probe:
 
 
 class _ProberHandle(Handle):
+    registry: Handle  # which a prober must not outlive
     _free = lib.seawall_prober_free
 
 
@@ -89,10 +90,8 @@ class Prober:
         require_identity: bool = False,
     ):
         options = _options(kind, path, interval, edge_interval, timeout, jitter_percent, rise, fall, max_in_flight, require_identity)
-        out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_registry_prober(registry._handle, options, len(options), ctypes.byref(out), error), error)
-        self._handle = _ProberHandle(out.value)
-        self._handle.registry = registry._handle  # which a prober must not outlive
+        self._handle = _ProberHandle(made(lib.seawall_registry_prober, registry._handle, options, len(options)))
+        self._handle.registry = registry._handle
 
     def due(self, *, now_ns: int = NOW) -> Iterator[Probe]:
         """The probes to send now."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, SeawallError, check, instant, lib, nanoseconds, new_error, read_text
+from ._library import NOW, Handle, SeawallError, check, instant, lib, made, nanoseconds, new_error, read_text
 from .trace import Headers, Incoming, TraceContext, TraceState, _bytes, _checked
 
 __all__ = ["Baggage", "FAULTS", "Propagator", "Sampler"]
@@ -55,7 +55,9 @@ def _carrier(headers: Mapping) -> "_ffi.seawall_carrier":
     for name, value in headers.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
             fields.append((_bytes(name), _bytes(one)))
-    array = (_ffi.seawall_header * len(fields))(*[(n, len(n), v, len(v)) for n, v in fields])
+    array = (_ffi.seawall_header * len(fields))()
+    for place, (name, value) in zip(array, fields):
+        place.name, place.name_size, place.value, place.value_size = name, len(name), value, len(value)
     carrier = _ffi.seawall_carrier(struct_size=ctypes.sizeof(_ffi.seawall_carrier))
     carrier.headers = ctypes.cast(array, ctypes.POINTER(_ffi.seawall_header))
     carrier.header_count = len(fields)
@@ -176,9 +178,7 @@ class Propagator:
                 "baggage_bytes": baggage_bytes,
             }
         ).encode()
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_propagator_new_from_json(options, len(options), ctypes.byref(handle), error), error)
-        self._handle = _PropagatorHandle(handle.value)
+        self._handle = _PropagatorHandle(made(lib.seawall_propagator_new_from_json, options, len(options)))
 
     def extract(self, headers: Mapping) -> Incoming:
         """Continues the trace of a request's headers. Never raises for what a caller sent."""
@@ -260,9 +260,7 @@ class Sampler:
             if value is not None:
                 options[name] = value
         text = json.dumps(options).encode()
-        handle, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_sampler_new_from_json(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
-        self._handle = _SamplerHandle(handle.value)
+        self._handle = _SamplerHandle(made(lib.seawall_sampler_new_from_json, text, len(text), instant(now_ns)))
 
     def sample(self, incoming: Incoming, *, now_ns: int = NOW) -> Incoming:
         """`incoming` with the decision in its context's `sampled`, and the threshold in its state."""

@@ -15,10 +15,26 @@ instant of CLOCK_MONOTONIC (`time.monotonic_ns()`); without it the library reads
 import ctypes
 import enum
 import json
+from collections.abc import Callable
 from typing import NamedTuple, Optional
 
 from . import _ffi
-from ._library import CLOCK, NOW, ONE, Handle, SeawallError, bare, check, instant, lib, nanoseconds, new_error, prepared
+from ._library import (
+    CLOCK,
+    NOW,
+    ONE,
+    Handle,
+    SeawallError,
+    bare,
+    check,
+    field,
+    instant,
+    lib,
+    made,
+    nanoseconds,
+    new_error,
+    prepared,
+)
 
 __all__ = [
     "Decision",
@@ -42,6 +58,9 @@ class _Answer:
 
     __slots__ = ()
 
+    _wait_ns: Callable[["_Answer"], int]  # the struct's own retry_after_ns
+    answer: int  # SEAWALL_ALLOWED and so on
+    charge_permits: int
     limit: int  # the most permits that can be available at one instant
     remaining: int  # permits available after this decision
     reset_after_ns: int  # until the whole limit is available again, if nobody asks meanwhile
@@ -61,12 +80,12 @@ class _Answer:
     @property
     def retry_after_ns(self) -> Optional[int]:
         """0 when allowed; else the same request is refused at every earlier instant. None when never."""
-        return None if self.never else super().retry_after_ns
+        return None if self.never else type(self)._wait_ns(self)
 
     @property
     def retry_after(self) -> float:
         """retry_after_ns in seconds; infinite when never."""
-        return float("inf") if self.never else super().retry_after_ns / 1e9
+        return float("inf") if self.never else type(self)._wait_ns(self) / 1e9
 
     @property
     def charged(self) -> int:
@@ -82,6 +101,8 @@ class Decision(_Answer, _ffi.seawall_decision):
     """A limiter's answer: true when allowed. It is the struct that the library fills: one object for each call."""
 
     __slots__ = ()
+
+    _wait_ns = field(_ffi.seawall_decision, "retry_after_ns")
 
 
 class Reservation:
@@ -141,13 +162,15 @@ class LimitChange(enum.IntEnum):
 
 
 def _period_ns(period: Optional[float], period_ns: Optional[int]) -> int:
-    if (period is None) == (period_ns is None):
+    if period is not None and period_ns is None:
+        period_ns = nanoseconds("period", period)
+    elif period is not None or period_ns is None:
         raise TypeError("give period (seconds) or period_ns, one of the two")
-    return _positive("period", nanoseconds("period", period) if period_ns is None else period_ns)
+    return _positive("period", period_ns)
 
 
 def _handle_type(name: str) -> type[Handle]:
-    return type(Handle)(f"_{name}", (Handle,), {"__slots__": (), "_free": getattr(lib, f"seawall_{name}_free")})
+    return type(f"_{name}", (Handle,), {"__slots__": (), "_free": getattr(lib, f"seawall_{name}_free")})
 
 
 _NAMES = ("token_bucket", "leased_token_bucket", "fixed_window", "sliding_window", "keyed_limiter")
@@ -172,10 +195,8 @@ class _Limiter:
 
     def __init__(self, options: dict, now_ns: int):
         text = json.dumps(options).encode()
-        handle, error = ctypes.c_void_p(), new_error()
         new = getattr(lib, f"seawall_{self._name}_new_from_json")
-        check(new(text, len(text), instant(now_ns), ctypes.byref(handle), ctypes.byref(error)), error)
-        self._own(handle.value)
+        self._own(made(new, text, len(text), instant(now_ns)))
 
     def _own(self, address: int) -> None:
         self._handle = _HANDLES[self._name](address)
@@ -219,8 +240,11 @@ class _Ruled(_Single):
 
     def __init__(self, options: dict, now_ns: int):
         super().__init__(options, now_ns)
-        for verb in ("reserve", "acquire_until", "cancel", "settle", "change_limit_from_json"):
-            setattr(self, f"_{verb}", getattr(lib, f"seawall_{self._name}_{verb}"))
+        self._reserve = getattr(lib, f"seawall_{self._name}_reserve")
+        self._acquire_until = getattr(lib, f"seawall_{self._name}_acquire_until")
+        self._cancel = getattr(lib, f"seawall_{self._name}_cancel")
+        self._settle = getattr(lib, f"seawall_{self._name}_settle")
+        self._change_limit_from_json = getattr(lib, f"seawall_{self._name}_change_limit_from_json")
 
     def reserve(
         self, permits: int = 1, *, max_wait: Optional[float] = None, max_wait_ns: Optional[int] = None, now_ns: int = NOW

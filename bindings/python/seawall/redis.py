@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from . import _ffi, _redis_ffi
-from ._library import SeawallError, check
+from ._library import SeawallError, check, made, nanoseconds
 from ._redis_base import (
     _SIZE,
     DecidedBy,
@@ -41,7 +41,6 @@ from ._redis_base import (
     _bytes,
     _from_json,
     _handle_type,
-    _made,
     _ns,
     _read_stats,
     lib,
@@ -123,7 +122,7 @@ class LimiterStats(NamedTuple):
 
 def _cache_ns(seconds: float) -> int:
     """Not negative: the library's -1 means none."""
-    ns = _ns("denial_cache", seconds)
+    ns = _positive("denial_cache", nanoseconds("denial_cache", seconds))
     if ns < 0:
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"denial_cache must not be negative, not {seconds}")
     return ns
@@ -174,7 +173,7 @@ class RateLimiter:
         new = lib.seawall_redis_store_new_limiter_from_json
         self.name = name
         self._place = (name, tag)  # in Redis
-        self._handle = _Limiter(_made(new, store._handle, *_from_json(options)))
+        self._handle = _Limiter(made(new, store._handle, *_from_json(options)))
 
     def _here(self, data: bytes, permits: int) -> Optional[Decision]:
         decision = Decision(_SIZE)
@@ -239,7 +238,7 @@ class LimitSet:
     def __init__(self, *limiters: RateLimiter):
         handles = (ctypes.c_void_p * len(limiters))(*[limiter._handle for limiter in limiters])
         self._limiters = limiters
-        self._handle = _Set(_made(lib.seawall_redis_limit_set_new, handles, len(limiters)))
+        self._handle = _Set(made(lib.seawall_redis_limit_set_new, handles, len(limiters)))
 
     def _texts(self, keys: Sequence[Key]) -> tuple[list[bytes], ctypes.Array]:
         if len(keys) != len(self._limiters):
@@ -249,7 +248,7 @@ class LimitSet:
         for at, place in enumerate(places):
             if place in places[:at]:
                 raise ValueError(f"{place[0][0]}: the key {keys[at]!r} twice, which Redis would charge once for both")
-        return data, (_ffi.seawall_text * len(data))(*[(text, len(text)) for text in data])
+        return data, (_ffi.seawall_text * len(data))(*[_ffi.seawall_text(text, len(text)) for text in data])
 
     def try_acquire(self, *keys: Key, permits: int = 1) -> SetDecision:
         """Takes `permits` of each limit, or of none. Waits for Redis until the deadline at most."""

@@ -49,6 +49,7 @@ from ._library import (
     instant,
     lib,
     lib_waiting,
+    made,
     nanoseconds,
     new_error,
     read_text,
@@ -140,7 +141,7 @@ def _int32(name: str, number: int) -> int:
 
 def _pairs(metadata: Mapping[str, str]) -> Any:
     pairs = [(_bytes(name), _bytes(value)) for name, value in metadata.items()]
-    return (_ffi.seawall_metadata * len(pairs))(*((n, len(n), v, len(v)) for n, v in pairs))
+    return (_ffi.seawall_metadata * len(pairs))(*(_ffi.seawall_metadata(n, len(n), v, len(v)) for n, v in pairs))
 
 
 def instance_id(host: Optional[str] = None, pid: Optional[int] = None) -> str:
@@ -227,9 +228,7 @@ class ServiceRegistry:
             return
         if writer_lease is not None:
             raise ValueError("writer_lease is for a registry in memory of yours")
-        out, error = ctypes.c_void_p(), new_error()
-        check(lib.seawall_registry_new_from_json(text, len(text), instant(now_ns), ctypes.byref(out), error), error)
-        self._handle = _RegistryHandle(out.value)
+        self._handle = _RegistryHandle(made(lib.seawall_registry_new_from_json, text, len(text), instant(now_ns)))
 
     @staticmethod
     def memory_for(**options: Any) -> int:
@@ -277,7 +276,8 @@ class ServiceRegistry:
     ) -> Registration:
         """Adds an instance or replaces the one with this id. Raises SeawallError that names the field or the bound."""
         one = NewInstance(service, id, host, port, weight, zone, metadata, state)
-        given, keep = _ffi.seawall_instance(), []
+        given = _ffi.seawall_instance()
+        keep: list[bytes] = []
         self._fill(given, one, keep)
         out, error = _ffi.seawall_registration(), new_error()
         check(lib.seawall_registry_register(self._handle, given, instant(now_ns), out, error), error)
@@ -286,7 +286,8 @@ class ServiceRegistry:
     def register_all(self, instances: Iterable[NewInstance], *, now_ns: int = NOW) -> list[Union[Registration, SeawallError]]:
         """Many at once, for each its registration or why it was refused (the first one in words). The list of each
         service is written once, where one by one they cost the square of their number."""
-        all_of_them, keep = list(instances), []
+        all_of_them = list(instances)
+        keep: list[bytes] = []
         given = (_ffi.seawall_instance * len(all_of_them))()
         for raw, one in zip(given, all_of_them):
             self._fill(raw, one, keep)

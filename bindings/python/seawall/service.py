@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import NOW, Handle, check, instant, lib, nanoseconds, new_error, place, read_text
+from ._library import NOW, Handle, check, instant, lib, made, nanoseconds, place, read_text
 from .circuit_breaker import Outcome
 
 __all__ = ["News", "Pick", "Service", "ServiceReader", "ViewState", "Watch", "WatchedInstance"]
@@ -67,15 +67,17 @@ class _PlacedHandle(Handle):
 
     def __new__(cls, address: int, free: Any, memory: Any) -> "_PlacedHandle":
         self = super().__new__(cls, address)
-        self._free = lambda handle, memory=memory: free(handle)
+
+        def free_and_let_go(handle: int, memory: Any = memory) -> None:
+            free(handle)
+
+        self._free = free_and_let_go
         return self
 
 
 def _placed(free: Any, memory: Any, make: Any) -> _PlacedHandle:
     bytes_there = place(memory)
-    out, error = ctypes.c_void_p(), new_error()
-    check(make(ctypes.addressof(bytes_there), len(bytes_there), ctypes.byref(out), error), error)
-    return _PlacedHandle(out.value, free, bytes_there)
+    return _PlacedHandle(made(make, ctypes.addressof(bytes_there), len(bytes_there)), free, bytes_there)
 
 
 class _ServiceHandle(Handle):
@@ -87,12 +89,12 @@ class Service:
     """The handle of one service or view, from service() of a registry or reader, or view()."""
 
     def __init__(self, registry: Any, name: str, view: Optional[_ffi.seawall_view_options] = None):
-        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
+        text = _bytes(name)
         if view is None:
-            check(registry._resolve(registry._handle, text, len(text), ctypes.byref(out), error), error)
+            address = made(registry._resolve, registry._handle, text, len(text))
         else:
-            check(lib.seawall_registry_view(registry._handle, text, len(text), view, ctypes.byref(out), error), error)
-        self._handle = _ServiceHandle(out.value)
+            address = made(lib.seawall_registry_view, registry._handle, text, len(text), view)
+        self._handle = _ServiceHandle(address)
         self._registry = registry  # a service must not outlive its registry
         self.name = name
 
@@ -176,9 +178,8 @@ class Watch:
     """What changes of one service or view, from watch() of a registry or reader. One thread at a time."""
 
     def __init__(self, registry: Any, name: str):
-        out, error, text = ctypes.c_void_p(), new_error(), _bytes(name)
-        check(registry._follow(registry._handle, text, len(text), ctypes.byref(out), error), error)
-        self._handle = _WatchHandle(out.value)
+        text = _bytes(name)
+        self._handle = _WatchHandle(made(registry._follow, registry._handle, text, len(text)))
         self._registry = registry  # a watch must not outlive its registry
         self.name = name
 

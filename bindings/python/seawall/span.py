@@ -28,7 +28,7 @@ from typing import Callable, NamedTuple, Optional, Union
 from . import _ffi, trace
 from .circuit_breaker import State
 from .rate_limiter import Decision
-from ._library import NOW, Handle, check, fitted, instant, lib, lib_waiting, nanoseconds, new_error, read_text
+from ._library import NOW, Handle, check, fitted, instant, lib, lib_waiting, made, nanoseconds, read_text
 
 Value = Union[bool, int, float, str]
 
@@ -194,9 +194,8 @@ class Tracer:
             "format": format,
             "max_batch": max_batch,
         }
-        text, handle, error = json.dumps(options).encode(), ctypes.c_void_p(), new_error()
-        check(lib.seawall_tracer_new_from_json(text, len(text), instant(now_ns), ctypes.byref(handle), error), error)
-        self._handle = _Tracer(handle.value)
+        text = json.dumps(options).encode()
+        self._handle = _Tracer(made(lib.seawall_tracer_new_from_json, text, len(text), instant(now_ns)))
         self._content_type = "application/json" if format == Format.OTLP_JSON else "application/x-ndjson"
 
     def start(
