@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Restartable sequences themselves: interrupted before each of their instructions, and what a thread keeps of them when
-// they are over, in code of a program and in code of a library that is unloaded.
+// Restartable sequences themselves: interrupted before each of their instructions and on their way back to the start,
+// and what a thread keeps of them when they are over, in code of a program and in code of a library that is unloaded.
 #include "seawall/detail/rseq.h"
 #include "support/catch.h"
 
@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 #include <limits>
+#include <span>
 
 #include "seawall/runtime/metrics_registry.h"
 #include "support/recording_plugin.h"
@@ -75,9 +76,20 @@ const Descriptor* descriptor_of_add_both() {
   }
 }
 
-unsigned char* patched = nullptr;
-unsigned char patched_byte = 0;
-int traps = 0;
+// Where the sequence is interrupted, one after the other, and what became of it: was it sent to where it starts over?
+struct Trap {
+  unsigned char* at;
+  unsigned char byte = 0;
+  bool started_over = false;
+
+  void set() {
+    byte = *at;
+    *at = 0xCC;  // int3: the kernel finds the thread behind it, and all registers as they were before it
+  }
+};
+std::span<Trap> traps;
+std::size_t trapped = 0;
+const unsigned char* start_over = nullptr;
 
 // The code of this program can be written from here to the end.
 class Writable {
@@ -95,26 +107,56 @@ class Writable {
   std::uintptr_t page_;
 };
 
-// Its answer, interrupted before the instruction at `at`.
-Put add_both_interrupted_at(unsigned char* at, const Cells& cells, std::uint64_t n) {
+// Its answer, interrupted before each of these instructions.
+Put add_both_interrupted(std::span<Trap> at, const Descriptor& descriptor, const Cells& cells, std::uint64_t n) {
   struct sigaction action {};
   action.sa_flags = SA_SIGINFO;
   action.sa_sigaction = [](int, siginfo_t*, void* context) {
-    *patched = patched_byte;
-    ++traps;
+    Trap& trap = traps[trapped++];
+    *trap.at = trap.byte;
     greg_t& ip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-    if (ip == reinterpret_cast<greg_t>(patched) + 1) --ip;  // outside a sequence
+    trap.started_over = ip == reinterpret_cast<greg_t>(start_over);
+    if (ip == reinterpret_cast<greg_t>(trap.at) + 1) --ip;  // outside a sequence
+    if (trapped < traps.size()) traps[trapped].set();
   };
   struct sigaction before {};
   REQUIRE(sigaction(SIGTRAP, &action, &before) == 0);
-  patched = at;
-  patched_byte = *at;
-  traps = 0;
-  *at = 0xCC;  // int3: the kernel finds the thread behind it, and all registers as they were before it
+  traps = at;
+  trapped = 0;
+  start_over = descriptor.abort;
+  traps[0].set();
   const Put put = add_both(cells, n);
   REQUIRE(sigaction(SIGTRAP, &before, nullptr) == 0);
-  REQUIRE(traps == 1);
+  REQUIRE(trapped == at.size());
   return put;
+}
+Put add_both_interrupted_at(unsigned char* at, const Descriptor& descriptor, const Cells& cells, std::uint64_t n) {
+  Trap trap{at};
+  return add_both_interrupted(std::span(&trap, 1), descriptor, cells, n);
+}
+
+// The jump that ends the way back to the start of a sequence that was interrupted.
+unsigned char* last_jump_of(unsigned char* code) {
+  for (int i = 0; i < 16; ++i) {
+    switch (*code) {
+      case 0xEB:
+      case 0xE9:
+        return code;  // jmp
+      case 0x74:
+        code += 2;
+        break;  // jz, near
+      case 0x0F:
+        code += 6;
+        break;  // jz
+      case 0x64:
+        code += 5;
+        break;  // mov of the thread's
+      default:
+        code += code[1] == 0x8D ? 7 : 3;  // lea, test
+    }
+  }
+  FAIL("no jump at the end");
+  return nullptr;
 }
 
 }  // namespace
@@ -142,16 +184,30 @@ TEST_CASE("two additions in one sequence are made once each, wherever it is inte
       const bool half = instruction.before_end == 3;
       const Cells cells;
       INFO("bytes before the end: " << instruction.before_end);
-      CHECK(add_both_interrupted_at(at, cells, n) == (half ? Put::kFirstDone : Put::kDone));
+      CHECK(add_both_interrupted_at(at, *descriptor, cells, n) == (half ? Put::kFirstDone : Put::kDone));
       CHECK(cells.total(1 + kBehind) == 1);
       CHECK(cells.total(0) == (half ? 0 : n));
     }
     // Before the first instruction, and behind the last one.
     const Cells cells;
-    CHECK(add_both_interrupted_at(descriptor->start, cells, n) == Put::kDone);
-    CHECK(add_both_interrupted_at(end, cells, n) == Put::kDone);
+    CHECK(add_both_interrupted_at(descriptor->start, *descriptor, cells, n) == Put::kDone);
+    CHECK(add_both_interrupted_at(end, *descriptor, cells, n) == Put::kDone);
     CHECK((cells.total(1 + kBehind) == 2 && cells.total(0) == 2 * n));
   }
+}
+
+TEST_CASE("a sequence that is interrupted on its way back to the start is one all the same") {
+  if (!seawall::detail::rseq_registered()) return;
+  const Descriptor* descriptor = descriptor_of_add_both();
+  unsigned char* const jump = last_jump_of(descriptor->abort);
+  const Writable sequence(descriptor->start), way_back(jump);
+  Trap at[] = {{descriptor->start}, {jump}, {descriptor->start}};
+  const Cells cells;
+  CHECK(add_both_interrupted(at, *descriptor, cells, 3) == Put::kDone);
+  CHECK(at[0].started_over);
+  CHECK(!at[1].started_over);
+  CHECK(at[2].started_over);
+  CHECK((cells.total(1 + kBehind) == 1 && cells.total(0) == 3));
 }
 #endif
 

@@ -12,7 +12,8 @@
 // that may be unloaded clears that pointer; code of a program, which never is, leaves it, and saves a word: what each
 // file is compiled for decides. What is compiled for a program cannot be linked into a library: it asks for the
 // address of a word of the C library in a way that linkers refuse there. Known flaw: code that a program compiles at
-// run time and frees has to define SEAWALL_UNLOADABLE as 1.
+// run time and frees has to define SEAWALL_UNLOADABLE as 1, and so should a program that is built with
+// -mno-direct-extern-access, in which that address would be a relocation of its code.
 //
 // Missing (other machines, glibc before 2.35, ThreadSanitizer, a kernel or a valgrind without): kElsewhere, always.
 #pragma once
@@ -71,8 +72,9 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
 
 // The descriptor (version, flags, start, length, where to go when interrupted) stands in a section that belongs to the
 // function's own group, so that the linker drops both or none. The words before the abort address are the signature
-// that the kernel asks for. The scratch registers are rax, which holds the CPU, a negative number in a thread without
-// an area, and rcx.
+// that the kernel asks for. Nothing may stand between the instruction that tells the kernel and the start: interrupted
+// there, outside, the thread would be told to belong to no sequence and then run this one unguarded. The scratch
+// registers are rax, which holds the CPU, a negative number in a thread without an area, and rcx.
 // clang-format off
 #if SEAWALL_UNLOADABLE
 #define SEAWALL_RSEQ_LEAVE "movq $0, %%fs:8(%[area])\n\t"
@@ -87,7 +89,8 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
   "3:\n\t"                                              \
   ".long 0, 0\n\t"                                      \
   ".quad 1f, 2f - 1f, 4f\n\t"                           \
-  ".popsection\n\t"                                     \
+  ".popsection\n"                                       \
+  "0:\n\t"                                              \
   "leaq 3b(%%rip), %%rcx\n\t"                           \
   "movq %%rcx, %%fs:8(%[area])\n"                       \
   "1:\n\t"                                              \
@@ -105,9 +108,7 @@ inline bool rseq_registered() noexcept { return __rseq_size != 0 && rseq_cpu() >
   "4:\n\t"                                              \
   interrupted                                           \
   "5:\n\t"                                              \
-  "leaq 3b(%%rip), %%rcx\n\t"                           \
-  "movq %%rcx, %%fs:8(%[area])\n\t"                     \
-  "jmp 1b\n"                                            \
+  "jmp 0b\n"                                            \
   "6:\n\t"                                              \
   SEAWALL_RSEQ_LEAVE                                    \
   "jmp %l[elsewhere]\n"                                 \
