@@ -332,6 +332,29 @@ int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series 
   });
 }
 
+int32_t seawall_histogram_buckets(const seawall_metrics* metrics, seawall_series series, double* upper_bounds,
+                                  uint64_t* counts, size_t capacity, size_t* needed, uint64_t* count,
+                                  double* sum) noexcept {
+  int32_t answer = SEAWALL_OK;
+  const int32_t code = with_series(metrics, series, MetricType::kHistogram, true, [&](auto& r, SeriesId id) {
+    const auto histogram = r.histogram_of(id);
+    const auto read = histogram.snapshot();
+    const std::size_t size = histogram.is_alive() ? read.config.bucket_count() : 0;
+    if (needed != nullptr) *needed = size;
+    if (size > capacity || (counts == nullptr && size != 0)) {
+      answer = SEAWALL_E_BUFFER_TOO_SMALL;
+      return;
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      if (upper_bounds != nullptr) upper_bounds[i] = read.config.upper_bound(i);
+      counts[i] = read.buckets[i];
+    }
+    if (count != nullptr) *count = read.count;
+    if (sum != nullptr) *sum = read.sum;
+  });
+  return code != SEAWALL_OK ? code : answer;
+}
+
 int32_t seawall_histogram_quantile(const seawall_metrics* metrics, seawall_series series, double q,
                                    double* value) noexcept {
   return with_series(metrics, series, MetricType::kHistogram, value != nullptr && q >= 0 && q <= 1,

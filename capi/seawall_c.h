@@ -1010,6 +1010,13 @@ SEAWALL_API int32_t seawall_histogram_observe_exemplar(seawall_metrics* metrics,
 /* count or sum may be NULL. */
 SEAWALL_API int32_t seawall_histogram_totals(const seawall_metrics* metrics, seawall_series series, uint64_t* count,
                                              double* sum) SEAWALL_NOEXCEPT;
+/* All buckets of one reading: bucket i holds counts[i] observations (not those below it, too) above the bound before it
+ * and up to upper_bounds[i], of which the last is infinite. *needed is how many buckets there are, 0 of a series that
+ * is gone, and *count the sum of their counts. BUFFER_TOO_SMALL when the arrays have room for fewer: nothing is written
+ * but *needed. upper_bounds, needed, count and sum may be NULL. */
+SEAWALL_API int32_t seawall_histogram_buckets(const seawall_metrics* metrics, seawall_series series,
+                                              double* upper_bounds, uint64_t* counts, size_t capacity, size_t* needed,
+                                              uint64_t* count, double* sum) SEAWALL_NOEXCEPT;
 /* The interpolated quantile q (0 to 1, else refused); NaN when nothing was observed. */
 SEAWALL_API int32_t seawall_histogram_quantile(const seawall_metrics* metrics, seawall_series series, double q,
                                                double* value) SEAWALL_NOEXCEPT;

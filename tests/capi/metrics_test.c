@@ -71,6 +71,15 @@ static void records_and_renders(void) {
   CHECK(seawall_histogram_totals(metrics, histogram, &total, &value) == SEAWALL_OK && total == 2 && value == 0.6);
   CHECK(seawall_histogram_totals(metrics, histogram, NULL, NULL) == SEAWALL_OK);
   CHECK(seawall_histogram_quantile(metrics, histogram, 0.5, &value) == SEAWALL_OK && value == 0.1);
+  double uppers[3] = {0};
+  uint64_t counts[3] = {7, 7, 7};
+  size_t buckets = 0;
+  CHECK(seawall_histogram_buckets(metrics, histogram, uppers, counts, 2, &buckets, NULL, NULL) ==
+        SEAWALL_E_BUFFER_TOO_SMALL);
+  CHECK(buckets == 3 && counts[0] == 7 && uppers[0] == 0);
+  CHECK(seawall_histogram_buckets(metrics, histogram, uppers, counts, 3, &buckets, &total, &value) == SEAWALL_OK);
+  CHECK(counts[0] == 1 && counts[1] == 1 && counts[2] == 0 && total == 2 && value == 0.6);
+  CHECK(uppers[0] == 0.1 && uppers[1] == 1 && isinf(uppers[2]));
   CHECK(seawall_histogram_quantile(metrics, histogram, 1.5, &value) == SEAWALL_E_INVALID_ARGUMENT);
 
   int64_t series = 0;
@@ -267,6 +276,8 @@ static void null_and_wrong_handles(void) {
   CHECK(seawall_histogram_observe_ns(wrong, own, 1) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_histogram_totals(NULL, 0, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_histogram_totals(wrong, own, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_buckets(NULL, 0, NULL, NULL, 0, NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_histogram_buckets(wrong, own, NULL, NULL, 0, NULL, NULL, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_histogram_quantile(NULL, 0, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_histogram_quantile(wrong, own, 0, NULL) == SEAWALL_E_WRONG_HANDLE);
   size_t needed = 1;

@@ -187,6 +187,19 @@ class Histogram(_Series):
     def sum(self) -> float:
         return self._totals()[1]
 
+    def buckets(self) -> list[tuple[float, int]]:
+        """Each bucket's upper bound, inclusive and infinite in the last, and how many observations are in it: those of
+        the buckets below are not in it. All of one reading; empty once the series is removed."""
+        size = ctypes.c_size_t()
+        lib.seawall_histogram_buckets(self._metrics, self._number, None, None, 0, ctypes.byref(size), None, None)
+        bounds, counts = (ctypes.c_double * size.value)(), (ctypes.c_uint64 * size.value)()
+        check(
+            lib.seawall_histogram_buckets(
+                self._metrics, self._number, bounds, counts, size.value, ctypes.byref(size), None, None
+            )
+        )
+        return list(zip(bounds, counts))[: size.value]
+
     def quantile(self, q: float) -> float:
         """The value below which the share q of the observations lies, interpolated; NaN when there are none."""
         out = ctypes.c_double()

@@ -437,6 +437,9 @@ class Metrics(unittest.TestCase):
         histogram = family.labels()
         for i in range(1, 1001):
             histogram.observe(i / 1000)
+        self.assertEqual(sum(count for _, count in histogram.buckets()), 1000)
+        self.assertEqual(len(histogram.buckets()), 27 * 8 + 2)
+        self.assertEqual([histogram.buckets()[0][0], histogram.buckets()[-1][0]], [2.0**-20, math.inf])
         for q in (0.5, 0.9, 0.99):
             self.assertAlmostEqual(histogram.quantile(q), q, delta=0.05)
         self.assertEqual(histogram.count, 1000)
