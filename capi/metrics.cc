@@ -338,13 +338,14 @@ int32_t seawall_histogram_buckets(const seawall_metrics* metrics, seawall_series
   int32_t answer = SEAWALL_OK;
   const int32_t code = with_series(metrics, series, MetricType::kHistogram, true, [&](auto& r, SeriesId id) {
     const auto histogram = r.histogram_of(id);
-    const auto read = histogram.snapshot();
-    const std::size_t size = histogram.is_alive() ? read.config.bucket_count() : 0;
+    const std::size_t size = histogram.is_alive() ? histogram.config().bucket_count() : 0;
     if (needed != nullptr) *needed = size;
     if (size > capacity || (counts == nullptr && size != 0)) {
       answer = SEAWALL_E_BUFFER_TOO_SMALL;
       return;
     }
+    // Removed since: as many zeros.
+    const auto read = size != 0 ? histogram.snapshot() : seawall::HistogramSnapshot{};
     for (std::size_t i = 0; i < size; ++i) {
       if (upper_bounds != nullptr) upper_bounds[i] = read.config.upper_bound(i);
       counts[i] = read.buckets[i];

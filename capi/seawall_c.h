@@ -1013,7 +1013,7 @@ SEAWALL_API int32_t seawall_histogram_totals(const seawall_metrics* metrics, sea
 /* All buckets of one reading: bucket i holds counts[i] observations (not those below it, too) above the bound before it
  * and up to upper_bounds[i], of which the last is infinite. *needed is how many buckets there are, 0 of a series that
  * is gone, and *count the sum of their counts. BUFFER_TOO_SMALL when the arrays have room for fewer: nothing is written
- * but *needed. upper_bounds, needed, count and sum may be NULL. */
+ * but *needed. upper_bounds, needed, count and sum may be NULL, and counts with a capacity of 0. */
 SEAWALL_API int32_t seawall_histogram_buckets(const seawall_metrics* metrics, seawall_series series,
                                               double* upper_bounds, uint64_t* counts, size_t capacity, size_t* needed,
                                               uint64_t* count, double* sum) SEAWALL_NOEXCEPT;

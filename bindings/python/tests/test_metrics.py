@@ -440,6 +440,13 @@ class Metrics(unittest.TestCase):
         self.assertEqual(sum(count for _, count in histogram.buckets()), 1000)
         self.assertEqual(len(histogram.buckets()), 27 * 8 + 2)
         self.assertEqual([histogram.buckets()[0][0], histogram.buckets()[-1][0]], [2.0**-20, math.inf])
+        routes = registry.histogram("by_route_seconds", "H.", ["route"], bounds=[0.1, 1])
+        route = routes.labels("/")
+        for value in (0.05, 0.1, 2):
+            route.observe(value)
+        self.assertEqual(route.buckets(), [(0.1, 2), (1, 0), (math.inf, 1)])
+        routes.remove("/")
+        self.assertEqual(route.buckets(), [])
         for q in (0.5, 0.9, 0.99):
             self.assertAlmostEqual(histogram.quantile(q), q, delta=0.05)
         self.assertEqual(histogram.count, 1000)
