@@ -31,6 +31,28 @@ std::string listed(const Store& store, Duration poll_interval) {
   return ids(news(source));
 }
 
+// The calls of scripts among what a client has said: *WORDS, and each word as $LENGTH and the word, in lines of their
+// own.
+std::vector<std::vector<std::string>> scripts_in(std::string_view said) {
+  std::vector<std::vector<std::string>> scripts;
+  const auto number = [&said] {
+    const auto end = said.find("\r\n");
+    const std::size_t found = std::stoul(std::string(said.substr(1, end - 1)));
+    said.remove_prefix(end + 2);
+    return found;
+  };
+  while (!said.empty()) {
+    std::vector<std::string> words(number());
+    for (std::string& word : words) {
+      const std::size_t length = number();
+      word = said.substr(0, length);
+      said.remove_prefix(length + 2);
+    }
+    if (words[0].substr(0, 4) == "EVAL") scripts.push_back(std::move(words));
+  }
+  return scripts;
+}
+
 }  // namespace
 
 TEST_CASE("a reader that comes seldom ends no lease by the time in which nobody was heard") {
@@ -257,4 +279,33 @@ TEST_CASE("who listens no more is forgotten when another comes") {
   first.reset();
   loop.listen("somewhere", second, [](std::string_view) {});
   CHECK(eventually([&] { return held.use_count() == 1; }));
+}
+
+TEST_CASE("late copies of all that was said to register fence nobody, and change nothing") {
+  RedisServer server;
+  const Relay relay(server.port());
+  StoreOptions through = patient(server);
+  through.endpoints = {{"127.0.0.1", relay.port()}};
+  const RegistrarOptions options{.heartbeat_interval = 1s, .lease = 1h};
+  Registrar first = Registrar::make(Store::open(through).value(), options).value();
+  Registrar second = Registrar::make(Store::open(patient(server)).value(), options).value();
+  const auto say_again = [&] {
+    const auto scripts = scripts_in(relay.said());
+    REQUIRE(scripts.size() >= 2);  // a number, and the record under it
+    for (const auto& words : scripts) server(words);
+  };
+  const auto item = [&] { return server({"HGET", kItems, "a"}); };
+
+  const auto mine = first.register_instance("trading", spec("a")).generation;
+  const std::string registered = item();
+  say_again();
+  CHECK(item() == registered);
+  CHECK(shown(first.renew("trading", "a", mine)) == "ok");
+
+  const auto theirs = second.register_instance("trading", spec("a", 8002)).generation;
+  const std::string taken = item();
+  say_again();
+  CHECK(item() == taken);
+  CHECK(shown(second.renew("trading", "a", theirs)) == "ok");
+  CHECK(shown(first.renew("trading", "a", mine)) == "fenced");
 }

@@ -146,6 +146,22 @@ std::string user_on(int node) {
   }
 }
 
+// A store that was never told of a key finds all three masters, so has read who owns which slot; then no call of
+// anybody is redirected.
+void goes_straight(RedisServer& seed) {
+  const Store store = Store::open(options_for(seed, 60s)).value();
+  REQUIRE(eventually([&] {
+    const StoreStats stats = store.stats();
+    return stats.connects - stats.disconnects == Cluster::kMasters;
+  }));
+  RateLimiter straight =
+      RateLimiter::make(store, {.name = "straight", .quota = slow(100), .when_away = WhenAway::kDeny}).value();
+  for (int i = 0; i < 50; ++i) {
+    CHECK(eventually([&] { return straight.try_acquire(std::to_string(i)).by == DecidedBy::kStore; }));
+  }
+  CHECK(store.stats().moved == 0);
+}
+
 }  // namespace
 
 TEST_CASE("slots are those of the cluster specification") {
@@ -179,6 +195,7 @@ TEST_CASE("a cluster of three: every key finds its node, MOVED and ASK are follo
   const auto moved = store.stats().moved;
   for (int i = 0; i < 300; ++i) CHECK(users.try_acquire(std::to_string(i)).by == DecidedBy::kStore);
   CHECK(store.stats().moved == moved);
+  goes_straight(cluster.node(0));
 
   // A set needs its keys in one slot.
   RateLimiter tagged = RateLimiter::make(store, {.name = "tagged", .quota = slow(5), .tag = "t"}).value();
@@ -242,6 +259,7 @@ TEST_CASE("a cluster's replica takes over, and the other nodes' keys do not noti
       return cluster.node(node)({"GET", key_of(there)}).find(taken_over) != std::string::npos;
     }));
   }
+  goes_straight(cluster.node(0));
   const Store patient = Store::open(options_for(cluster.node(0), 60s)).value();
   RateLimiter taker = RateLimiter::make(patient, exact).value();
   // Replicated before the master died, so nothing is admitted twice; what it had not passed on would be, once.
@@ -304,8 +322,12 @@ TEST_CASE("a cluster's registry: a master dies and a slot moves without a loss")
   };
   REQUIRE(live_until([&] { return listed[moving] == 2 && listed[dying] == 2; }));
   REQUIRE(renewed());
-  std::vector<std::uint64_t> generations;
-  for (const KeptInstance& kept : keeper.kept()) generations.push_back(kept.generation);
+  const auto kept_generations = [&] {
+    std::vector<std::uint64_t> all;
+    for (const KeptInstance& kept : keeper.kept()) all.push_back(kept.generation);
+    return all;
+  };
+  const auto generations = kept_generations();
 
   // ASK, and then the new node: the slot of a service goes to the next node while its instances are renewed and read.
   const std::string slot = std::to_string(hash_slot(key_of_service(moving)));
@@ -327,11 +349,16 @@ TEST_CASE("a cluster's registry: a master dies and a slot moves without a loss")
   REQUIRE(eventually([&] { return cluster.node(replica)({"CLUSTER", "FAILOVER", "TAKEOVER"}) == "OK"; }));
   CHECK(live_until(all_held));
   CHECK(renewed());
-  std::vector<std::uint64_t> after;
-  for (const KeptInstance& kept : keeper.kept()) after.push_back(kept.generation);
-  CHECK(after == generations);  // the same instances as before
+  CHECK(kept_generations() == generations);  // the same instances as before
   CHECK(listed[moving] == 2);
   CHECK(listed[dying] == 2);
   std::printf("cluster registry: %zu of its lists were shorter than the one before\n", shortened);
   CHECK(shortened == 0);
+
+  // What a node has forgotten comes back as it was.
+  const auto again = keeper.stats().reregistrations;
+  CHECK(cluster.node(1)({"DEL", key_of_service(moving)}) == "1");
+  CHECK(live_until([&] { return keeper.stats().reregistrations >= again + 2 && all_held(); }));
+  CHECK(kept_generations() == generations);
+  CHECK(keeper.stats().fenced == 0);
 }

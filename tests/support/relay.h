@@ -51,6 +51,11 @@ class Relay {
   // Of what the server says to each client, so many bytes pass in 20 ms.
   void slow(std::size_t bytes) { bytes_ = bytes; }
   void hold() { bytes_ = 0; }
+  // All that clients have said.
+  std::string said() const {
+    const detail::MutexLock lock(mutex_);
+    return said_;
+  }
   // How often clients have said this.
   int heard(std::string_view word) const {
     const detail::MutexLock lock(mutex_);
