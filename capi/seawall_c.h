@@ -940,7 +940,8 @@ typedef struct seawall_exemplar {
   int64_t unix_ms; /* when, on the wall clock */
 } seawall_exemplar;
 
-/* A value that a rendering asks for, on its own thread. It may record, resolve and remove; it must not render. */
+/* A value that a rendering asks for, on its own thread. It may record, resolve and remove; it must not render, and must
+ * return soon: another rendering that comes to it waits, as who removes its series does. */
 typedef double (*seawall_gauge_callback)(void* user_data);
 
 /* Sets struct_size, everything else to 0. Error: SEAWALL_E_INVALID_ARGUMENT for NULL. Threads: any. */
@@ -1031,8 +1032,8 @@ SEAWALL_API int32_t seawall_metrics_stale_recordings(const seawall_metrics* metr
 
 /* All families as text (of any format but OTLP_JSON) into the caller's buffer, as the head of this file says. Values
  * change between two calls, so a caller that asks for the size first should add some room, or repeat. Errors:
- * WRONG_HANDLE, INVALID_ARGUMENT (format), BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Takes no lock: neither recording
- * nor lookups wait for it. */
+ * WRONG_HANDLE, INVALID_ARGUMENT (format), BUFFER_TOO_SMALL, NO_MEMORY. Threads: any. Takes no lock that recording or
+ * lookups take; waits for a callback of a gauge that another rendering is inside. */
 SEAWALL_API int32_t seawall_metrics_render(const seawall_metrics* metrics, int32_t format, char* buffer,
                                            size_t capacity, size_t* needed, seawall_error* error) SEAWALL_NOEXCEPT;
 /* The Content-Type of a format; static text, "" for others. Threads: any. */
@@ -1073,7 +1074,7 @@ SEAWALL_API int32_t seawall_metrics_page_begin(const seawall_metrics* metrics,
  * there is MORE. BUFFER_TOO_SMALL: the next part, such as all lines of one histogram, needs *needed bytes. Series may
  * come and go between two parts; one that is there all the time is on the page exactly once. Allocates nothing. Errors:
  * WRONG_HANDLE (no page was begun), INVALID_ARGUMENT, BUFFER_TOO_SMALL. Threads: exclusive for a page; takes no lock
- * that recording or lookups take. */
+ * that recording or lookups take; waits for a callback of a gauge that another rendering is inside. */
 SEAWALL_API int32_t seawall_metrics_page_next(seawall_metrics_page* page, char* buffer, size_t capacity,
                                               size_t* written, size_t* needed) SEAWALL_NOEXCEPT;
 

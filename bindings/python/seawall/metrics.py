@@ -300,7 +300,8 @@ class Family(Generic[_M]):
         return True
 
     def callback(self, read: Callable[[], float], *values: str, **named: str) -> None:
-        """Each rendering calls `read` for the value of this series of a gauge family. It must not render."""
+        """Each rendering calls `read` for the value of this series of a gauge family. It must not render, and must return
+        soon: another rendering that comes to it waits, as remove() of the series does."""
         given, error = _GAUGE_CALLBACK(lambda _: float(read())), new_error()
         code = lib.seawall_family_gauge_callback(
             self._handle, *self._values(values, named), given, None, ctypes.byref(error)

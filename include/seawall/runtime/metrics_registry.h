@@ -131,8 +131,9 @@ class Family {
   // long as this is what it was before with() was called: for hosts that keep handles by values. Read it with acquire.
   const std::atomic<std::uint64_t>& removals() const noexcept;
   // Of gauges: each rendering asks `read` for the value, on its own thread, with no lock held that recording or lookups
-  // take. It may record, look up and remove, itself too, but not render. One that throws has no sample that time, and
-  // in a child that was forked while another thread was inside it none any more.
+  // take. It may record, look up and remove, itself too, but not render. It must return soon: another rendering that
+  // comes to it waits, as remove() of its series does, so one that never returns holds up every scrape. One that throws
+  // has no sample that time, and in a child that was forked while another thread was inside it none any more.
   // Errors: kAlreadyExists when the series has a callback, kFull when it cannot have a series of its own or lost it
   // meanwhile, kInternal in a child that was forked while another thread gave one.
   Result<void> set_callback(TextList values, std::function<double()> read) const requires std::same_as<Metric, Gauge>;
