@@ -86,47 +86,70 @@ class ServiceTaker {
     return false;
   }
 
-  // The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. False: all else. What a
-  // handle knows is read once, or each word that is seen would have it read again.
+  // What the short ways read first. What a handle knows is read once, or each word that is seen would have it read
+  // again.
+  struct Look {
+    [[gnu::always_inline]] explicit Look(const ServiceTaker& taker) noexcept
+        : d(*taker.directory_),
+          index(taker.index_),
+          owner(taker.owner_),
+          version(seen(d.head(index))),
+          words(d.list(index, version)),
+          head(seen(words[0])),
+          size(d.list_size(head.eligible())) {}
+
+    [[gnu::always_inline]] bool ejects() const noexcept {
+      return algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0;
+    }
+    [[gnu::always_inline]] bool whole() const noexcept { return !Directory::stale(version, seen(d.head(index))); }
+    [[gnu::always_inline]] ListEntry entry(std::uint32_t at) const noexcept {
+      return ListEntry::unpack(seen(words[ListHead::kWords + at]));
+    }
+
+    const Directory& d;
+    std::uint32_t index, owner;
+    std::uint64_t version;
+    const Word* words;
+    ListHead head;
+    std::uint32_t size;
+  };
+
+  // As take, of an instance that is well.
+  [[gnu::always_inline]] bool take_well(const Directory& d, const ListEntry& entry, InstanceRecord& record, bool loaded,
+                                        TimePoint now, Picked& picked) const noexcept {
+    if (!take(d, entry, record, loaded, now, picked)) return false;
+    picked.ticket = noted(picked.ticket, Gate::note(seen(record.breaker)));
+    return true;
+  }
+
+  // The short way: round robin, nobody excluded, nobody ejected, and the next in turn is well. False: all else.
   [[gnu::always_inline]] bool take_next(TimePoint now, Picked& picked) const noexcept {
-    const Directory& d = *directory_;
-    const std::uint32_t index = index_, owner = owner_;
-    const std::uint64_t version = seen(d.head(index));
-    const Word* words = d.list(index, version);
-    const ListHead head(seen(words[0]));
-    const std::uint32_t size = d.list_size(head.eligible());
-    if (!head.plain(kRoundRobin) || algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0) return false;
-    Word& cursor = d.cursor(index, 0);
+    const Look look(*this);
+    const Directory& d = look.d;
+    if (!look.head.plain(kRoundRobin) || look.ejects()) return false;
+    Word& cursor = d.cursor(look.index, 0);
     // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
     const std::uint64_t place = cursor.load(std::memory_order_relaxed);
     const auto at = static_cast<std::uint32_t>(place);
-    if (at >= size) return false;  // the first round, or the list has become shorter: choose_at begins it
-    const auto entry = ListEntry::unpack(seen(words[ListHead::kWords + at]));
+    if (at >= look.size) return false;  // the first round, or the list has become shorter: choose_at begins it
+    const ListEntry entry = look.entry(at);
     if (entry.record >= d.record_count() || !Place::hits(place, entry.weight)) return false;
     InstanceRecord& record = d.record(entry.record);
     if (static_cast<std::int64_t>(seen(record.lease_end)) <= d.believed(now)) return false;
-    if (Directory::stale(version, seen(d.head(index)))) return false;
-    cursor.store(Place::next(place, size), std::memory_order_relaxed);  // as above
-    if (!take(d, entry, record, false, now, picked)) return false;
-    picked.ticket = noted(picked.ticket, Gate::note(seen(record.breaker)));
-    return true;
+    if (!look.whole()) return false;
+    cursor.store(Place::next(place, look.size), std::memory_order_relaxed);  // as above
+    return take_well(d, entry, record, false, now, picked);
   }
 
   // The same of the balancers that compare two by load, or also by latency.
   template <bool kMeasures>
   [[gnu::always_inline]] bool take_better(TimePoint now, Picked& picked) const noexcept {
-    const Directory& d = *directory_;
-    const std::uint32_t index = index_, owner = owner_;
-    const std::uint64_t version = seen(d.head(index));
-    const Word* words = d.list(index, version);
-    const ListHead head(seen(words[0]));
-    const std::uint32_t size = d.list_size(head.eligible());
-    if (!head.plain(kMeasures ? kPeakEwma : kLeastLoaded) || size < 2) return false;
-    if (algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0) return false;
-    Word& random = d.cursor(index, 2);
-    const algorithm::Pair pair = algorithm::distinct_pair(size, StripeRandom::draw(random));
-    const auto one = ListEntry::unpack(seen(words[ListHead::kWords + pair.first]));
-    const auto other = ListEntry::unpack(seen(words[ListHead::kWords + pair.second]));
+    const Look look(*this);
+    const Directory& d = look.d;
+    if (!look.head.plain(kMeasures ? kPeakEwma : kLeastLoaded) || look.size < 2 || look.ejects()) return false;
+    Word& random = d.cursor(look.index, 2);
+    const algorithm::Pair pair = algorithm::distinct_pair(look.size, StripeRandom::draw(random));
+    const ListEntry one = look.entry(pair.first), other = look.entry(pair.second);
     if (one.record >= d.record_count() || other.record >= d.record_count()) return false;
     InstanceRecord &record_one = d.record(one.record), &record_other = d.record(other.record);
     const std::int64_t until = d.believed(now);
@@ -134,15 +157,13 @@ class ServiceTaker {
         static_cast<std::int64_t>(seen(record_other.lease_end)) <= until) {
       return false;
     }
-    const TwoChoices two(words, kMeasures, kMeasures ? ms(now) : 0);
+    const TwoChoices two(look.words, kMeasures, kMeasures ? ms(now) : 0);
     const bool second = two.second_is_better(record_one, one.weight, record_other, other.weight);
-    if (Directory::stale(version, seen(d.head(index)))) return false;
-    if (size >= kLongList) [[unlikely]]
-      ask_ahead(d, &words[ListHead::kWords], algorithm::distinct_pair(size, StripeRandom::ahead(random)));
-    InstanceRecord& record = second ? record_other : record_one;
+    if (!look.whole()) return false;
+    if (look.size >= kLongList) [[unlikely]]
+      ask_ahead(d, &look.words[ListHead::kWords], algorithm::distinct_pair(look.size, StripeRandom::ahead(random)));
     Picked taken;
-    if (!take(d, second ? other : one, record, true, now, taken)) return false;
-    taken.ticket = noted(taken.ticket, Gate::note(seen(record.breaker)));
+    if (!take_well(d, second ? other : one, second ? record_other : record_one, true, now, taken)) return false;
     picked = taken;
     return true;
   }
