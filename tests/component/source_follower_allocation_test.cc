@@ -62,6 +62,20 @@ bool ticks_with(std::size_t allocations, seawall::SourceFollower& follower) {
   return ended;
 }
 
+// Plays with memory for one allocation more each time, with a follower that lets go at once, until that is enough.
+// -> how many are.
+template <class Play>  // (registry, follower, allocations) -> whether they were enough
+std::size_t with_ever_more_memory(seawall::SourceFollowerOptions options, const Play& play) {
+  options.removal_grace = seawall::Duration(0);
+  const auto config = seawall::SourceFollowerConfig::make(options).value();
+  for (std::size_t allocations = 0;; ++allocations) {
+    CAPTURE(allocations);
+    seawall::ServiceRegistry registry({}, TimePoint());
+    seawall::SourceFollower follower(registry, config);
+    if (play(registry, follower, allocations)) return allocations;
+  }
+}
+
 std::map<char, InstanceInfo> listed(const seawall::ServiceRegistry& registry) {
   std::map<char, InstanceInfo> all;
   for (const auto& service : registry.services_at(TimePoint())) {
@@ -73,12 +87,7 @@ std::map<char, InstanceInfo> listed(const seawall::ServiceRegistry& registry) {
 }  // namespace
 
 TEST_CASE("what a tick could not tell for want of memory is told by the next one") {
-  std::size_t enough = 0;
-  for (bool failed = true; failed; ++enough) {
-    CAPTURE(enough);
-    seawall::ServiceRegistry registry({}, TimePoint());
-    const auto config = seawall::SourceFollowerConfig::make({.removal_grace = seawall::Duration(0)}).value();
-    seawall::SourceFollower follower(registry, config);
+  const auto enough = with_ever_more_memory({}, [](auto& registry, auto& follower, std::size_t allocations) {
     Inventory inventory;
     follower.add(inventory, {.name = "inventory"});
     for (const char* id : {"changed", "gone", "judged", "moved"}) lists(inventory.knows, id, 1, 1, Health::kPassing);
@@ -93,7 +102,7 @@ TEST_CASE("what a tick could not tell for want of memory is told by the next one
     lists(now, "judged", 1, 1, Health::kFailing);
     lists(now, "moved", 2, 1, Health::kPassing);
     lists(now, "new", 1, 1, Health::kPassing);
-    failed = !ticks_with(enough, follower);
+    const bool ended = ticks_with(allocations, follower);
     follower.tick_at(TimePoint());
 
     auto after = listed(registry);
@@ -106,17 +115,13 @@ TEST_CASE("what a tick could not tell for want of memory is told by the next one
     CHECK(after.at('m').generation > before.at('m').generation);
     CHECK(after.at('n').port == 1);
     CHECK(follower.tick_at(TimePoint()) == 0);
-  }
+    return ended;
+  });
   CHECK(enough > 10);
 }
 
 TEST_CASE("who is gone after a tick without memory is spoken of no more") {
-  std::size_t enough = 0;
-  for (bool failed = true; failed; ++enough) {
-    CAPTURE(enough);
-    seawall::ServiceRegistry registry({}, TimePoint());
-    const auto config = seawall::SourceFollowerConfig::make({.removal_grace = seawall::Duration(0)}).value();
-    seawall::SourceFollower follower(registry, config);
+  const auto enough = with_ever_more_memory({}, [](auto& registry, auto& follower, std::size_t allocations) {
     Inventory inventory;
     follower.add(inventory, {.name = "inventory"});
     SourceAnswer& now = inventory.knows;
@@ -126,7 +131,7 @@ TEST_CASE("who is gone after a tick without memory is spoken of no more") {
     now.instances.clear();
     now.health.clear();
     for (const char* id : ids) lists(now, id, 1, 7, Health::kFailing);
-    failed = !ticks_with(enough, follower);
+    const bool ended = ticks_with(allocations, follower);
 
     now.instances.resize(2);  // half of them, which is believed
     now.health.resize(2);
@@ -138,7 +143,8 @@ TEST_CASE("who is gone after a tick without memory is spoken of no more") {
       CHECK(after.at(id).health == Health::kFailing);
     }
     CHECK(follower.stats().removals == 2);
-  }
+    return ended;
+  });
   CHECK(enough > 10);
 }
 
@@ -159,12 +165,7 @@ std::string all_listed(const seawall::ServiceRegistry& registry) {
 }  // namespace
 
 TEST_CASE("what a source says once is heard, though memory ran out meanwhile") {
-  std::size_t enough = 0;
-  for (bool failed = true; failed; ++enough) {
-    CAPTURE(enough);
-    seawall::ServiceRegistry registry({}, TimePoint());
-    const auto config = seawall::SourceFollowerConfig::make({.removal_grace = seawall::Duration(0)}).value();
-    seawall::SourceFollower follower(registry, config);
+  const auto enough = with_ever_more_memory({}, [](auto& registry, auto& follower, std::size_t allocations) {
     Teller teller, other;
     follower.add(teller, {.name = "teller"});
     follower.add(other, {.name = "other"});
@@ -174,50 +175,46 @@ TEST_CASE("what a source says once is heard, though memory ran out meanwhile") {
 
     teller.news = {said("first", 'c', 4), said("third", 'x', 2)};
     other.news = {said("second", 'l', 3)};
-    failed = !ticks_with(enough, follower);
+    const bool ended = ticks_with(allocations, follower);
     follower.tick_at(TimePoint());
     REQUIRE(all_listed(registry) == "cdefklmnxy");
     const auto stats = follower.stats();
     CHECK(stats.instances == 10);
     CHECK((stats.removals == 2 && stats.refused == 0 && stats.yielded == 0));
     CHECK(follower.tick_at(TimePoint()) == 0);
-  }
+    return ended;
+  });
   CHECK(enough > 30);
 }
 
 TEST_CASE("a follower's bounds are where they were after it ran out of memory") {
-  std::size_t enough = 0;
-  for (bool failed = true; failed; ++enough) {
-    CAPTURE(enough);
-    seawall::ServiceRegistry registry({}, TimePoint());
-    const auto config = seawall::SourceFollowerConfig::make(
-                            {.removal_grace = seawall::Duration(0), .max_instances = 4, .max_services = 2})
-                            .value();
-    seawall::SourceFollower follower(registry, config);
-    Teller teller;
-    follower.add(teller, {.name = "teller"});
-    teller.news = {said("first", 'a', 2), said("second", 'c', 3), said("third", 'k', 2)};  // e, k and l wait
-    follower.tick_at(TimePoint());
-    REQUIRE(all_listed(registry) == "abcd");
+  const auto enough = with_ever_more_memory(
+      {.max_instances = 4, .max_services = 2}, [](auto& registry, auto& follower, std::size_t allocations) {
+        Teller teller;
+        follower.add(teller, {.name = "teller"});
+        teller.news = {said("first", 'a', 2), said("second", 'c', 3), said("third", 'k', 2)};  // e, k and l wait
+        follower.tick_at(TimePoint());
+        REQUIRE(all_listed(registry) == "abcd");
 
-    teller.news = {said("first", 'b', 1), said("second", 'c', 4)};  // another list of each: e comes in, f waits
-    failed = !ticks_with(enough, follower);
-    follower.tick_at(TimePoint());
-    REQUIRE(all_listed(registry) == "bcde");
-    CHECK(follower.stats().left_out == 4);
-    const auto gone = [](const char* service) {
-      return SourceAnswer{.service = said(service, 'a', 0).service, .status = seawall::SourceStatus::kForgotten};
-    };
-    teller.news = {gone("second")};
-    follower.tick_at(TimePoint());
-    REQUIRE(all_listed(registry) == "bkl");
-    teller.news = {gone("first"), gone("third")};
-    follower.tick_at(TimePoint());
-    REQUIRE(all_listed(registry).empty());
-    teller.news = {said("fifth", '1', 6)};  // as many as may be, and no more
-    follower.tick_at(TimePoint());
-    REQUIRE(all_listed(registry) == "1234");
-  }
+        teller.news = {said("first", 'b', 1), said("second", 'c', 4)};  // another list of each: e comes in, f waits
+        const bool ended = ticks_with(allocations, follower);
+        follower.tick_at(TimePoint());
+        REQUIRE(all_listed(registry) == "bcde");
+        CHECK(follower.stats().left_out == 4);
+        const auto gone = [](const char* service) {
+          return SourceAnswer{.service = said(service, 'a', 0).service, .status = seawall::SourceStatus::kForgotten};
+        };
+        teller.news = {gone("second")};
+        follower.tick_at(TimePoint());
+        REQUIRE(all_listed(registry) == "bkl");
+        teller.news = {gone("first"), gone("third")};
+        follower.tick_at(TimePoint());
+        REQUIRE(all_listed(registry).empty());
+        teller.news = {said("fifth", '1', 6)};  // as many as may be, and no more
+        follower.tick_at(TimePoint());
+        REQUIRE(all_listed(registry) == "1234");
+        return ended;
+      });
   CHECK(enough > 30);
 }
 
