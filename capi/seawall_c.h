@@ -1778,6 +1778,9 @@ SEAWALL_API int32_t seawall_registry_view(seawall_registry* registry, const char
  */
 enum { SEAWALL_VIEW_STATE_MATCHED = 0, SEAWALL_VIEW_STATE_UNFILTERED = 1, SEAWALL_VIEW_STATE_NOBODY = 2 };
 SEAWALL_API int32_t seawall_service_view_state(const seawall_service* service) SEAWALL_NOEXCEPT;
+/* How many instances the service's or view's list holds: those healthy when it was made. Threads: any; does not block.
+ */
+SEAWALL_API int32_t seawall_service_size(const seawall_service* service) SEAWALL_NOEXCEPT;
 
 /* A registry in memory of the caller's, which processes share: one writes it, the others read. The configuration is
  * JSON as in _new_from_json and must have the same bounds (max_...) for all of these. The memory is aligned to 64
@@ -1839,6 +1842,43 @@ SEAWALL_API int32_t seawall_watch_to_json(const seawall_watch* watch, char* buff
                                           size_t* needed) SEAWALL_NOEXCEPT;
 /* Of the whole registry: it grows with every change that a pick can see. *out gets it. Threads: any; does not block. */
 SEAWALL_API int32_t seawall_registry_version(const seawall_registry* registry, uint64_t* out) SEAWALL_NOEXCEPT;
+
+/* The first five are as they are now, or as of the last tick; all others are totals. */
+typedef struct seawall_registry_stats {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t services;
+  int64_t instances;
+  int64_t suspects;           /* a heartbeat is overdue; as of the last tick */
+  int64_t held;               /* their lease ended together with many others'; as of the last tick */
+  int64_t protected_services; /* with such instances */
+  int64_t holds;
+  int64_t expirations_at_ceiling; /* of those held */
+  int64_t drains;                 /* of drain_until: ended with no call in flight */
+  int64_t drains_cut;             /* and at the deadline */
+  int64_t registrations;
+  int64_t heartbeats;
+  int64_t expirations;
+  int64_t removals;
+  int64_t fenced; /* answers given */
+  int64_t unknown;
+  int64_t refused_full;    /* registrations, at a bound */
+  int64_t evicted_expired; /* made room for a registration before their time */
+  int64_t late_ticks;      /* which extended the leases */
+  int64_t tickets_late;
+  int64_t tickets_reaped;    /* never given back */
+  int64_t tickets_untracked; /* picks beyond max_in_flight */
+  int64_t ejections;
+  int64_t ejections_refused; /* due, but for max_ejected_percent and least_left */
+  int64_t panic_picks;
+  int64_t endpoints_taken; /* instances fenced because another one registered their host and port */
+  int64_t lists;           /* written for readers */
+  int64_t listed;          /* entries of them */
+} seawall_registry_stats;
+/* Fills *stats, whose struct_size the caller has set. Threads: any; short mutex. Errors: INVALID_ARGUMENT (stats NULL,
+ * or of no struct_size). */
+SEAWALL_API int32_t seawall_registry_get_stats(const seawall_registry* registry,
+                                               seawall_registry_stats* stats) SEAWALL_NOEXCEPT;
 
 /* 1: *out holds the instance that the service's balancer chose, whose slot is not among the exclude_count slots in
  * exclude (NULL with 0); 0: there is none, *out is as it was. A pick is in flight until done is called once with its

@@ -121,4 +121,40 @@ int32_t seawall_registry_to_json_selected(const seawall_registry* registry, cons
   });
 }
 
+int32_t seawall_registry_get_stats(const seawall_registry* registry, seawall_registry_stats* stats) noexcept {
+  if (!valid(registry)) return SEAWALL_E_WRONG_HANDLE;
+  if (!seawall::capi::has_size(stats)) return SEAWALL_E_INVALID_ARGUMENT;
+  const seawall::RegistryStats s = registry->rep.stats();
+  const seawall_registry_stats all = {.struct_size = 0,
+                                      .reserved = 0,
+                                      .services = s.services,
+                                      .instances = s.instances,
+                                      .suspects = s.suspects,
+                                      .held = s.held,
+                                      .protected_services = s.protected_services,
+                                      .holds = s.holds,
+                                      .expirations_at_ceiling = s.expirations_at_ceiling,
+                                      .drains = s.drains,
+                                      .drains_cut = s.drains_cut,
+                                      .registrations = s.registrations,
+                                      .heartbeats = s.heartbeats,
+                                      .expirations = s.expirations,
+                                      .removals = s.removals,
+                                      .fenced = s.fenced,
+                                      .unknown = s.unknown,
+                                      .refused_full = s.refused_full,
+                                      .evicted_expired = s.evicted_expired,
+                                      .late_ticks = s.late_ticks,
+                                      .tickets_late = s.tickets_late,
+                                      .tickets_reaped = s.tickets_reaped,
+                                      .tickets_untracked = s.tickets_untracked,
+                                      .ejections = s.ejections,
+                                      .ejections_refused = s.ejections_refused,
+                                      .panic_picks = s.panic_picks,
+                                      .endpoints_taken = s.endpoints_taken,
+                                      .lists = s.lists,
+                                      .listed = s.listed};
+  return seawall::capi::give(all, stats);
+}
+
 }  // extern "C"

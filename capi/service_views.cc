@@ -51,4 +51,9 @@ int32_t seawall_service_view_state(const seawall_service* service) noexcept {
   return static_cast<int32_t>(service->rep.view_state());
 }
 
+int32_t seawall_service_size(const seawall_service* service) noexcept {
+  if (!valid(service)) return SEAWALL_E_WRONG_HANDLE;
+  return static_cast<int32_t>(service->rep.size());
+}
+
 }  // extern "C"

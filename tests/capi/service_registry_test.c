@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -217,8 +218,45 @@ static void refusals(void) {
   seawall_registry_free(registry);
 }
 
+static void what_is_counted(void) {
+  seawall_registry* registry = NULL;
+  seawall_service* service = NULL;
+  seawall_registration mine, newer;
+  seawall_registry_stats stats;
+  memset(&stats, 0, sizeof stats);
+  CHECK(seawall_registry_new(NULL, 0, &registry, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_service(registry, "trading", kText, &service, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_get_stats(registry, &stats) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_get_stats(registry, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_registry_get_stats(NULL, &stats) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_service_size(NULL) == SEAWALL_E_WRONG_HANDLE && seawall_service_size(service) == 0);
+
+  const seawall_instance given = instance("trading", "trading-1", 8001);
+  CHECK(seawall_registry_register(registry, &given, 0, &mine, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_register(registry, &given, 0, &newer, NULL) == SEAWALL_OK);
+  CHECK(seawall_registry_heartbeat(registry, "trading-1", kText, mine.generation, SEAWALL_SELF_UNCHANGED, 0) ==
+        SEAWALL_E_FENCED);
+  CHECK(seawall_registry_heartbeat(registry, "trading-1", kText, newer.generation, SEAWALL_SELF_UNCHANGED, 0) ==
+        SEAWALL_OK);
+  CHECK(seawall_service_size(service) == 1);
+  stats.struct_size = sizeof stats;
+  CHECK(seawall_registry_get_stats(registry, &stats) == SEAWALL_OK && stats.struct_size == sizeof stats);
+  CHECK(stats.services == 1 && stats.instances == 1 && stats.registrations == 2);
+  CHECK(stats.heartbeats == 1 && stats.fenced == 1 && stats.unknown == 0 && stats.removals == 0);
+  CHECK(stats.lists > 0 && stats.listed > 0);
+
+  seawall_registry_stats older;
+  memset(&older, 77, sizeof older);
+  older.struct_size = (uint32_t)offsetof(seawall_registry_stats, listed);
+  CHECK(seawall_registry_get_stats(registry, &older) == SEAWALL_OK && older.lists == stats.lists);
+  CHECK(older.listed == INT64_C(0x4d4d4d4d4d4d4d4d));
+  seawall_service_free(service);
+  seawall_registry_free(registry);
+}
+
 int main(void) {
   a_request();
+  what_is_counted();
   updates();
   options();
   refusals();

@@ -57,6 +57,8 @@ static void views(void) {
 
   CHECK(seawall_registry_view(registry, "east", kText, &options, &view, NULL) == SEAWALL_OK);
   CHECK(seawall_service_view_state(view) == SEAWALL_VIEW_STATE_MATCHED);
+  CHECK(seawall_service_size(view) == 1);
+  CHECK(seawall_service_size((const seawall_service*)registry) == SEAWALL_E_WRONG_HANDLE);
   CHECK(seawall_service_pick(view, NULL, 0, 0, &pick) == 1 && strcmp(pick.id, "c") == 0 && pick.flags == 0);
   CHECK(seawall_service_done(view, pick.ticket, SEAWALL_OUTCOME_SUCCESS, 1, 0) == SEAWALL_REPORT_RECORDED);
   options = view_of("zone=north", SEAWALL_VIEW_ALL);

@@ -797,6 +797,40 @@ class seawall_view_options(ctypes.Structure):
     ]
 
 
+class seawall_registry_stats(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("services", ctypes.c_int64),
+        ("instances", ctypes.c_int64),
+        ("suspects", ctypes.c_int64),
+        ("held", ctypes.c_int64),
+        ("protected_services", ctypes.c_int64),
+        ("holds", ctypes.c_int64),
+        ("expirations_at_ceiling", ctypes.c_int64),
+        ("drains", ctypes.c_int64),
+        ("drains_cut", ctypes.c_int64),
+        ("registrations", ctypes.c_int64),
+        ("heartbeats", ctypes.c_int64),
+        ("expirations", ctypes.c_int64),
+        ("removals", ctypes.c_int64),
+        ("fenced", ctypes.c_int64),
+        ("unknown", ctypes.c_int64),
+        ("refused_full", ctypes.c_int64),
+        ("evicted_expired", ctypes.c_int64),
+        ("late_ticks", ctypes.c_int64),
+        ("tickets_late", ctypes.c_int64),
+        ("tickets_reaped", ctypes.c_int64),
+        ("tickets_untracked", ctypes.c_int64),
+        ("ejections", ctypes.c_int64),
+        ("ejections_refused", ctypes.c_int64),
+        ("panic_picks", ctypes.c_int64),
+        ("endpoints_taken", ctypes.c_int64),
+        ("lists", ctypes.c_int64),
+        ("listed", ctypes.c_int64),
+    ]
+
+
 class seawall_service_options(ctypes.Structure):
     _fields_ = [
         ("struct_size", ctypes.c_uint32),
@@ -1273,6 +1307,7 @@ FUNCTIONS = {
     "seawall_view_options_init": (ctypes.c_int32, [ctypes.POINTER(seawall_view_options)]),
     "seawall_registry_view": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(seawall_view_options), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_service_view_state": (ctypes.c_int32, [ctypes.c_void_p]),
+    "seawall_service_size": (ctypes.c_int32, [ctypes.c_void_p]),
     "seawall_registry_memory_for": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(seawall_error)]),
     "seawall_registry_new_in": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
     "seawall_registry_take_over": (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(seawall_error)]),
@@ -1287,6 +1322,7 @@ FUNCTIONS = {
     "seawall_watch_poll": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64]),
     "seawall_watch_to_json": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]),
     "seawall_registry_version": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "seawall_registry_get_stats": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(seawall_registry_stats)]),
     "seawall_service_pick": (ctypes.c_int32, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_pick_for": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_uint32), ctypes.c_size_t, ctypes.c_int64, ctypes.POINTER(seawall_pick)]),
     "seawall_service_done": (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64]),

@@ -424,6 +424,13 @@ class ServiceRegistry:
         check(lib.seawall_registry_version(self._handle, ctypes.byref(out)))
         return out.value
 
+    def stats(self) -> dict[str, int]:
+        """What seawall_registry_stats holds."""
+        out = _ffi.seawall_registry_stats()
+        out.struct_size = ctypes.sizeof(out)
+        check(lib.seawall_registry_get_stats(self._handle, out))
+        return {name: getattr(out, name) for name, *_ in out._fields_ if name not in ("struct_size", "reserved")}
+
     def configure(self, service: Optional[str] = None, **options: Any) -> None:
         """How calls to a service are spread and who is ejected, from now on; None: of all that are not configured by
         name. The options are those of seawall_service_options in capi/seawall_c.h, durations in seconds and without

@@ -103,6 +103,11 @@ class Service:
         """Whether a view's selector matches anybody."""
         return ViewState(check(lib.seawall_service_view_state(self._handle)))
 
+    @property
+    def size(self) -> int:
+        """How many instances the current list holds: those healthy when it was made."""
+        return check(lib.seawall_service_size(self._handle))
+
     def pick(self, exclude: Sequence[int] = (), *, key: Union[str, bytes, None] = None, now_ns: int = NOW) -> Optional[Pick]:
         """The instance that the balancer chooses and whose slot is not in `exclude`, or None; `key` is for balancers that
         choose by key. Give it back with done(), once."""

@@ -217,6 +217,17 @@ class Registry(unittest.TestCase):
         self.assertIs(registry.heartbeat("a", mine.generation, now_ns=2 * SECOND), Answer.FENCED)
         self.assertTrue(registry.drained("nobody"))
 
+    def test_it_counts_what_it_has_and_did(self):
+        registry = seawall.ServiceRegistry(now_ns=0)
+        trading = registry.service("trading")
+        self.assertEqual(trading.size, 0)
+        for _ in range(2):
+            registry.register("trading", "trading-1", "127.0.0.1", 8001, now_ns=0)
+        registry.heartbeat("nobody", 1, now_ns=0)
+        self.assertEqual(trading.size, 1)
+        stats = registry.stats()
+        self.assertEqual([stats[name] for name in ("services", "instances", "registrations", "unknown")], [1, 1, 2, 1])
+
     def test_the_listing_says_who_is_protected(self):
         registry = ServiceRegistry(now_ns=0)
         for id in "abcd":
