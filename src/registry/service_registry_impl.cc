@@ -154,7 +154,7 @@ Registration ServiceRegistry::Impl::add_new(std::uint32_t service, const Instanc
   instance.service = service;
   index_endpoint(instance, spec);
   try {
-    index_names(std::move(owned));
+    index_names(owned);
   } catch (...) {
     forget_endpoint(instance);
     throw;
@@ -280,17 +280,17 @@ RegisteredInstance* ServiceRegistry::Impl::find_instance(std::uint32_t service, 
   return nullptr;
 }
 
-// In both tables or, when it throws, in none.
-void ServiceRegistry::Impl::index_names(std::unique_ptr<RegisteredInstance> owned) {
+// In both tables or, when it throws, in none, and still the caller's.
+void ServiceRegistry::Impl::index_names(std::unique_ptr<RegisteredInstance>& owned) {
   RegisteredInstance& instance = *owned;
-  const auto at = instances_.emplace(name_hash(instance.service, instance.spec.id), std::move(owned));
-  if (!in_default_namespace(services_[instance.service].name)) return;
+  const auto at = instances_.emplace(name_hash(instance.service, instance.spec.id), nullptr);
   try {
-    by_id_.emplace(NameHash()(instance.spec.id), &instance);
+    if (in_default_namespace(services_[instance.service].name)) by_id_.emplace(NameHash()(instance.spec.id), &instance);
   } catch (...) {
     instances_.erase(at);
     throw;
   }
+  at->second = std::move(owned);
 }
 
 void ServiceRegistry::Impl::forget_names(const RegisteredInstance& instance) noexcept {

@@ -106,7 +106,7 @@ class ServiceRegistry::Impl {
       SEAWALL_REQUIRES(mutex);
   Error full(std::string_view bound, std::int64_t limit) SEAWALL_REQUIRES(mutex);
   Registration add_new(std::uint32_t service, const InstanceSpec& spec, std::int64_t now) SEAWALL_REQUIRES(mutex);
-  void index_names(std::unique_ptr<RegisteredInstance> owned) SEAWALL_REQUIRES(mutex);
+  void index_names(std::unique_ptr<RegisteredInstance>& owned) SEAWALL_REQUIRES(mutex);
   void forget_names(const RegisteredInstance& instance) noexcept SEAWALL_REQUIRES(mutex);  // which is over then
   Registration replace(RegisteredInstance& instance, const InstanceSpec& spec, std::int64_t now)
       SEAWALL_REQUIRES(mutex);

@@ -279,7 +279,7 @@ void ServiceRegistry::Impl::adopt_instances() {
     services_[instance.service].enter(instance);
     if (instance.expired()) enter_expired(instance);
     if (!instance.fenced) index_endpoint(instance, instance.spec);
-    index_names(std::move(found));
+    index_names(found);
   }
   free_records_ = unused(records);
   free_slots_ = unused(slots);
@@ -327,7 +327,9 @@ std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint
   read->record = record;
   read->lease_end = static_cast<std::int64_t>(seen(from.lease_end));
   read->changed_at = static_cast<std::int64_t>(seen(details.changed_at()));
-  read->expired_at = read->changed_at;
+  // Whatever became of an expired one since, its lease ended when it did.
+  read->expired_at =
+      read->lease == LeaseState::kExpired ? std::min(read->changed_at, read->lease_end) : read->changed_at;
   // Shielded from readers: when its lease ended is known no more, so the ceiling begins anew.
   read->shielded = read->lease_end == std::numeric_limits<std::int64_t>::max();
   if (read->shielded) read->lease_end = last_tick_;

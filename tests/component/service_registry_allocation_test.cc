@@ -91,6 +91,17 @@ bool does_with(std::size_t allocations, const std::function<void()>& verb) {
   return ended;
 }
 
+// Nobody that failed to register has the endpoint still: another id takes it from nobody.
+void check_endpoint_is_free(ServiceRegistry& registry) {
+  const std::int64_t before = registry.stats().endpoints_taken;
+  InstanceSpec other = spec(2);
+  other.id = "another";
+  const auto mine = registry.register_instance_at("a-service-with-a-name-of-some-length", other, kNow);
+  REQUIRE(mine);
+  CHECK(registry.stats().endpoints_taken == before);
+  CHECK(registry.deregister_at(mine.value().name, mine.value().generation, kNow) == seawall::RegistryAnswer::kOk);
+}
+
 using Verb = std::function<void(ServiceRegistry&, const std::string& name)>;
 
 void check_each_allocation(bool one_per_endpoint, const Verb& verb) {
@@ -108,6 +119,7 @@ void check_each_allocation(bool one_per_endpoint, const Verb& verb) {
     CHECK((after == before) == failed);
     if (failed) CHECK(picked(registry) == "1111");
     CHECK(picked(registry) != "nobody");
+    if (failed) check_endpoint_is_free(registry);
     auto next = ServiceRegistry::take_over(block.span(), bounds, ServiceRegistry::TakeOver::kAtOnce, kNow).value();
     CHECK(listed(next) == after);
     CHECK(picked(next) != "nobody");

@@ -65,6 +65,28 @@ TEST_CASE("shared: an attached reader picks what the registry registers, and kee
   CHECK(service->pick_at(at(1000s)));
 }
 
+TEST_CASE("shared: the next writer knows who expired first, whatever became of him since") {
+  const auto bounds =
+      ServiceRegistryConfig::make({.max_expired_percent = 100, .max_services = 4, .max_instances = 2}).value();
+  const Block block(bounds);
+  auto first = ServiceRegistry::make_in(block.span(), bounds, at(0s)).value();
+  REQUIRE(first.register_instance_at("s", {.id = "a", .host = "h", .port = 1}, at(0s)));
+  REQUIRE(first.register_instance_at("s", {.id = "b", .host = "h", .port = 2}, at(500ms)));
+  const auto is_expired = [&] {
+    return (first.find_at("s/b", at(0s))->status.reasons & seawall::kReasonLeaseExpired) != 0;
+  };
+  seawall::Duration now{0};
+  for (; !is_expired(); now += 100ms) {
+    REQUIRE(now < 60s);
+    first.tick_at(at(now));
+  }
+  REQUIRE(first.set_admin_at("s/a", 0, AdminState::kDisabled, at(now)) == RegistryAnswer::kOk);
+  auto next = ServiceRegistry::take_over(block.span(), bounds, TakeOver::kAtOnce, at(now)).value();
+  REQUIRE(next.register_instance_at("s", {.id = "c", .host = "h", .port = 3}, at(now)));
+  CHECK(!next.find_at("s/a", at(now)));
+  CHECK(next.find_at("s/b", at(now)));
+}
+
 TEST_CASE("shared: the next writer goes on with everything, and the former one is fenced") {
   const Block block;
   auto first = ServiceRegistry::make_in(block.span(), config(), at(0s), 3s).value();

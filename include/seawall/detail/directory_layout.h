@@ -49,7 +49,7 @@ struct alignas(kCacheLine) ServiceViewWords {
 
 struct DirectoryHeader {
   static constexpr std::uint64_t kMagic = 0x3165636976726553;
-  static constexpr std::uint32_t kLayout = 5;  // another number whenever what stands in the block changes
+  static constexpr std::uint32_t kLayout = 6;  // another number whenever what stands in the block changes
 
   static constexpr std::uint32_t kRecordBytes = sizeof(InstanceRecord) + sizeof(InstanceTexts);
 
