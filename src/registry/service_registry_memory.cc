@@ -222,6 +222,7 @@ void ServiceRegistry::Impl::write_details(const RegisteredInstance& instance) no
 void ServiceRegistry::Impl::write_state(const RegisteredInstance& instance) noexcept {
   const InstanceDetails details = directory.details(instance.record);
   show(details.changed_at(), static_cast<std::uint64_t>(instance.changed_at));
+  show(details.expired_at(), static_cast<std::uint64_t>(instance.expired_at));
   show(details.state(),
        static_cast<std::uint64_t>(instance.admin) | static_cast<std::uint64_t>(instance.self) << 8 |
            static_cast<std::uint64_t>(instance.health) << 16 | static_cast<std::uint64_t>(instance.lease) << 24 |
@@ -327,9 +328,7 @@ std::unique_ptr<RegisteredInstance> ServiceRegistry::Impl::read_record(std::uint
   read->record = record;
   read->lease_end = static_cast<std::int64_t>(seen(from.lease_end));
   read->changed_at = static_cast<std::int64_t>(seen(details.changed_at()));
-  // Whatever became of an expired one since, its lease ended when it did.
-  read->expired_at =
-      read->lease == LeaseState::kExpired ? std::min(read->changed_at, read->lease_end) : read->changed_at;
+  read->expired_at = static_cast<std::int64_t>(seen(details.expired_at()));
   // Shielded from readers: when its lease ended is known no more, so the ceiling begins anew.
   read->shielded = read->lease_end == std::numeric_limits<std::int64_t>::max();
   if (read->shielded) read->lease_end = last_tick_;

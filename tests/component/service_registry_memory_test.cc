@@ -18,7 +18,7 @@ using seawall::detail::ServiceDirectory;
 namespace {
 
 constexpr DirectorySizes kSizes{
-    .services = 3, .records = 5, .list_words = 9, .detail_words = 11, .flights = 2, .tables = 2, .table_words = 5};
+    .services = 3, .records = 5, .list_words = 9, .detail_words = 12, .flights = 2, .tables = 2, .table_words = 5};
 
 struct Block {
   explicit Block(std::size_t size) : bytes(size), memory(new (std::align_val_t(64)) std::byte[size]()) {}
@@ -94,7 +94,7 @@ TEST_CASE("memory that is no directory is refused, and the refusal names what is
   CHECK_THAT(with(header.sizes.list_words, 0xffffffff), Catch::Contains("list_words"));
   CHECK_THAT(with(header.sizes.flights, 3), Catch::Contains("flights"));
   CHECK_THAT(with(header.sizes.flights, 1 << 17), Catch::Contains("flights"));
-  CHECK_THAT(with(header.sizes.detail_words, 10), Catch::Contains("detail_words"));
+  CHECK_THAT(with(header.sizes.detail_words, 11), Catch::Contains("detail_words"));
   CHECK_THAT(with(header.sizes.records, 6000), Catch::Contains("memory must have at least"));
   CHECK(refusal(block.span()) == "attached");
 }
@@ -105,7 +105,7 @@ TEST_CASE("making a directory names the size that is out of bounds, and the plac
     const auto made = ServiceDirectory::make_in(memory, sizes, 7, {1, 2});
     return made ? std::string("made") : std::string(made.error().message.view());
   };
-  CHECK_THAT(refused(block.span(), {.services = 0, .records = 5, .list_words = 9, .detail_words = 11}),
+  CHECK_THAT(refused(block.span(), {.services = 0, .records = 5, .list_words = 9, .detail_words = 12}),
              Catch::Contains("services"));
   CHECK_THAT(refused(block.span().subspan(1), kSizes), Catch::Contains("aligned"));
   CHECK_THAT(refused(block.span().first(block.bytes - 1), kSizes), Catch::Contains("at least"));

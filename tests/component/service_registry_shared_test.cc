@@ -87,6 +87,23 @@ TEST_CASE("shared: the next writer knows who expired first, whatever became of h
   CHECK(next.find_at("s/b", at(now)));
 }
 
+TEST_CASE("shared: whom the former writer held to the ceiling and let expire is kept as long as any other") {
+  const auto bounds = ServiceRegistryConfig::make({.max_services = 4, .max_instances = 20}).value();
+  const Block block(bounds);
+  auto first = ServiceRegistry::make_in(block.span(), bounds, at(0s)).value();
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(first.register_instance_at("s", {.id = std::to_string(i), .host = "h", .port = 1}, at(0s)));
+  }
+  seawall::Duration now{0};
+  for (; first.stats().expirations_at_ceiling == 0; now += 1s) {
+    REQUIRE(now < 1000s);
+    first.tick_at(at(now));
+  }
+  auto next = ServiceRegistry::take_over(block.span(), bounds, TakeOver::kAtOnce, at(now)).value();
+  next.tick_at(at(now + 500ms));
+  CHECK(next.stats().instances == 20);
+}
+
 TEST_CASE("shared: the next writer goes on with everything, and the former one is fenced") {
   const Block block;
   auto first = ServiceRegistry::make_in(block.span(), config(), at(0s), 3s).value();

@@ -80,7 +80,7 @@ class DirectoryLayout {
   static constexpr std::uint32_t kMaxServices = 4096;
   static constexpr std::uint32_t kMaxRecords = 65535;
   static constexpr std::uint32_t kMaxListWords = std::uint32_t{1} << 20;
-  static constexpr std::uint32_t kMinDetailWords = 11;
+  static constexpr std::uint32_t kMinDetailWords = 12;
   static constexpr std::uint32_t kMaxDetailWords = std::uint32_t{1} << 19;
   static constexpr std::uint32_t kMaxFlights = (1u << 20) / kStripes;
   static constexpr std::uint32_t kListHead = 6;  // words (service_list.h)

@@ -6,6 +6,7 @@
 //   place       turn:14 | metadata bytes:22 | zone bytes:6 | weight:10 | service:12; 0 while the texts are rewritten
 //   state       admin:8 | self:8 | health:8 | lease:8 | first word of its own:8 | fenced:1, each as in the registry
 //   changed_at  of its status
+//   expired_at  when its lease was found to have ended, if it has
 //   zone        eight words
 //   metadata    name 0xff value 0xff ..., where the directory has room for it
 #pragma once
@@ -34,14 +35,15 @@ struct DetailsPlace {
 
 // A view of one instance's words.
 struct InstanceDetails {
-  static constexpr std::size_t kWords = 11;  // without metadata
+  static constexpr std::size_t kWords = 12;  // without metadata
 
   Word* words;
 
   Word& place() const noexcept { return words[0]; }
   Word& state() const noexcept { return words[1]; }
   Word& changed_at() const noexcept { return words[2]; }
-  TextWords<8>& zone() const noexcept { return *reinterpret_cast<TextWords<8>*>(words + 3); }
+  Word& expired_at() const noexcept { return words[3]; }
+  TextWords<8>& zone() const noexcept { return *reinterpret_cast<TextWords<8>*>(words + 4); }
   Word* metadata() const noexcept { return words + kWords; }
 };
 static_assert(sizeof(TextWords<8>) == 64);
