@@ -7,6 +7,7 @@
 //   - after an admit, half-open is no older than its lease;
 //   - a thread that dies anywhere costs at most its probe (until the lease) and one event, which is counted.
 #include <array>
+#include <stdexcept>
 #include <vector>
 
 #include "seawall/circuit_breaker.h"
@@ -65,6 +66,21 @@ TEST_CASE("explorer: it finds the lost update of a read and a write, and counts 
   CHECK(lost_update);
   CHECK(result.complete);
   CHECK(result.schedules == 4);  // of the six orders, those that differ in more than the order of the two loads
+}
+
+TEST_CASE("explorer: a scenario that runs differently another time is told, and not taken for one that is well") {
+  int runs = 0;
+  const auto scenario = [&](Run& run) {
+    testing::explorer::Cell cell;
+    const int accesses = runs++ == 0 ? 3 : 1;
+    for (int i = 0; i < 2; ++i) {
+      run.thread([&cell, accesses] {
+        for (std::uint64_t n = 0; n < static_cast<std::uint64_t>(accesses); ++n) cell.store(n);
+      });
+    }
+    (void)run.go();
+  };
+  CHECK_THROWS_AS(explore(scenario), std::logic_error);
 }
 
 TEST_CASE("explorer: independent accesses are not permuted, and a thread dies at each of its accesses") {

@@ -30,6 +30,8 @@
 // state waits for another one, which may be dead: that throws, since cutting it short would let it pass.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,6 +53,7 @@ class Schedules {
   // The thread to move at this depth, or -1 when all orders from here on repeat ones met before.
   int choose(std::size_t depth, const std::vector<Thread>& threads) {
     if (depth == path_.size()) path_.push_back(open(depth, threads));
+    if (path_[depth].enabled != enabled(threads)) throw std::logic_error("the same schedule ran differently this time");
     return path_[depth].thread;
   }
   std::size_t states() const { return asleep_in_.size(); }
@@ -78,14 +81,19 @@ class Schedules {
     std::uint64_t state = 0;
   };
 
+  static unsigned enabled(const std::vector<Thread>& threads) {
+    unsigned set = 0;
+    for (std::size_t t = 0; t < threads.size(); ++t) {
+      if (threads[t].runnable()) set |= 1U << t;
+    }
+    return set;
+  }
   static int first_of(unsigned set) { return set == 0 ? -1 : __builtin_ctz(set); }
 
   Choice open(std::size_t depth, const std::vector<Thread>& threads) {
     Choice choice;
-    for (std::size_t t = 0; t < threads.size(); ++t) {
-      choice.next[t] = threads[t].next;
-      if (threads[t].runnable()) choice.enabled |= 1U << t;
-    }
+    choice.enabled = enabled(threads);
+    for (std::size_t t = 0; t < threads.size(); ++t) choice.next[t] = threads[t].next;
     if (depth > 0) {
       const Choice& parent = path_[depth - 1];
       for (std::size_t t = 0; t < threads.size(); ++t) {
@@ -205,10 +213,34 @@ struct Exploration {
   bool complete = true;         // false: `limit` was reached first
 };
 
+// What is kept apart by CPU must be at the same place in each run. Where the system refuses it, choose() tells.
+class OnOneCpu {
+ public:
+  OnOneCpu() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    const int cpu = sched_getcpu();
+    known_ = cpu >= 0 && sched_getaffinity(0, sizeof before_, &before_) == 0;
+    if (!known_) return;
+    CPU_SET(static_cast<std::size_t>(cpu), &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OnOneCpu() {
+    if (known_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  OnOneCpu(const OnOneCpu&) = delete;
+  OnOneCpu& operator=(const OnOneCpu&) = delete;
+
+ private:
+  cpu_set_t before_{};
+  bool known_ = false;
+};
+
 // A thrown exception (a failed REQUIRE) ends the exploration. Without a mortal thread there is one round; with one,
 // another for each access it may die before.
 inline Exploration explore(const std::function<void(Run&)>& scenario, std::uint64_t limit = 2'000'000,
                            bool merge = false) {
+  const OnOneCpu one_cpu;
   Exploration total;
   for (int dies_before = -1;; ++dies_before) {
     Schedules schedules(merge);

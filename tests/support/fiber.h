@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -107,6 +108,7 @@ class Fiber {
     self->body_();
     self->finished_ = true;
     self->leave(true);
+    std::abort();  // resumed again: without a context behind it the process would end here, as if all were well
   }
 
   void arrived([[maybe_unused]] void* fake) {
