@@ -285,7 +285,7 @@ void ServiceRegistry::Impl::index_names(std::unique_ptr<RegisteredInstance>& own
   RegisteredInstance& instance = *owned;
   const auto at = instances_.emplace(name_hash(instance.service, instance.spec.id), nullptr);
   try {
-    if (in_default_namespace(services_[instance.service].name)) by_id_.emplace(NameHash()(instance.spec.id), &instance);
+    if (in_default_namespace(services_[instance.service].name)) by_id_.enter(NameHash()(instance.spec.id), instance);
   } catch (...) {
     instances_.erase(at);
     throw;
@@ -294,9 +294,7 @@ void ServiceRegistry::Impl::index_names(std::unique_ptr<RegisteredInstance>& own
 }
 
 void ServiceRegistry::Impl::forget_names(const RegisteredInstance& instance) noexcept {
-  if (in_default_namespace(services_[instance.service].name)) {
-    by_id_.erase(entry_of(by_id_, NameHash()(instance.spec.id), instance));
-  }
+  if (in_default_namespace(services_[instance.service].name)) by_id_.leave(NameHash()(instance.spec.id), instance);
   instances_.erase(entry_of(instances_, name_hash(instance.service, instance.spec.id), instance));
 }
 
@@ -319,8 +317,7 @@ RegisteredInstance* ServiceRegistry::Impl::resolve_id(std::string_view id, std::
   RegisteredInstance* found = nullptr;
   bool several = false;
   answer = RegistryAnswer::kOk;
-  for (auto [at, end] = by_id_.equal_range(NameHash()(id)); at != end; ++at) {
-    RegisteredInstance* instance = at->second;
+  for (RegisteredInstance* instance = by_id_.first(NameHash()(id)); instance; instance = by_id_.next(*instance)) {
     if (instance->spec.id != id) continue;
     if (instance->generation == generation) return instance;
     several = found != nullptr;

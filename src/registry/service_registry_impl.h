@@ -225,9 +225,9 @@ class ServiceRegistry::Impl {
   RegistryStats stats_ SEAWALL_GUARDED_BY(mutex);
   std::int64_t last_tick_ SEAWALL_GUARDED_BY(mutex);
   std::uint64_t next_generation_ SEAWALL_GUARDED_BY(mutex);
-  ManyByHash<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);  // by name_hash
-  ManyByHash<RegisteredInstance*> by_id_ SEAWALL_GUARDED_BY(mutex);      // in the default namespace, by NameHash
-  ManyByHash<RegisteredInstance*> endpoints_ SEAWALL_GUARDED_BY(mutex);  // by endpoint_hash
+  ManyByHash<std::unique_ptr<RegisteredInstance>> instances_ SEAWALL_GUARDED_BY(mutex);             // by name_hash
+  ChainsByHash<RegisteredInstance, &RegisteredInstance::same_id> by_id_ SEAWALL_GUARDED_BY(mutex);  // by NameHash
+  ManyByHash<RegisteredInstance*> endpoints_ SEAWALL_GUARDED_BY(mutex);                             // by endpoint_hash
   ExpiredFirst<&RegisteredInstance::expired_place_of_all> expired_ SEAWALL_GUARDED_BY(mutex);
   ByName<std::uint32_t> service_index_ SEAWALL_GUARDED_BY(mutex);
   std::vector<RegisteredService> services_ SEAWALL_GUARDED_BY(mutex);

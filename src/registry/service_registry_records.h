@@ -21,12 +21,58 @@
 
 namespace seawall {
 
+// Those with one key, by its hash, in chains: whoever enters or leaves takes as many steps among thousands as alone,
+// where a multimap looks for one that leaves among all its equals. `kLink` is where each of them has its neighbours.
+template <class T>
+struct ChainLink {
+  T* next = nullptr;
+  T* previous = nullptr;
+};
+template <class T, auto kLink>
+class ChainsByHash {
+ public:
+  void reserve(std::size_t size) { firsts_.reserve(size); }
+  T* first(std::uint64_t hash) const noexcept {
+    const auto found = firsts_.find(hash);
+    return found == firsts_.end() ? nullptr : found->second;
+  }
+  static T* next(const T& one) noexcept { return (one.*kLink).next; }
+
+  // Has changed nothing when it throws.
+  void enter(std::uint64_t hash, T& one) {
+    T*& first = firsts_.try_emplace(hash, nullptr).first->second;
+    (one.*kLink).previous = nullptr;
+    (one.*kLink).next = first;
+    if (first != nullptr) (first->*kLink).previous = &one;
+    first = &one;
+  }
+  void leave(std::uint64_t hash, const T& one) noexcept {
+    T* const next = (one.*kLink).next;
+    T* const previous = (one.*kLink).previous;
+    if (next != nullptr) (next->*kLink).previous = previous;
+    if (previous != nullptr) {
+      (previous->*kLink).next = next;
+      return;
+    }
+    const auto found = firsts_.find(hash);
+    if (next != nullptr) {
+      found->second = next;
+    } else {
+      firsts_.erase(found);
+    }
+  }
+
+ private:
+  std::unordered_map<std::uint64_t, T*> firsts_;
+};
+
 struct RegisteredInstance {
   InstanceSpec spec;
   std::uint32_t service = 0;
   std::uint32_t place = 0;  // in the instances of its service
   // Once it has expired: in its service's heap of those, and in that of all.
   std::uint32_t expired_place = 0, expired_place_of_all = 0;
+  ChainLink<RegisteredInstance> same_id = {};  // in the default namespace
   std::uint32_t slot = 0;
   std::uint32_t record = 0;
   std::uint64_t generation = 0;

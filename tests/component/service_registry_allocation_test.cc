@@ -104,9 +104,33 @@ void check_endpoint_is_free(ServiceRegistry& registry) {
 
 using Verb = std::function<void(ServiceRegistry&, const std::string& name)>;
 
+// Each is found by its id alone, goes once, and leaves nothing.
+void check_names(ServiceRegistry& registry) {
+  for (const auto& service : registry.services_at(kNow)) {
+    for (const auto& i : service.instances) {
+      CHECK(registry.deregister_at(i.id, 0, kNow) == seawall::RegistryAnswer::kOk);
+      CHECK(registry.deregister_at(i.id, 0, kNow) == seawall::RegistryAnswer::kUnknown);
+    }
+  }
+  CHECK(registry.stats().instances == 0);
+  CHECK(registry.stats().services == 0);
+}
+
+// What `verb` makes of a registry; where it first failed with so many allocations, when it is tried again.
+std::string made_by(const seawall::ServiceRegistryConfig& bounds, const Verb& verb, std::size_t failing_with) {
+  ServiceRegistry registry(bounds, kNow);
+  const auto mine = registry.register_instance_at("a-service-with-a-name-of-some-length", spec(1), kNow).value();
+  if (failing_with != allocation::kAll) CHECK(!does_with(failing_with, [&] { verb(registry, mine.name); }));
+  verb(registry, mine.name);
+  std::string made = listed(registry);
+  check_names(registry);
+  return made;
+}
+
 void check_each_allocation(bool one_per_endpoint, const Verb& verb) {
   const auto bounds = config(one_per_endpoint);
   const std::string service = "a-service-with-a-name-of-some-length";
+  const std::string wanted = made_by(bounds, verb, allocation::kAll);
   std::size_t enough = 0;
   for (bool failed = true; failed; ++enough) {
     CAPTURE(enough);
@@ -116,7 +140,8 @@ void check_each_allocation(bool one_per_endpoint, const Verb& verb) {
     const std::string before = listed(registry);
     failed = !does_with(enough, [&] { verb(registry, mine.name); });
     const std::string after = listed(registry);
-    CHECK((after == before) == failed);
+    CHECK(after == (failed ? before : wanted));
+    if (failed) CHECK(made_by(bounds, verb, enough) == wanted);
     if (failed) CHECK(picked(registry) == "1111");
     CHECK(picked(registry) != "nobody");
     if (failed) check_endpoint_is_free(registry);
