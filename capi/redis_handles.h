@@ -56,9 +56,15 @@ inline void write(const redis::Answer& answer, seawall_redis_decision& out) noex
   out.charge_permits = by_store ? answer.stored.permits : answer.charge.permits;
 }
 
-// What refund needs of it.
+// What refund needs of it, and what it changes.
 inline redis::Answer read(const seawall_redis_decision& given) noexcept {
   redis::Answer answer;
+  answer.allowed = given.answer == SEAWALL_ALLOWED;
+  answer.limit = given.limit;
+  answer.remaining = given.remaining;
+  answer.retry_after = Duration(given.retry_after_ns);
+  answer.reset_after = Duration(given.reset_after_ns);
+  answer.fault = static_cast<redis::Fault>(given.fault);
   answer.by = static_cast<redis::DecidedBy>(given.decided_by);
   if (answer.by == redis::DecidedBy::kStore) {
     answer.stored = {given.charge_at, given.charge_rest, given.charge_permits};

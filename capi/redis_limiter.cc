@@ -102,20 +102,6 @@ int32_t decide(seawall_redis_limiter* limiter, const char* key, size_t key_size,
   });
 }
 
-// give(limiter, key, answer) -> permits
-template <class Give>
-int32_t refund(seawall_redis_limiter* limiter, const char* key, size_t key_size, seawall_redis_decision* decision,
-               Give&& give) noexcept {
-  if (const int32_t code = check(limiter, key, decision); code != SEAWALL_OK) return code;
-  if (decision == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
-  return guarded(nullptr, [&] {
-    const Answer answer = read(*decision);
-    decision->charge_permits = 0;
-    const std::int64_t back = give(limiter->rep, text_in(key, key_size), answer);
-    return static_cast<int32_t>(std::min<std::int64_t>(back, INT32_MAX));
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -161,17 +147,14 @@ int32_t seawall_redis_limiter_peek(seawall_redis_limiter* limiter, const char* k
 
 int32_t seawall_redis_limiter_refund(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                      seawall_redis_decision* decision) noexcept {
-  return refund(limiter, key, key_size, decision,
-                [](RateLimiter& rep, std::string_view text, const Answer& answer) { return rep.refund(text, answer); });
-}
-
-int32_t seawall_redis_limiter_refund_async(seawall_redis_limiter* limiter, const char* key, size_t key_size,
-                                           seawall_redis_decision* decision) noexcept {
-  return refund(limiter, key, key_size, decision,
-                [](RateLimiter& rep, std::string_view text, const Answer& answer) -> std::int64_t {
-                  rep.refund_async(text, answer);
-                  return SEAWALL_OK;
-                });
+  if (const int32_t code = check(limiter, key, decision); code != SEAWALL_OK) return code;
+  if (decision == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  return guarded(nullptr, [&] {
+    const Answer answer = read(*decision);
+    decision->charge_permits = 0;
+    const std::int64_t back = limiter->rep.refund(text_in(key, key_size), answer);
+    return static_cast<int32_t>(std::min<std::int64_t>(back, INT32_MAX));
+  });
 }
 
 int32_t seawall_redis_limiter_get_stats(const seawall_redis_limiter* limiter,

@@ -198,17 +198,15 @@ SEAWALL_API int32_t seawall_redis_limiter_try_acquire(seawall_redis_limiter* lim
 SEAWALL_API int32_t seawall_redis_limiter_try_acquire_here(seawall_redis_limiter* limiter, const char* key,
                                                            size_t key_size, int64_t permits,
                                                            seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
-/* What Redis would answer now, without taking anything; leases and refusals of a moment ago are not looked at. Waits as
- * try_acquire. */
+/* What Redis would answer now, without taking anything; leases and refusals of a moment ago are not looked at. While
+ * Redis is away: what the policy would. Waits as try_acquire. */
 SEAWALL_API int32_t seawall_redis_limiter_peek(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                                int64_t permits, seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
 /* Gives back what `decision` took from this key and clears its charge. Answers how many whole permits came back
- * (INT32_MAX when more), 0 when Redis could not be asked. Waits as try_acquire; _async does not, and answers
- * SEAWALL_OK. Errors: WRONG_HANDLE, INVALID_ARGUMENT, NO_MEMORY. Threads: any (one at a time for one decision). */
+ * (INT32_MAX when more), 0 when Redis could not be asked. Waits as try_acquire. Errors: WRONG_HANDLE, INVALID_ARGUMENT,
+ * NO_MEMORY. Threads: any (one at a time for one decision). */
 SEAWALL_API int32_t seawall_redis_limiter_refund(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                                  seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
-SEAWALL_API int32_t seawall_redis_limiter_refund_async(seawall_redis_limiter* limiter, const char* key, size_t key_size,
-                                                       seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
 /* Errors: INVALID_ARGUMENT (struct_size). Threads: any. Does not block. */
 SEAWALL_API int32_t seawall_redis_limiter_get_stats(const seawall_redis_limiter* limiter,
                                                     seawall_redis_limiter_stats* out) SEAWALL_NOEXCEPT;
@@ -242,12 +240,24 @@ SEAWALL_API int32_t seawall_redis_limit_set_new(const seawall_redis_limiter* con
 /* Exclusive. */
 SEAWALL_API void seawall_redis_limit_set_free(seawall_redis_limit_set* set) SEAWALL_NOEXCEPT;
 /* Takes `permits` of each limit, or of none; `keys`: one for each limiter, in the order of the set. `decision` may be
- * NULL. Waits as seawall_redis_limiter_try_acquire; a set decides here only that it refuses. What was taken goes back
- * limiter by limiter, with seawall_redis_limiter_refund. Errors: WRONG_HANDLE, INVALID_ARGUMENT (also: one key in two
- * places whose limiters have one name and tag, which Redis would charge once for both), NO_MEMORY. Threads: any. */
+ * NULL. Waits as seawall_redis_limiter_try_acquire; a set decides here only that it refuses. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT (also: one key in two places whose limiters have one name and tag, which Redis would charge once for
+ * both), NO_MEMORY. Threads: any. */
 SEAWALL_API int32_t seawall_redis_limit_set_try_acquire(seawall_redis_limit_set* set, const seawall_text* keys,
                                                         size_t key_count, int64_t permits,
                                                         seawall_redis_set_decision* decision) SEAWALL_NOEXCEPT;
+/* What Redis would answer now, without taking anything; refusals of a moment ago are not looked at. While Redis is
+ * away: what the policies would. All else as try_acquire. */
+SEAWALL_API int32_t seawall_redis_limit_set_peek(seawall_redis_limit_set* set, const seawall_text* keys,
+                                                 size_t key_count, int64_t permits,
+                                                 seawall_redis_set_decision* decision) SEAWALL_NOEXCEPT;
+/* Gives back all that `decision` took from these keys, in one call: all of it, or nothing when Redis cannot be asked or
+ * one key holds what no limiter wrote. Clears the charges first, so a second refund does nothing; each `remaining`
+ * grows by the whole permits that came back. Answers SEAWALL_OK. Waits as try_acquire. Errors: WRONG_HANDLE,
+ * INVALID_ARGUMENT (also: no decisions), NO_MEMORY. Threads: any (one at a time for one decision). */
+SEAWALL_API int32_t seawall_redis_limit_set_refund(seawall_redis_limit_set* set, const seawall_text* keys,
+                                                   size_t key_count,
+                                                   seawall_redis_set_decision* decision) SEAWALL_NOEXCEPT;
 
 /* ---- answers without waiting ------------------------------------------------------------------------------------- */
 
@@ -267,14 +277,29 @@ SEAWALL_API int32_t seawall_redis_inbox_fd(const seawall_redis_inbox* inbox) SEA
 SEAWALL_API int32_t seawall_redis_inbox_receive(seawall_redis_inbox* inbox, uint64_t* tag,
                                                 seawall_redis_set_decision* decision) SEAWALL_NOEXCEPT;
 /* The verbs without waiting: the answer comes into `inbox`, before this returns or by the store's deadline. Answers
- * SEAWALL_OK. Errors: as the verbs, and WRONG_HANDLE for the inbox; then nothing arrives. Threads: any. */
+ * SEAWALL_OK. Errors: as the verbs, and WRONG_HANDLE for the inbox; then nothing arrives. Threads: any.
+ *
+ * A refund clears the charges of `decision`, which is not used after this returns; what arrives is a copy of it whose
+ * `remaining` grew by the whole permits that came back. Its inbox may be NULL: then nobody is told. */
 SEAWALL_API int32_t seawall_redis_limiter_try_acquire_async(seawall_redis_limiter* limiter, const char* key,
                                                             size_t key_size, int64_t permits,
                                                             seawall_redis_inbox* inbox, uint64_t tag) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_limiter_peek_async(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                                     int64_t permits, seawall_redis_inbox* inbox,
+                                                     uint64_t tag) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_limiter_refund_async(seawall_redis_limiter* limiter, const char* key, size_t key_size,
+                                                       seawall_redis_decision* decision, seawall_redis_inbox* inbox,
+                                                       uint64_t tag) SEAWALL_NOEXCEPT;
 SEAWALL_API int32_t seawall_redis_limit_set_try_acquire_async(seawall_redis_limit_set* set, const seawall_text* keys,
                                                               size_t key_count, int64_t permits,
                                                               seawall_redis_inbox* inbox,
                                                               uint64_t tag) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_limit_set_peek_async(seawall_redis_limit_set* set, const seawall_text* keys,
+                                                       size_t key_count, int64_t permits, seawall_redis_inbox* inbox,
+                                                       uint64_t tag) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_redis_limit_set_refund_async(seawall_redis_limit_set* set, const seawall_text* keys,
+                                                         size_t key_count, seawall_redis_set_decision* decision,
+                                                         seawall_redis_inbox* inbox, uint64_t tag) SEAWALL_NOEXCEPT;
 
 /* ---- registry: writing ---------------------------------------------------------------------------------------------
  */

@@ -19,11 +19,12 @@ using namespace seawall::redis;
 // The limits of one route, immutable.
 struct RouteSet {
   std::vector<SharedLimitSpec> specs;
-  std::vector<RateLimiter> limiters;
   LimitSet set;
 
-  std::string_view key(std::size_t i, std::string_view user) const {
-    return specs[i].key.empty() ? user : specs[i].key;
+  std::vector<std::string_view> keys(std::string_view user) const {
+    std::vector<std::string_view> keys;
+    for (const SharedLimitSpec& spec : specs) keys.push_back(spec.key.empty() ? user : spec.key);
+    return keys;
   }
 };
 using RouteSets = std::map<std::string, std::shared_ptr<const RouteSet>>;
@@ -88,9 +89,8 @@ class RedisLimits final : public SharedLimits {
       std::vector<RateLimiter> limiters;
       for (const SharedLimitSpec& spec : route.limits) limiters.push_back(limiter(store_, spec));
       if (limiters.empty()) continue;
-      LimitSet set = made(LimitSet::make(limiters), "limits of " + route.service);
-      sets[route.service] =
-          std::make_shared<const RouteSet>(RouteSet{route.limits, std::move(limiters), std::move(set)});
+      LimitSet set = made(LimitSet::make(std::move(limiters)), "limits of " + route.service);
+      sets[route.service] = std::make_shared<const RouteSet>(RouteSet{route.limits, std::move(set)});
     }
     return [this, sets]() mutable {
       const std::lock_guard lock(mutex_);
@@ -115,10 +115,8 @@ class RedisLimits final : public SharedLimits {
       const auto waiting = std::make_shared<Waiting>(Waiting{std::make_shared<Handler>(std::move(handler)),
                                                              http::asio::make_work_guard(loop.context),
                                                              std::make_unique<Calls::Call>(calls_)});
-      std::vector<std::string_view> keys;
-      for (std::size_t i = 0; i < route->specs.size(); ++i) keys.push_back(route->key(i, user));
       LimitSet set = route->set;
-      set.try_acquire_async(keys, 1, [&loop, waiting](const SetAnswer& answer) {
+      set.try_acquire_async(route->keys(user), 1, [&loop, waiting](const SetAnswer& answer) {
         http::asio::post(loop.context,
                          [handler = std::exchange(waiting->handler, nullptr), answer] { (*handler)(answer); });
         waiting->work.reset();
@@ -137,10 +135,9 @@ class RedisLimits final : public SharedLimits {
   void refund(const std::string& user, const SharedCharge& charge) override {
     const auto* route = static_cast<const RouteSet*>(charge.limits.get());
     if (route == nullptr || !charge.answer.allowed) return;
-    for (std::size_t i = 0; i < route->limiters.size(); ++i) {
-      RateLimiter limiter = route->limiters[i];
-      limiter.refund_async(route->key(i, user), charge.answer.answers[i]);
-    }
+    LimitSet set = route->set;
+    SetAnswer answer = charge.answer;
+    set.refund_async(route->keys(user), answer);
   }
 
   bool up() const override { return store_.stats().up; }

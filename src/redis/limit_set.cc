@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -36,15 +35,28 @@ bool given_before(const std::vector<RateLimiter>& limiters, const auto& keys, st
   return false;
 }
 
-// What is refused without asking: a cost that can never be, a cached refusal. Empty: ask.
-std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now,
-                                 std::int64_t n) {
-  std::vector<Answer> answers(limiters.size());
+// What is asked, when, and of whom.
+struct Question {
+  Verb verb;
+  std::vector<RateLimiter> limiters;
+  Keys keys;
+  std::int64_t n;
+  TimePoint now = Clock::now();
+
+  LimiterCore& limiter(std::size_t i) const { return *limiters[i].core(); }
+  bool takes() const noexcept { return verb == Verb::kTake && n > 0; }
+};
+
+// What is refused without asking: a cost that can never be, a cached refusal of who wants to take. Empty: ask.
+std::vector<Answer> refused_here(const Question& asked) {
+  std::vector<Answer> answers(asked.limiters.size());
   bool refused = false;
-  for (std::size_t i = 0; i < limiters.size(); ++i) {
-    LimiterCore& limiter = *limiters[i].core();
-    const bool never = i >= keys.size() || n > limiter.rule().limit() || given_before(limiters, keys, i);
-    const Duration wait = never ? Decision::kNever : limiter.denied(keys[i], now, n);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    LimiterCore& limiter = asked.limiter(i);
+    const bool never =
+        i >= asked.keys.size() || asked.n > limiter.rule().limit() || given_before(asked.limiters, asked.keys, i);
+    const Duration cached = never || !asked.takes() ? Duration(0) : limiter.denied(asked.keys[i], asked.now, asked.n);
+    const Duration wait = never ? Decision::kNever : cached;
     answers[i] = limiter.refusal(wait, DecidedBy::kDenialCache);
     answers[i].allowed = wait == Duration(0);
     if (answers[i].allowed) answers[i].remaining = -1;
@@ -55,63 +67,136 @@ std::vector<Answer> refused_here(const std::vector<RateLimiter>& limiters, const
 }
 
 // Of each limiter's policy; all or none.
-std::vector<Answer> by_policy(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n,
-                              Fault fault) {
+std::vector<Answer> by_policy(const Question& asked, Fault fault) {
   std::vector<Answer> answers;
-  for (std::size_t i = 0; i < limiters.size(); ++i) {
-    Answer asked;
-    asked.fault = fault;
-    answers.push_back(limiters[i].core()->settled(keys[i], now, n, asked));
+  for (std::size_t i = 0; i < asked.limiters.size(); ++i) {
+    Answer away;
+    away.fault = fault;
+    answers.push_back(asked.limiter(i).settled(asked.verb, asked.keys[i], asked.now, asked.n, away));
   }
   if (std::all_of(answers.begin(), answers.end(), [](const Answer& answer) { return answer.allowed; })) return answers;
-  for (std::size_t i = 0; i < limiters.size(); ++i) {
-    answers[i].remaining += limiters[i].core()->give_back_here(keys[i], now, answers[i]);
+  for (std::size_t i = 0; i < asked.limiters.size(); ++i) {
+    answers[i].remaining += asked.limiter(i).give_back_here(asked.keys[i], asked.now, answers[i]);
     answers[i].charge = {};
   }
   return answers;
 }
 
-SetAnswer settled(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n,
-                  const SetAnswer& told, Fault fault) {
-  if (fault != Fault::kNone) return concluded(by_policy(limiters, keys, now, n, fault));
-  SetAnswer set = told;
-  for (std::size_t i = 0; i < limiters.size(); ++i) {
-    set.answers[i] = limiters[i].core()->settled(i < keys.size() ? keys[i] : "", now, n, set.answers[i]);
-  }
-  return set;
-}
-
-// What came of the call, before any policy.
+// What came of a question, before any policy.
 struct Told {
-  SetAnswer set;
-  Fault fault = Fault::kTimeout;
+  std::vector<Answer> answers;
+  Fault fault = Fault::kNone;
 };
 
-// Asks for all in one call. Answers the deadline.
-TimePoint ask(const std::vector<RateLimiter>& limiters, const Keys& keys, TimePoint now, std::int64_t n, Caller caller,
-              const std::function<void(const Told&)>& done) {
+SetAnswer settled(const Question& asked, const Told& told) {
+  if (told.fault != Fault::kNone) return concluded(by_policy(asked, told.fault));
+  std::vector<Answer> answers = told.answers;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::string_view key = i < asked.keys.size() ? std::string_view(asked.keys[i]) : "";
+    answers[i] = asked.limiter(i).settled(asked.verb, key, asked.now, asked.n, answers[i]);
+  }
+  return concluded(std::move(answers));
+}
+
+Told told_by(const Question& asked, const CallResult& result) {
+  if (result.fault != Fault::kNone) return {.answers = {}, .fault = result.fault};
+  Told told;
+  for (std::size_t i = 0; i < asked.limiters.size(); ++i) {
+    const auto each = key_answer(result, i);
+    if (!each) return {.answers = {}, .fault = Fault::kRefused};
+    LimiterCore& limiter = asked.limiter(i);
+    told.answers.push_back(asked.takes() ? limiter.decided(asked.keys[i], asked.now, *each, asked.n)
+                                         : limiter.looked(*each, asked.n));
+  }
+  return told;
+}
+
+// The call that asks all.
+RequestPtr call_of(const Question& asked) {
   std::vector<std::string> full;
-  for (std::size_t i = 0; i < limiters.size(); ++i) full.push_back(limiters[i].core()->full_key(keys[i]));
-  const RequestPtr request = make_call(n > 0 ? "take" : "peek", full);
-  const std::int64_t rung = std::max<std::int64_t>(n, 1);
-  for (const RateLimiter& limiter : limiters) {
+  for (std::size_t i = 0; i < asked.limiters.size(); ++i) full.push_back(asked.limiter(i).full_key(asked.keys[i]));
+  RequestPtr request = make_call(asked.takes() ? "take" : "peek", full);
+  for (const RateLimiter& limiter : asked.limiters) {
+    const std::int64_t rung = limiter.core()->rung(asked.n);
     request->words.add(limiter.core()->rule().argument(std::span(&rung, 1)));
   }
-  request->done = [limiters, keys, now, n, rung, done](const CallResult& result) {
-    Told told{.set = {}, .fault = result.fault};
-    std::vector<Answer> answers;
-    for (std::size_t i = 0; i < limiters.size() && result.fault == Fault::kNone; ++i) {
-      const auto each = key_answer(result, i);
-      if (!each) return done({.set = {}, .fault = Fault::kRefused});
-      answers.push_back(limiters[i].core()->decided(keys[i], now, *each, rung));
-      if (n > 0) continue;
-      answers.back().allowed = true;
-      answers.back().retry_after = Duration(0);
+  return request;
+}
+
+SetAnswer wait_for(const Question& asked) {
+  if (auto answers = refused_here(asked); !answers.empty()) return settled(asked, {std::move(answers)});
+  const auto waiter = std::make_shared<Waiter<Told>>();
+  const RequestPtr request = call_of(asked);
+  request->done = told_once([asked](const CallResult& result) { return told_by(asked, result); },
+                            [waiter](const Told& told) { waiter->set(told); });
+  StoreLoop& store = asked.limiter(0).store();
+  const TimePoint until = submit(store, request, Caller::kWaits, asked.now);
+  const Fault late = store.lost_as(Fault::kTimeout);
+  return settled(asked, waiter->wait_until(until).value_or(Told{.answers = {}, .fault = late}));
+}
+
+void go_on(Question asked, LimitSet::Done done) {
+  if (auto answers = refused_here(asked); !answers.empty()) return done(settled(asked, {std::move(answers)}));
+  const RequestPtr request = call_of(asked);
+  StoreLoop& store = asked.limiter(0).store();
+  const TimePoint now = asked.now;
+  request->done =
+      told_once([asked = std::move(asked)](const CallResult& result) { return settled(asked, told_by(asked, result)); },
+                std::move(done));
+  submit(store, request, Caller::kGoesOn, now);
+}
+
+// What Redis charged at one place of an answer.
+struct Charged {
+  RateLimiter limiter;
+  std::string key;
+  StoreCharge charge;
+  std::size_t place;
+};
+
+// Clears the charges. Those that were made here go back at once, those of Redis are answered.
+std::vector<Charged> taken_out(const std::vector<RateLimiter>& limiters, std::span<const std::string_view> keys,
+                               TimePoint now, SetAnswer& answer) {
+  std::vector<Charged> charged;
+  for (std::size_t i = std::min({limiters.size(), keys.size(), answer.answers.size()}); i-- > 0;) {
+    Answer& each = answer.answers[i];
+    if (each.by != DecidedBy::kStore) {
+      each.remaining += limiters[i].core()->give_back_here(keys[i], now, each);
+    } else if (each.stored.permits > 0) {
+      charged.push_back({limiters[i], std::string(keys[i]), each.stored, i});
     }
-    told.set = concluded(std::move(answers));
-    done(told);
-  };
-  return submit(limiters.front().core()->store(), request, caller, now);
+    each.charge = {};
+    each.stored = {};
+  }
+  return charged;
+}
+
+// In one call; `done` is told the answer with what came back in `remaining`.
+TimePoint give_back(std::vector<Charged> charged, const SetAnswer& answer, Caller caller, TimePoint now,
+                    LimitSet::Done done) {
+  if (charged.empty()) {
+    done(answer);
+    return now;
+  }
+  std::vector<std::string> full;
+  full.reserve(charged.size());
+  for (const Charged& each : charged) full.push_back(each.limiter.core()->full_key(each.key));
+  const RequestPtr request = make_call("give", full);
+  for (const Charged& each : charged) request->words.add(each.limiter.core()->rule().argument(each.charge));
+  StoreLoop& store = charged.front().limiter.core()->store();
+  request->done = told_once(
+      [charged = std::move(charged), answer](const CallResult& result) {
+        SetAnswer after = answer;
+        for (std::size_t i = 0; i < charged.size(); ++i) {
+          LimiterCore& limiter = *charged[i].limiter.core();
+          const auto told = key_answer(result, i);
+          if (told)
+            after.answers[charged[i].place].remaining += limiter.given_back(limiter.hash(charged[i].key), *told);
+        }
+        return after;
+      },
+      std::move(done));
+  return submit(store, request, caller, now);
 }
 
 Keys copied(std::span<const std::string_view> keys) { return {keys.begin(), keys.end()}; }
@@ -153,31 +238,34 @@ Result<LimitSet> LimitSet::make(std::vector<RateLimiter> limiters) {
 }
 
 SetAnswer LimitSet::try_acquire(std::span<const std::string_view> keys, std::int64_t n) {
-  const TimePoint now = Clock::now();
-  const Keys own = copied(keys);
-  if (auto answers = refused_here(limiters_, own, now, n); !answers.empty()) {
-    return settled(limiters_, own, now, n, concluded(std::move(answers)), Fault::kNone);
-  }
-  const auto waiter = std::make_shared<Waiter<Told>>();
-  const TimePoint until =
-      ask(limiters_, own, now, n, Caller::kWaits, [waiter](const Told& told) { waiter->set(told); });
-  const Fault late = limiters_.front().core()->store().lost_as(Fault::kTimeout);
-  const Told told = waiter->wait_until(until).value_or(Told{.set = {}, .fault = late});
-  return settled(limiters_, own, now, n, told.set, told.fault);
+  return wait_for({Verb::kTake, limiters_, copied(keys), n});
 }
 
 void LimitSet::try_acquire_async(std::span<const std::string_view> keys, std::int64_t n, Done done) {
+  go_on({Verb::kTake, limiters_, copied(keys), n}, std::move(done));
+}
+
+SetAnswer LimitSet::peek(std::span<const std::string_view> keys, std::int64_t n) {
+  return wait_for({Verb::kPeek, limiters_, copied(keys), n});
+}
+
+void LimitSet::peek_async(std::span<const std::string_view> keys, std::int64_t n, Done done) {
+  go_on({Verb::kPeek, limiters_, copied(keys), n}, std::move(done));
+}
+
+void LimitSet::refund(std::span<const std::string_view> keys, SetAnswer& answer) {
   const TimePoint now = Clock::now();
-  const Keys own = copied(keys);
-  if (auto answers = refused_here(limiters_, own, now, n); !answers.empty()) {
-    return done(settled(limiters_, own, now, n, concluded(std::move(answers)), Fault::kNone));
-  }
-  ask(limiters_, own, now, n, Caller::kGoesOn,
-      [limiters = limiters_, own, now, n, answer = std::optional<SetAnswer>(),
-       done = std::move(done)](const Told& told) mutable {
-        if (!answer) answer = settled(limiters, own, now, n, told.set, told.fault);
-        done(*answer);  // again the same, when there was no memory for it
-      });
+  std::vector<Charged> charged = taken_out(limiters_, keys, now, answer);
+  const auto waiter = std::make_shared<Waiter<SetAnswer>>();
+  const TimePoint until = give_back(std::move(charged), answer, Caller::kWaits, now,
+                                    [waiter](const SetAnswer& after) { waiter->set(after); });
+  if (auto after = waiter->wait_until(until)) answer = *std::move(after);
+}
+
+void LimitSet::refund_async(std::span<const std::string_view> keys, SetAnswer& answer, Done done) {
+  const TimePoint now = Clock::now();
+  std::vector<Charged> charged = taken_out(limiters_, keys, now, answer);
+  give_back(std::move(charged), answer, Caller::kGoesOn, now, std::move(done));
 }
 
 }  // namespace seawall::redis

@@ -123,14 +123,12 @@ RequestPtr LimiterCore::call(std::string_view verb, std::string_view key, std::s
 TimePoint LimiterCore::ask(std::string_view key, TimePoint now, std::int64_t n, std::int64_t room, Caller caller,
                            Done done) {
   const RequestPtr request = call("take", key, Rungs(n, room, rule_.limit()).permits());
-  request->done = [self = shared_from_this(), text = std::string(key), now, n, room, caller,
-                   answer = std::optional<Answer>(), done = std::move(done)](const CallResult& result) mutable {
-    if (!answer) {
-      answer = self->taken(text, now, n, room, result);
-      if (caller == Caller::kGoesOn) answer = self->settled(text, now, n, *answer);
-    }
-    done(*answer);  // again the same, when there was no memory for it
-  };
+  request->done = told_once(
+      [self = shared_from_this(), text = std::string(key), now, n, room, caller](const CallResult& result) {
+        const Answer answer = self->taken(text, now, n, room, result);
+        return caller == Caller::kGoesOn ? self->settled(Verb::kTake, text, now, n, answer) : answer;
+      },
+      std::move(done));
   return submit(store(), request, caller, now);
 }
 
@@ -160,22 +158,29 @@ void LimiterCore::ask_ahead(std::string_view key, TimePoint now, std::int64_t ro
 }
 
 TimePoint LimiterCore::ask_peek(std::string_view key, TimePoint now, std::int64_t n, Caller caller, Done done) {
-  const std::int64_t permits = std::clamp<std::int64_t>(n, 1, rule_.limit());
+  const std::int64_t permits = rung(n);
   const RequestPtr request = call("peek", key, std::span(&permits, 1));
-  request->done = [self = shared_from_this(), n, done = std::move(done)](const CallResult& result) {
-    const auto told = key_answer(result, 0);
-    if (!told) return done(self->refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result)));
-    Answer answer{self->rule_.decision(*told, std::clamp<std::int64_t>(n, 1, self->rule_.limit()))};
-    if (n <= 0) {
-      answer.allowed = true;
-      answer.retry_after = Duration(0);
-    } else if (n > self->rule_.limit()) {
-      answer.allowed = false;
-      answer.retry_after = Decision::kNever;
-    }
-    done(answer);
-  };
+  request->done = told_once(
+      [self = shared_from_this(), text = std::string(key), now, n, caller](const CallResult& result) {
+        const auto told = key_answer(result, 0);
+        const Answer answer =
+            told ? self->looked(*told, n) : self->refusal(kDeniedFor, DecidedBy::kPolicy, fault_of(result));
+        return caller == Caller::kGoesOn ? self->settled(Verb::kPeek, text, now, n, answer) : answer;
+      },
+      std::move(done));
   return submit(store(), request, caller, now);
+}
+
+Answer LimiterCore::looked(const KeyAnswer& told, std::int64_t n) const {
+  Answer answer{rule_.decision(told, rung(n))};
+  if (n <= 0) {
+    answer.allowed = true;
+    answer.retry_after = Duration(0);
+  } else if (n > rule_.limit()) {
+    answer.allowed = false;
+    answer.retry_after = Decision::kNever;
+  }
+  return answer;
 }
 
 TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const StoreCharge& charge, Caller caller,
@@ -183,12 +188,18 @@ TimePoint LimiterCore::ask_back(std::string_view key, TimePoint now, const Store
   const std::string full = full_key(key);
   const RequestPtr request = make_call("give", std::span(&full, 1));
   request->words.add(rule_.argument(charge));
-  request->done = [self = shared_from_this(), hash = hash(key), done = std::move(done)](const CallResult& result) {
-    const auto answer = key_answer(result, 0);
-    if (answer) self->cells_.forget_denial(hash);
-    done(answer ? self->rule_.given_back(*answer) : 0);
-  };
+  request->done = told_once(
+      [self = shared_from_this(), hash = hash(key)](const CallResult& result) {
+        const auto answer = key_answer(result, 0);
+        return answer ? self->given_back(hash, *answer) : 0;
+      },
+      std::move(done));
   return submit(store(), request, caller, now);
+}
+
+std::int64_t LimiterCore::given_back(std::uint64_t hash, const KeyAnswer& answer) {
+  cells_.forget_denial(hash);
+  return rule_.given_back(answer);
 }
 
 std::int64_t LimiterCore::give_back_here(std::string_view key, TimePoint now, const Answer& answer) {
@@ -215,14 +226,15 @@ Answer LimiterCore::decided(std::string_view key, TimePoint asked, const KeyAnsw
   return answer;
 }
 
-Answer LimiterCore::settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& given) {
-  const Answer answer = given.fault == Fault::kNone ? given : policy(key, now, n, given.fault);
+Answer LimiterCore::settled(Verb verb, std::string_view key, TimePoint now, std::int64_t n, const Answer& given) {
+  const Answer answer = given.fault == Fault::kNone ? given : policy(verb, key, now, n, given.fault);
   if (given.fault == Fault::kForeign) add(foreign_);
   count(answer.by);
   return answer;
 }
 
-Answer LimiterCore::policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault) {
+Answer LimiterCore::policy(Verb verb, std::string_view key, TimePoint now, std::int64_t n, Fault fault) {
+  if (n > rule_.limit()) return refusal(Decision::kNever, DecidedBy::kPolicy, fault);
   Answer answer = refusal(kDeniedFor, DecidedBy::kPolicy, fault);
   if (options_.when_away == WhenAway::kAllow) {
     answer.allowed = true;
@@ -231,7 +243,8 @@ Answer LimiterCore::policy(std::string_view key, TimePoint now, std::int64_t n, 
   std::visit(
       [&](auto& share) {
         if constexpr (requires { share.try_acquire_at(key, now, n); }) {
-          static_cast<Decision&>(answer) = share.try_acquire_at(key, now, n);
+          static_cast<Decision&>(answer) =
+              verb == Verb::kTake ? share.try_acquire_at(key, now, n) : share.peek_at(key, now, n);
         }
       },
       share_);

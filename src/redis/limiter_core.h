@@ -2,6 +2,7 @@
 // What stands behind a RateLimiter: what is decided here, what is asked of the store, and what its answer means.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -11,6 +12,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +26,9 @@
 #include "seawall/redis/rate_limiter.h"
 
 namespace seawall::redis {
+
+// What is asked: to take permits, or what who takes them would be told.
+enum class Verb : bool { kTake, kPeek };
 
 class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
  public:
@@ -70,12 +76,18 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   std::int64_t give_back_here(std::string_view key, TimePoint now, const Answer& answer);
 
   // The answer itself, or the policy's where it has a fault; counted.
-  Answer settled(std::string_view key, TimePoint now, std::int64_t n, const Answer& answer);
+  Answer settled(Verb verb, std::string_view key, TimePoint now, std::int64_t n, const Answer& answer);
   // What the store's answer for one key means; a refusal is remembered from `asked` on.
   Answer decided(std::string_view key, TimePoint asked, const KeyAnswer& answer, std::int64_t n);
+  // What one to `peek` means, which was asked about rung(n).
+  Answer looked(const KeyAnswer& answer, std::int64_t n) const;
+  std::int64_t rung(std::int64_t n) const { return std::clamp<std::int64_t>(n, 1, rule_.limit()); }
+  // How many permits one to `give` brought back; nobody is refused by memory then.
+  std::int64_t given_back(std::uint64_t hash, const KeyAnswer& answer);
   Answer timed_out() const { return refusal(Duration(0), DecidedBy::kPolicy, store_->loop().lost_as(Fault::kTimeout)); }
   Answer refusal(Duration wait, DecidedBy by, Fault fault = Fault::kNone) const;
 
+  std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
   std::string full_key(std::string_view key) const;
   const LimitRule& rule() const noexcept { return rule_; }
   StoreLoop& store() noexcept { return store_->loop(); }
@@ -84,10 +96,9 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
 
  private:
   void count(DecidedBy by) noexcept { decisions_[static_cast<std::size_t>(by)].add(); }
-  std::uint64_t hash(std::string_view key) const noexcept { return detail::siphash(seed_, key); }
   bool refuse_here(Duration wait, Answer& answer);
   Answer taken(std::string_view key, TimePoint asked, std::int64_t n, std::int64_t room, const CallResult& result);
-  Answer policy(std::string_view key, TimePoint now, std::int64_t n, Fault fault);
+  Answer policy(Verb verb, std::string_view key, TimePoint now, std::int64_t n, Fault fault);
   void bring(std::uint64_t hash, std::int64_t permits);
   // A lease alone, for later requests.
   void ask_ahead(std::string_view key, TimePoint now, std::int64_t room);
@@ -110,6 +121,16 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
 RequestPtr make_call(std::string_view verb, std::span<const std::string> keys);
 // Hands it to the store, or calls done at once. Answers until when done is called.
 TimePoint submit(StoreLoop& store, const RequestPtr& request, Caller caller, TimePoint now);
+// For Request::done: tells `done` what `conclude` makes of the result. Again the same, when there was no memory for it.
+template <class Conclude, class Done>
+auto told_once(Conclude conclude, Done done) {
+  using Told = std::invoke_result_t<Conclude&, const CallResult&>;
+  return [conclude = std::move(conclude), done = std::move(done),
+          told = std::optional<Told>()](const CallResult& result) mutable {
+    if (!told) told = conclude(result);
+    done(*told);
+  };
+}
 // The answer about key i; null numbers when the script said less.
 std::optional<KeyAnswer> key_answer(const CallResult& result, std::size_t i);
 

@@ -103,7 +103,7 @@ detail::SipKey random_key() {
   const auto waiter = std::make_shared<Waiter<Answer>>();
   const TimePoint until =
       core.ask(key, now, n, room, Caller::kWaits, [waiter](const Answer& answer) { waiter->set(answer); });
-  return core.settled(key, now, n, waiter->wait_until(until).value_or(core.timed_out()));
+  return core.settled(Verb::kTake, key, now, n, waiter->wait_until(until).value_or(core.timed_out()));
 }
 
 }  // namespace
@@ -140,19 +140,12 @@ std::optional<Answer> RateLimiter::try_acquire_here(std::string_view key, std::i
 }
 
 void RateLimiter::try_acquire_async(std::string_view key, std::int64_t n, Done done) {
+  if (n <= 0) return peek_async(key, n, std::move(done));
   TimePoint now;
   Answer answer;
   std::int64_t room = 0;
-  if (n > 0 && core_->decide_here(key, n, now, answer, room)) return done(answer);
-  if (n > 0) {
-    core_->ask(key, now, n, room, Caller::kGoesOn, std::move(done));
-    return;
-  }
-  now = Clock::now();
-  core_->ask_peek(key, now, n, Caller::kGoesOn,
-                  [core = core_, text = std::string(key), now, n, done = std::move(done)](const Answer& told) {
-                    done(core->settled(text, now, n, told));
-                  });
+  if (core_->decide_here(key, n, now, answer, room)) return done(answer);
+  core_->ask(key, now, n, room, Caller::kGoesOn, std::move(done));
 }
 
 Answer RateLimiter::peek(std::string_view key, std::int64_t n) {
@@ -160,8 +153,11 @@ Answer RateLimiter::peek(std::string_view key, std::int64_t n) {
   const auto waiter = std::make_shared<Waiter<Answer>>();
   const TimePoint until =
       core_->ask_peek(key, now, n, Caller::kWaits, [waiter](const Answer& answer) { waiter->set(answer); });
-  const Answer answer = waiter->wait_until(until).value_or(core_->timed_out());
-  return answer.fault == Fault::kNone ? core_->settled(key, now, n, answer) : core_->settled(key, now, 0, answer);
+  return core_->settled(Verb::kPeek, key, now, n, waiter->wait_until(until).value_or(core_->timed_out()));
+}
+
+void RateLimiter::peek_async(std::string_view key, std::int64_t n, Done done) {
+  core_->ask_peek(key, Clock::now(), n, Caller::kGoesOn, std::move(done));
 }
 
 std::int64_t RateLimiter::refund(std::string_view key, const Answer& answer) {
@@ -174,12 +170,14 @@ std::int64_t RateLimiter::refund(std::string_view key, const Answer& answer) {
   return waiter->wait_until(until).value_or(0);
 }
 
-void RateLimiter::refund_async(std::string_view key, const Answer& answer) {
+void RateLimiter::refund_async(std::string_view key, const Answer& answer, Refunded done) {
   const TimePoint now = Clock::now();
   if (answer.by != DecidedBy::kStore) {
-    core_->give_back_here(key, now, answer);
-  } else if (answer.stored.permits > 0) {
-    core_->ask_back(key, now, answer.stored, Caller::kGoesOn, [](std::int64_t) {});
+    done(core_->give_back_here(key, now, answer));
+  } else if (answer.stored.permits <= 0) {
+    done(0);
+  } else {
+    core_->ask_back(key, now, answer.stored, Caller::kGoesOn, std::move(done));
   }
 }
 

@@ -17,28 +17,19 @@
 #include "seawall/redis/limit_set.h"
 #include "seawall/redis/rate_limiter.h"
 #include "support/catch.h"
+#include "support/redis_limits.h"
 #include "support/redis_server.h"
 
 using namespace seawall;
 using namespace seawall::redis;
 using namespace std::chrono_literals;
 using seawall::testing::eventually;
+using seawall::testing::limiter;
+using seawall::testing::open;
 using seawall::testing::RedisServer;
+using seawall::testing::slow;
 
 namespace {
-
-// Long enough that a busy machine misses no deadline where the test is not about deadlines.
-Store open(const RedisServer& server) {
-  return Store::open({.endpoints = {server.endpoint()}, .deadline = 60s, .silence = 120s}).value();
-}
-// Refills too slowly for a test to see it.
-Quota slow(std::int64_t permits) { return Quota::make(permits, 24h).value(); }
-RateLimiter limiter(const Store& store, const RateLimiterOptions& options) {
-  auto made = RateLimiter::make(store, options);
-  INFO((made ? "" : std::string(made.error().message.view())));
-  REQUIRE(made.ok());
-  return made.value();
-}
 
 // What the script keeps, as limit_script.cc says, on a machine with the lowest byte first.
 std::string bytes_of(const auto& number) {
@@ -164,62 +155,6 @@ TEST_CASE("leased: who asks here first takes as much as who asks at once") {
   CHECK(store.stats().requests == asked);
   CHECK(looked.try_acquire("x").allowed);
   CHECK(looked.try_acquire_here("x").value().by == DecidedBy::kLease);
-}
-
-TEST_CASE("a set charges all of its limits or none, in one call") {
-  RedisServer server;
-  const Store store = open(server);
-  RateLimiter users = limiter(store, {.name = "user", .quota = slow(3)});
-  RateLimiter services =
-      limiter(store, {.name = "service", .quota = slow(4), .algorithm = Algorithm::kSlidingWindow, .denial_cache = 0s});
-  LimitSet limits = LimitSet::make({users, services}).value();
-  for (int i = 0; i < 3; ++i) {
-    const SetAnswer answer = limits.try_acquire({"ann", "trading"});
-    CHECK(answer.allowed);
-    CHECK(answer.answers[0].remaining == 2 - i);
-    CHECK(answer.answers[1].remaining == 3 - i);
-  }
-  const SetAnswer refused = limits.try_acquire({"ann", "trading"});
-  CHECK_FALSE(refused.allowed);
-  CHECK(refused.refused_by() == 0);
-  CHECK(refused.retry_after > 0s);
-  CHECK(refused.answers[1].allowed);
-  CHECK(services.peek("trading").remaining == 1);
-  const SetAnswer last = limits.try_acquire({"bob", "trading"});
-  CHECK(last.allowed);
-  CHECK(limits.try_acquire({"bob", "trading"}).refused_by() == 1);
-  CHECK(users.peek("bob").remaining == 2);
-  users.refund("bob", last.answers[0]);
-  CHECK(users.peek("bob").remaining == 3);
-  CHECK(services.refund("trading", last.answers[1]) == 1);
-  CHECK(limits.try_acquire({"bob"}).retry_after == Decision::kNever);
-}
-
-TEST_CASE("a set that refuses by memory does not say what is left of the limits that it did not ask") {
-  RedisServer server;
-  const Store store = open(server);
-  const RateLimiter users = limiter(store, {.name = "user", .quota = slow(1)});
-  const RateLimiter services = limiter(store, {.name = "service", .quota = slow(4)});
-  LimitSet limits = LimitSet::make({users, services}).value();
-  CHECK(limits.try_acquire({"ann", "trading"}).allowed);
-  CHECK(limits.try_acquire({"ann", "trading"}).answers[1].remaining == 3);
-  const SetAnswer cached = limits.try_acquire({"ann", "trading"});
-  CHECK(cached.answers[0].by == DecidedBy::kDenialCache);
-  CHECK(cached.answers[0].remaining == 0);
-  CHECK(cached.answers[1].allowed);
-  CHECK(cached.answers[1].remaining == -1);
-}
-
-TEST_CASE("a set refuses the second of two places with one key, which would be charged once for both") {
-  RedisServer server;
-  const Store store = open(server);
-  const RateLimiter users = limiter(store, {.name = "user", .quota = slow(3)});
-  LimitSet both = LimitSet::make({users, users}).value();
-  const SetAnswer twice = both.try_acquire({"ann", "ann"});
-  CHECK_FALSE(twice.allowed);
-  CHECK(twice.refused_by() == 1);
-  CHECK(twice.retry_after == Decision::kNever);
-  CHECK(both.try_acquire({"ann", "bob"}).allowed);
 }
 
 TEST_CASE("foreign values are an error and the policy's, whatever they are") {

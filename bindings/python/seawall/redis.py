@@ -10,6 +10,8 @@
 
     limits = LimitSet(users, services)                 # several limits in one call: all are charged, or none
     answer = await limits.try_acquire_async(user_id, "trading")
+    if answer and not send():
+        await limits.refund_async(answer)
 
     registrar = Registrar(store)                       # a registry: see each class
     keeper = InstanceKeeper(registrar)
@@ -195,19 +197,23 @@ class RateLimiter:
         if (decision := self._here(data, permits)) is not None:
             return decision
 
-        def begin(inbox: int, tag: int) -> int:
-            given = (self._handle, data, len(data), _permits(permits), inbox, tag)
-            return lib.seawall_redis_limiter_try_acquire_async(*given)
-
-        return await _ask(begin, lambda answer: Decision.from_buffer_copy(answer.decisions[0]))
+        return await self._begin(lib.seawall_redis_limiter_try_acquire_async, data, permits)
 
     def allow(self, key: Key) -> bool:
         """try_acquire(key).allowed"""
         return self.try_acquire(key).allowed
 
     def peek(self, key: Key, permits: int = 1) -> Decision:
-        """What Redis would answer now, without taking anything. Waits as try_acquire."""
+        """What Redis would answer now, or while it is away `when_away`, without taking anything. Waits as try_acquire."""
         return self._wait(lib_waiting.seawall_redis_limiter_peek, _bytes(key), permits)
+
+    async def peek_async(self, key: Key, permits: int = 1) -> Decision:
+        """The same in an event loop."""
+        return await self._begin(lib.seawall_redis_limiter_peek_async, _bytes(key), permits)
+
+    async def _begin(self, verb: Callable[..., int], data: bytes, permits: int) -> Decision:
+        given = (self._handle, data, len(data), _permits(permits))
+        return await _ask(lambda *inbox: verb(*given, *inbox), _only)
 
     def _wait(self, verb: Callable[..., int], data: bytes, permits: int) -> Decision:
         decision = Decision(_SIZE)
@@ -220,15 +226,30 @@ class RateLimiter:
         data = _bytes(key)
         return check(lib_waiting.seawall_redis_limiter_refund(self._handle, data, len(data), decision))
 
+    async def refund_async(self, key: Key, decision: Decision) -> int:
+        """The same in an event loop. Cancelled, it gives back all the same."""
+        data, before = _bytes(key), decision.remaining
+        given = (self._handle, data, len(data), decision)
+        after = await _ask(lambda *inbox: lib.seawall_redis_limiter_refund_async(*given, *inbox), _only)
+        return after.remaining - before
+
     def refund_later(self, key: Key, decision: Decision) -> None:
-        """The same without waiting for how many: for event loops."""
+        """The same without waiting for how many."""
         data = _bytes(key)
-        check(lib.seawall_redis_limiter_refund_async(self._handle, data, len(data), decision))
+        check(lib.seawall_redis_limiter_refund_async(self._handle, data, len(data), decision, None, 0))
 
     def stats(self) -> LimiterStats:
         return _read_stats(
             lib.seawall_redis_limiter_get_stats, self._handle, _redis_ffi.seawall_redis_limiter_stats, LimiterStats
         )
+
+
+def _only(answer: SetDecision) -> Decision:
+    return Decision.from_buffer_copy(answer.decisions[0])
+
+
+def _texts(keys: list[bytes]) -> tuple[ctypes.Array, int]:
+    return (_ffi.seawall_text * len(keys))(*[_ffi.seawall_text(key, len(key)) for key in keys]), len(keys)
 
 
 class LimitSet:
@@ -240,7 +261,7 @@ class LimitSet:
         self._limiters = limiters
         self._handle = _Set(made(lib.seawall_redis_limit_set_new, handles, len(limiters)))
 
-    def _texts(self, keys: Sequence[Key]) -> tuple[list[bytes], ctypes.Array]:
+    def _checked(self, keys: Sequence[Key]) -> list[bytes]:
         if len(keys) != len(self._limiters):
             raise TypeError(f"{len(self._limiters)} keys needed, one for each limiter, not {len(keys)}")
         data = [_bytes(key) for key in keys]
@@ -248,33 +269,51 @@ class LimitSet:
         for at, place in enumerate(places):
             if place in places[:at]:
                 raise ValueError(f"{place[0][0]}: the key {keys[at]!r} twice, which Redis would charge once for both")
-        return data, (_ffi.seawall_text * len(data))(*[_ffi.seawall_text(text, len(text)) for text in data])
+        return data
 
     def try_acquire(self, *keys: Key, permits: int = 1) -> SetDecision:
         """Takes `permits` of each limit, or of none. Waits for Redis until the deadline at most."""
-        data, texts = self._texts(keys)
-        answer = SetDecision(len(data), data)
-        verb = lib_waiting.seawall_redis_limit_set_try_acquire
-        check(verb(self._handle, texts, len(data), _permits(permits), answer._raw))
-        return answer
+        return self._wait(lib_waiting.seawall_redis_limit_set_try_acquire, keys, permits)
 
     async def try_acquire_async(self, *keys: Key, permits: int = 1) -> SetDecision:
         """The same in an event loop, which runs on meanwhile. Cancelled, it may have taken the permits."""
-        data, texts = self._texts(keys)
+        return await self._begin(lib.seawall_redis_limit_set_try_acquire_async, keys, permits)
 
-        def begin(inbox: int, tag: int) -> int:
-            given = (self._handle, texts, len(data), _permits(permits), inbox, tag)
-            return lib.seawall_redis_limit_set_try_acquire_async(*given)
+    def peek(self, *keys: Key, permits: int = 1) -> SetDecision:
+        """What Redis would answer now, or while it is away each limiter's `when_away`, without taking anything. Waits as
+        try_acquire."""
+        return self._wait(lib_waiting.seawall_redis_limit_set_peek, keys, permits)
 
-        def result(answer: SetDecision) -> SetDecision:
-            answer._keys = data
-            answer.decisions = answer.decisions[: answer._raw.answered]
-            return answer
+    async def peek_async(self, *keys: Key, permits: int = 1) -> SetDecision:
+        """The same in an event loop."""
+        return await self._begin(lib.seawall_redis_limit_set_peek_async, keys, permits)
 
-        return await _ask(begin, result)
+    def _wait(self, verb: Callable[..., int], keys: Sequence[Key], permits: int) -> SetDecision:
+        data = self._checked(keys)
+        answer = SetDecision(len(data), data)
+        check(verb(self._handle, *_texts(data), _permits(permits), answer._raw))
+        return answer
+
+    async def _begin(self, verb: Callable[..., int], keys: Sequence[Key], permits: int) -> SetDecision:
+        data = self._checked(keys)
+        given = (self._handle, *_texts(data), _permits(permits))
+        answer = await _ask(lambda *inbox: verb(*given, *inbox), lambda arrived: arrived)
+        answer._keys = data
+        answer.decisions = answer.decisions[: answer._raw.answered]
+        return answer
 
     def refund(self, answer: SetDecision) -> None:
-        """Gives back what all limits were charged in `answer`, once, without waiting."""
-        for limiter, key, decision in zip(self._limiters, answer._keys, answer.decisions):
-            if decision.charge_permits > 0:
-                check(lib.seawall_redis_limiter_refund_async(limiter._handle, key, len(key), decision))
+        """Gives back what all limits were charged in `answer`, once and in one call: all of it, or nothing when Redis
+        cannot be asked. Each `remaining` grows by the whole permits that came back. Waits as try_acquire."""
+        check(lib_waiting.seawall_redis_limit_set_refund(self._handle, *_texts(answer._keys), answer._raw))
+
+    async def refund_async(self, answer: SetDecision) -> None:
+        """The same in an event loop. Cancelled, it gives back all the same."""
+        given = (self._handle, *_texts(answer._keys), answer._raw)
+        after = await _ask(lambda *inbox: lib.seawall_redis_limit_set_refund_async(*given, *inbox), lambda arrived: arrived)
+        for decision, told in zip(answer.decisions, after.decisions):
+            decision.remaining = told.remaining
+
+    def refund_later(self, answer: SetDecision) -> None:
+        """The same without waiting for how many."""
+        check(lib.seawall_redis_limit_set_refund_async(self._handle, *_texts(answer._keys), answer._raw, None, 0))

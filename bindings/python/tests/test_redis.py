@@ -137,10 +137,39 @@ class Sets(WithRedis):
         self.assertEqual(refused.refused_by, 0)
         self.assertGreater(refused.retry_after, 3600)
         self.assertEqual(services.peek("trading").remaining, 1)
-        limits.refund(answer)
-        eventually(lambda: services.peek("trading").remaining == 2)
         with self.assertRaisesRegex(TypeError, "2 keys needed"):
             limits.try_acquire("ann")
+
+    def test_a_peek_tells_what_a_try_would_and_takes_nothing(self):
+        users = self.limiter(2, name="peek-user", denial_cache=0.0)
+        services = self.limiter(9, name="peek-service", algorithm=Algorithm.SLIDING_WINDOW, denial_cache=0.0)
+        limits = LimitSet(users, services)
+        for permits in (0, 1, 3, 2, 1, 1):
+            peeked = limits.peek("ann", "trading", permits=permits)
+            taken = limits.try_acquire("ann", "trading", permits=permits)
+            self.assertEqual((peeked.allowed, peeked.never), (taken.allowed, taken.never))
+            self.assertEqual(peeked.refused_by, taken.refused_by)
+            self.assertEqual({each.charged for each in peeked.decisions}, {0})
+        self.assertEqual(services.peek("trading").remaining, 7)
+        with self.assertRaisesRegex(TypeError, "2 keys needed"):
+            limits.peek("ann")
+
+    def test_a_refund_gives_all_back_once_and_in_one_call(self):
+        users = self.limiter(3, name="back-user", algorithm=Algorithm.SLIDING_WINDOW)
+        services = self.limiter(4, name="back-service", algorithm=Algorithm.SLIDING_WINDOW)
+        limits = LimitSet(users, services)
+        answer = limits.try_acquire("ann", "trading", permits=3)
+        self.assertFalse(limits.try_acquire("ann", "trading"))
+        asked = self.store.stats().requests
+        limits.refund(answer)
+        self.assertEqual(self.store.stats().requests, asked + 1)
+        self.assertEqual([(each.remaining, each.charged) for each in answer.decisions], [(3, 0), (4, 0)])
+        limits.refund(answer)
+        self.assertEqual(self.store.stats().requests, asked + 1)
+        later = limits.try_acquire("ann", "trading", permits=3)  # the refusal is no longer repeated
+        limits.refund_later(later)
+        eventually(lambda: services.peek("trading").remaining == 4)
+        self.assertEqual({each.charged for each in later.decisions}, {0})
 
     def test_one_key_twice_is_an_error_that_names_it(self):
         users = self.limiter(3, name="twice")
@@ -185,7 +214,61 @@ class EventLoop(WithRedis):
         self.assertEqual([each.remaining for each in first.decisions], [1, 8])
         self.assertEqual((len(third.decisions), third.refused_by), (2, 0))
         limits.refund(first)
-        eventually(lambda: limits.try_acquire("ann", "trading"))
+        self.assertTrue(limits.try_acquire("ann", "trading"))
+
+    def test_sets_peek_and_give_back(self):
+        users = self.limiter(2, name="loop-peek-user", algorithm=Algorithm.SLIDING_WINDOW)
+        limits = LimitSet(users, self.limiter(9, name="loop-peek-service", algorithm=Algorithm.SLIDING_WINDOW))
+
+        async def there_and_back():
+            taken = await limits.try_acquire_async("ann", "trading", permits=2)
+            refused = await limits.peek_async("ann", "trading")
+            await limits.refund_async(taken)
+            again = await limits.peek_async("ann", "trading", permits=2)
+            await limits.refund_async(taken)
+            return taken, refused, again
+
+        taken, refused, again = asyncio.run(there_and_back())
+        self.assertEqual((refused.refused_by, [each.remaining for each in refused.decisions]), (0, [0, 7]))
+        self.assertEqual([(each.remaining, each.charged) for each in taken.decisions], [(2, 0), (9, 0)])
+        self.assertEqual((bool(again), [each.remaining for each in again.decisions]), (True, [2, 9]))
+
+    def test_a_peek_and_a_refund_are_awaited_while_the_loop_runs_on(self):
+        limiter = self.limiter(9, algorithm=Algorithm.SLIDING_WINDOW)
+
+        async def there_and_back():
+            taken = [limiter.try_acquire("ann", 3), limiter.try_acquire("ann", 4)]
+            before = await limiter.peek_async("ann", 3)
+            returned = await asyncio.gather(*(limiter.refund_async("ann", decision) for decision in taken))
+            again = await limiter.refund_async("ann", taken[0])
+            return before, returned, again, await limiter.peek_async("ann", 9)
+
+        before, returned, again, after = asyncio.run(there_and_back())
+        self.assertEqual((before.allowed, before.remaining, before.charged), (False, 2, 0))
+        self.assertEqual((returned, again), ([3, 4], 0))
+        self.assertEqual((after.allowed, after.remaining), (True, 9))
+
+    def test_peeks_and_refunds_wait_for_nothing_but_redis(self):
+        limiter = self.limiter(5)
+        decision = limiter.try_acquire("ann")
+
+        async def asked_at_once():
+            turns = 0
+            calls = [asyncio.ensure_future(limiter.peek_async("ann")), asyncio.ensure_future(limiter.refund_async("ann", decision))]
+            while not all(call.done() for call in calls) and turns < 3:
+                turns += 1  # the server stands: a call that blocked would not come here
+                await asyncio.sleep(0)
+            os.kill(server.process.pid, signal.SIGCONT)
+            return turns, await asyncio.gather(*calls)
+
+        os.kill(server.process.pid, signal.SIGSTOP)
+        os.waitpid(server.process.pid, os.WUNTRACED)
+        try:
+            turns, (peeked, _) = asyncio.run(asked_at_once())
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        self.assertEqual(turns, 3)
+        self.assertEqual(peeked.decided_by, DecidedBy.STORE)
 
     def test_leases_and_refusals_of_a_moment_ago_need_no_loop_turn(self):
         limiter = self.limiter(1)
@@ -202,9 +285,13 @@ class EventLoop(WithRedis):
 
     def test_cancelled_calls_and_closed_loops_leave_nothing_behind(self):
         limiter = self.limiter(1000, denial_cache=0.0)
+        limits = LimitSet(limiter)
 
         async def give_up():
+            taken, whole = limiter.try_acquire("ann"), limits.try_acquire("ann")
             tasks = [asyncio.create_task(limiter.try_acquire_async("ann")) for _ in range(10)]
+            tasks += map(asyncio.create_task, (limiter.peek_async("ann"), limiter.refund_async("ann", taken)))
+            tasks += map(asyncio.create_task, (limits.peek_async("ann"), limits.refund_async(whole)))
             await asyncio.sleep(0)
             for task in tasks:
                 task.cancel()
@@ -246,7 +333,8 @@ class EventLoop(WithRedis):
 
     def test_numbers_are_checked_before_they_are_cut(self):
         limiter = self.limiter()
-        for call in (limiter.try_acquire, limiter.peek, lambda *given: asyncio.run(limiter.try_acquire_async(*given))):
+        awaited = [lambda *given, verb=verb: asyncio.run(verb(*given)) for verb in (limiter.try_acquire_async, limiter.peek_async)]
+        for call in (limiter.try_acquire, limiter.peek, *awaited):
             with self.assertRaises(SeawallError):
                 call("ann", -1)
             for permits in (2**64, 2**64 + 1):
@@ -270,6 +358,12 @@ class Away(unittest.TestCase):
             [asynchronous] = [asyncio.run(limiter.try_acquire_async("carl"))]
             self.assertEqual(asynchronous.decided_by, DecidedBy.POLICY)
             self.assertEqual(bool(asynchronous), answers[0])
+            # A peek asks the same policy, and takes nothing; what the policy took goes back to it.
+            for peek in (limiter.peek, lambda key: asyncio.run(limiter.peek_async(key))):
+                self.assertEqual([bool(peek(key)) for key in ("ann", "dora", "dora")], [answers[1], answers[0], answers[0]])
+            returned = asyncio.run(limiter.refund_async("ann", decisions[0]))
+            self.assertIn(returned, (0, 1) if when_away is WhenAway.LOCAL_SHARE else (0,))
+            self.assertEqual(decisions[0].charged, 0)
         self.assertFalse(store.stats().up)
 
     def test_kill_and_restart(self):

@@ -5,7 +5,7 @@ import asyncio
 from typing import Optional
 
 import seawall
-from seawall import trace
+from seawall import redis, trace
 from seawall.circuit_breaker import Outcome, ReportResult, Snapshot, State
 from seawall.metrics import Counter
 from seawall.service import Pick, Service
@@ -32,6 +32,18 @@ def limiters() -> float:
     users = seawall.KeyedRateLimiter(seawall.SlidingWindow, 200, 60.0, memory_bytes=1 << 20)
     ann: seawall.Decision = users.try_acquire("ann")
     return decision.retry_after + turn.delay + given_back + ann.retry_after
+
+
+async def shared_limits(store: redis.Store) -> int:
+    users = redis.RateLimiter(store, "user", permits=200, period=60.0)
+    ann: redis.Decision = await users.peek_async("ann")
+    given_back: int = await users.refund_async("ann", ann)
+    limits = redis.LimitSet(users)
+    answer: redis.SetDecision = await limits.try_acquire_async("ann")
+    seen: redis.SetDecision = limits.peek("ann")
+    limits.refund(seen)
+    await limits.refund_async(answer)
+    return given_back + answer.decisions[0].remaining
 
 
 def metrics() -> str:

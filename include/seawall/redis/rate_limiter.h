@@ -98,14 +98,18 @@ class RateLimiter {
   void try_acquire_async(std::string_view key, std::int64_t n, Done done);
 
   // What try_acquire would be told by Redis now, without taking anything; leases and cached refusals are not looked at.
+  // While Redis is away: what the policy would say. Blocks as above.
   Answer peek(std::string_view key, std::int64_t n = 1);
+  void peek_async(std::string_view key, std::int64_t n, Done done);  // as try_acquire_async
 
   // Gives back what `answer` took (answer.stored.permits, or answer.charge.permits of a lease or a local share, may be
   // lowered before). Answers how many whole permits came back, 0 when the store could not be asked. Blocks as above.
   std::int64_t refund(std::string_view key, const Answer& answer);
 
-  // The same without waiting for how many: for a loop that must not block.
-  void refund_async(std::string_view key, const Answer& answer);
+  // The same without blocking: `done` is told how many, as that of try_acquire_async is told.
+  using Refunded = std::function<void(std::int64_t permits)>;
+  void refund_async(
+      std::string_view key, const Answer& answer, Refunded done = [](std::int64_t) {});
 
   const RateLimiterOptions& options() const noexcept;
   RateLimiterStats stats() const;

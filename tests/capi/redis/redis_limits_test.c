@@ -67,6 +67,73 @@ static void test_leased(seawall_redis_store* store) {
   seawall_redis_limiter_free(limiter);
 }
 
+/* Of a set of which one permit is taken: `answer` tells of it. */
+static void test_set_peek_and_refund(seawall_redis_limit_set* set, const seawall_text* keys,
+                                     seawall_redis_set_decision* answer) {
+  seawall_redis_decision* decisions = answer->decisions;
+  seawall_redis_decision peeked[2] = {SEAWALL_REDIS_DECISION_INIT, SEAWALL_REDIS_DECISION_INIT};
+  seawall_redis_set_decision look = SEAWALL_REDIS_SET_DECISION_INIT;
+  look.decisions = peeked;
+  look.decision_count = 2;
+  CHECK(seawall_redis_limit_set_peek(set, keys, 2, 1, &look) == SEAWALL_ALLOWED);
+  CHECK(look.answered == 2 && peeked[0].remaining == 1 && peeked[1].remaining == 8 && peeked[1].charge_permits == 0);
+  CHECK(seawall_redis_limit_set_peek(set, keys, 2, 2, &look) == SEAWALL_DENIED && look.refused_by == 0);
+  CHECK(seawall_redis_limit_set_peek(set, keys, 2, 3, NULL) == SEAWALL_NEVER_ALLOWED);
+  CHECK(seawall_redis_limit_set_peek(set, keys, 2, -1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_refund(set, keys, 1, answer) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_refund(set, keys, 2, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_refund(NULL, keys, 2, answer) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(decisions[0].charge_permits == 1 && decisions[1].charge_permits == 1);
+  CHECK(seawall_redis_limit_set_refund(set, keys, 2, answer) == SEAWALL_OK);
+  CHECK(decisions[0].charge_permits == 0 && decisions[1].charge_permits == 0 && decisions[1].remaining == 9);
+  CHECK(seawall_redis_limit_set_peek(set, keys, 2, 2, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limit_set_refund(set, keys, 2, answer) == SEAWALL_OK);
+  CHECK(decisions[1].remaining == 9);
+  CHECK(seawall_redis_limit_set_try_acquire(set, keys, 2, 1, answer) == SEAWALL_ALLOWED);
+}
+
+/* Peeks and refunds without waiting; of `service` 5 of 9 are taken from "new", and 2 by the set. */
+static void test_peek_and_refund_into(seawall_redis_inbox* inbox, struct pollfd* polled, seawall_redis_limit_set* set,
+                                      seawall_redis_limiter* service, seawall_redis_set_decision* answer) {
+  const seawall_text keys[2] = {{"carl", 4}, {"new", 3}};
+  seawall_redis_decision single = SEAWALL_REDIS_DECISION_INIT;
+  seawall_redis_decision both[2] = {SEAWALL_REDIS_DECISION_INIT, SEAWALL_REDIS_DECISION_INIT};
+  seawall_redis_set_decision taken = SEAWALL_REDIS_SET_DECISION_INIT;
+  seawall_redis_decision* decisions = answer->decisions;
+  uint64_t tag = 0;
+  taken.decisions = both;
+  taken.decision_count = 2;
+  CHECK(seawall_redis_limiter_try_acquire(service, "new", 3, 5, &single) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limit_set_try_acquire(set, keys, 2, 2, &taken) == SEAWALL_ALLOWED);
+  for (uint64_t step = 1; step <= 6; ++step) {
+    if (step == 1) CHECK(seawall_redis_limiter_peek_async(service, "new", 3, 3, inbox, step) == SEAWALL_OK);
+    if (step == 2) CHECK(seawall_redis_limit_set_peek_async(set, keys, 2, 1, inbox, step) == SEAWALL_OK);
+    if (step == 3) CHECK(seawall_redis_limiter_refund_async(service, "new", 3, &single, inbox, step) == SEAWALL_OK);
+    if (step == 4) CHECK(seawall_redis_limit_set_refund_async(set, keys, 2, &taken, inbox, step) == SEAWALL_OK);
+    if (step == 5) CHECK(seawall_redis_limit_set_refund_async(set, keys, 2, &taken, inbox, step) == SEAWALL_OK);
+    if (step == 6) CHECK(seawall_redis_limit_set_peek_async(set, keys, 2, 2, inbox, step) == SEAWALL_OK);
+    CHECK(single.charge_permits == (step < 3 ? 5 : 0) && both[1].charge_permits == (step < 4 ? 2 : 0));
+    CHECK(poll(polled, 1, 60000) == 1);
+    CHECK(seawall_redis_inbox_receive(inbox, &tag, answer) == 1 && tag == step);
+    CHECK(answer->answered == (step == 1 || step == 3 ? 1 : 2));
+    if (step == 1) CHECK(answer->answer == SEAWALL_DENIED && decisions[0].remaining == 2);
+    if (step == 2) CHECK(answer->answer == SEAWALL_DENIED && answer->refused_by == 0 && decisions[1].remaining == 2);
+    if (step == 3) CHECK(decisions[0].remaining == single.remaining + 5 && decisions[0].charge_permits == 0);
+    if (step >= 4 && step < 6) CHECK(decisions[1].remaining == both[1].remaining + (step == 4 ? 2 : 0));
+    if (step == 6) CHECK(answer->answer == SEAWALL_ALLOWED && decisions[1].remaining == 9);
+  }
+  /* Nobody is told. */
+  CHECK(seawall_redis_limiter_try_acquire(service, "new", 3, 5, &single) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limiter_refund_async(service, "new", 3, &single, NULL, 0) == SEAWALL_OK);
+  CHECK(single.charge_permits == 0);
+  for (int i = 0; i < 12000 && seawall_redis_limiter_peek(service, "new", 3, 9, NULL) != SEAWALL_ALLOWED; ++i) {
+    short_sleep();
+  }
+  CHECK(seawall_redis_limiter_peek(service, "new", 3, 9, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_redis_limiter_refund_async(service, "new", 3, &single, (seawall_redis_inbox*)set, 0) ==
+        SEAWALL_E_WRONG_HANDLE);
+}
+
 static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
   seawall_redis_limiter* limiters[2];
   seawall_redis_limit_set* set = NULL;
@@ -88,6 +155,7 @@ static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
   CHECK(seawall_redis_limit_set_try_acquire(set, keys, 2, 1, &answer) == SEAWALL_ALLOWED);
   CHECK(answer.answered == 2 && answer.refused_by == -1);
   CHECK(decisions[0].remaining == 1 && decisions[1].remaining == 8);
+  test_set_peek_and_refund(set, keys, &answer);
   CHECK(seawall_redis_limit_set_try_acquire(set, keys, 1, 1, &answer) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_redis_limit_set_try_acquire(set, NULL, 2, 1, &answer) == SEAWALL_E_INVALID_ARGUMENT);
   answer.decision_count = 1;
@@ -117,6 +185,7 @@ static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
     }
   }
   CHECK(tags == 7);
+  test_peek_and_refund_into(inbox, &polled, set, limiters[1], &answer);
   CHECK(poll(&polled, 1, 0) == 0);
   /* One that is under way when its inbox goes: the server is stopped, so that it stays so. */
   kill(redis, SIGSTOP);
