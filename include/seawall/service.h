@@ -113,7 +113,11 @@ class Service : private detail::ServiceCore {
   }
   // The same with a clock (callable, must not throw) that is called only where an instant is needed.
   template <class Now>
-  ReportResult done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept;
+  ReportResult done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
+    if (ends_quietly(ticket, outcome, took)) [[likely]]
+      return ReportResult::kRecorded;
+    return done_loudly(clock, ticket, outcome, took);
+  }
   static constexpr Duration kUnknown{-1};
 
   // How many instances the current list holds: those healthy when it was made.
@@ -142,12 +146,12 @@ class Service : private detail::ServiceCore {
     Directory::happened(directory_->header().tickets_late);
     return ReportResult::kLate;
   }
+  // Ends a call from which nobody learns: no failure, no probe, of an instance without failures, and nobody who asks
+  // how long it took. Inline, as a few instructions are all that there is to it. False, and nothing is done: all else.
+  [[gnu::always_inline]] bool ends_quietly(std::uint64_t ticket, Outcome outcome, Duration took) const noexcept;
   template <class Now>
-  [[gnu::noinline]] ReportResult settle_with(const Now& clock, std::uint64_t held, std::uint64_t generation, Ending end,
-                                             Duration took) const noexcept {
-    settle(held, generation, end, to_ns(clock()), took.count());
-    return ReportResult::kRecorded;
-  }
+  [[gnu::noinline]] ReportResult done_loudly(Now clock, std::uint64_t ticket, Outcome outcome,
+                                             Duration took) const noexcept;
 
   // Picks until the instance is still there when its texts are copied.
   template <class Picking>
@@ -204,26 +208,33 @@ inline bool Service::describe(const Pick& pick, PickText& text) const noexcept {
   return pick.generation != 0 && detail::seen(record.stamp) == pick.generation;
 }
 
+inline bool Service::ends_quietly(std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
+  const Directory& d = *directory_;
+  const auto flights = d.flights<detail::FlightTable>();
+  const std::uint64_t held = flights.held(ticket);
+  if (held == 0) return false;
+  detail::InstanceRecord& record = d.record(detail::Flight::record(held));
+  const bool loaded = detail::Flight::loaded(held);
+  if (loaded && took >= Duration(0)) return false;
+  // Before the end: as long as the cell is held, the record was not given to another instance.
+  if (!is_quiet(record, {detail::Flight::note(ticket), outcome}) || !flights.end(ticket, held)) return false;
+  if (loaded) unload(record);
+  return true;
+}
+
 template <class Now>
-ReportResult Service::done_with(const Now& clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
+ReportResult Service::done_loudly(Now clock, std::uint64_t ticket, Outcome outcome, Duration took) const noexcept {
   if (ticket == 0) return ReportResult::kNotCounted;
   const Directory& d = *directory_;
   const auto flights = d.flights<detail::FlightTable>();
   const std::uint64_t held = flights.held(ticket);
-  if (held == 0) [[unlikely]]
-    return late();
+  if (held == 0) return late();
   detail::InstanceRecord& record = d.record(detail::Flight::record(held));
-  // Before the end: as long as the cell is held, the record was not given to another instance.
-  const std::uint64_t generation = detail::seen(record.stamp);
-  if (!flights.end(ticket, held)) [[unlikely]]
-    return late();
-  const bool loaded = detail::Flight::loaded(held);
-  if (loaded) unload(record);
-  // Who has nothing to learn from the call reads no clock either. Nothing is left to do behind the calls here, so that
-  // nothing is kept for then.
-  if (is_quiet(record, {detail::Flight::note(ticket), outcome}) && (!loaded || took < Duration(0))) [[likely]]
-    return ReportResult::kRecorded;
-  return settle_with(clock, held, generation, {detail::Flight::note(ticket), outcome}, took);
+  const std::uint64_t generation = detail::seen(record.stamp);  // before the end, as above
+  if (!flights.end(ticket, held)) return late();
+  if (detail::Flight::loaded(held)) unload(record);
+  settle(held, generation, {detail::Flight::note(ticket), outcome}, to_ns(clock()), took.count());
+  return ReportResult::kRecorded;
 }
 
 }  // namespace seawall

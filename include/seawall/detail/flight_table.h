@@ -38,8 +38,8 @@ struct Flight {
     const std::uint32_t age = (begun(now_ns) - static_cast<std::uint32_t>(cell >> 17)) & kBegunMask;
     return age == 0 || age > kBegunMask / 2 ? 0 : std::int64_t{age - 1} << 28;
   }
-  static constexpr std::uint64_t taken_by(std::uint64_t cell, std::uint32_t what) noexcept {
-    return cell + (std::uint64_t{1} << 32 | what);  // of a free cell, whose low half is 0
+  static constexpr std::uint64_t taken_turn(std::uint64_t cell) noexcept {
+    return cell | std::uint64_t{1} << 32;  // of a free cell, whose turn is even and whose low half is 0
   }
   static constexpr std::uint64_t freed(std::uint64_t cell) noexcept { return (cell | 0xffffffff) + 1; }
 
@@ -81,10 +81,10 @@ class BasicFlightTable {
     const std::uint64_t at = hint.load(std::memory_order_relaxed);  // relaxed, as below: only where to look first
     const std::uint32_t index = index_of(stripe, at);
     std::uint64_t seen = cells_[index].load(std::memory_order_relaxed);  // relaxed: the exchange decides
-    const std::uint64_t next = Flight::taken_by(seen, what);
-    if (Flight::taken(seen) || !cells_[index].compare_exchange_strong(seen, next, std::memory_order_seq_cst)) return 0;
+    const std::uint64_t turn = Flight::taken_turn(seen);
+    if (turn == seen || !cells_[index].compare_exchange_strong(seen, turn | what, std::memory_order_seq_cst)) return 0;
     hint.store(at + 1, std::memory_order_relaxed);
-    return (next ^ what) | index;
+    return turn | index;
   }
 
   // What the ticket's cell holds; 0 when the ticket is over or none.
@@ -141,8 +141,8 @@ class BasicFlightTable {
       const std::uint32_t index = index_of(stripe, at);
       const std::uint64_t turn = agree(cells_[index], [=](std::uint64_t seen) {
         if (Flight::taken(seen)) return Step<std::uint64_t>{seen, 0};
-        const std::uint64_t next = Flight::taken_by(seen, what);
-        return Step<std::uint64_t>{next, next & Flight::kTurnMask};
+        const std::uint64_t mine = Flight::taken_turn(seen);
+        return Step<std::uint64_t>{mine | what, mine};
       });
       if (turn == 0) continue;
       hint.store(at + 1, std::memory_order_relaxed);

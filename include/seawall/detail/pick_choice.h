@@ -43,10 +43,13 @@ struct Choice {
 struct Place {
   static std::uint64_t next(std::uint64_t place, std::uint32_t size) noexcept {
     const bool last = static_cast<std::uint32_t>(place) + 1 == size;
-    return last ? ((place >> 32) + 1) << 32 : place + 1;
+    return last ? next_pass(place) : place + 1;
   }
-  // The first round begins anywhere; one over a list that has become shorter, at its front.
+  static std::uint64_t next_pass(std::uint64_t place) noexcept { return ((place >> 32) + 1) << 32; }
+  // Behind the last entry the next pass begins. The first round begins anywhere; one over a list that has become
+  // shorter, at its front.
   static std::uint64_t within(std::uint64_t place, std::uint32_t size) noexcept {
+    if (static_cast<std::uint32_t>(place) == size) return next_pass(place);
     return static_cast<std::uint32_t>(place) < size
                ? place
                : place >> 32 << 32 | algorithm::below(size, static_cast<std::uint32_t>(place));

@@ -78,18 +78,16 @@ class ListHead {
   std::uint64_t word_ = 0;
 };
 
-// The random numbers of a stripe: SplitMix64 by a counter. Relaxed, and not one read-modify-write: threads that step on
-// each other's toes draw a number twice and no more.
+// The random numbers of a stripe: each is SplitMix64's next step from the one before, so that what is drawn stands
+// ready and nobody waits for it to be mixed. Relaxed, and not one read-modify-write: threads that step on each other's
+// toes draw a number twice and no more.
 struct StripeRandom {
-  static std::uint64_t next(const Word& state) noexcept {
-    return state.load(std::memory_order_relaxed) + 0x9e3779b97f4a7c15u;
-  }
   // What the next draw will be, should nobody else draw.
-  static std::uint64_t ahead(const Word& state) noexcept { return algorithm::mix64(next(state)); }
+  static std::uint64_t ahead(const Word& state) noexcept { return state.load(std::memory_order_relaxed); }
   static std::uint64_t draw(Word& state) noexcept {
-    const std::uint64_t drawn = next(state);
-    state.store(drawn, std::memory_order_relaxed);
-    return algorithm::mix64(drawn);
+    const std::uint64_t drawn = ahead(state);
+    state.store(algorithm::mix64(drawn + 0x9e3779b97f4a7c15u), std::memory_order_relaxed);
+    return drawn;
   }
 };
 
@@ -127,8 +125,8 @@ class TwoChoices {
   algorithm::PeakEwma::Candidate candidate(const InstanceRecord& r, std::uint32_t weight) const noexcept {
     // Relaxed: a count to compare with another.
     const auto load = static_cast<std::int32_t>(r.load.load(std::memory_order_relaxed));
+    if (!measures_) return {0, static_cast<std::uint32_t>(std::max(load, 0)), weight};
     const auto in_flight = static_cast<std::uint32_t>(std::clamp(load, 0, (1 << 20) - 1));
-    if (!measures_) return {0, in_flight, weight};
     const std::uint64_t latency = ewma_.at(seen(r.ewma), now_ms_);
     // Nobody knows how fast it is: one call finds out.
     const bool unknown = latency == 0 && in_flight > 0;

@@ -101,9 +101,16 @@ class ServiceTaker {
     [[gnu::always_inline]] bool ejects() const noexcept {
       return algorithm::EjectionShare::ejected(seen(d.share(owner))) != 0;
     }
-    [[gnu::always_inline]] bool whole() const noexcept { return !Directory::stale(version, seen(d.head(index))); }
-    [[gnu::always_inline]] ListEntry entry(std::uint32_t at) const noexcept {
-      return ListEntry::unpack(seen(words[ListHead::kWords + at]));
+    // Nobody has published since, which is more than has to be.
+    [[gnu::always_inline]] bool whole() const noexcept { return seen(d.head(index)) == version; }
+    // What ends behind now ends behind what is believed of it, too.
+    [[gnu::always_inline]] bool lives(const InstanceRecord& record, TimePoint now) const noexcept {
+      const auto end = static_cast<std::int64_t>(seen(record.lease_end));
+      return end > to_ns(now) || end > d.believed(now);
+    }
+    // An entry as the list's word, which a register holds.
+    [[gnu::always_inline]] std::uint64_t entry(std::uint32_t at) const noexcept {
+      return seen(words[ListHead::kWords + at]);
     }
 
     const Directory& d;
@@ -129,15 +136,19 @@ class ServiceTaker {
     if (!look.head.plain(kRoundRobin) || look.ejects()) return false;
     Word& cursor = d.cursor(look.index, 0);
     // Relaxed, and not one read-modify-write: a step lost between threads of one stripe repeats a pick and no more.
-    const std::uint64_t place = cursor.load(std::memory_order_relaxed);
-    const auto at = static_cast<std::uint32_t>(place);
-    if (at >= look.size) return false;  // the first round, or the list has become shorter: choose_at begins it
-    const ListEntry entry = look.entry(at);
+    std::uint64_t place = cursor.load(std::memory_order_relaxed);
+    if (static_cast<std::uint32_t>(place) >= look.size) [[unlikely]] {
+      // The first round, or the list has become shorter: choose_at begins it.
+      if (static_cast<std::uint32_t>(place) != look.size || look.size == 0) return false;
+      place = Place::next_pass(place);
+    }
+    const ListEntry entry = ListEntry::unpack(look.entry(static_cast<std::uint32_t>(place)));
+    if (!look.whole()) return false;
+    // As above. Whoever is not taken has been passed over: choose_at goes on behind.
+    cursor.store(place + 1, std::memory_order_relaxed);
     if (entry.record >= d.record_count() || !Place::hits(place, entry.weight)) return false;
     InstanceRecord& record = d.record(entry.record);
-    if (static_cast<std::int64_t>(seen(record.lease_end)) <= d.believed(now)) return false;
-    if (!look.whole()) return false;
-    cursor.store(Place::next(place, look.size), std::memory_order_relaxed);  // as above
+    if (!look.lives(record, now)) return false;
     return take_well(d, entry, record, false, now, picked);
   }
 
@@ -149,21 +160,26 @@ class ServiceTaker {
     if (!look.head.plain(kMeasures ? kPeakEwma : kLeastLoaded) || look.size < 2 || look.ejects()) return false;
     Word& random = d.cursor(look.index, 2);
     const algorithm::Pair pair = algorithm::distinct_pair(look.size, StripeRandom::draw(random));
-    const ListEntry one = look.entry(pair.first), other = look.entry(pair.second);
+    const std::uint64_t first = look.entry(pair.first), second = look.entry(pair.second);
+    const TwoChoices two(look.words, kMeasures, kMeasures ? ms(now) : 0);
+    if (!look.whole()) return false;
+    const ListEntry one = ListEntry::unpack(first), other = ListEntry::unpack(second);
     if (one.record >= d.record_count() || other.record >= d.record_count()) return false;
     InstanceRecord &record_one = d.record(one.record), &record_other = d.record(other.record);
-    const std::int64_t until = d.believed(now);
-    if (static_cast<std::int64_t>(seen(record_one.lease_end)) <= until ||
-        static_cast<std::int64_t>(seen(record_other.lease_end)) <= until) {
-      return false;
-    }
-    const TwoChoices two(look.words, kMeasures, kMeasures ? ms(now) : 0);
-    const bool second = two.second_is_better(record_one, one.weight, record_other, other.weight);
-    if (!look.whole()) return false;
+    if (!look.lives(record_one, now) || !look.lives(record_other, now)) return false;
     if (look.size >= kLongList) [[unlikely]]
       ask_ahead(d, &look.words[ListHead::kWords], algorithm::distinct_pair(look.size, StripeRandom::ahead(random)));
+    // A branch, and the rest twice, so that who is taken need not wait for both counts where they are as they mostly
+    // are.
+    if (two.second_is_better(record_one, one.weight, record_other, other.weight)) {
+      return take_counted(d, other, record_other, now, picked);
+    }
+    return take_counted(d, one, record_one, now, picked);
+  }
+  [[gnu::always_inline]] bool take_counted(const Directory& d, const ListEntry& entry, InstanceRecord& record,
+                                           TimePoint now, Picked& picked) const noexcept {
     Picked taken;
-    if (!take_well(d, second ? other : one, second ? record_other : record_one, true, now, taken)) return false;
+    if (!take_well(d, entry, record, true, now, taken)) return false;
     picked = taken;
     return true;
   }
