@@ -48,13 +48,13 @@ class Histogram {
  public:
   Histogram() = default;
 
-  void observe(double value) const noexcept { record(config_->place_of(value)); }
+  void observe(double value) const noexcept { record(place_of(value)); }
   // In seconds.
   void observe(Duration value) const noexcept { observe(static_cast<double>(value.count()) / 1e9); }
 
   // Keeps the exemplar of the bucket, too, where the family does.
   void observe(double value, Exemplar exemplar) const noexcept {
-    const HistogramConfig::Place place = config_->place_of(value);
+    const HistogramConfig::Place place = place_of(value);
     if (!record(place)) return;
     exemplar.value = value;
     detail::keep_exemplar(series_, place.bucket, exemplar);
@@ -77,8 +77,15 @@ class Histogram {
  private:
   friend detail::HandleAccess;
 
+  void use(const HistogramConfig& config) noexcept {
+    config_ = &config;
+    hot_ = std::uint64_t{config.quick()} << 32 | series_.generation;
+  }
+  HistogramConfig::Place place_of(double value) const noexcept {
+    return config_->place_of(value, static_cast<std::uint32_t>(hot_ >> 32));
+  }
   bool record(const HistogramConfig::Place& place) const noexcept {
-    return detail::add_to_both(series_, place.bucket, place.steps);
+    return detail::add_to_both(series_, static_cast<std::uint32_t>(hot_), place.bucket, place.steps);
   }
 
   void read_into(HistogramSnapshot& out) const noexcept {
@@ -95,6 +102,8 @@ class Histogram {
   // One cell for the sum, then one for each bucket.
   detail::SeriesRef series_;
   const HistogramConfig* config_ = &detail::kNoHistogram;
+  // What an observation needs of both, in one load: the config's quick(), the series' generation.
+  std::uint64_t hot_ = series_.generation;
 };
 
 }  // namespace seawall

@@ -16,7 +16,7 @@ struct HandleAccess {
     Metric made;
     made.series_ = series;
     if (family == nullptr) return made;
-    if constexpr (std::is_same_v<Metric, Histogram>) made.config_ = &family->definition.histogram;
+    if constexpr (std::is_same_v<Metric, Histogram>) made.use(family->definition.histogram);
     if constexpr (std::is_same_v<Metric, StateSet>) {
       made.states_ = static_cast<std::uint32_t>(family->definition.states.size());
     }

@@ -124,9 +124,9 @@ inline bool add_to(const SeriesRef& series, std::size_t cell, std::uint64_t n) n
 }
 
 // Adds 1 to a cell, those behind the first one being counted from 0, and n to the first one. False, and counted, when
-// the series is gone before.
-inline bool add_to_both(const SeriesRef& series, std::size_t cell, std::uint64_t n) noexcept {
-  const Put put = rseq_add_both(series.first, n, cell, series.head->generation, series.generation);
+// the series is gone before. `generation` is the series', from where the caller has it at hand.
+inline bool add_to_both(const SeriesRef& series, std::uint32_t generation, std::size_t cell, std::uint64_t n) noexcept {
+  const Put put = rseq_add_both(series.first, n, cell, series.head->generation, generation);
   return put == Put::kDone || add_both_elsewhere(series, cell, n, put);
 }
 
