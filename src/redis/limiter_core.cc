@@ -11,9 +11,6 @@ namespace {
 constexpr Duration kDeniedFor = std::chrono::seconds(1);  // what WhenAway::kDeny says
 constexpr std::size_t kLongestKey = 200;
 
-// Relaxed: totals, each by itself.
-void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
-
 // `least` and as many of `more` on top as there are: all, a half, a quarter, ..., none.
 class Rungs {
  public:
@@ -141,8 +138,8 @@ Answer LimiterCore::taken(std::string_view key, TimePoint asked, std::int64_t n,
 
 void LimiterCore::bring(std::uint64_t hash, std::int64_t permits) {
   if (permits > 0) {
-    add(leases_);
-    leased_permits_.fetch_add(static_cast<std::uint64_t>(permits), std::memory_order_relaxed);  // relaxed: as add()
+    leases_.add();
+    leased_permits_.add(static_cast<std::uint64_t>(permits));
   }
   cells_.bring(hash, Clock::now(), permits);
 }
@@ -228,7 +225,7 @@ Answer LimiterCore::decided(std::string_view key, TimePoint asked, const KeyAnsw
 
 Answer LimiterCore::settled(Verb verb, std::string_view key, TimePoint now, std::int64_t n, const Answer& given) {
   const Answer answer = given.fault == Fault::kNone ? given : policy(verb, key, now, n, given.fault);
-  if (given.fault == Fault::kForeign) add(foreign_);
+  if (given.fault == Fault::kForeign) foreign_.add();
   count(answer.by);
   return answer;
 }
@@ -256,9 +253,9 @@ RateLimiterStats LimiterCore::stats() const {
   return {.by_store = by(DecidedBy::kStore),
           .by_denial_cache = by(DecidedBy::kDenialCache),
           .by_policy = by(DecidedBy::kPolicy),
-          .foreign = foreign_.load(std::memory_order_relaxed),
-          .leases = leases_.load(std::memory_order_relaxed),
-          .leased_permits = leased_permits_.load(std::memory_order_relaxed)};
+          .foreign = foreign_.value(),
+          .leases = leases_.value(),
+          .leased_permits = leased_permits_.value()};
 }
 
 }  // namespace seawall::redis

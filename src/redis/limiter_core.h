@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +20,7 @@
 #include "redis/local_cells.h"
 #include "redis/request.h"
 #include "redis/store_core.h"
+#include "redis/total.h"
 #include "seawall/detail/striped_counter.h"
 #include "seawall/keyed_rate_limiter.h"
 #include "seawall/redis/rate_limiter.h"
@@ -112,9 +112,9 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   LocalCells cells_;
   Share share_;
   std::array<detail::StripedCounter, 4> decisions_;  // by DecidedBy
-  std::atomic<std::uint64_t> foreign_{0};
-  std::atomic<std::uint64_t> leases_{0};
-  std::atomic<std::uint64_t> leased_permits_{0};
+  Total foreign_;
+  Total leases_;
+  Total leased_permits_;
 };
 
 // A call about these keys; the arguments of each follow.

@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "redis/duration_range.h"
 #include "redis/limiter_core.h"
 #include "redis/waiter.h"
 
@@ -34,16 +35,11 @@ Result<void> check(const RateLimiterOptions& o) {
                         Quota::kMaxPeriod.count());
   }
   if (o.gateways < 1 || o.gateways > kMostGateways) return out_of_range("gateways", o.gateways, 1, kMostGateways);
-  if (o.lease_time < std::chrono::milliseconds(10) || o.lease_time > kDay) {
-    return out_of_range("lease_time in ns", o.lease_time.count(), 10'000'000, kDay.count());
-  }
-  if (o.denial_cache < Duration(0) || o.denial_cache > kDay) {
-    return out_of_range("denial_cache in ns", o.denial_cache.count(), 0, kDay.count());
-  }
   if (o.memory_bytes < 4096) {
     return out_of_range("memory_bytes", static_cast<std::int64_t>(o.memory_bytes), 4096, INT64_MAX);
   }
-  return {};
+  return check_ranges({{"lease_time in ns", o.lease_time, std::chrono::milliseconds(10), kDay},
+                       {"denial_cache in ns", o.denial_cache, Duration(0), kDay}});
 }
 
 // The batch, and the quota that the store hands out, so that with all batches unspent the whole is within the quota.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "redis/duration_range.h"
 #include "redis/registry_call.h"
 #include "redis/store_core.h"
 #include "redis/waiter.h"
@@ -40,15 +41,11 @@ std::string trouble(std::string_view service, std::string_view id, std::uint64_t
 
 Result<void> check(const RegistrarOptions& options) {
   constexpr Duration kHour = std::chrono::hours(1);
-  if (options.heartbeat_interval < std::chrono::milliseconds(10) || options.heartbeat_interval > kHour) {
-    return out_of_range("heartbeat_interval in ns", options.heartbeat_interval.count(), 10'000'000, kHour.count());
-  }
-  const Duration least = 2 * options.heartbeat_interval;
-  if (options.lease < least || options.lease > 24 * kHour) {
-    return out_of_range("lease in ns, twice heartbeat_interval or more,", options.lease.count(), least.count(),
-                        (24 * kHour).count());
-  }
-  return {};
+  constexpr std::string_view kLease = "lease in ns, twice heartbeat_interval or more,";
+  const auto beats =
+      check_ranges({{"heartbeat_interval in ns", options.heartbeat_interval, std::chrono::milliseconds(10), kHour}});
+  if (!beats) return beats;
+  return check_ranges({{kLease, options.lease, 2 * options.heartbeat_interval, 24 * kHour}});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 
+#include "redis/duration_range.h"
 #include "redis/limit_script.h"
 #include "redis/registry_script.h"
 #include "redis/store_core.h"
@@ -13,7 +14,6 @@ namespace seawall::redis {
 namespace {
 
 Result<void> check(const StoreOptions& options) {
-  constexpr auto kSecond = std::int64_t{1'000'000'000};
   const auto count = static_cast<std::int64_t>(options.endpoints.size());
   if (count < 1 || count > 16) return out_of_range("the number of endpoints", count, 1, 16);
   for (const Endpoint& endpoint : options.endpoints) {
@@ -28,23 +28,16 @@ Result<void> check(const StoreOptions& options) {
   if (options.password.empty() && !options.user.empty()) {
     return Error{Code::kInvalidArgument, "a user needs a password"};
   }
-  struct Time {
-    const char* name;
-    Duration given, low, high;
-  };
-  for (const Time& t :
-       {Time{"deadline in ns", options.deadline, Duration(100'000), Duration(60 * kSecond)},
-        Time{"background_deadline in ns", options.background_deadline, Duration(1'000'000), Duration(60 * kSecond)},
-        Time{"silence in ns", options.silence, options.deadline, Duration(600 * kSecond)},
-        Time{"reconnect_min in ns", options.reconnect_min, Duration(1'000'000), Duration(60 * kSecond)},
-        Time{"reconnect_max in ns", options.reconnect_max, options.reconnect_min, Duration(600 * kSecond)}}) {
-    if (t.given < t.low || t.given > t.high)
-      return out_of_range(t.name, t.given.count(), t.low.count(), t.high.count());
-  }
   if (options.most_pending < 1 || options.most_pending > 1'000'000) {
     return out_of_range("most_pending", options.most_pending, 1, 1'000'000);
   }
-  return {};
+  constexpr Duration kMinute = std::chrono::minutes(1);
+  constexpr Duration kMs = std::chrono::milliseconds(1);
+  return check_ranges({{"deadline in ns", options.deadline, kMs / 10, kMinute},
+                       {"background_deadline in ns", options.background_deadline, kMs, kMinute},
+                       {"silence in ns", options.silence, options.deadline, 10 * kMinute},
+                       {"reconnect_min in ns", options.reconnect_min, kMs, kMinute},
+                       {"reconnect_max in ns", options.reconnect_max, options.reconnect_min, 10 * kMinute}});
 }
 
 }  // namespace

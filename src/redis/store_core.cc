@@ -82,7 +82,7 @@ bool StoreLoop::submit(const RequestPtr& request, TimePoint now) {
     request->token = ticket.detach();
   }
   request->alone = pending_.fetch_add(1, std::memory_order_relaxed) == 0;  // as above
-  add(counters_.requests);
+  counters_.requests.add();
   try {
     if (!hand_in(request)) drive(request);
   } catch (...) {  // for want of memory, and nobody has it
@@ -129,7 +129,7 @@ void StoreLoop::listen(std::string channel, std::weak_ptr<const void> whose, Hea
 }
 
 bool StoreLoop::not_sent() {
-  add(counters_.not_sent);
+  counters_.not_sent.add();
   return false;
 }
 
@@ -152,11 +152,11 @@ void StoreLoop::run() {
     const detail::MutexLock lock(mutex_);
     rest.swap(submitted_);
   }
-  for (const RequestPtr& request : rest) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
-  for (const RequestPtr& request : taken_in_) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  for (const RequestPtr& request : rest) give_up(request);
+  for (const RequestPtr& request : taken_in_) give_up(request);
   taken_in_.clear();
   for (auto& queue : by_deadline_) {
-    for (; !queue.empty(); queue.pop_front()) finish(queue.front(), Outcome::kIgnored, {Fault::kAway, {}});
+    for (; !queue.empty(); queue.pop_front()) give_up(queue.front());
   }
 }
 
@@ -164,7 +164,7 @@ void StoreLoop::run() {
 // lost_track(). Whoever wants to listen stays in joining_, and is tried again.
 void StoreLoop::without_memory() noexcept {
   taken_in_.erase(taken_in_.begin(), taken_in_.begin() + static_cast<std::ptrdiff_t>(std::exchange(accepted_, 0)));
-  for (const RequestPtr& request : taken_in_) finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+  for (const RequestPtr& request : taken_in_) give_up(request);
   std::erase_if(taken_in_, [](const RequestPtr& request) { return request->finished(); });
   lost_track();
   if (listener_ && listener_->fd() >= 0 && !listener_->quiet()) listener_->close(now_);
@@ -240,7 +240,7 @@ void StoreLoop::drive(const RequestPtr& own) noexcept {
     for (tend(); !own->finished() && !called_away(); tend()) poll(nullptr, next_due());
     if (quiet() && leave(Driver::kNobody)) return;
   } catch (const std::bad_alloc&) {
-    finish(own, Outcome::kIgnored, {Fault::kAway, {}});
+    give_up(own);
     lost_track();
   }
   leave(Driver::kThread);
@@ -323,7 +323,7 @@ void StoreLoop::expire(TimePoint now) {
       const RequestPtr& request = queue.front();
       if (!request->finished() && request->deadline > now) break;
       if (!request->finished()) {
-        if (!request->settled) add(counters_.timeouts);
+        if (!request->settled) counters_.timeouts.add();
         finish(request, Outcome::kFailure, {lost_as(Fault::kTimeout), {}});
       }
       if (!request->finished()) throw std::bad_alloc();
@@ -351,7 +351,7 @@ void StoreLoop::answered(Node& node, const RequestPtr& request, const redisReply
   try {
     is_error(reply) ? failed(node, request, text_of(reply)) : told(request, reply);
   } catch (const std::bad_alloc&) {
-    finish(request, Outcome::kIgnored, {Fault::kAway, {}});
+    give_up(request);
   }
 }
 
@@ -367,7 +367,7 @@ void StoreLoop::told(const RequestPtr& request, const redisReply& reply) {
       numbers.push_back(element.integer);
     }
   }
-  add(counters_.answered);
+  counters_.answered.add();
   const bool text = reply.type == REDIS_REPLY_STRING;
   finish(request, Outcome::kSuccess, {Fault::kNone, numbers, text ? std::span(&whole, 1) : std::span(texts)});
 }
@@ -376,7 +376,7 @@ void StoreLoop::lost(const RequestPtr& request) { finish(request, Outcome::kFail
 
 void StoreLoop::connected(Node& node) {
   if (&node == listener_.get()) return;
-  add(counters_.connects);
+  counters_.connects.add();
   counters_.nodes_up.fetch_add(1, std::memory_order_relaxed);  // relaxed: for stats() alone
   want_slots_ = true;
   refused({}, /*unauthorized=*/false);
@@ -385,9 +385,9 @@ void StoreLoop::connected(Node& node) {
 void StoreLoop::disconnected(Node& node, bool was_up, bool silent) {
   if (&node == listener_.get()) return;
   want_slots_ = true;
-  if (silent) add(counters_.silences);
+  if (silent) counters_.silences.add();
   if (!was_up) return;
-  add(counters_.disconnects);
+  counters_.disconnects.add();
   counters_.nodes_up.fetch_sub(1, std::memory_order_relaxed);  // as above
 }
 
@@ -402,7 +402,7 @@ Fault StoreLoop::lost_as(Fault fault) const noexcept {
   return unauthorized_.load(std::memory_order_relaxed) ? Fault::kUnauthorized : fault;  // relaxed: as refused()
 }
 
-void StoreLoop::wrote() { add(counters_.batches); }
+void StoreLoop::wrote() { counters_.batches.add(); }
 
 // Again from the start, when there was no memory for it: to subscribe twice is harmless.
 void StoreLoop::add_listener(const Listener& listener) {
@@ -419,34 +419,32 @@ void StoreLoop::add_listener(const Listener& listener) {
 }
 
 void StoreLoop::heard(std::string_view channel, std::string_view message) {
-  add(counters_.messages);
+  counters_.messages.add();
   for (const Listener& listener : listeners_) {
     if (listener.channel != channel) continue;
     if (const auto whose = listener.whose.lock()) listener.heard(message);
   }
 }
 
-void StoreLoop::denied() { add(counters_.channels_denied); }
+void StoreLoop::denied() { counters_.channels_denied.add(); }
 
 StoreStats StoreLoop::stats() const {
-  // Relaxed: totals, each by itself.
-  const auto read = [](const auto& total) { return total.load(std::memory_order_relaxed); };
   const detail::MutexLock lock(mutex_);
-  return {.up = read(counters_.nodes_up) > 0,
-          .unauthorized = read(unauthorized_),
-          .requests = read(counters_.requests),
-          .answered = read(counters_.answered),
-          .timeouts = read(counters_.timeouts),
-          .not_sent = read(counters_.not_sent),
-          .connects = read(counters_.connects),
-          .disconnects = read(counters_.disconnects),
-          .silences = read(counters_.silences),
-          .reloads = read(counters_.reloads),
-          .moved = read(counters_.moved),
-          .asked = read(counters_.asked),
-          .batches = read(counters_.batches),
-          .messages = read(counters_.messages),
-          .channels_denied = read(counters_.channels_denied),
+  return {.up = counters_.nodes_up.load(std::memory_order_relaxed) > 0,   // relaxed: by itself, as the totals
+          .unauthorized = unauthorized_.load(std::memory_order_relaxed),  // relaxed: as refused()
+          .requests = counters_.requests.value(),
+          .answered = counters_.answered.value(),
+          .timeouts = counters_.timeouts.value(),
+          .not_sent = counters_.not_sent.value(),
+          .connects = counters_.connects.value(),
+          .disconnects = counters_.disconnects.value(),
+          .silences = counters_.silences.value(),
+          .reloads = counters_.reloads.value(),
+          .moved = counters_.moved.value(),
+          .asked = counters_.asked.value(),
+          .batches = counters_.batches.value(),
+          .messages = counters_.messages.value(),
+          .channels_denied = counters_.channels_denied.value(),
           .refusal = refusal_};
 }
 

@@ -25,6 +25,7 @@
 #include "redis/node.h"
 #include "redis/request.h"
 #include "redis/socket.h"
+#include "redis/total.h"
 #include "seawall/detail/fork_epoch.h"
 #include "seawall/detail/mutex.h"
 #include "seawall/redis/store.h"
@@ -77,8 +78,6 @@ class StoreLoop final : private NodeOwner {
   void heard(std::string_view channel, std::string_view message) override;
   void denied() override;
 
-  // Relaxed: totals, each by itself.
-  static void add(std::atomic<std::uint64_t>& total) { total.fetch_add(1, std::memory_order_relaxed); }
   bool not_sent();
   bool hand_in(const RequestPtr& request);
   Waker* call_thread() SEAWALL_REQUIRES(mutex_);
@@ -111,6 +110,8 @@ class StoreLoop final : private NodeOwner {
   void failed(Node& node, const RequestPtr& request, std::string_view error);
   void told(const RequestPtr& request, const redisReply& reply);
   void finish(const RequestPtr& request, Outcome outcome, const CallResult& result) noexcept;
+  // As if it had not been sent: the policy decides.
+  void give_up(const RequestPtr& request) noexcept { finish(request, Outcome::kIgnored, {Fault::kAway, {}}); }
   std::size_t node_at(const Endpoint& endpoint);
   std::size_t add_node(std::vector<Endpoint> endpoints);
 
@@ -140,8 +141,8 @@ class StoreLoop final : private NodeOwner {
 
   struct Counters {
     std::atomic<std::uint32_t> nodes_up{0};
-    std::atomic<std::uint64_t> requests{0}, answered{0}, timeouts{0}, not_sent{0}, connects{0}, disconnects{0},
-        silences{0}, reloads{0}, moved{0}, asked{0}, batches{0}, messages{0}, channels_denied{0};
+    Total requests, answered, timeouts, not_sent, connects, disconnects, silences, reloads, moved, asked, batches,
+        messages, channels_denied;
   } counters_;
 
   std::thread lost_;

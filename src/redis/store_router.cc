@@ -30,13 +30,13 @@ Endpoint endpoint_of(std::string_view text, const Endpoint& from) {
 
 void StoreLoop::failed(Node& node, const RequestPtr& request, std::string_view error) {
   if (starts_with(error, "NOSCRIPT")) {
-    add(counters_.reloads);
+    counters_.reloads.add();
     request->whole = true;
     return node.send(request, /*asking=*/false, now_);
   }
   if (starts_with(error, "MOVED ") || starts_with(error, "ASK ")) return redirect(node, request, error);
   if (starts_with(error, "TRYAGAIN") && request->hops++ < kMostHops) return node.send(request, /*asking=*/true, now_);
-  add(counters_.answered);
+  counters_.answered.add();
   if (starts_with(error, "SEAWALL")) return finish(request, Outcome::kSuccess, {Fault::kForeign, {}, {&error, 1}});
   // A master that became a replica, or lost its own: there may be another one.
   const bool deposed = starts_with(error, "READONLY") || starts_with(error, "MASTERDOWN");
@@ -51,7 +51,7 @@ void StoreLoop::redirect(Node& from, const RequestPtr& request, std::string_view
   const auto space = error.rfind(' ');
   const std::size_t to = node_at(endpoint_of(error.substr(space + 1), from.endpoint()));
   const bool moved = error[0] == 'M';
-  add(moved ? counters_.moved : counters_.asked);
+  (moved ? counters_.moved : counters_.asked).add();
   if (moved) {
     // Release: with the number comes the node.
     owner_[request->slot].store(static_cast<std::uint8_t>(to), std::memory_order_release);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "redis/duration_range.h"
 #include "redis/registry_call.h"
 #include "redis/store_core.h"
 #include "seawall/detail/mutex.h"
@@ -301,15 +302,10 @@ Result<StoreSource> StoreSource::make(const Store& store, const StoreSourceOptio
   constexpr Duration kHour = std::chrono::hours(1);
   auto name = registry_named(options.registry);
   if (!name) return name.error();
-  if (options.poll_interval < std::chrono::milliseconds(10) || options.poll_interval > kHour) {
-    return out_of_range("poll_interval in ns", options.poll_interval.count(), 10'000'000, kHour.count());
-  }
-  if (options.expiry_ceiling < Duration(0) || options.expiry_ceiling > 24 * kHour) {
-    return out_of_range("expiry_ceiling in ns", options.expiry_ceiling.count(), 0, (24 * kHour).count());
-  }
-  if (options.forget_after < Duration(0) || options.forget_after > 24 * kHour) {
-    return out_of_range("forget_after in ns", options.forget_after.count(), 0, (24 * kHour).count());
-  }
+  const auto fits = check_ranges({{"poll_interval in ns", options.poll_interval, std::chrono::milliseconds(10), kHour},
+                                  {"expiry_ceiling in ns", options.expiry_ceiling, Duration(0), 24 * kHour},
+                                  {"forget_after in ns", options.forget_after, Duration(0), 24 * kHour}});
+  if (!fits) return fits.error();
   if (options.services.size() > kMostServices) {
     return out_of_range("services", static_cast<std::int64_t>(options.services.size()), 0, kMostServices);
   }
