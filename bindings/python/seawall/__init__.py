@@ -35,7 +35,7 @@ from .rate_limiter import (
     SlidingWindow,
     TokenBucket,
 )
-from .prober import Prober
+from .prober import Prober, ProberOptions
 from .registry import ServiceRegistry
 from .span import Span, Tracer
 from .trace import TraceContext, TraceState
@@ -61,6 +61,7 @@ __all__ = [
     "Pipeline",
     "Pipelines",
     "Prober",
+    "ProberOptions",
     "Propagator",
     "Refused",
     "Reservation",

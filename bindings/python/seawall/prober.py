@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Asks the instances of a ServiceRegistry whether they are well, and is the writer of their health.
 
-    prober = Prober(registry, interval=5)
+    prober = Prober(registry, ProberOptions(interval=5))
     for probe in prober.due():                        # every 100 ms or so
         with contextlib.closing(http.client.HTTPConnection(probe.host, probe.port, timeout=probe.timeout)) as c:
             ...
@@ -16,13 +16,13 @@ import dataclasses
 import enum
 import json
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Optional
 
 from . import _ffi
 from ._library import NOW, Handle, check, instant, lib, made, nanoseconds, new_error
 from .registry import ServiceRegistry
 
-__all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober"]
+__all__ = ["NOTHING_LEARNT", "Probe", "ProbeKind", "Prober", "ProberOptions"]
 
 NOTHING_LEARNT = _ffi.SEAWALL_PROBE_NOTHING_LEARNT
 
@@ -51,46 +51,38 @@ class _ProberHandle(Handle):
     _free = lib.seawall_prober_free
 
 
-def _options(
-    kind: ProbeKind,
-    path: Optional[str],
-    interval: Optional[float],
-    edge_interval: Optional[float],
-    timeout: Optional[float],
-    jitter_percent: Optional[int],
-    rise: Optional[int],
-    fall: Optional[int],
-    max_in_flight: Optional[int],
-    require_identity: bool,
-) -> bytes:
-    durations = {"interval_ns": interval, "edge_interval_ns": edge_interval, "timeout_ns": timeout}
-    options: dict[str, Any] = {k: nanoseconds(k[:-3], s) for k, s in durations.items() if s is not None}
-    others = {"path": path, "jitter_percent": jitter_percent, "rise": rise, "fall": fall, "max_in_flight": max_in_flight}
-    options.update((name, value) for name, value in others.items() if value is not None)
-    options.update(kind=int(kind), require_identity=require_identity)
-    return json.dumps(options).encode()
+@dataclasses.dataclass(frozen=True)
+class ProberOptions:
+    """How a prober asks. Times are seconds; None means the default of capi/seawall_c.h."""
+
+    kind: ProbeKind = ProbeKind.HTTP
+    path: Optional[str] = None
+    interval: Optional[float] = None
+    edge_interval: Optional[float] = None
+    timeout: Optional[float] = None
+    jitter_percent: Optional[int] = None
+    rise: Optional[int] = None
+    fall: Optional[int] = None
+    max_in_flight: Optional[int] = None
+    require_identity: bool = False
+
+    def _json(self) -> bytes:
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        for name in ("interval", "edge_interval", "timeout"):
+            if name in given:
+                given[name + "_ns"] = nanoseconds(name, given.pop(name))
+        return json.dumps(given).encode()
+
+
+_DEFAULTS = ProberOptions()
 
 
 class Prober:
-    """A prober of one registry. Times are seconds; None means the default of capi/seawall_c.h."""
+    """A prober of one registry."""
 
-    def __init__(
-        self,
-        registry: ServiceRegistry,
-        *,
-        kind: ProbeKind = ProbeKind.HTTP,
-        path: Optional[str] = None,
-        interval: Optional[float] = None,
-        edge_interval: Optional[float] = None,
-        timeout: Optional[float] = None,
-        jitter_percent: Optional[int] = None,
-        rise: Optional[int] = None,
-        fall: Optional[int] = None,
-        max_in_flight: Optional[int] = None,
-        require_identity: bool = False,
-    ):
-        options = _options(kind, path, interval, edge_interval, timeout, jitter_percent, rise, fall, max_in_flight, require_identity)
-        self._handle = _ProberHandle(made(lib.seawall_registry_prober, registry._handle, options, len(options)))
+    def __init__(self, registry: ServiceRegistry, options: ProberOptions = _DEFAULTS):
+        text = options._json()
+        self._handle = _ProberHandle(made(lib.seawall_registry_prober, registry._handle, text, len(text)))
         self._handle.registry = registry._handle
 
     def due(self, *, now_ns: int = NOW) -> Iterator[Probe]:
@@ -109,25 +101,10 @@ class Prober:
         status = min(max(int(status), NOTHING_LEARNT), 2**31 - 1)
         check(lib.seawall_prober_finish(self._handle, probe.id, status, said, len(said), who, len(who), instant(now_ns)))
 
-    def configure(
-        self,
-        *,
-        kind: ProbeKind = ProbeKind.HTTP,
-        path: Optional[str] = None,
-        interval: Optional[float] = None,
-        edge_interval: Optional[float] = None,
-        timeout: Optional[float] = None,
-        jitter_percent: Optional[int] = None,
-        rise: Optional[int] = None,
-        fall: Optional[int] = None,
-        max_in_flight: Optional[int] = None,
-        require_identity: bool = False,
-        now_ns: int = NOW,
-    ) -> None:
+    def configure(self, options: ProberOptions, *, now_ns: int = NOW) -> None:
         """From now on so. What is known of each instance stays, and probes that are out are given up and sent anew."""
-        options = _options(kind, path, interval, edge_interval, timeout, jitter_percent, rise, fall, max_in_flight, require_identity)
-        error = new_error()
-        check(lib.seawall_prober_configure(self._handle, options, len(options), instant(now_ns), error), error)
+        text, error = options._json(), new_error()
+        check(lib.seawall_prober_configure(self._handle, text, len(text), instant(now_ns), error), error)
 
     def hurry(self, service: str, *, now_ns: int = NOW) -> int:
         """Somebody else doubts a service (seawall.redis.TripBoard): its instances are asked soon, but none again before

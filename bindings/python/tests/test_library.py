@@ -37,7 +37,7 @@ class Library(unittest.TestCase):
             "ejection_duration": lambda t: registry.configure("s", ejection_duration=t),
             "within": lambda t: registry.drain("s/a", within=t),
             "removal_grace": lambda t: seawall.SourceFollower(registry, removal_grace=t),
-            "interval": lambda t: seawall.Prober(registry, interval=t),
+            "interval": lambda t: seawall.Prober(registry, seawall.ProberOptions(interval=t)),
             "slow": lambda t: seawall.Tracer("s", slow=t),
         }
         for name, call in refused.items():

@@ -151,7 +151,7 @@ class Publisher(unittest.TestCase):
         metrics = MetricsRegistry()
         publisher = MetricsPublisher(metrics)
         registry = seawall.ServiceRegistry()
-        prober = seawall.Prober(registry, fall=1)
+        prober = seawall.Prober(registry, seawall.ProberOptions(fall=1))
         follower = seawall.SourceFollower(registry)
         source = follower.add("list")
         publisher.watch("p", prober)

@@ -56,6 +56,9 @@ def metrics() -> str:
 
 def services() -> Optional[str]:
     registry = seawall.ServiceRegistry()
+    prober = seawall.Prober(registry, seawall.ProberOptions(kind=seawall.prober.ProbeKind.TCP, interval=5))
+    timeouts: list[float] = [probe.timeout for probe in prober.due()]
+    prober.configure(seawall.ProberOptions(fall=1, timeout=timeouts[0]))
     trading: Service = registry.service("trading")
     picked: Optional[Pick] = trading.pick()
     if picked is None:
