@@ -56,11 +56,11 @@ struct CellAnswer {
   Duration wait{0};
 };
 
-class LocalCells {
+// Word is std::atomic<std::uint64_t>, or the explorer's.
+template <class Word>
+class BasicLocalCells {
  public:
-  using Word = std::atomic<std::uint64_t>;
-
-  LocalCells(std::size_t memory_bytes, std::int64_t batch, Duration lease_time, TimePoint epoch)
+  BasicLocalCells(std::size_t memory_bytes, std::int64_t batch, Duration lease_time, TimePoint epoch)
       : mask_(std::bit_floor(std::max<std::size_t>(memory_bytes / sizeof(Place), 1)) - 1),
         batch_(batch),
         lease_units_(units(lease_time) + 1),
@@ -232,5 +232,7 @@ class LocalCells {
   TimePoint epoch_;
   std::unique_ptr<Place[]> places_;
 };
+
+using LocalCells = BasicLocalCells<std::atomic<std::uint64_t>>;
 
 }  // namespace seawall::redis
