@@ -317,4 +317,7 @@ int32_t seawall_pipeline_get_stats(seawall_pipeline* pipeline, int64_t now_ns, s
   });
 }
 
+// The view ends with a zero byte: it is a literal.
+const char* seawall_gate_name(int32_t gate) noexcept { return seawall::to_string(static_cast<Gate>(gate)).data(); }
+
 }  // extern "C"

@@ -35,6 +35,11 @@ int32_t with_instance(const seawall_redis_keeper* keeper, const seawall_instance
 
 extern "C" {
 
+// The view ends with a zero byte: it is a literal.
+const char* seawall_redis_kept_name(int32_t state) noexcept {
+  return to_string(static_cast<redis::KeptState>(state)).data();
+}
+
 int32_t seawall_redis_registrar_new_keeper(const seawall_redis_registrar* registrar, seawall_redis_keeper** out,
                                            seawall_error* error) noexcept {
   if (!valid(registrar)) return wrong_handle(error, "registrar is no live registrar");

@@ -106,6 +106,15 @@ int32_t decide(seawall_redis_limiter* limiter, const char* key, size_t key_size,
 
 extern "C" {
 
+// The views end with a zero byte: they are literals.
+const char* seawall_redis_by_name(int32_t decided_by) noexcept {
+  return to_string(static_cast<redis::DecidedBy>(decided_by)).data();
+}
+
+const char* seawall_redis_fault_name(int32_t fault) noexcept {
+  return to_string(static_cast<redis::Fault>(fault)).data();
+}
+
 int32_t seawall_redis_limiter_options_init(seawall_redis_limiter_options* options) noexcept {
   return init_options(options);
 }

@@ -1778,6 +1778,8 @@ SEAWALL_API int32_t seawall_registry_view(seawall_registry* registry, const char
  */
 enum { SEAWALL_VIEW_STATE_MATCHED = 0, SEAWALL_VIEW_STATE_UNFILTERED = 1, SEAWALL_VIEW_STATE_NOBODY = 2 };
 SEAWALL_API int32_t seawall_service_view_state(const seawall_service* service) SEAWALL_NOEXCEPT;
+/* "matched", "unfiltered", "nobody"; "unknown" for other numbers. A constant. */
+SEAWALL_API const char* seawall_view_state_name(int32_t state) SEAWALL_NOEXCEPT;
 /* How many instances the service's or view's list holds: those healthy when it was made. Threads: any; does not block.
  */
 SEAWALL_API int32_t seawall_service_size(const seawall_service* service) SEAWALL_NOEXCEPT;
@@ -1909,6 +1911,8 @@ enum {
   SEAWALL_BALANCER_MAGLEV = 4,
   SEAWALL_BALANCER_RING_HASH = 5
 };
+/* "round_robin", ..., as in the configuration; "unknown" for other numbers. A constant. */
+SEAWALL_API const char* seawall_balancer_name(int32_t balancer) SEAWALL_NOEXCEPT;
 enum { SEAWALL_PANIC_ALL = 0, SEAWALL_PANIC_FAIL = 1 };
 
 /* Filled by _init with what stands behind each field; then every value means itself, 0 is 0. */
@@ -1975,6 +1979,10 @@ enum {
   SEAWALL_REASON_UNMATCHED = 2048,    /* of a view: its selector does not match it */
   SEAWALL_REASON_NOT_IN_SUBSET = 4096 /* of a view */
 };
+/* "picked", "spill_over", ...; "expired", "zero_weight", ... of one bit: as in the texts of
+ * seawall_registry_explain_text. "unknown" for other numbers. Constants. */
+SEAWALL_API const char* seawall_verdict_name(int32_t verdict) SEAWALL_NOEXCEPT;
+SEAWALL_API const char* seawall_reason_name(uint32_t reason) SEAWALL_NOEXCEPT;
 typedef struct seawall_explained {
   uint64_t generation;
   int64_t in_flight;
@@ -2333,6 +2341,8 @@ enum {
   SEAWALL_GATE_INSTANCE = 4, /* no healthy instance */
   SEAWALL_GATE_REQUEST = 5   /* has no key for a limit with keys */
 };
+/* "none", "in_flight", "limits", ..., as the label of the metrics; "unknown" for other numbers. A constant. */
+SEAWALL_API const char* seawall_gate_name(int32_t gate) SEAWALL_NOEXCEPT;
 
 /* A limit of a pipeline. Its limiter is borrowed: still the caller's, to be freed after the pipeline. */
 typedef struct seawall_pipeline_limit {

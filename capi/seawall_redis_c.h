@@ -140,6 +140,10 @@ enum {
   SEAWALL_REDIS_FAULT_UNAUTHORIZED = 5
 };
 
+/* "store", "lease", ...; "none", "timeout", ...; "unknown" for other numbers. Constants. */
+SEAWALL_API const char* seawall_redis_by_name(int32_t decided_by) SEAWALL_NOEXCEPT;
+SEAWALL_API const char* seawall_redis_fault_name(int32_t fault) SEAWALL_NOEXCEPT;
+
 /* Beside SEAWALL_ALLOWED, _DENIED and _NEVER_ALLOWED, of _try_acquire_here alone: ask with one of the other verbs. */
 enum { SEAWALL_REDIS_UNDECIDED = 3 };
 
@@ -413,6 +417,8 @@ typedef struct seawall_redis_keeper seawall_redis_keeper;
 
 /* Not registered yet, or not again; registered, as far as is known; another process has the id: stop; deregistering. */
 enum { SEAWALL_REDIS_JOINING = 0, SEAWALL_REDIS_HELD = 1, SEAWALL_REDIS_WAS_FENCED = 2, SEAWALL_REDIS_LEAVING = 3 };
+/* "joining", "held", "fenced", "leaving"; "unknown" for other numbers. A constant. */
+SEAWALL_API const char* seawall_redis_kept_name(int32_t state) SEAWALL_NOEXCEPT;
 
 typedef struct seawall_redis_kept {
   uint32_t struct_size;

@@ -163,4 +163,17 @@ int32_t seawall_registry_explain_text(const seawall_registry* registry, const ch
   });
 }
 
+// The views end with a zero byte: they are literals.
+const char* seawall_balancer_name(int32_t balancer) noexcept {
+  return seawall::to_string(static_cast<seawall::Balancer>(balancer)).data();
+}
+
+const char* seawall_verdict_name(int32_t verdict) noexcept {
+  return seawall::to_string(static_cast<seawall::PickVerdict>(verdict)).data();
+}
+
+const char* seawall_reason_name(uint32_t reason) noexcept {
+  return seawall::to_string(static_cast<seawall::HealthReason>(reason)).data();
+}
+
 }  // extern "C"

@@ -46,6 +46,11 @@ int32_t seawall_registry_view(seawall_registry* registry, const char* name, size
   });
 }
 
+// The view ends with a zero byte: it is a literal.
+const char* seawall_view_state_name(int32_t state) noexcept {
+  return seawall::to_string(static_cast<seawall::ViewState>(state)).data();
+}
+
 int32_t seawall_service_view_state(const seawall_service* service) noexcept {
   if (!valid(service)) return SEAWALL_E_WRONG_HANDLE;
   return static_cast<int32_t>(service->rep.view_state());

@@ -15,24 +15,10 @@
 namespace seawall {
 namespace {
 
-constexpr std::pair<HealthReason, std::string_view> kReasonNames[] = {{kReasonLeaseExpired, "expired"},
-                                                                      {kReasonDisabled, "disabled"},
-                                                                      {kReasonDraining, "draining"},
-                                                                      {kReasonSelfDraining, "self_draining"},
-                                                                      {kReasonFailing, "failing"},
-                                                                      {kReasonStarting, "starting"},
-                                                                      {kReasonZeroWeight, "zero_weight"},
-                                                                      {kReasonSuspect, "suspect"},
-                                                                      {kReasonWarning, "warning"},
-                                                                      {kReasonEjected, "ejected"},
-                                                                      {kReasonHeld, "held"},
-                                                                      {kReasonUnmatched, "unmatched"},
-                                                                      {kReasonNotInSubset, "not_in_subset"}};
-
 template <class Each>
 void for_each_reason(HealthStatus status, const Each& each) {
-  for (const auto& [bit, name] : kReasonNames) {
-    if ((status.reasons & bit) != 0) each(name);
+  for (std::uint32_t rest = status.reasons; rest != 0; rest &= rest - 1) {
+    each(to_string(static_cast<HealthReason>(rest & (~rest + 1))));  // its lowest bit
   }
 }
 

@@ -23,19 +23,29 @@ _Stats = TypeVar("_Stats", bound=NamedTuple)
 
 
 class DecidedBy(enum.IntEnum):
+    """str() gives "store", "lease", ..."""
+
     STORE = _redis_ffi.SEAWALL_REDIS_BY_STORE  # Redis, for this very request
     LEASE = _redis_ffi.SEAWALL_REDIS_BY_LEASE  # permits that it gave this process ahead
     DENIAL_CACHE = _redis_ffi.SEAWALL_REDIS_BY_DENIAL_CACHE  # it refused a moment ago and said until when
     POLICY = _redis_ffi.SEAWALL_REDIS_BY_POLICY  # WhenAway, and `fault` says why
 
+    def __str__(self) -> str:
+        return lib.seawall_redis_by_name(self).decode()
+
 
 class Fault(enum.IntEnum):
+    """str() gives "none", "timeout", ..."""
+
     NONE = _redis_ffi.SEAWALL_REDIS_FAULT_NONE
     TIMEOUT = _redis_ffi.SEAWALL_REDIS_FAULT_TIMEOUT  # no answer by the deadline
     AWAY = _redis_ffi.SEAWALL_REDIS_FAULT_AWAY  # no connection, or not asked after requests without an answer
     FOREIGN = _redis_ffi.SEAWALL_REDIS_FAULT_FOREIGN  # the key holds what no limiter wrote
     REFUSED = _redis_ffi.SEAWALL_REDIS_FAULT_REFUSED  # Redis answered with an error of its own
     UNAUTHORIZED = _redis_ffi.SEAWALL_REDIS_FAULT_UNAUTHORIZED  # it refuses our user or password, or wants one
+
+    def __str__(self) -> str:
+        return lib.seawall_redis_fault_name(self).decode()
 
 
 class Decision(_Answer, _redis_ffi.seawall_redis_decision):

@@ -153,6 +153,9 @@ class KeptState(enum.IntEnum):
     FENCED = _redis_ffi.SEAWALL_REDIS_WAS_FENCED  # another process has the id: stop
     LEAVING = _redis_ffi.SEAWALL_REDIS_LEAVING
 
+    def __str__(self) -> str:
+        return lib.seawall_redis_kept_name(self).decode()
+
 
 class Kept(NamedTuple):
     state: KeptState

@@ -81,6 +81,9 @@ class Gate(enum.IntEnum):
     INSTANCE = _ffi.SEAWALL_GATE_INSTANCE
     REQUEST = _ffi.SEAWALL_GATE_REQUEST
 
+    def __str__(self) -> str:
+        return lib.seawall_gate_name(self).decode()
+
 
 class Limit(NamedTuple):
     """A limiter as a gate. Quota and period are told to clients; the limiter decides."""

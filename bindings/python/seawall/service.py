@@ -24,6 +24,9 @@ class ViewState(enum.IntEnum):
     UNFILTERED = _ffi.SEAWALL_VIEW_STATE_UNFILTERED  # the selector matches nobody, so it is the whole service
     NOBODY = _ffi.SEAWALL_VIEW_STATE_NOBODY  # nobody who could get traffic, even in panic
 
+    def __str__(self) -> str:
+        return lib.seawall_view_state_name(self).decode()
+
 
 @dataclasses.dataclass(frozen=True)
 class Pick:

@@ -45,6 +45,26 @@ class Library(unittest.TestCase):
                 with self.subTest(name, seconds=seconds), self.assertRaisesRegex(seawall.SeawallError, f"^{name} is out of range"):
                     call(seconds)
 
+    def test_texts_of_numbers_are_the_names_of_the_constants(self):
+        lib = _library.lib
+        for prefix, name_of, none in (
+            ("SEAWALL_BREAKER_REASON_", lib.seawall_breaker_reason_name, 99),
+            ("SEAWALL_GATE_", lib.seawall_gate_name, 6),
+            ("SEAWALL_BALANCER_", lib.seawall_balancer_name, 6),
+            ("SEAWALL_VERDICT_", lib.seawall_verdict_name, 5),
+            ("SEAWALL_VIEW_STATE_", lib.seawall_view_state_name, 3),
+            ("SEAWALL_REASON_", lib.seawall_reason_name, 8192),
+        ):
+            constants = {name: value for name, value in vars(_ffi).items() if name.startswith(prefix)}
+            self.assertGreater(len(constants), 2)
+            for name, value in constants.items():
+                self.assertEqual(name_of(value).decode(), name.removeprefix(prefix).lower())
+            self.assertEqual((name_of(none), name_of(-1)), (b"unknown", b"unknown"))
+        for bits in (0, 3, 5, 2**31):
+            self.assertEqual(lib.seawall_reason_name(bits), b"unknown")
+        for kind in (seawall.pipeline.Gate, seawall.service.ViewState, seawall.circuit_breaker.Reason):
+            self.assertEqual([str(each) for each in kind], [each.name.lower() for each in kind])
+
     def test_text_of_any_length_is_read_whole(self):
         whole = b"x" * 1000
 

@@ -395,6 +395,15 @@ class Away(unittest.TestCase):
         finally:
             server.close()
 
+    def test_who_decided_and_why_are_words(self):
+        for kind, name_of in (
+            (DecidedBy, redis.lib.seawall_redis_by_name),
+            (Fault, redis.lib.seawall_redis_fault_name),
+            (redis.KeptState, redis.lib.seawall_redis_kept_name),
+        ):
+            self.assertEqual([str(each) for each in kind], [each.name.lower() for each in kind])
+            self.assertEqual({name_of(number) for number in (-1, len(kind), 2**31 - 1)}, {b"unknown"})
+
     def test_options_are_named(self):
         store = Store("127.0.0.1:1,[::1]:1")
         for make, culprit in (

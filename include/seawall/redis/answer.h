@@ -3,7 +3,9 @@
 // Answer: the Decision of a limit that machines share, and who decided it. Plain data.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "seawall/decision.h"
 
@@ -18,6 +20,12 @@ enum class DecidedBy : std::int32_t {
   kPolicy = 3,       // nobody knows: WhenAway decided, and `fault` says why
 };
 
+constexpr std::string_view to_string(DecidedBy by) noexcept {
+  constexpr std::string_view kNames[] = {"store", "lease", "denial_cache", "policy"};
+  const auto at = static_cast<std::size_t>(by);
+  return at < 4 ? kNames[at] : "unknown";
+}
+
 enum class Fault : std::int32_t {
   kNone = 0,
   kTimeout = 1,       // no answer by the deadline
@@ -26,6 +34,12 @@ enum class Fault : std::int32_t {
   kRefused = 4,       // Redis answered with an error of its own (read-only replica, out of memory, ...)
   kUnauthorized = 5,  // no server lets us in: a wrong user or password, or none; StoreStats::refusal has its words
 };
+
+constexpr std::string_view to_string(Fault fault) noexcept {
+  constexpr std::string_view kNames[] = {"none", "timeout", "away", "foreign", "refused", "unauthorized"};
+  const auto at = static_cast<std::size_t>(fault);
+  return at < 6 ? kNames[at] : "unknown";
+}
 
 // What the store charged, for refund().
 struct StoreCharge {

@@ -36,6 +36,12 @@ enum class KeptState : std::int32_t {
   kLeaving = 3,
 };
 
+constexpr std::string_view to_string(KeptState state) noexcept {
+  constexpr std::string_view kNames[] = {"joining", "held", "fenced", "leaving"};
+  const auto at = static_cast<std::size_t>(state);
+  return at < 4 ? kNames[at] : "unknown";
+}
+
 struct KeptInstance {
   std::string service, id;
   KeptState state = KeptState::kJoining;

@@ -6,7 +6,10 @@
 //   std::puts(registry.explain_at("trading", now)->to_text().c_str());
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +34,16 @@ constexpr std::string_view to_string(PickVerdict verdict) noexcept {
   constexpr std::string_view kNames[] = {"picked", "probe", "spill_over", "panic", "nobody"};
   const auto at = static_cast<std::uint32_t>(verdict);
   return at < 5 ? kNames[at] : "unknown";
+}
+
+// Of one bit of HealthStatus::reasons.
+constexpr std::string_view to_string(HealthReason reason) noexcept {
+  constexpr std::string_view kNames[] = {"expired",  "disabled",    "draining",     "self_draining", "failing",
+                                         "starting", "zero_weight", "suspect",      "warning",       "ejected",
+                                         "held",     "unmatched",   "not_in_subset"};
+  const auto bit = static_cast<std::uint32_t>(reason);
+  const auto at = static_cast<std::size_t>(std::countr_zero(bit));
+  return std::has_single_bit(bit) && at < std::size(kNames) ? kNames[at] : "unknown";
 }
 
 struct InstanceExplanation {

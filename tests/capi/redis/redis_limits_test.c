@@ -30,6 +30,8 @@ static void test_exact(seawall_redis_store* store) {
   CHECK(seawall_redis_limiter_try_acquire_here(limiter, "ann", 3, 1, &decision) == SEAWALL_REDIS_UNDECIDED);
   CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 2, &decision) == SEAWALL_ALLOWED);
   CHECK(decision.decided_by == SEAWALL_REDIS_BY_STORE && decision.fault == SEAWALL_REDIS_FAULT_NONE);
+  CHECK(strcmp(seawall_redis_by_name(decision.decided_by), "store") == 0);
+  CHECK(strcmp(seawall_redis_fault_name(SEAWALL_REDIS_FAULT_UNAUTHORIZED), "unauthorized") == 0);
   CHECK(decision.limit == 3 && decision.remaining == 1 && decision.charge_permits == 2);
   CHECK(seawall_redis_limiter_peek(limiter, "ann", SEAWALL_TEXT, 2, NULL) == SEAWALL_DENIED);
   CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 4, NULL) == SEAWALL_NEVER_ALLOWED);
