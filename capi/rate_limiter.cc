@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <span>
 
@@ -11,6 +12,7 @@ using namespace seawall::capi;
 using seawall::Charge;
 using seawall::Duration;
 using seawall::KeyedRateLimiter;
+using seawall::KeyPlace;
 using seawall::LimiterKey;
 using seawall::Result;
 using seawall::SlidingWindow;
@@ -83,6 +85,10 @@ int32_t new_from_text(const char* json, size_t size, int64_t now_ns, H** out, se
   return seawall::capi::new_from_text<Options>(json, size, now_ns, out, error, read_any, make_any);
 }
 
+// A place as the number that C keeps.
+uint64_t number_of(KeyPlace place) noexcept { return std::bit_cast<uint64_t>(place); }
+KeyPlace place_at(uint64_t number) noexcept { return std::bit_cast<KeyPlace>(number); }
+
 int32_t keyed_acquire(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns, int64_t permits,
                       seawall_decision* out) noexcept {
   return answer(limiter, permits, out, [&](seawall_keyed_limiter::Rep& rep) {
@@ -93,15 +99,17 @@ int32_t keyed_acquire(seawall_keyed_limiter* limiter, LimiterKey key, int64_t no
   });
 }
 
-int32_t keyed_peek(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns, int64_t permits,
+// A key, here and below: a LimiterKey, or a KeyPlace.
+template <class Key>
+int32_t keyed_peek(seawall_keyed_limiter* limiter, Key key, int64_t now_ns, int64_t permits,
                    seawall_decision* out) noexcept {
   return decide(limiter, now_ns, permits, out, [&](seawall_keyed_limiter::Rep& rep, TimePoint now) {
     return on_either(rep, [&](auto& keyed) { return keyed.peek_at(key, now, permits); });
   });
 }
 
-int32_t keyed_refund(seawall_keyed_limiter* limiter, LimiterKey key, int64_t now_ns,
-                     seawall_decision* decision) noexcept {
+template <class Key>
+int32_t keyed_refund(seawall_keyed_limiter* limiter, Key key, int64_t now_ns, seawall_decision* decision) noexcept {
   return refund(limiter, now_ns, decision, [&](seawall_keyed_limiter::Rep& rep, TimePoint now, Charge charge) {
     return on_either(rep, [&](auto& keyed) { return keyed.refund_at(key, charge, now); });
   });
@@ -171,13 +179,13 @@ int32_t seawall_keyed_limiter_peek(seawall_keyed_limiter* limiter, const char* k
                                    int64_t permits, seawall_decision* decision) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
   if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
-  return keyed_peek(limiter, text_in(key, key_size), now_ns, permits, decision);
+  return keyed_peek<LimiterKey>(limiter, text_in(key, key_size), now_ns, permits, decision);
 }
 int32_t seawall_keyed_limiter_refund(seawall_keyed_limiter* limiter, const char* key, size_t key_size, int64_t now_ns,
                                      seawall_decision* decision) noexcept {
   if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
   if (!readable(key, key_size)) return SEAWALL_E_INVALID_ARGUMENT;
-  return keyed_refund(limiter, text_in(key, key_size), now_ns, decision);
+  return keyed_refund<LimiterKey>(limiter, text_in(key, key_size), now_ns, decision);
 }
 
 int32_t seawall_keyed_limiter_try_acquire_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
@@ -186,11 +194,33 @@ int32_t seawall_keyed_limiter_try_acquire_id(seawall_keyed_limiter* limiter, uin
 }
 int32_t seawall_keyed_limiter_peek_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns, int64_t permits,
                                       seawall_decision* decision) noexcept {
-  return keyed_peek(limiter, key, now_ns, permits, decision);
+  return keyed_peek<LimiterKey>(limiter, key, now_ns, permits, decision);
 }
 int32_t seawall_keyed_limiter_refund_id(seawall_keyed_limiter* limiter, uint64_t key, int64_t now_ns,
                                         seawall_decision* decision) noexcept {
-  return keyed_refund(limiter, key, now_ns, decision);
+  return keyed_refund<LimiterKey>(limiter, key, now_ns, decision);
+}
+
+int32_t seawall_keyed_limiter_place_of(const seawall_keyed_limiter* limiter, const seawall_limit_key* key,
+                                       uint64_t* place) noexcept {
+  if (!valid(limiter)) return SEAWALL_E_WRONG_HANDLE;
+  if (key == nullptr || place == nullptr) return SEAWALL_E_INVALID_ARGUMENT;
+  *place = on_either(*limiter->rep, [&](const auto& keyed) { return number_of(keyed.place_of(key_of(*key))); });
+  return SEAWALL_OK;
+}
+int32_t seawall_keyed_limiter_try_acquire_place(seawall_keyed_limiter* limiter, uint64_t place, int64_t now_ns,
+                                                int64_t permits, seawall_decision* decision) noexcept {
+  return decide(limiter, now_ns, permits, decision, [&](seawall_keyed_limiter::Rep& rep, TimePoint now) {
+    return on_either(rep, [&](auto& keyed) { return keyed.try_acquire_at(place_at(place), now, permits); });
+  });
+}
+int32_t seawall_keyed_limiter_peek_place(seawall_keyed_limiter* limiter, uint64_t place, int64_t now_ns,
+                                         int64_t permits, seawall_decision* decision) noexcept {
+  return keyed_peek(limiter, place_at(place), now_ns, permits, decision);
+}
+int32_t seawall_keyed_limiter_refund_place(seawall_keyed_limiter* limiter, uint64_t place, int64_t now_ns,
+                                           seawall_decision* decision) noexcept {
+  return keyed_refund(limiter, place_at(place), now_ns, decision);
 }
 
 int32_t seawall_keyed_limiter_stats(seawall_keyed_limiter* limiter, int64_t now_ns,

@@ -675,6 +675,21 @@ SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_with(seawall_keyed_limiter
                                                            const seawall_clock* clock, int64_t permits,
                                                            seawall_decision* decision) SEAWALL_NOEXCEPT;
 
+/* Where a key lies in this limiter, in *place: who has several questions about one key asks them of the place, so the
+ * key is hashed once, and memory looks for it meanwhile. The place means this key until the limiter is freed or
+ * restored; in another limiter it is any key's. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block.
+ */
+SEAWALL_API int32_t seawall_keyed_limiter_place_of(const seawall_keyed_limiter* limiter, const seawall_limit_key* key,
+                                                   uint64_t* place) SEAWALL_NOEXCEPT;
+/* try_acquire, peek and refund of the key that lies there; errors and threads as theirs. */
+SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_place(seawall_keyed_limiter* limiter, uint64_t place,
+                                                            int64_t now_ns, int64_t permits,
+                                                            seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_peek_place(seawall_keyed_limiter* limiter, uint64_t place, int64_t now_ns,
+                                                     int64_t permits, seawall_decision* decision) SEAWALL_NOEXCEPT;
+SEAWALL_API int32_t seawall_keyed_limiter_refund_place(seawall_keyed_limiter* limiter, uint64_t place, int64_t now_ns,
+                                                       seawall_decision* decision) SEAWALL_NOEXCEPT;
+
 /* Gives back what `decision` took from this limiter (and key), and clears its charge, so that a second refund does
  * nothing. Answers the permits given back (INT32_MAX when more): 0 when the charge is too old. To charge two limits,
  * both or neither: acquire the first, acquire the second, refund the first when the second refuses. Errors:

@@ -128,6 +128,39 @@ static void keyed_limiter(int32_t kind) {
   seawall_keyed_limiter_free(users);
 }
 
+static void keyed_place(int32_t kind) {
+  seawall_keyed_limiter_options options;
+  seawall_keyed_limiter* users = NULL;
+  seawall_decision d = SEAWALL_DECISION_INIT;
+  const seawall_limit_key ann = {"ann", 3, 0}, seven = {NULL, 0, 7};
+  uint64_t at_ann = 0, at_seven = 0, again = 0;
+  CHECK(seawall_keyed_limiter_options_init(&options) == SEAWALL_OK);
+  options.kind = kind;
+  options.permits = 3;
+  options.period_ns = 12 * SECOND;
+  CHECK(seawall_keyed_limiter_new(&options, 0, &users, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_place_of(users, &ann, &at_ann) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_place_of(users, &seven, &at_seven) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_place_of(users, &ann, &again) == SEAWALL_OK && again == at_ann && at_seven != at_ann);
+  CHECK(seawall_keyed_limiter_peek_place(users, at_ann, 0, 3, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire_place(users, at_ann, 0, 2, &d) == SEAWALL_ALLOWED);
+  CHECK(d.remaining == 1 && d.charge_permits == 2);
+  /* It is the key that the other verbs know by its text. */
+  CHECK(seawall_keyed_limiter_peek(users, "ann", 3, 0, 2, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_try_acquire(users, "ann", 3, 0, 1, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire_place(users, at_ann, 0, 1, NULL) == SEAWALL_DENIED);
+  CHECK(seawall_keyed_limiter_peek_place(users, at_ann, 0, 4, NULL) == SEAWALL_NEVER_ALLOWED);
+  CHECK(seawall_keyed_limiter_try_acquire_place(users, at_ann, 0, -1, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_try_acquire_place(users, at_seven, SEAWALL_NOW, 3, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_refund_place(users, at_ann, 0, &d) == 2 && d.charge_permits == 0);
+  CHECK(seawall_keyed_limiter_refund_place(users, at_ann, 0, &d) == 0);
+  CHECK(seawall_keyed_limiter_peek(users, "ann", 3, 0, 2, NULL) == SEAWALL_ALLOWED);
+  CHECK(seawall_keyed_limiter_place_of(users, NULL, &again) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_place_of(users, &ann, NULL) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_keyed_limiter_place_of(NULL, &ann, &again) == SEAWALL_E_WRONG_HANDLE);
+  seawall_keyed_limiter_free(users);
+}
+
 static seawall_keyed_limiter* keyed_of(int32_t kind, int64_t permits) {
   seawall_keyed_limiter_options options;
   CHECK(seawall_keyed_limiter_options_init(&options) == SEAWALL_OK);
@@ -356,6 +389,7 @@ int main(void) {
   keyed_limiter(SEAWALL_KIND_TOKEN_BUCKET);
   keyed_limiter(SEAWALL_KIND_SLIDING_WINDOW);
   for (int32_t kind = SEAWALL_KIND_TOKEN_BUCKET; kind <= SEAWALL_KIND_SLIDING_WINDOW; ++kind) {
+    keyed_place(kind);
     keyed_batch(kind);
     keyed_saved(kind);
     keyed_change(kind);
