@@ -233,7 +233,7 @@ Answer LimiterCore::settled(Verb verb, std::string_view key, TimePoint now, std:
 Answer LimiterCore::policy(Verb verb, std::string_view key, TimePoint now, std::int64_t n, Fault fault) {
   if (n > rule_.limit()) return refusal(Decision::kNever, DecidedBy::kPolicy, fault);
   Answer answer = refusal(kDeniedFor, DecidedBy::kPolicy, fault);
-  if (options_.when_away == WhenAway::kAllow) {
+  if (options_.when_away == WhenAway::kAllow || n <= 0) {
     answer.allowed = true;
     answer.retry_after = answer.reset_after = Duration(0);
   }

@@ -185,6 +185,32 @@ TEST_CASE("a set gives a whole taken set back, once and in one call") {
   CHECK(all.peek("").remaining == 4);
 }
 
+TEST_CASE("what a set gives back comes back once though the answer is lost and it is asked again") {
+  RedisServer server;
+  const Store patient = open(server);
+  const Store hasty = Store::open({.endpoints = {server.endpoint()}, .deadline = 20ms, .silence = 120s}).value();
+  REQUIRE(seawall::testing::eventually([&] { return hasty.stats().up; }));
+  const auto set_in = [](const Store& store) {
+    return LimitSet::make({limiter(store, {.name = "user", .quota = slow(10)}), limiter(store, window("all", 10))})
+        .value();
+  };
+  LimitSet limits = set_in(patient);
+  LimitSet hurried = set_in(hasty);
+  REQUIRE(limits.try_acquire({"ann", ""}, 4).allowed);
+  SetAnswer taken = limits.try_acquire({"ann", ""}, 3);
+  REQUIRE(taken.allowed);
+  server.stop();
+  hurried.refund({"ann", ""}, taken);
+  CHECK(nothing_charged(taken));
+  CHECK(taken.answers[1].remaining == 3);
+  server.resume();
+  CHECK(seawall::testing::eventually([&] { return limits.peek({"ann", ""}).answers[1].remaining == 6; }));
+  hurried.refund({"ann", ""}, taken);
+  limits.refund({"ann", ""}, taken);
+  CHECK(limits.peek({"ann", ""}).answers[0].remaining == 6);
+  CHECK(limits.peek({"ann", ""}).answers[1].remaining == 6);
+}
+
 TEST_CASE("a set does not give back beside a key that holds what no limiter wrote") {
   RedisServer server;
   const Store store = open(server);
@@ -222,6 +248,24 @@ TEST_CASE("away, a set peeks at its policies and gives back what they took") {
       LimitSet::make({users, limiter(store, {.name = "no", .quota = slow(9), .when_away = WhenAway::kDeny})}).value();
   CHECK(closed.peek({"bob", "x"}).refused_by() == 1);
   CHECK(users.peek("bob", 2).allowed);
+}
+
+TEST_CASE("while away 0 permits are allowed by every policy and give nothing back") {
+  const Store store = nowhere();
+  for (const WhenAway away : {WhenAway::kAllow, WhenAway::kDeny, WhenAway::kLocalShare}) {
+    RateLimiter users = limiter(store, {.name = "user", .quota = slow(2), .when_away = away});
+    LimitSet limits = LimitSet::make({users}).value();
+    if (away == WhenAway::kLocalShare) CHECK(limits.try_acquire({"ann"}, 2).allowed);
+    for (const std::int64_t n : {std::int64_t(0), std::int64_t(-9)}) {
+      CHECK(users.try_acquire("ann", n).allowed);
+      CHECK(users.peek("ann", n).retry_after == Duration(0));
+      SetAnswer taken = limits.try_acquire({"ann"}, n);
+      CHECK(taken.allowed);
+      CHECK(nothing_charged(taken));
+      limits.refund({"ann"}, taken);
+    }
+    CHECK(limits.peek({"ann"}).allowed == (away == WhenAway::kAllow));
+  }
 }
 
 TEST_CASE("a set peeks and gives back without blocking, and a callback without memory is told the same again") {

@@ -262,6 +262,7 @@ static void test_password(uint16_t port) {
   seawall_redis_store_free(store); /* its limiter goes on */
   CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 1, &decision) == SEAWALL_DENIED);
   CHECK(decision.decided_by == SEAWALL_REDIS_BY_POLICY && decision.fault == SEAWALL_REDIS_FAULT_UNAUTHORIZED);
+  CHECK(seawall_redis_limiter_try_acquire(limiter, "ann", 3, 0, &decision) == SEAWALL_ALLOWED);
   seawall_redis_limiter_free(limiter);
 }
 
