@@ -676,9 +676,9 @@ SEAWALL_API int32_t seawall_keyed_limiter_try_acquire_with(seawall_keyed_limiter
                                                            seawall_decision* decision) SEAWALL_NOEXCEPT;
 
 /* Where a key lies in this limiter, in *place: who has several questions about one key asks them of the place, so the
- * key is hashed once, and memory looks for it meanwhile. The place means this key until the limiter is freed or
- * restored; in another limiter it is any key's. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block.
- */
+ * key is hashed once, and memory looks for it meanwhile. The place means this key until the limiter is freed, is
+ * restored or takes over another, whose places it then has; in any other limiter it is any key's, and so is a number
+ * that is no place. Errors: WRONG_HANDLE, INVALID_ARGUMENT. Threads: any. Does not block. */
 SEAWALL_API int32_t seawall_keyed_limiter_place_of(const seawall_keyed_limiter* limiter, const seawall_limit_key* key,
                                                    uint64_t* place) SEAWALL_NOEXCEPT;
 /* try_acquire, peek and refund of the key that lies there; errors and threads as theirs. */

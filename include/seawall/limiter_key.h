@@ -32,7 +32,7 @@ class LimiterKey {
 };
 
 // A key as one keyed limiter knows it, from its place_of(): for who has several questions about one key, which is then
-// hashed once. Of another limiter it is any key.
+// hashed once. Of another limiter it is any key; also of its own, once that was restored or has taken over another.
 class KeyPlace {
  public:
   KeyPlace() = default;

@@ -155,6 +155,12 @@ static void keyed_place(int32_t kind) {
   CHECK(seawall_keyed_limiter_refund_place(users, at_ann, 0, &d) == 2 && d.charge_permits == 0);
   CHECK(seawall_keyed_limiter_refund_place(users, at_ann, 0, &d) == 0);
   CHECK(seawall_keyed_limiter_peek(users, "ann", 3, 0, 2, NULL) == SEAWALL_ALLOWED);
+  /* Any number is somebody's. */
+  for (uint64_t bits = 0; bits < 64; ++bits) {
+    CHECK(seawall_keyed_limiter_peek_place(users, UINT64_MAX >> bits, 0, 1, NULL) >= 0);
+    CHECK(seawall_keyed_limiter_try_acquire_place(users, UINT64_MAX << bits, 0, 0, NULL) == SEAWALL_ALLOWED);
+  }
+  CHECK(seawall_keyed_limiter_try_acquire_place(users, 0, 0, 0, NULL) == SEAWALL_ALLOWED);
   CHECK(seawall_keyed_limiter_place_of(users, NULL, &again) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_keyed_limiter_place_of(users, &ann, NULL) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(seawall_keyed_limiter_place_of(NULL, &ann, &again) == SEAWALL_E_WRONG_HANDLE);
@@ -246,7 +252,13 @@ static void keyed_change(int32_t kind) {
   seawall_keyed_limiter* other = keyed_of(1 - kind, 40);
   seawall_decision d = SEAWALL_DECISION_INIT;
   CHECK(seawall_keyed_limiter_try_acquire(old, "ann", 3, 0, 1, NULL) == SEAWALL_ALLOWED);
+  const seawall_limit_key ann = {"ann", 3, 0};
+  uint64_t before = 0, at_old = 0, after = 0;
+  CHECK(seawall_keyed_limiter_place_of(fresh, &ann, &before) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_place_of(old, &ann, &at_old) == SEAWALL_OK);
   CHECK(seawall_keyed_limiter_take_over(fresh, old, SEAWALL_CHANGE_PROPORTIONAL, 0, NULL) == SEAWALL_OK);
+  CHECK(seawall_keyed_limiter_place_of(fresh, &ann, &after) == SEAWALL_OK && after == at_old && after != before);
+  CHECK(seawall_keyed_limiter_peek_place(fresh, at_old, 0, 31, NULL) == SEAWALL_DENIED);
   CHECK(seawall_keyed_limiter_peek(fresh, "ann", 3, 0, 0, &d) == SEAWALL_ALLOWED && d.remaining == 30);
   CHECK(seawall_keyed_limiter_take_over(fresh, old, 3, 0, &error) == SEAWALL_E_INVALID_ARGUMENT);
   CHECK(strcmp(error.message, "how must be from 0 to 2, not 3") == 0);

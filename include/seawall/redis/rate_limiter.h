@@ -84,7 +84,8 @@ class RateLimiter {
   static Result<RateLimiter> make(const Store& store, const RateLimiterOptions& options);
 
   // n permits of the key's, or nothing. Blocks until Redis has answered, the deadline at most; not at all when a lease,
-  // the denial cache or the policy decides. n above the limit is never() allowed; n of 0 or less takes nothing.
+  // the denial cache or the policy decides. n above the limit is never() allowed; n of 0 or less always is, and
+  // takes nothing.
   Answer try_acquire(std::string_view key, std::int64_t n = 1);
 
   // The same where it can be decided without blocking. Else nothing is taken and nothing asked for: then ask with one
