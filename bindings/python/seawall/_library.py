@@ -8,7 +8,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Union
 
 from . import _ffi
 
@@ -160,9 +160,12 @@ def instant(now_ns: int) -> int:
 
 _Instant = ctypes.c_int64
 def nanoseconds(name: str, seconds: float, rounded: Callable = round) -> int:
-    """The `seconds` of the option `name`. Raises SeawallError that names it when they are not a number or infinite."""
+    """The `seconds` of the option `name`. Raises SeawallError that names it when they are not a number or infinite, TypeError
+    when they are of another type."""
     try:
-        return rounded(seconds * 1_000_000_000)
+        return rounded((seconds - 0) * 1_000_000_000)  # of a text nothing can be subtracted: it would be repeated
+    except TypeError:
+        raise TypeError(f"{name} is a number of seconds, not {seconds!r}") from None
     except (OverflowError, ValueError):
         raise SeawallError(_ffi.SEAWALL_E_INVALID_ARGUMENT, f"{name} is out of range: {seconds}") from None
 
@@ -186,6 +189,15 @@ class _Sizes(dict[int, Any]):
 
 # A size as an argument of what bare() gave: SIZES[len(data)]. Those of short texts are made once.
 SIZES = _Sizes((size, prepared(ctypes.c_size_t, size)) for size in range(256))
+
+
+def key_bytes(key: Union[str, bytes]) -> bytes:
+    """A key as the library reads it: any bytes."""
+    if isinstance(key, str):
+        return key.encode("utf-8", "surrogatepass")
+    if isinstance(key, bytes):
+        return key
+    raise TypeError(f"str or bytes needed, not {key!r}")
 
 
 def place(memory: Any) -> ctypes.Array:

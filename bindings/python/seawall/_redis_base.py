@@ -220,9 +220,3 @@ def _ask(begin: Callable[..., int], result: Callable) -> asyncio.Future:
         inbox = _Inbox(loop)
         _inboxes[loop] = weakref.ref(inbox)
     return inbox.call(loop, begin, result)
-
-
-def _bytes(key: Key) -> bytes:
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
-
-

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from . import _ffi, _redis_ffi
-from ._library import NOW, check, instant, made, new_error, read_text
+from ._library import NOW, check, instant, key_bytes, made, new_error, read_text
 from ._redis_base import (
     Fault,
     Store,
     _ask,
-    _bytes,
     _from_json,
     _handle_type,
     _ns,
@@ -61,7 +60,7 @@ def _texts(*texts: str) -> list:
     """Pointer and length of each."""
     found = []
     for text in texts:
-        data = _bytes(text)
+        data = key_bytes(text)
         found += [data, len(data)]
     return found
 

@@ -12,7 +12,7 @@ import enum
 from typing import Any, Optional, Union
 
 from . import _ffi
-from ._library import CLOCK, NOW, SIZES, Handle, bare, check, instant, lib, moment, nanoseconds, prepared
+from ._library import CLOCK, NOW, SIZES, Handle, bare, check, instant, key_bytes, lib, moment, nanoseconds, prepared
 from .circuit_breaker import Exceptions, Guard, HeldTicket, Snapshot, Ticket, breaker_options, new_handle, snapshot_of
 
 
@@ -47,10 +47,6 @@ class _KeyedHandle(Handle):
 
 
 Key = Union[str, bytes]
-
-
-def _key(key: Key) -> bytes:
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
 
 
 class KeyedCircuitBreaker(Guard):
@@ -92,7 +88,7 @@ class KeyedCircuitBreaker(Guard):
 
     def try_acquire(self, key: Key, *, now_ns: int = NOW) -> Ticket:
         """As CircuitBreaker.try_acquire, for the breaker of `key`."""
-        name, call, wait = _key(key), _Call(), _Wait()
+        name, call, wait = key_bytes(key), _Call(), _Wait()
         now = CLOCK if now_ns is NOW else moment(now_ns)
         code = _try_acquire(self._at, name, SIZES[len(name)], now, _byref(call), _byref(wait))
         if code == _ADMITTED:
@@ -102,7 +98,7 @@ class KeyedCircuitBreaker(Guard):
 
     def snapshot(self, key: Key, *, now_ns: int = NOW) -> Optional[Snapshot]:
         """Of the breaker of `key`; None when it has none."""
-        name = _key(key)
+        name = key_bytes(key)
         seen = _ffi.seawall_circuit_breaker_snapshot(struct_size=ctypes.sizeof(_ffi.seawall_circuit_breaker_snapshot))
         code = lib.seawall_keyed_circuit_breaker_get_snapshot(self._handle, name, len(name), instant(now_ns), seen)
         if code == _ffi.SEAWALL_E_NOT_FOUND:
@@ -127,7 +123,7 @@ class KeyedCircuitBreaker(Guard):
         return KeyedBreakerStats(**{f.name: getattr(seen, f.name) for f in dataclasses.fields(KeyedBreakerStats)})
 
     def _administer(self, verb: Any, key: Key, now_ns: int) -> bool:
-        name = _key(key)
+        name = key_bytes(key)
         code = verb(self._handle, name, len(name), instant(now_ns))
         return code not in (_ffi.SEAWALL_E_NOT_FOUND, _ffi.SEAWALL_E_FULL) and check(code) == 0
 

@@ -35,6 +35,7 @@ from ._library import (
     fill,
     fitted,
     instant,
+    key_bytes,
     lib,
     lib_waiting,
     made,
@@ -85,10 +86,6 @@ Key = Union[str, bytes, int]
 Kind = type[Union[TokenBucket, SlidingWindow]]
 
 
-def _bytes(key: Union[str, bytes]) -> bytes:
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
-
-
 def _id(key: int) -> int:
     if not 0 <= key < 2**64:
         raise ValueError("an integer key is from 0 to 2**64 - 1")  # ctypes would cut it silently
@@ -101,7 +98,7 @@ def _keys(keys: Sequence[Key]) -> ctypes.Array:
         if isinstance(key, int):
             place.id = _id(key)
         else:
-            place.text = data = _bytes(key)
+            place.text = data = key_bytes(key)
             place.text_size = len(data)
     return found
 
@@ -181,7 +178,7 @@ class KeyedRateLimiter(_Limiter):
         if isinstance(key, int):
             code = _take_one_id(self._at, _number(_id(key)), CLOCK, ONE, None)
         else:
-            data = _bytes(key)
+            data = key_bytes(key)
             code = _allow(self._at, data, SIZES[len(data)])
         return code == _ALLOWED or check(code) == _ALLOWED
 
@@ -195,7 +192,7 @@ class KeyedRateLimiter(_Limiter):
             else:
                 code = _try_acquire_id(self._handle, _id(key), instant(now_ns), _permits(permits), decision)
         else:
-            data = _bytes(key)
+            data = key_bytes(key)
             if common:
                 code = _take_one(self._at, data, SIZES[len(data)], CLOCK, ONE, _byref(decision))
             else:
@@ -228,7 +225,7 @@ class KeyedRateLimiter(_Limiter):
         if isinstance(key, int):
             check(lib.seawall_keyed_limiter_peek_id(self._handle, _id(key), instant(now_ns), _permits(permits), decision))
         else:
-            data = _bytes(key)
+            data = key_bytes(key)
             check(lib.seawall_keyed_limiter_peek(self._handle, data, len(data), instant(now_ns), _permits(permits), decision))
         return decision
 
@@ -236,7 +233,7 @@ class KeyedRateLimiter(_Limiter):
         """Gives back what `decision` took from this key, once. The permits given back."""
         if isinstance(key, int):
             return check(lib.seawall_keyed_limiter_refund_id(self._handle, _id(key), instant(now_ns), decision))
-        data = _bytes(key)
+        data = key_bytes(key)
         return check(lib.seawall_keyed_limiter_refund(self._handle, data, len(data), instant(now_ns), decision))
 
     def stats(self, *, now_ns: int = NOW) -> KeyedStats:

@@ -67,6 +67,11 @@ class SetAnswer(Generic[_D]):
         """retry_after_ns in seconds; infinite when never."""
         return float("inf") if self.never else self._raw.retry_after_ns / 1e9
 
+    def _check_size(self, size: int) -> None:
+        """TypeError unless this is what a set of so many limits answers."""
+        if len(self.decisions) != size:
+            raise TypeError(f"the answer of a set of {size} needed, not of {len(self.decisions)}")
+
     def __repr__(self) -> str:
         word = "allowed" if self else f"refused by limit {self.refused_by}"
         return f"<SetDecision {word}, {list(self.decisions)}>"
@@ -111,6 +116,7 @@ class LimitSet:
 
     def refund(self, answer: SetDecision, *, now_ns: int = NOW) -> None:
         """Gives back what all limits were charged in `answer`, once."""
+        answer._check_size(len(self._limiters))
         keys = answer._keys
         check(lib.seawall_limit_set_refund(self._handle, keys, len(keys), instant(now_ns), answer._raw))
 

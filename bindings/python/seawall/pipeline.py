@@ -31,6 +31,7 @@ from ._library import (
     field,
     fill,
     instant,
+    key_bytes,
     lib,
     lib_waiting,
     made,
@@ -41,7 +42,7 @@ from ._library import (
     read_text,
 )
 from .circuit_breaker import CircuitBreaker, Exceptions, Guard, Outcome
-from .keyed_rate_limiter import Key, _bytes, _keys
+from .keyed_rate_limiter import Key, _keys
 from .metrics import MetricsRegistry
 from .rate_limiter import _handle_type, _Limiter, _permits
 from .registry import Service, ServiceRegistry
@@ -279,7 +280,7 @@ class Pipeline(Guard):
         request.exclude = _slots(exclude)
         request.exclude_count = len(exclude)
         if traceparent is not None:
-            request.traceparent = text = _bytes(traceparent)
+            request.traceparent = text = key_bytes(traceparent)
             request.traceparent_size = len(text)
         return request
 
@@ -417,7 +418,7 @@ class Pipelines:
 
     def __getitem__(self, route: str) -> Pipeline:
         """The pipeline of a route, which follows reloads. KeyError: there never was such a route."""
-        out, name = ctypes.c_void_p(), _bytes(route)
+        out, name = ctypes.c_void_p(), key_bytes(route)
         code = lib.seawall_pipelines_find(self._handle, name, len(name), ctypes.byref(out))
         if code == _ffi.SEAWALL_E_NOT_FOUND:
             raise KeyError(route)

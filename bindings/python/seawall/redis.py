@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from . import _ffi, _redis_ffi
-from ._library import SeawallError, check, made, nanoseconds
+from ._library import SeawallError, check, key_bytes, made, nanoseconds
 from ._redis_base import (
     _SIZE,
     DecidedBy,
@@ -40,7 +40,6 @@ from ._redis_base import (
     Store,
     StoreStats,
     _ask,
-    _bytes,
     _from_json,
     _handle_type,
     _ns,
@@ -187,13 +186,13 @@ class RateLimiter:
 
     def try_acquire(self, key: Key, permits: int = 1) -> Decision:
         """Takes `permits` of the key's or nothing. Waits for Redis until the deadline at most."""
-        data = _bytes(key)
+        data = key_bytes(key)
         decision = self._here(data, permits)
         return self._wait(lib_waiting.seawall_redis_limiter_try_acquire, data, permits) if decision is None else decision
 
     async def try_acquire_async(self, key: Key, permits: int = 1) -> Decision:
         """The same in an event loop, which runs on meanwhile. Cancelled, it may have taken the permits."""
-        data = _bytes(key)
+        data = key_bytes(key)
         if (decision := self._here(data, permits)) is not None:
             return decision
 
@@ -205,11 +204,11 @@ class RateLimiter:
 
     def peek(self, key: Key, permits: int = 1) -> Decision:
         """What Redis would answer now, or while it is away `when_away`, without taking anything. Waits as try_acquire."""
-        return self._wait(lib_waiting.seawall_redis_limiter_peek, _bytes(key), permits)
+        return self._wait(lib_waiting.seawall_redis_limiter_peek, key_bytes(key), permits)
 
     async def peek_async(self, key: Key, permits: int = 1) -> Decision:
         """The same in an event loop."""
-        return await self._begin(lib.seawall_redis_limiter_peek_async, _bytes(key), permits)
+        return await self._begin(lib.seawall_redis_limiter_peek_async, key_bytes(key), permits)
 
     async def _begin(self, verb: Callable[..., int], data: bytes, permits: int) -> Decision:
         given = (self._handle, data, len(data), _permits(permits))
@@ -223,19 +222,19 @@ class RateLimiter:
     def refund(self, key: Key, decision: Decision) -> int:
         """Gives back what `decision` took from this key, once. The whole permits that came back, 0 when Redis could not
         be asked. Waits as try_acquire."""
-        data = _bytes(key)
+        data = key_bytes(key)
         return check(lib_waiting.seawall_redis_limiter_refund(self._handle, data, len(data), decision))
 
     async def refund_async(self, key: Key, decision: Decision) -> int:
-        """The same in an event loop. Cancelled, it gives back all the same."""
-        data, before = _bytes(key), decision.remaining
+        """The same in an event loop. Cancelled once it runs, it gives back all the same."""
+        data, before = key_bytes(key), decision.remaining
         given = (self._handle, data, len(data), decision)
         after = await _ask(lambda *inbox: lib.seawall_redis_limiter_refund_async(*given, *inbox), _only)
         return after.remaining - before
 
     def refund_later(self, key: Key, decision: Decision) -> None:
         """The same without waiting for how many."""
-        data = _bytes(key)
+        data = key_bytes(key)
         check(lib.seawall_redis_limiter_refund_async(self._handle, data, len(data), decision, None, 0))
 
     def stats(self) -> LimiterStats:
@@ -264,7 +263,7 @@ class LimitSet:
     def _checked(self, keys: Sequence[Key]) -> list[bytes]:
         if len(keys) != len(self._limiters):
             raise TypeError(f"{len(self._limiters)} keys needed, one for each limiter, not {len(keys)}")
-        data = [_bytes(key) for key in keys]
+        data = [key_bytes(key) for key in keys]
         places = [(limiter._place, text) for limiter, text in zip(self._limiters, data)]
         for at, place in enumerate(places):
             if place in places[:at]:
@@ -302,18 +301,22 @@ class LimitSet:
         answer.decisions = answer.decisions[: answer._raw.answered]
         return answer
 
+    def _given(self, answer: SetDecision) -> tuple[int, ctypes.Array, int, ctypes.Structure]:
+        answer._check_size(len(self._limiters))
+        return self._handle, *_texts(answer._keys), answer._raw
+
     def refund(self, answer: SetDecision) -> None:
         """Gives back what all limits were charged in `answer`, once and in one call: all of it, or nothing when Redis
         cannot be asked. Each `remaining` grows by the whole permits that came back. Waits as try_acquire."""
-        check(lib_waiting.seawall_redis_limit_set_refund(self._handle, *_texts(answer._keys), answer._raw))
+        check(lib_waiting.seawall_redis_limit_set_refund(*self._given(answer)))
 
     async def refund_async(self, answer: SetDecision) -> None:
-        """The same in an event loop. Cancelled, it gives back all the same."""
-        given = (self._handle, *_texts(answer._keys), answer._raw)
+        """The same in an event loop. Cancelled once it runs, it gives back all the same."""
+        given = self._given(answer)
         after = await _ask(lambda *inbox: lib.seawall_redis_limit_set_refund_async(*given, *inbox), lambda arrived: arrived)
         for decision, told in zip(answer.decisions, after.decisions):
             decision.remaining = told.remaining
 
     def refund_later(self, answer: SetDecision) -> None:
         """The same without waiting for how many."""
-        check(lib.seawall_redis_limit_set_refund_async(self._handle, *_texts(answer._keys), answer._raw, None, 0))
+        check(lib.seawall_redis_limit_set_refund_async(*self._given(answer), None, 0))

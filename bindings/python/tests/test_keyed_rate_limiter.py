@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 import array
-import ctypes
 import mmap
 import multiprocessing
 import multiprocessing.shared_memory
 import os
+import re
 import signal
 import time
 import unittest
@@ -83,8 +83,8 @@ class Askers(unittest.TestCase):
     def test_a_key_of_another_kind_is_refused(self):
         users = KeyedRateLimiter(TokenBucket, 1, 60.0)
         for key in (None, 1.5, ["a"], bytearray(b"a")):
-            for ask in (users.allow, users.try_acquire):
-                with self.assertRaises((TypeError, ctypes.ArgumentError)):
+            for ask in (users.allow, users.try_acquire, users.peek, lambda key: users.try_acquire_batch([1, key])):
+                with self.subTest(key=key), self.assertRaisesRegex(TypeError, re.escape(f"str or bytes needed, not {key!r}")):
                     ask(key)
         self.assertEqual(users.stats().keys_active, 0)
 

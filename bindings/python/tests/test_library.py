@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import ctypes
+import datetime
 import unittest
 
 import seawall
@@ -43,6 +44,10 @@ class Library(unittest.TestCase):
         for name, call in refused.items():
             for seconds in (float("nan"), float("inf"), float("-inf")):
                 with self.subTest(name, seconds=seconds), self.assertRaisesRegex(seawall.SeawallError, f"^{name} is out of range"):
+                    call(seconds)
+            # A text times a billion would be a gigabyte.
+            for seconds in ("", "60", b"6", [], datetime.timedelta(1)):
+                with self.subTest(name, seconds=seconds), self.assertRaisesRegex(TypeError, f"^{name} is a number of seconds, not "):
                     call(seconds)
 
     def test_texts_of_numbers_are_the_names_of_the_constants(self):

@@ -67,6 +67,8 @@ class LimitSets(unittest.TestCase):
             self.limits.try_acquire(-1)
         with self.assertRaises(seawall.SeawallError):
             self.limits.try_acquire("ann", permits=-1)
+        with self.assertRaisesRegex(TypeError, "the answer of a set of 3 needed, not of 1"):
+            self.limits.refund(LimitSet(self.all).try_acquire())
 
 
 class Headers(unittest.TestCase):

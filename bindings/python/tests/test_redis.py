@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import re
 import signal
 import threading
 import unittest
@@ -403,6 +404,19 @@ class Away(unittest.TestCase):
         ):
             self.assertEqual([str(each) for each in kind], [each.name.lower() for each in kind])
             self.assertEqual({name_of(number) for number in (-1, len(kind), 2**31 - 1)}, {b"unknown"})
+
+    def test_a_wrong_key_and_another_sets_answer_are_named(self):
+        limiter = RateLimiter(Store("127.0.0.1:1"), "user", permits=5, period=DAY)
+        one, two = LimitSet(limiter), LimitSet(limiter, limiter)
+        for call in (limiter.try_acquire, limiter.peek, one.try_acquire, lambda key: asyncio.run(one.peek_async(key))):
+            for key in (5, None, bytearray(b"ann")):
+                with self.assertRaisesRegex(TypeError, re.escape(f"str or bytes needed, not {key!r}")):
+                    call(key)
+        answer = one.try_acquire("ann")
+        for refund in (two.refund, two.refund_later, lambda given: asyncio.run(two.refund_async(given))):
+            with self.assertRaisesRegex(TypeError, "the answer of a set of 2 needed, not of 1"):
+                refund(answer)
+        self.assertEqual(answer.decisions[0].charged, 1)
 
     def test_options_are_named(self):
         store = Store("127.0.0.1:1,[::1]:1")
