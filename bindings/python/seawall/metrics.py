@@ -15,7 +15,7 @@ import enum
 import json
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Generic, Iterator, NamedTuple, Sequence, TypeVar
+from typing import Any, Callable, Generic, Iterator, NamedTuple, Optional, Sequence, TypeVar
 
 from . import _ffi
 from ._library import ONE, Handle, SeawallError, bare, check, lib, lib_waiting, made, new_error, prepared, read_text
@@ -100,7 +100,7 @@ class _Series:
 class Counter(_Series):
     """A total that only rises."""
 
-    def add(self, n: int = 1, exemplar: Exemplar | None = None) -> None:
+    def add(self, n: int = 1, exemplar: Optional[Exemplar] = None) -> None:
         """Adds n, which must not be negative."""
         if n is _SINGLE and exemplar is None:
             code = _counter_add(*self._one)
@@ -156,7 +156,7 @@ class Gauge(_Series):
 class Histogram(_Series):
     """How observations are distributed, with their count and sum."""
 
-    def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
+    def observe(self, value: float, exemplar: Optional[Exemplar] = None) -> None:
         if exemplar is None:
             code = _observe(self._registry_at, self._at, _double(value))
         else:
@@ -353,7 +353,7 @@ class MetricsRegistry:
         return self._family(_ffi.SEAWALL_METRIC_GAUGE, name, help, labels, Gauge)
 
     def histogram(self, name: str, help: str, labels: Sequence[str] = (), *, bounds: Sequence[float] = (),
-                  exponential: tuple[int, int, int] | None = None, steps_per_unit: int = 0,
+                  exponential: Optional[tuple[int, int, int]] = None, steps_per_unit: int = 0,
                   exemplars: bool = False) -> Family[Histogram]:
         """A family of histograms. Without bounds: 0.005 to 10, for seconds. Exponential ones are given by schema, and
         the exponents of two between which the buckets lie: (3, -20, 7) for seconds, which (0, 0, 0) stands for, too."""
@@ -387,7 +387,7 @@ class MetricsRegistry:
         return read_text(lambda *out: lib_waiting.seawall_metrics_render(self._handle, format, *out, None))
 
     def pages(self, format: Format = Format.PROMETHEUS, size: int = 65_536, *, service: str = "",
-              start_unix_ns: int | None = None, now_unix_ns: int | None = None) -> Iterator[bytes]:
+              start_unix_ns: Optional[int] = None, now_unix_ns: Optional[int] = None) -> Iterator[bytes]:
         """The same in parts of whole lines, each of `size` bytes at most, or of one unit (all lines of a histogram) that
         is larger. Series may come and go meanwhile; one that is there all the time is in one part. The other arguments
         are OTLP's: the value of service.name, and since when totals count and when they are read, by time.time_ns()."""
@@ -408,7 +408,7 @@ class MetricsRegistry:
             more = check(code) == _ffi.SEAWALL_PAGE_MORE
             yield ctypes.string_at(buffer, written.value)
 
-    def otlp(self, service: str, *, start_unix_ns: int | None = None, now_unix_ns: int | None = None) -> bytes:
+    def otlp(self, service: str, *, start_unix_ns: Optional[int] = None, now_unix_ns: Optional[int] = None) -> bytes:
         """The body of a POST to /v1/metrics of an OpenTelemetry receiver, with Content-Type application/json. Totals
         count since the registry was made, unless start_unix_ns says otherwise."""
         return b"".join(self.pages(Format.OTLP_JSON, service=service, start_unix_ns=start_unix_ns, now_unix_ns=now_unix_ns))

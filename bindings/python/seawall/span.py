@@ -166,7 +166,8 @@ class Span:
 
 
 class _Tracer(Handle):
-    _free = staticmethod(lib.seawall_tracer_free)
+    __slots__ = ()
+    _free = lib.seawall_tracer_free
 
 
 class Tracer:
