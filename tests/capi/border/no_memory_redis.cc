@@ -3,7 +3,10 @@
 // As no_memory.cc, of libseawall_redis.so: each creation begins with a store of its own, at an address where nobody is,
 // and ends with it, so that no thread of a store is there when memory is counted. Then calls of a store that has a
 // server: whoever wants the memory, caller or thread, the caller is answered, and the next call is as good as ever.
+#include <array>
 #include <cstdio>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "../redis/redis_server.h"
@@ -90,14 +93,36 @@ std::int32_t keeper(const seawall_redis_store* store, seawall_redis_keeper** out
 constexpr const char* kPassword = "of no matter";
 std::string store_at(std::uint16_t port) {
   return "{\"endpoints\": \"127.0.0.1:" + std::to_string(port) + "\", \"password\": \"" + kPassword +
-         "\", \"most_pending\": 1, \"deadline_ns\": 1000000000, \"silence_ns\": 120000000000, "
+         "\", \"most_pending\": 1, \"deadline_ns\": 300000000, \"silence_ns\": 120000000000, "
          "\"reconnect_min_ns\": 1000000, \"reconnect_max_ns\": 1000000}";
 }
 
+constexpr const char* kKey = "a-key-of-a-length-that-no-short-string-holds-as-it-is";
+
 std::int32_t call(seawall_redis_limiter* limiter, seawall_redis_decision& decision) {
-  constexpr const char* kKey = "a-key-of-a-length-that-no-short-string-holds-as-it-is";
   return seawall_redis_limiter_try_acquire(limiter, kKey, SEAWALL_TEXT, 1, &decision);
 }
+
+// Room for what a set answers, and for what arrives in an inbox.
+struct SetRoom {
+  SetRoom() {
+    for (seawall_redis_decision& each : decisions) each = SEAWALL_REDIS_DECISION_INIT;
+    answer.decisions = decisions;
+    answer.decision_count = SEAWALL_LIMIT_SET_MOST;
+  }
+  seawall_redis_decision decisions[SEAWALL_LIMIT_SET_MOST];
+  seawall_redis_set_decision answer = SEAWALL_REDIS_SET_DECISION_INIT;
+};
+
+// A limiter, and a set of it and another one, with what it took.
+struct Called {
+  seawall_redis_limiter* limiter = nullptr;
+  seawall_redis_limit_set* set = nullptr;
+  SetRoom taken{};
+
+  static constexpr std::array<seawall_text, 2> kKeys = {{{kKey, SEAWALL_TEXT}, {"all", SEAWALL_TEXT}}};
+  std::int32_t take() { return seawall_redis_limit_set_try_acquire(set, kKeys.data(), 2, 1, &taken.answer); }
+};
 
 // Until Redis has answered so many calls in a row.
 bool well(seawall_redis_limiter* limiter, int calls) {
@@ -111,14 +136,19 @@ bool well(seawall_redis_limiter* limiter, int calls) {
   return in_a_row == calls;
 }
 
+struct Verb {
+  std::string name;
+  std::function<std::int32_t(Called&)> ask;
+};
+
 // After one call the store's thread does what is to do, after a number of them in a row the caller himself.
-void fail_at_each_allocation_of_a_call(seawall_redis_limiter* limiter, int calls_before) {
-  const std::string where = "a call after " + std::to_string(calls_before);
-  seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+void fail_at_each_allocation_of_a_call(Called& called, const Verb& verb, int calls_before) {
+  const std::string where = verb.name + " after " + std::to_string(calls_before);
   for (int n = 0; n < 1000; ++n) {
-    check(well(limiter, calls_before), "Redis is asked no more", where + ", allocation " + std::to_string(n));
+    check(well(called.limiter, calls_before), "Redis is asked no more", where + ", allocation " + std::to_string(n));
+    called.take();
     allocations_left = n;
-    const std::int32_t code = call(limiter, decision);
+    const std::int32_t code = verb.ask(called);
     const bool enough = allocations_left > 0;
     allocations_left = INT64_MAX;
     const bool known = code == SEAWALL_ALLOWED || code == SEAWALL_DENIED || code == SEAWALL_E_NO_MEMORY;
@@ -131,25 +161,26 @@ void fail_at_each_allocation_of_a_call(seawall_redis_limiter* limiter, int calls
   check(false, "never had enough", where);
 }
 
+// Begins a call whose answer comes into the inbox with this tag.
+struct AsyncVerb {
+  std::string name;
+  std::function<std::int32_t(Called&, seawall_redis_inbox*, std::uint64_t tag)> begin;
+};
+
 // The store's thread has no memory: it goes on, and who does not wait hears of his call, once there is some again.
-void fail_at_each_allocation_of_the_thread(seawall_redis_limiter* limiter, seawall_redis_inbox* inbox) {
-  constexpr const char* kKey = "a-key-of-a-length-that-no-short-string-holds-as-it-is";
-  seawall_redis_decision room[SEAWALL_LIMIT_SET_MOST];
-  for (seawall_redis_decision& each : room) each = SEAWALL_REDIS_DECISION_INIT;
-  seawall_redis_set_decision decision = SEAWALL_REDIS_SET_DECISION_INIT;
-  decision.decisions = room;
-  decision.decision_count = SEAWALL_LIMIT_SET_MOST;
+void fail_at_each_allocation_of_the_thread(Called& called, const AsyncVerb& verb, seawall_redis_inbox* inbox) {
+  SetRoom arrived;
   for (int n = 0; n < 1000; ++n) {
-    const std::string where = "the store's thread, allocation " + std::to_string(n + 1);
-    check(well(limiter, 1), "Redis is asked no more", where);
+    const std::string where = "the store's thread, " + verb.name + ", allocation " + std::to_string(n + 1);
+    check(well(called.limiter, 1), "Redis is asked no more", where);
+    called.take();
     others_left = n;
-    const std::int32_t code =
-        seawall_redis_limiter_try_acquire_async(limiter, kKey, SEAWALL_TEXT, 1, inbox, static_cast<uint64_t>(n));
+    const std::int32_t code = verb.begin(called, inbox, static_cast<uint64_t>(n));
     check(code == SEAWALL_OK, "a call that asks for nothing of the thread's fails", where);
     uint64_t tag = 0;
     std::int32_t heard = 0;
     for (int i = 0; i < 12000 && heard == 0; ++i) {
-      heard = seawall_redis_inbox_receive(inbox, &tag, &decision);
+      heard = seawall_redis_inbox_receive(inbox, &tag, &arrived.answer);
       if (heard == 0) short_sleep();
       if (others_left < -1) others_left = INT64_MAX;
     }
@@ -158,11 +189,42 @@ void fail_at_each_allocation_of_the_thread(seawall_redis_limiter* limiter, seawa
     check(heard == 1 && tag == static_cast<uint64_t>(n), "the answer never comes", where);
     if (failures != 0) return;
     if (!enough) continue;
-    std::printf("the store's thread: fewer than %d allocations\n", n);
+    std::printf("the store's thread, %s: fewer than %d allocations\n", verb.name.c_str(), n);
     return;
   }
-  check(false, "never had enough", "the store's thread");
+  check(false, "never had enough", "the store's thread, " + verb.name);
 }
+
+const std::vector<Verb> kVerbs = {
+    {"a call",
+     [](Called& it) {
+       seawall_redis_decision decision = SEAWALL_REDIS_DECISION_INIT;
+       return call(it.limiter, decision);
+     }},
+    {"a set's call", [](Called& it) { return it.take(); }},
+    {"a set's peek",
+     [](Called& it) { return seawall_redis_limit_set_peek(it.set, it.kKeys.data(), 2, 1, &it.taken.answer); }},
+    {"a set's refund",
+     [](Called& it) { return seawall_redis_limit_set_refund(it.set, it.kKeys.data(), 2, &it.taken.answer); }},
+};
+const std::vector<AsyncVerb> kAsyncVerbs = {
+    {"a call",
+     [](Called& it, auto* inbox, auto tag) {
+       return seawall_redis_limiter_try_acquire_async(it.limiter, kKey, SEAWALL_TEXT, 1, inbox, tag);
+     }},
+    {"a refund",
+     [](Called& it, auto* inbox, auto tag) {
+       return seawall_redis_limiter_refund_async(it.limiter, kKey, SEAWALL_TEXT, it.taken.decisions, inbox, tag);
+     }},
+    {"a set's peek",
+     [](Called& it, auto* inbox, auto tag) {
+       return seawall_redis_limit_set_peek_async(it.set, it.kKeys.data(), 2, 1, inbox, tag);
+     }},
+    {"a set's refund",
+     [](Called& it, auto* inbox, auto tag) {
+       return seawall_redis_limit_set_refund_async(it.set, it.kKeys.data(), 2, &it.taken.answer, inbox, tag);
+     }},
+};
 
 // A new list of the service, and until the source has told it. Redis sends a list once for each version that the source
 // says it has: who has no memory for it must not say that he has it.
@@ -227,23 +289,32 @@ void fail_at_each_allocation_of_calls() {
   const std::uint16_t port = free_port();
   const pid_t server = start_redis(port, kPassword);
   seawall_redis_store* store = nullptr;
-  seawall_redis_limiter* limiter = nullptr;
-  seawall_error error = SEAWALL_ERROR_INIT;
-  constexpr const char* kOptions = "{\"name\": \"limit\", \"permits\": 1000000, \"period_ns\": 1000000000}";
-  std::int32_t code = seawall_redis_store_new_from_json(store_at(port).c_str(), SEAWALL_TEXT, &store, &error);
-  if (code == SEAWALL_OK) {
-    code = seawall_redis_store_new_limiter_from_json(store, kOptions, SEAWALL_TEXT, &limiter, &error);
-  }
-  check(code == SEAWALL_OK, error.message, "a store with a server");
-  for (const int calls_before : {1, 40}) {
-    if (code == SEAWALL_OK) fail_at_each_allocation_of_a_call(limiter, calls_before);
-  }
+  seawall_redis_limiter* all = nullptr;
   seawall_redis_inbox* inbox = nullptr;
-  if (code == SEAWALL_OK) code = seawall_redis_inbox_new(&inbox, &error);
-  if (code == SEAWALL_OK) fail_at_each_allocation_of_the_thread(limiter, inbox);
+  Called called;
+  seawall_error error = SEAWALL_ERROR_INIT;
+  constexpr const char* kLimit = "{\"name\": \"limit\", \"permits\": 1000000, \"period_ns\": 1000000000}";
+  constexpr const char* kAll = "{\"name\": \"all\", \"permits\": 1000000, \"period_ns\": 1000000000, \"algorithm\": 1}";
+  const auto made = [&](std::int32_t code) { check(code == SEAWALL_OK, error.message, "what stands on a server"); };
+  made(seawall_redis_store_new_from_json(store_at(port).c_str(), SEAWALL_TEXT, &store, &error));
+  made(seawall_redis_store_new_limiter_from_json(store, kLimit, SEAWALL_TEXT, &called.limiter, &error));
+  made(seawall_redis_store_new_limiter_from_json(store, kAll, SEAWALL_TEXT, &all, &error));
+  const std::array<const seawall_redis_limiter*, 2> members = {called.limiter, all};
+  made(seawall_redis_limit_set_new(members.data(), 2, &called.set, &error));
+  made(seawall_redis_inbox_new(&inbox, &error));
+  for (const Verb& verb : kVerbs) {
+    for (const int calls_before : {1, 40}) {
+      if (failures == 0) fail_at_each_allocation_of_a_call(called, verb, calls_before);
+    }
+  }
+  for (const AsyncVerb& verb : kAsyncVerbs) {
+    if (failures == 0) fail_at_each_allocation_of_the_thread(called, verb, inbox);
+  }
   seawall_redis_inbox_free(inbox);
-  seawall_redis_limiter_free(limiter);
-  if (code == SEAWALL_OK && failures == 0) fail_at_each_allocation_of_a_list(store);
+  seawall_redis_limit_set_free(called.set);
+  seawall_redis_limiter_free(called.limiter);
+  seawall_redis_limiter_free(all);
+  if (failures == 0) fail_at_each_allocation_of_a_list(store);
   seawall_redis_store_free(store);
   stop_redis(server);
 }
