@@ -53,18 +53,18 @@ class _ProberHandle(Handle):
 
 @dataclasses.dataclass(frozen=True)
 class ProberOptions:
-    """How a prober asks. Times are seconds; None means the default of capi/seawall_c.h."""
+    """How a prober asks. Times are seconds; None means what stands beside it."""
 
     kind: ProbeKind = ProbeKind.HTTP
-    path: Optional[str] = None
-    interval: Optional[float] = None
-    edge_interval: Optional[float] = None
-    timeout: Optional[float] = None
-    jitter_percent: Optional[int] = None
-    rise: Optional[int] = None
-    fall: Optional[int] = None
-    max_in_flight: Optional[int] = None
-    require_identity: bool = False
+    path: Optional[str] = None  # "/health"
+    interval: Optional[float] = None  # 5; 0: nobody is asked
+    edge_interval: Optional[float] = None  # 1: of who was never asked, or whose last answers speak against its health
+    timeout: Optional[float] = None  # 1
+    jitter_percent: Optional[int] = None  # 20: of either interval, up or down; at most 50
+    rise: Optional[int] = None  # 2: successes in a row that bring an instance back
+    fall: Optional[int] = None  # 3: failures in a row that take it out
+    max_in_flight: Optional[int] = None  # 64: probes that are out
+    require_identity: bool = False  # an answer that does not name its service and instance is a failure
 
     def _json(self) -> bytes:
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
