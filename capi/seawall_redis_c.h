@@ -207,8 +207,8 @@ SEAWALL_API int32_t seawall_redis_limiter_try_acquire_here(seawall_redis_limiter
 SEAWALL_API int32_t seawall_redis_limiter_peek(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                                int64_t permits, seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
 /* Gives back what `decision` took from this key and clears its charge. Answers how many whole permits came back
- * (INT32_MAX when more), 0 when Redis could not be asked. Waits as try_acquire. Errors: WRONG_HANDLE, INVALID_ARGUMENT,
- * NO_MEMORY. Threads: any (one at a time for one decision). */
+ * (INT32_MAX when more), 0 when Redis could not be asked or said so too late. Waits as try_acquire. Errors:
+ * WRONG_HANDLE, INVALID_ARGUMENT, NO_MEMORY. Threads: any (one at a time for one decision). */
 SEAWALL_API int32_t seawall_redis_limiter_refund(seawall_redis_limiter* limiter, const char* key, size_t key_size,
                                                  seawall_redis_decision* decision) SEAWALL_NOEXCEPT;
 /* Errors: INVALID_ARGUMENT (struct_size). Threads: any. Does not block. */

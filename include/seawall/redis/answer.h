@@ -41,7 +41,7 @@ constexpr std::string_view to_string(Fault fault) noexcept {
   return at < 6 ? kNames[at] : "unknown";
 }
 
-// What the store charged, for refund().
+// What the store charged, for refund(), as a Charge: given back at most once.
 struct StoreCharge {
   std::int64_t at = 0;    // bucket: the TAT in us of the server's clock; window: the sub-window
   std::int64_t rest = 0;  // bucket: the TAT's part below a microsecond, in 1 / (1000 * permits) us

@@ -57,8 +57,8 @@ class LimitSet {
   }
 
   // Gives all charges of `answer` back, to Redis in one call: all of them, or none when it cannot be asked or one key
-  // holds something foreign. Clears them first, so a second refund does nothing; `remaining` grows by what came back.
-  // The keys are those of try_acquire.
+  // holds something foreign. Clears them first, so a second refund does nothing; `remaining` grows by what came back,
+  // unless that was told too late. The keys are those of try_acquire.
   void refund(std::span<const std::string_view> keys, SetAnswer& answer);
   void refund(std::initializer_list<std::string_view> keys, SetAnswer& answer) {
     refund(std::span<const std::string_view>(keys.begin(), keys.size()), answer);

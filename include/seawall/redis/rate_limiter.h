@@ -104,7 +104,8 @@ class RateLimiter {
   void peek_async(std::string_view key, std::int64_t n, Done done);  // as try_acquire_async
 
   // Gives back what `answer` took (answer.stored.permits, or answer.charge.permits of a lease or a local share, may be
-  // lowered before). Answers how many whole permits came back, 0 when the store could not be asked. Blocks as above.
+  // lowered before); at most once for an answer, which is not changed, though Redis could not be asked. Answers how
+  // many whole permits came back, 0 when it could not, or when its answer was late. Blocks as above.
   std::int64_t refund(std::string_view key, const Answer& answer);
 
   // The same without blocking: `done` is told how many, as that of try_acquire_async is told.
