@@ -100,6 +100,17 @@ class SharedLimits(unittest.TestCase):
                 self.assertEqual([self.feed(stack, f"user{i}").status for i in range(5)], [200] * 5)
                 self.assertIn('"service";r=2', stack.trade("social").headers["RateLimit"])
 
+    def test_a_503_refunds_what_redis_charged(self):
+        with RedisServer() as redis, Stack("--redis", redis.endpoint, "--user-limit", "3/3600s", "--threads", "1") as stack:
+            wait_until("the store", lambda: self.redis_of(stack) == "connected")
+            # Of several users, as a busy machine misses some of the 10 ms in which Redis must answer.
+            users = [f"ann{i}" for i in range(8)]
+            without = [[self.feed(stack, user).status for _ in range(5)] for user in users]
+            stack.start("social")
+            stack.wait_until_healthy("social")
+            there = [[self.feed(stack, user).status for _ in range(4)] for user in users]
+            self.assertIn(([503] * 5, [200] * 3 + [429]), list(zip(without, there)))
+
     def test_an_address_that_is_no_redis(self):
         """Nothing listens there: every request is served, by the gateway's own limits."""
         with Stack("--redis", "127.0.0.1:1", "--user-limit", "3/3600s") as stack:
