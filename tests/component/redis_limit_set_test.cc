@@ -247,6 +247,12 @@ TEST_CASE("away, a set peeks at its policies and gives back what they took") {
   LimitSet closed =
       LimitSet::make({users, limiter(store, {.name = "no", .quota = slow(9), .when_away = WhenAway::kDeny})}).value();
   CHECK(closed.peek({"bob", "x"}).refused_by() == 1);
+  for (int i = 0; i < 3; ++i) {
+    const SetAnswer refused = closed.try_acquire({"bob", "x"}, 2);
+    CHECK(refused.refused_by() == 1);
+    CHECK(refused.answers[0].allowed);
+    CHECK(nothing_charged(refused));
+  }
   CHECK(users.peek("bob", 2).allowed);
 }
 

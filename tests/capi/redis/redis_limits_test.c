@@ -134,6 +134,15 @@ static void test_peek_and_refund_into(seawall_redis_inbox* inbox, struct pollfd*
   CHECK(seawall_redis_limiter_peek(service, "new", 3, 9, NULL) == SEAWALL_ALLOWED);
   CHECK(seawall_redis_limiter_refund_async(service, "new", 3, &single, (seawall_redis_inbox*)set, 0) ==
         SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_redis_limit_set_refund_async(set, keys, 2, &taken, (seawall_redis_inbox*)set, 0) ==
+        SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_redis_limit_set_refund_async(set, keys, 2, &taken, NULL, 0) == SEAWALL_OK);
+  CHECK(seawall_redis_limit_set_refund_async(set, keys, 2, NULL, inbox, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limit_set_refund_async(set, keys, 1, &taken, inbox, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_limiter_peek_async(service, "new", 3, 1, NULL, 0) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_redis_limit_set_peek_async(set, keys, 2, 1, NULL, 0) == SEAWALL_E_WRONG_HANDLE);
+  CHECK(seawall_redis_limit_set_peek_async(set, keys, 2, -1, inbox, 0) == SEAWALL_E_INVALID_ARGUMENT);
+  CHECK(seawall_redis_inbox_receive(inbox, &tag, answer) == 0);
 }
 
 static void test_set_and_inbox(seawall_redis_store* store, pid_t redis) {
