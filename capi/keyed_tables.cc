@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <span>
 
 #include "clock_handle.h"
@@ -31,13 +30,15 @@ class BatchClock {
  public:
   explicit BatchClock(int64_t now_ns) noexcept : now_ns_(now_ns) {}
   TimePoint now() const noexcept {
-    if (!read_) read_ = instant(now_ns_);
-    return *read_;
+    if (!is_read_) read_ = instant(now_ns_);
+    is_read_ = true;
+    return read_;
   }
 
  private:
   int64_t now_ns_;
-  mutable std::optional<TimePoint> read_;
+  mutable TimePoint read_;
+  mutable bool is_read_ = false;  // no optional: g++ 12 fears that it is read before
 };
 
 // of(given) -> what is asked from the limiter. In parts, so that no memory is needed.

@@ -82,7 +82,7 @@ class KeyedRateLimiter {
   Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire(key, Clock(), n); }
   // Asks the memory for the key's line before it reads the clock.
   template <ReadableClock C>
-  Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
+  [[gnu::always_inline]] Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
     const std::uint64_t hash = key.hash(table_.hash());
     table_.prefetch(hash);
     return acquire(hash, relaxed_now(clock), n);
@@ -173,15 +173,27 @@ class KeyedRateLimiter {
     return KeyedRateLimiter(std::move(table).value());
   }
 
-  void acquire(std::uint64_t hash, const algorithm::KeyedMoment& at, TimePoint now, std::int64_t n,
-               Decision& decision) noexcept {
-    table_.line(hash).acquire(table_.shared(hash), table_.tag(hash), at, n, decision);
-    if (now < table_.epoch()) [[unlikely]]
-      decision = algorithm::seen_from(now, table_.epoch(), decision);
+  [[gnu::always_inline]] void acquire(std::uint64_t hash, const algorithm::KeyedMoment& at, std::int64_t n,
+                                      Decision& decision) noexcept {
+    if (!table_.line(hash).acquire_met(table_.rule(), table_.tag(hash), at, n, decision)) [[unlikely]]
+      acquire_slowly(hash, at, n, decision);
   }
-  Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
+  // Not inlined, these two: so what is common keeps its registers.
+  [[gnu::noinline]] void acquire_slowly(std::uint64_t hash, algorithm::KeyedMoment at, std::int64_t n,
+                                        Decision& decision) noexcept {
+    table_.line(hash).acquire(table_.shared(hash), table_.tag(hash), at, n, decision);
+  }
+  [[gnu::noinline]] void acquire_early(std::uint64_t hash, TimePoint now, std::int64_t n, Decision& decision) noexcept {
+    acquire_slowly(hash, table_.moment(now), n, decision);
+    decision = algorithm::seen_from(now, table_.epoch(), decision);
+  }
+  [[gnu::always_inline]] Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
     Decision decision;
-    acquire(hash, table_.moment(now), now, n, decision);
+    if (now < table_.epoch()) [[unlikely]] {
+      acquire_early(hash, now, n, decision);
+    } else {
+      acquire(hash, table_.moment(now), n, decision);
+    }
     return decision;
   }
 
@@ -196,7 +208,11 @@ class KeyedRateLimiter {
         table_.prefetch(hashes[i] = LimiterKey(part[i]).hash(table_.hash()));
       }
       if (done == 0) at = table_.moment(now = read());
-      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, now, n, decisions[done + i]);
+      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, n, decisions[done + i]);
+    }
+    if (keys.empty() || now >= table_.epoch()) return;
+    for (Decision& decision : decisions.first(keys.size())) {
+      decision = algorithm::seen_from(now, table_.epoch(), decision);
     }
   }
 

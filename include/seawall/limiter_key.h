@@ -17,19 +17,23 @@ class LimiterKey {
  public:
   template <class T>
   requires std::convertible_to<const T&, std::string_view>
-  constexpr LimiterKey(const T& text) noexcept : text_(text), is_text_(true) {}  // NOLINT: a text is a key
+  constexpr LimiterKey(const T& text) noexcept  // NOLINT: a text is a key
+      : LimiterKey(static_cast<std::string_view>(text)) {}
+  constexpr LimiterKey(std::string_view text) noexcept  // NOLINT: as above
+      : text_(text.data() == nullptr ? "" : text.data()), number_(text.size()) {}
   template <std::integral T>
   constexpr LimiterKey(T number) noexcept : number_(static_cast<std::uint64_t>(number)) {}  // NOLINT: so is a number
 
   constexpr std::uint64_t hash(const detail::KeyedHash& hash) const noexcept {
-    return is_text_ ? hash.of(text_) : hash.of(number_);
+    return text_ != nullptr ? hash.of(std::string_view(text_, number_)) : hash.of(number_);
   }
 
  private:
-  std::string_view text_;
-  std::uint64_t number_ = 0;
-  bool is_text_ = false;
+  // Two words, so that a key is handed on in registers.
+  const char* text_ = nullptr;
+  std::uint64_t number_;  // or the text's size
 };
+static_assert(sizeof(LimiterKey) == 2 * sizeof(std::uint64_t));
 
 // A key as one keyed limiter knows it, from its place_of(): for who has several questions about one key, which is then
 // hashed once. Of another limiter it is any key; also of its own, once that was restored or has taken over another.

@@ -75,6 +75,20 @@ TEMPLATE_TEST_CASE("nothing is always granted and more than the limit never, als
   }
 }
 
+TEMPLATE_TEST_CASE("a cost whose ticks wrap to that of one permit is too much as any other", "", TokenBucket,
+                   SlidingWindow) {
+  auto users = table<TestType>(kOneLine<TestType>);
+  for (const bool there : {false, true}) {
+    for (int bit = 3; bit < 63; ++bit) {
+      CAPTURE(there, bit);
+      const Decision refused = users.try_acquire_at("ann", at(1s), (std::int64_t{1} << bit) + 1);
+      CHECK(refused.never());
+      CHECK(refused.charge == Charge{});
+    }
+    CHECK(users.try_acquire_at("ann", at(1s)).remaining == (there ? 3 : 4));
+  }
+}
+
 TEST_CASE("what a keyed window is given back of an earlier sub-window can be taken at once") {
   auto users = table<SlidingWindow>(kOneLine<SlidingWindow>);
   const Decision taken = users.try_acquire_at(1, at(0s), 5);

@@ -33,7 +33,10 @@ struct TableOf {
 
   Decision take(std::uint64_t key, Duration now, std::int64_t n = 1) {
     Decision decision;
-    line.acquire(shared, key, kRule.moment(now), n, decision);
+    // As KeyedRateLimiter does.
+    if (!line.acquire_met(kRule, key, kRule.moment(now), n, decision)) {
+      line.acquire(shared, key, kRule.moment(now), n, decision);
+    }
     return decision;
   }
   Decision peek(std::uint64_t key, Duration now, std::int64_t n = 1) {

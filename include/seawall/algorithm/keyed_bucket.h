@@ -42,17 +42,18 @@ class KeyedBucket {
   }
 
   // Both write the whole answer, in its place: a Decision handed on through others is read back before it is stored.
-  constexpr void acquire(std::uint64_t& tat, const KeyedMoment& now, std::int64_t n, Decision& answer) const noexcept {
-    const std::uint64_t backlog = tat > now.ticks ? tat - now.ticks : 0;
-    if (n <= 0 || n > burst() || backlog + cost(n) > tolerance_) [[unlikely]]
-      return peek(tat, now, n, answer);
-    const std::uint64_t after = backlog + cost(n);
-    tat = now.ticks + after;
-    answer = {.allowed = true,
-              .limit = burst(),
-              .remaining = left(after),
-              .reset_after = wait_until(tat, now.elapsed),
-              .charge = {tat, n}};
+  [[gnu::always_inline]] constexpr void acquire(std::uint64_t& tat, const KeyedMoment& now, std::int64_t n,
+                                                Decision& answer) const noexcept {
+    answer.limit = burst();
+    const std::uint64_t next = std::max(tat, now.ticks) + cost(n);
+    if (n <= 0 || n > burst() || next - now.ticks > tolerance_) [[unlikely]]
+      return refuse(tat, now, n, answer);
+    tat = next;
+    answer.allowed = true;
+    answer.remaining = static_cast<std::int64_t>((tolerance_ - (next - now.ticks)) >> shift_);
+    answer.retry_after = Duration(0);
+    answer.reset_after = between(now.elapsed, at(next));  // after now: a tick is over before the next begins
+    answer.charge = {next, n};
   }
   constexpr void peek(std::uint64_t tat, const KeyedMoment& now, std::int64_t n, Decision& answer) const noexcept {
     const std::uint64_t backlog = tat > now.ticks ? tat - now.ticks : 0;
@@ -84,7 +85,10 @@ class KeyedBucket {
     return tolerance_ - std::min(kept, tolerance_);
   }
 
-  constexpr std::int64_t burst() const noexcept { return static_cast<std::int64_t>(tolerance_ >> shift_); }
+  constexpr std::int64_t burst() const noexcept {
+    if (burst_ < 1) __builtin_unreachable();  // a Quota's is not: one comparison less where one permit is asked for
+    return burst_;
+  }
   constexpr std::uint64_t tolerance() const noexcept { return tolerance_; }
   constexpr int shift() const noexcept { return shift_; }
 
@@ -94,15 +98,14 @@ class KeyedBucket {
   constexpr std::uint64_t busy_until(std::uint64_t word, std::uint64_t mark) const noexcept {
     return code_.absolute(word >> kStampBits, mark);
   }
-  constexpr std::uint64_t with(std::uint64_t word, std::uint64_t tat) const noexcept {
-    return code_.with(word, code_.low_bits(tat));
-  }
+  constexpr std::uint64_t with(std::uint64_t word, std::uint64_t tat) const noexcept { return code_.with(word, tat); }
 
  private:
   static constexpr std::uint64_t count(Duration d) noexcept { return static_cast<std::uint64_t>(d.count()); }
 
   constexpr KeyedBucket(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept
       : shift_(best_shift(permits, period, burst)),
+        burst_(static_cast<std::int64_t>(burst)),
         tolerance_(burst << shift_),
         ticks_(permits << shift_, period),
         ns_(period, permits << shift_),
@@ -124,6 +127,12 @@ class KeyedBucket {
     return std::max({static_cast<int>(std::bit_width(tolerance - 1)) + 3, unit_shift + 8, 28});
   }
 
+  // Not inlined: so what is admitted keeps its registers.
+  [[gnu::noinline]] constexpr void refuse(std::uint64_t tat, KeyedMoment now, std::int64_t n,
+                                          Decision& answer) const noexcept {
+    peek(tat, now, n, answer);
+  }
+
   constexpr std::int64_t left(std::uint64_t backlog) const noexcept {
     return backlog >= tolerance_ ? 0 : static_cast<std::int64_t>((tolerance_ - backlog) >> shift_);
   }
@@ -135,6 +144,7 @@ class KeyedBucket {
   }
 
   int shift_;
+  std::int64_t burst_;
   std::uint64_t tolerance_;  // the burst in ticks
   Ratio ticks_;              // nanoseconds to ticks
   Ratio ns_;                 // ticks to nanoseconds

@@ -46,16 +46,19 @@ class KeyedCode {
       : unit_shift_(unit_shift),
         tag_shift_(instant_bits + extra_bits + kStampBits),
         unread_bits_(64 - instant_bits),
-        reach_(std::uint64_t{1} << (instant_bits - 1)),
-        value_mask_((std::uint64_t{1} << (instant_bits + extra_bits)) - 1) {}
+        half_reach_(std::uint64_t{1} << (instant_bits - 2)),
+        tag_place_(~std::uint64_t{0} << tag_shift_),
+        value_place_(~tag_place_ & ~kStampMask) {}
 
   constexpr int tag_bits() const noexcept { return 64 - tag_shift_; }
   constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> tag_shift_; }
   // The least word of a tag.
   constexpr std::uint64_t first(std::uint64_t tag) const noexcept { return tag << tag_shift_; }
-  constexpr std::uint64_t value(std::uint64_t word) const noexcept { return word >> kStampBits & value_mask_; }
+  constexpr std::uint64_t tag_place() const noexcept { return tag_place_; }
+  constexpr std::uint64_t value(std::uint64_t word) const noexcept { return (word & value_place_) >> kStampBits; }
+  // What `value` has above a value's bits does not matter.
   constexpr std::uint64_t with(std::uint64_t word, std::uint64_t value) const noexcept {
-    return (word & ~(value_mask_ << kStampBits)) | value << kStampBits;
+    return word ^ ((word ^ value << kStampBits) & value_place_);
   }
   static constexpr std::uint64_t stamp(std::uint64_t word) noexcept { return word & kStampMask; }
   static constexpr std::uint64_t restamp(std::uint64_t word, std::uint64_t stamp) noexcept {
@@ -66,18 +69,16 @@ class KeyedCode {
     return tag << tag_shift_ | value << kStampBits | stamp;
   }
   // Vacated at `mark`: no mark is met twice by a sweep, so no thread that slept takes this vacancy for an earlier one.
-  constexpr std::uint64_t vacancy(std::uint64_t mark, std::uint64_t stamp) const noexcept {
-    return word(0, mark & value_mask_, stamp);
-  }
+  constexpr std::uint64_t vacancy(std::uint64_t mark, std::uint64_t stamp) const noexcept { return with(stamp, mark); }
 
-  constexpr std::uint64_t reach() const noexcept { return reach_; }
+  constexpr std::uint64_t reach() const noexcept { return 2 * half_reach_; }
   constexpr std::uint64_t ticks(const KeyedControl& control) const noexcept { return control.mark << unit_shift_; }
   constexpr std::uint64_t units_down(std::uint64_t ticks) const noexcept { return ticks >> unit_shift_; }
   constexpr std::uint64_t units_up(std::uint64_t ticks) const noexcept {
     return (ticks + (std::uint64_t{1} << unit_shift_) - 1) >> unit_shift_;
   }
   // An instant so long after the mark that a value charged then could come out of reach.
-  constexpr bool late(std::uint64_t now, std::uint64_t mark) const noexcept { return now >= mark + reach() / 2; }
+  constexpr bool late(std::uint64_t now, std::uint64_t mark) const noexcept { return now >= mark + half_reach_; }
 
   constexpr std::uint64_t low_bits(std::uint64_t instant) const noexcept { return instant & (2 * reach() - 1); }
   // The bits above the instant's do not matter.
@@ -91,8 +92,9 @@ class KeyedCode {
   int unit_shift_;
   int tag_shift_;
   int unread_bits_;  // 64 less an instant's
-  std::uint64_t reach_;
-  std::uint64_t value_mask_;
+  std::uint64_t half_reach_;
+  std::uint64_t tag_place_;    // the bits of a word that are its tag
+  std::uint64_t value_place_;  // and its value
 };
 
 }  // namespace seawall::algorithm

@@ -32,11 +32,16 @@ class KeyedBucketLine {
   static constexpr std::size_t kPlaces = kSlots;
   static constexpr std::uint64_t kKind = 1;  // in headers and snapshots
 
+  // As acquire() where the key is there and nobody is faster. False: nothing was taken, ask acquire().
+  [[gnu::always_inline]] bool acquire_met(const Rule& rule, std::uint64_t tag, const Moment& now, std::int64_t n,
+                                          Decision& answer) noexcept {
+    return line_.met(rule, tag, now.ticks, Judge{rule, now, n, true, answer});
+  }
   void acquire(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
-    line_.decide(shared.rule, tag, now.ticks, Ask{shared, now, n, true, answer});
+    line_.decide(shared.rule, tag, now.ticks, Ask{{shared.rule, now, n, true, answer}, shared});
   }
   void peek(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
-    line_.decide(shared.rule, tag, now.ticks, Ask{shared, now, n, false, answer});
+    line_.decide(shared.rule, tag, now.ticks, Ask{{shared.rule, now, n, false, answer}, shared});
   }
 
   std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
@@ -85,28 +90,33 @@ class KeyedBucketLine {
   // Further ahead than two bursts: only when the instant of the save is as far behind that of the latest charge.
   static std::uint64_t most_state(const Rule& rule) noexcept { return rule.code().reach() / 2 - 1; }
 
-  struct Ask {
-    Shared shared;
+  // Of a key that is there.
+  struct Judge {
+    const Rule& rule;
     Moment now;
     std::int64_t n;
     bool take;
     Decision& answer;
 
-    void judge(std::uint64_t& tat, const Moment& at) const noexcept {
-      return take ? shared.rule.acquire(tat, at, n, answer) : shared.rule.peek(tat, at, n, answer);
+    [[gnu::always_inline]] KeyedStep hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
+      std::uint64_t tat = rule.busy_until(word, mark);
+      judge(tat, now);
+      return {take ? rule.with(word, tat) : word};
     }
+    [[gnu::always_inline]] void judge(std::uint64_t& tat, const Moment& at) const noexcept {
+      return take ? rule.acquire(tat, at, n, answer) : rule.peek(tat, at, n, answer);
+    }
+  };
+
+  struct Ask : Judge {
+    using Judge::answer, Judge::judge, Judge::n, Judge::now, Judge::take;
+    Shared shared;
+
     // As of the line's start, told to a caller whose clock may be behind it.
     void judge_from(std::uint64_t start, std::uint64_t& tat) const noexcept {
       const Moment at = shared.rule.moment(std::max(now.elapsed, shared.rule.at(start)));
       judge(tat, at);
       answer = algorithm::seen_from(TimePoint(now.elapsed), TimePoint(at.elapsed), answer);
-    }
-
-    KeyedStep hit(std::size_t, std::uint64_t word, std::uint64_t mark) const noexcept {
-      const std::uint64_t before = shared.rule.busy_until(word, mark);
-      std::uint64_t tat = before;
-      judge(tat, now);
-      return {tat == before ? word : shared.rule.with(word, tat)};
     }
 
     KeyedEntry fresh(std::size_t, std::uint64_t start, std::uint64_t) const noexcept {

@@ -31,12 +31,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "seawall/algorithm/keyed_code.h"
 #include "seawall/detail/cache_line.h"
+#include "seawall/detail/keyed_look.h"
+#include "seawall/detail/keyed_scan.h"
 #include "seawall/detail/keyed_shared.h"
 
 namespace seawall::detail {
@@ -58,14 +59,19 @@ class alignas(kCacheLine) KeyedLine {
   // One that has only hit() asks about a key that is there; else nothing is asked.
   template <class Rule, class Ask>
   [[gnu::always_inline]] void decide(const Rule& rule, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
-    for (;;) {
-      const Look look = see(rule.code(), tag);
-      if (is_hit(rule.code(), look, now)) [[likely]] {
-        if (hit(rule, look, ask)) return;
-      } else if (missed(rule, look, tag, now, ask)) {
-        return;
-      }
-    }
+    if (!met(rule, tag, now, ask)) [[unlikely]]
+      decide_slowly(rule, tag, now, ask);
+  }
+
+  // The same for a key that is found by one look and decided on by one exchange. False: not answered.
+  template <class Rule, class Ask>
+  [[gnu::always_inline]] bool met(const Rule& rule, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
+    KeyedFound found;
+    if (!find_key(rule.code(), this, slots_, tag, found)) [[unlikely]]
+      return false;
+    // Acquire: read after the word.
+    const Control control = Control::from(control_.load(std::memory_order_acquire));
+    return !rule.code().late(now, rule.code().ticks(control)) && hit(rule, found, control, ask);
   }
 
   // each(word, mark) for all keys, busy or not.
@@ -84,7 +90,7 @@ class alignas(kCacheLine) KeyedLine {
     const Code& code = rule.code();
     const Look look = see(code, tag);
     if (look.at != kSlots) return false;
-    const bool empty = std::all_of(look.words.begin(), look.words.end(), [&](auto w) { return code.vacant(w); });
+    const bool empty = look.is_vacant(code);
     // Relaxed, all three: nobody else is here.
     if (empty) control_.store(Control{code.units_down(mark), 0, 0}.word(), std::memory_order_relaxed);
     for (std::size_t i = 0; i < kSlots; ++i) {
@@ -98,54 +104,49 @@ class alignas(kCacheLine) KeyedLine {
  private:
   static constexpr std::uint64_t kNobody = 0;  // the tag of a vacant slot: `at` says nothing then
 
-  struct Look {
-    Control control;  // as it was after the words
-    std::array<std::uint64_t, kSlots> words;
-    std::size_t at;  // of the key
-    bool steady;     // the control word was the same before: the words belong to its turn
-  };
+  using Look = KeyedLook<kSlots>;
 
-  [[gnu::always_inline]] Look see(const Code& code, std::uint64_t tag) const noexcept {
+  Look see(const Code& code, std::uint64_t tag) const noexcept {
     Look look;
-    const std::uint64_t wanted = code.first(tag);
-    const std::uint64_t others = code.first(1);
     // Acquire, all: in this order; with the control word come the slots as the turn before left them.
     const std::uint64_t before = control_.load(std::memory_order_acquire);
-    // Without a branch for each word: where in its line a key lies is what no branch predictor knows.
-    std::uint32_t found = 0;
-#pragma GCC unroll 8
     for (std::size_t i = 0; i < kSlots; ++i) {
       look.words[i] = slots_[i].load(std::memory_order_acquire);
-      found |= std::uint32_t{(look.words[i] ^ wanted) < others} << i;
+      if (code.tag(look.words[i]) == tag) look.at = i;
     }
     const std::uint64_t after = control_.load(std::memory_order_acquire);
-    look.at = found == 0 ? kSlots : static_cast<std::size_t>(std::countr_zero(found));
     look.control = Control::from(after);
     look.steady = after == before;
     return look;
   }
 
-  static bool is_hit(const Code& code, const Look& look, std::uint64_t now) noexcept {
-    return look.at != kSlots && !code.late(now, code.ticks(look.control));
-  }
-
   // By value and not inlined: so a hit keeps what it asks in registers.
   template <class Rule, class Ask>
-  [[gnu::noinline]] bool missed(const Rule& rule, Look look, std::uint64_t tag, std::uint64_t now, Ask ask) noexcept {
-    if (rule.code().late(now, rule.code().ticks(look.control))) return sweep(rule, now), false;
-    if constexpr (requires { ask.wants_place(); }) return look.steady && enter(rule, look, tag, now, ask);
-    return look.steady;
+  [[gnu::noinline]] void decide_slowly(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask ask) noexcept {
+    for (;;) {
+      Look look = see(rule.code(), tag);
+      if (rule.code().late(now, rule.code().ticks(look.control))) {
+        sweep(rule, now);
+      } else if (look.at != kSlots) {
+        if (hit(rule, {look.at, look.words[look.at]}, look.control, ask)) return;
+      } else if (look.steady) {
+        if constexpr (!requires { ask.wants_place(); })
+          return;
+        else if (enter(rule, look, tag, now, ask))
+          return;
+      }
+    }
   }
 
   // A word that was there before the control word is within reach of the mark; if a sweep came in between it has
   // another stamp by now, and the exchange or the second look finds out.
   template <class Rule, class Ask>
-  [[gnu::always_inline]] bool hit(const Rule& rule, const Look& look, const Ask& ask) noexcept {
-    const std::uint64_t seen = look.words[look.at];
-    const KeyedStep step = ask.hit(look.at, seen, rule.code().ticks(look.control));
-    if (step.next != seen) return swap(look.at, seen, step.next) && step.answered;
+  [[gnu::always_inline]] bool hit(const Rule& rule, const KeyedFound& found, const Control& control,
+                                  const Ask& ask) noexcept {
+    const KeyedStep step = ask.hit(found.slot, found.word, rule.code().ticks(control));
+    if (step.next != found.word) return swap(found.slot, found.word, step.next) && step.answered;
     // Relaxed: only whether it is still the same; nothing is read after it.
-    return step.answered && (step.done || slots_[look.at].load(std::memory_order_relaxed) == seen);
+    return step.answered && (step.done || slots_[found.slot].load(std::memory_order_relaxed) == found.word);
   }
 
   // True: answered.
@@ -153,10 +154,10 @@ class alignas(kCacheLine) KeyedLine {
   bool enter(const Rule& rule, Look& look, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
     const Code& code = rule.code();
     const std::uint64_t start = std::max(now, code.ticks(look.control));
-    if (is_over(look)) {
-      const std::size_t place = choose(rule, look, start);
+    if (look.is_over()) {
+      const std::size_t place = look.choose(rule, start);
       if (place == kSlots) {
-        ask.full(start, free_at(rule, look));
+        ask.full(start, look.free_at(rule));
         if (!ask.took() || still(look)) return true;
         ask.undo();
         return false;
@@ -169,7 +170,7 @@ class alignas(kCacheLine) KeyedLine {
       return false;
     }
     const std::uint64_t seen = look.words[look.control.slot];
-    if (!is_idle(rule, seen, code.ticks(look.control))) {
+    if (!look.is_idle(rule, seen)) {
       pass(look);
       return false;
     }
@@ -181,53 +182,12 @@ class alignas(kCacheLine) KeyedLine {
     return true;
   }
 
-  static bool is_over(const Look& look) noexcept {
-    const auto stamped = [&](std::uint64_t word) { return Code::stamp(word) == look.control.turn; };
-    if (look.control.slot != Control::kSweep) return stamped(look.words[look.control.slot]);
-    return std::all_of(look.words.begin(), look.words.end(), stamped);
-  }
-
-  template <class Rule>
-  static bool is_idle(const Rule& rule, std::uint64_t word, std::uint64_t mark) noexcept {
-    return rule.code().vacant(word) || rule.busy_until(word, mark) <= mark;
-  }
-
-  // The first mark as of which a word is idle.
-  template <class Rule>
-  static std::uint64_t end_of(const Rule& rule, std::uint64_t word, const Control& control) noexcept {
-    return rule.code().units_up(rule.busy_until(word, rule.code().ticks(control)));
-  }
-
-  // A vacant slot, else the key that has been idle the longest, and is so at a mark not after `at`: so the mark rises
-  // as little as can be, never beyond an instant that was seen, and not above a key that stays.
-  template <class Rule>
-  static std::size_t choose(const Rule& rule, const Look& look, std::uint64_t at) noexcept {
-    std::size_t best = kSlots;
-    std::uint64_t earliest = rule.code().units_down(at);
-    for (std::size_t i = 0; i < kSlots; ++i) {
-      if (rule.code().vacant(look.words[i])) return i;
-      const std::uint64_t end = end_of(rule, look.words[i], look.control);
-      if (end > earliest || (end == earliest && best != kSlots)) continue;
-      best = i;
-      earliest = end;
-    }
-    return best;
-  }
-
-  // In ticks; no slot is vacant.
-  template <class Rule>
-  static std::uint64_t free_at(const Rule& rule, const Look& look) noexcept {
-    std::uint64_t first = end_of(rule, look.words[0], look.control);
-    for (const std::uint64_t word : look.words) first = std::min(first, end_of(rule, word, look.control));
-    return rule.code().ticks({first, 0, 0});
-  }
-
   // The words stay true: a turn that is over lets nobody in.
   template <class Rule>
   bool nominate(const Rule& rule, Look& look, std::size_t place) noexcept {
     const std::uint64_t word = look.words[place];
-    Control next{look.control.mark, place, next_turn(look)};
-    if (!rule.code().vacant(word)) next.mark = std::max(next.mark, end_of(rule, word, look.control));
+    Control next{look.control.mark, place, look.next_turn()};
+    if (!rule.code().vacant(word)) next.mark = std::max(next.mark, look.end_of(rule, word));
     if (!turn_to(look, next)) return false;
     look.control = next;
     return true;
@@ -238,29 +198,19 @@ class alignas(kCacheLine) KeyedLine {
     swap(look.control.slot, seen, Code::restamp(seen, look.control.turn));
   }
 
-  // A number that no slot bears yet, so that the turn begins open.
-  static std::uint64_t next_turn(const Look& look) noexcept {
-    std::uint64_t turn = look.control.turn;
-    const auto borne = [&](std::uint64_t word) { return Code::stamp(word) == turn; };
-    do {
-      turn = (turn + 1) & algorithm::kStampMask;
-    } while (std::any_of(look.words.begin(), look.words.end(), borne));
-    return turn;
-  }
-
   // Does one step towards a mark for which `now` is not late; the caller asks again.
   template <class Rule>
   void sweep(const Rule& rule, std::uint64_t now) noexcept {
     const Code& code = rule.code();
     const Look look = see(code, kNobody);
     if (!look.steady || !code.late(now, code.ticks(look.control))) return;
-    if (!is_over(look)) {
+    if (!look.is_over()) {
       if (look.control.slot == Control::kSweep) return finish_sweep(rule, look);
       return pass(look);
     }
-    const bool vacant = std::all_of(look.words.begin(), look.words.end(), [&](auto w) { return code.vacant(w); });
+    const bool vacant = look.is_vacant(code);
     const std::uint64_t target = vacant ? now : std::min(now, code.ticks(look.control) + code.reach() / 4);
-    turn_to(look, {code.units_down(target), Control::kSweep, next_turn(look)});
+    turn_to(look, {code.units_down(target), Control::kSweep, look.next_turn()});
   }
 
   template <class Rule>
@@ -269,7 +219,7 @@ class alignas(kCacheLine) KeyedLine {
     for (std::size_t i = 0; i < kSlots; ++i) {
       const std::uint64_t seen = look.words[i];
       if (Code::stamp(seen) == turn) continue;
-      const bool leaves = is_idle(rule, seen, rule.code().ticks(look.control));
+      const bool leaves = look.is_idle(rule, seen);
       swap(i, seen, leaves ? rule.code().vacancy(look.control.mark, turn) : Code::restamp(seen, turn));
     }
   }

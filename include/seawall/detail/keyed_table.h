@@ -76,6 +76,7 @@ class KeyedTable {
 
   // ---- where a key is: the line comes from the high bits of its hash, the tag from the low ones ---------------------
 
+  const Rule& rule() const noexcept { return rule_; }
   const KeyedHash& hash() const noexcept { return hash_; }
   std::size_t index(std::uint64_t hash) const noexcept {
     return static_cast<std::size_t>((algorithm::Wide{hash} * line_count_) >> 64);
@@ -85,7 +86,8 @@ class KeyedTable {
     const std::uint64_t tag = hash & tag_mask_;
     return tag == 0 ? 1 : tag;  // 0 is a vacant slot
   }
-  void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
+  // Always inlined: g++ 12 takes a function that only prefetches for one without effect, and leaves its calls out.
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
   typename Line::Shared shared(std::uint64_t hash) const noexcept {
     auto& fixed = memory_.fixed();
     return {rule_, when_full_, fixed.overflow[index(hash) % Memory::kGroups], fixed.tallies};

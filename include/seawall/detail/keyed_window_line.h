@@ -45,11 +45,16 @@ class KeyedWindowLine {
   static constexpr std::size_t kPlaces = kSlots;
   static constexpr std::uint64_t kKind = 2;  // in headers and snapshots
 
+  // As acquire() where the key is there and nobody is faster. False: nothing was taken, ask acquire().
+  [[gnu::always_inline]] bool acquire_met(const Rule& rule, std::uint64_t tag, const Moment& now, std::int64_t n,
+                                          Decision& answer) noexcept {
+    return line_.met(rule, tag, now.ticks, Judge{rule, past_, now, n, n > 0, answer});
+  }
   void acquire(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
-    line_.decide(shared.rule, tag, now.ticks, Ask{shared, past_, now, n, n > 0, answer});
+    line_.decide(shared.rule, tag, now.ticks, Ask{{shared.rule, past_, now, n, n > 0, answer}, shared});
   }
   void peek(const Shared& shared, std::uint64_t tag, const Moment& now, std::int64_t n, Decision& answer) noexcept {
-    line_.decide(shared.rule, tag, now.ticks, Ask{shared, past_, now, n, false, answer});
+    line_.decide(shared.rule, tag, now.ticks, Ask{{shared.rule, past_, now, n, false, answer}, shared});
   }
   std::int64_t refund(const Shared& shared, std::uint64_t tag, Duration elapsed, Charge charge) noexcept {
     const std::uint64_t now = shared.rule.ticks(elapsed);
@@ -114,55 +119,31 @@ class KeyedWindowLine {
     return rule.with(word, next);
   }
 
-  struct Ask {
-    Shared shared;
+  // Of a key that is there.
+  struct Judge {
+    const Rule& rule;
     Pasts& pasts;
     Moment now;
     std::int64_t n;
     bool take;
     Decision& answer;
 
-    const Rule& rule() const noexcept { return shared.rule; }
-
     KeyedStep hit(std::size_t slot, std::uint64_t word, std::uint64_t mark) const noexcept {
-      const Count head = rule().head(word, mark);
+      const Count head = rule.head(word, mark);
       if (head.frozen || (take && head.index < now.ticks)) {
-        const std::uint64_t next = moved(rule(), pasts[slot], word, head, now.ticks);
-        if (next == word) refuse_or_peek({now.ticks, rule().burst()});  // as if it had taken all, now
+        const std::uint64_t next = moved(rule, pasts[slot], word, head, now.ticks);
+        if (next == word) refuse_or_peek({now.ticks, rule.burst()});  // as if it had taken all, now
         return {next, /*answered=*/next == word};
       }
-      if (!take || n > rule().burst() - head.permits) {
+      if (!take || n > rule.burst() - head.permits) {
         // The head does not know of refunds to sub-windows that are over; what lies beside it does.
-        answer = rule().window().peek(pasts[slot].ring(rule(), head), now.elapsed, n);
+        answer = rule.window().peek(pasts[slot].ring(rule, head), now.elapsed, n);
         if (!take || !answer.allowed) return {word};
-        answer = rule().window().charged(answer, head.index, now.elapsed, n);
+        answer = rule.window().charged(answer, head.index, now.elapsed, n);
       } else {
         admit(head);
       }
-      return {rule().with(word, {head.index, head.permits + n})};
-    }
-
-    KeyedEntry fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
-      Count taken{start, 0};
-      if (shared.when_full == WhenFull::kOverflow) {
-        // Acquire: belongs after the control word that was read before.
-        const Count overflow = rule().count(shared.overflow.load(std::memory_order_acquire));
-        if (rule().window().in_window(overflow.index, start)) taken = overflow;
-      }
-      // A key has no past when it comes in: what the overflow admitted before counts as taken now.
-      Count head{std::max(start, taken.index), taken.permits};
-      if (rule().code().late(head.index, start)) {
-        refuse_or_peek({head.index, rule().burst()});
-        return {false};
-      }
-      if (place != kSlots) head.index = std::max(head.index, pasts[place].seal(rule(), mark));
-      if (!take || n > rule().burst() - head.permits) {
-        refuse_or_peek(taken);
-        return {false};
-      }
-      admit(head);
-      head.permits += n;
-      return {true, rule().value(head)};
+      return {rule.with(word, {head.index, head.permits + n})};
     }
 
     // A key that has this head and no past.
@@ -170,12 +151,41 @@ class KeyedWindowLine {
       algorithm::WindowRing ring;
       ring.newest = head.permits == 0 ? 0 : head.index;
       ring.total = static_cast<std::uint32_t>(head.permits);
-      ring.counts[rule().window().slot(ring.newest)] = ring.total;
-      answer = rule().window().peek(ring, now.elapsed, n);
+      ring.counts[rule.window().slot(ring.newest)] = ring.total;
+      answer = rule.window().peek(ring, now.elapsed, n);
     }
     void admit(const Count& head) const noexcept {
-      const Decision before{.allowed = true, .limit = rule().burst(), .remaining = rule().burst() - head.permits};
-      answer = rule().window().charged(before, head.index, now.elapsed, n);
+      const Decision before{.allowed = true, .limit = rule.burst(), .remaining = rule.burst() - head.permits};
+      answer = rule.window().charged(before, head.index, now.elapsed, n);
+    }
+  };
+
+  struct Ask : Judge {
+    using Judge::admit, Judge::answer, Judge::n, Judge::now, Judge::pasts, Judge::refuse_or_peek, Judge::rule,
+        Judge::take;
+    Shared shared;
+
+    KeyedEntry fresh(std::size_t place, std::uint64_t start, std::uint64_t mark) const noexcept {
+      Count taken{start, 0};
+      if (shared.when_full == WhenFull::kOverflow) {
+        // Acquire: belongs after the control word that was read before.
+        const Count overflow = rule.count(shared.overflow.load(std::memory_order_acquire));
+        if (rule.window().in_window(overflow.index, start)) taken = overflow;
+      }
+      // A key has no past when it comes in: what the overflow admitted before counts as taken now.
+      Count head{std::max(start, taken.index), taken.permits};
+      if (rule.code().late(head.index, start)) {
+        refuse_or_peek({head.index, rule.burst()});
+        return {false};
+      }
+      if (place != kSlots) head.index = std::max(head.index, pasts[place].seal(rule, mark));
+      if (!take || n > rule.burst() - head.permits) {
+        refuse_or_peek(taken);
+        return {false};
+      }
+      admit(head);
+      head.permits += n;
+      return {true, rule.value(head)};
     }
 
     void full(std::uint64_t start, std::uint64_t free_at) const noexcept {
@@ -188,26 +198,26 @@ class KeyedWindowLine {
       if (take && answer.allowed) admit({start, 0});
       answer.charge = {};
       if (shared.when_full == WhenFull::kDeny && n > 0 && !answer.never()) {
-        const Duration wait = std::max(Duration(0), algorithm::between(now.elapsed, rule().at(free_at)));
+        const Duration wait = std::max(Duration(0), algorithm::between(now.elapsed, rule.at(free_at)));
         answer = {.limit = answer.limit, .retry_after = wait, .reset_after = wait};
       }
       count(&KeyedTally::full_admissions);
     }
     std::uint64_t overflow(std::uint64_t seen, std::uint64_t start) const noexcept {
-      Count count = rule().count(seen);
-      if (count.index < start && !rule().window().in_window(count.index, start)) count.permits = 0;
+      Count count = rule.count(seen);
+      if (count.index < start && !rule.window().in_window(count.index, start)) count.permits = 0;
       count.index = std::max(count.index, start);
-      const Count before{rule().count(seen).index, count.permits};
-      if (!take || n > rule().burst() - count.permits) {
+      const Count before{rule.count(seen).index, count.permits};
+      if (!take || n > rule.burst() - count.permits) {
         refuse_or_peek(count.permits == 0 ? count : before);
         return seen;
       }
       admit(count);
       count.permits += n;
-      return rule().word(count);
+      return rule.word(count);
     }
 
-    bool wants_place() const noexcept { return take && n <= rule().burst(); }
+    bool wants_place() const noexcept { return take && n <= rule.burst(); }
     bool took() const noexcept { return answer.charge.permits > 0; }
     void undo() const noexcept { refund_overflow(shared, now.ticks, answer.charge); }
     void evicted() const noexcept { shared.tallies.mine().evictions.add(); }
