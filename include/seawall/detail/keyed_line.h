@@ -127,15 +127,20 @@ class alignas(kCacheLine) KeyedLine {
       Look look = see(rule.code(), tag);
       if (rule.code().late(now, rule.code().ticks(look.control))) {
         sweep(rule, now);
-      } else if (look.at != kSlots) {
-        if (hit(rule, {look.at, look.words[look.at]}, look.control, ask)) return;
-      } else if (look.steady) {
-        if constexpr (!requires { ask.wants_place(); })
-          return;
-        else if (enter(rule, look, tag, now, ask))
-          return;
+      } else if (look.at != kSlots ? hit(rule, {look.at, look.words[look.at]}, look.control, ask)
+                                   : look.steady && missed(rule, look, tag, now, ask)) {
+        return;
       }
     }
+  }
+
+  // True: answered.
+  template <class Rule, class Ask>
+  bool missed(const Rule& rule, Look& look, std::uint64_t tag, std::uint64_t now, const Ask& ask) noexcept {
+    if constexpr (requires { ask.wants_place(); })
+      return enter(rule, look, tag, now, ask);
+    else
+      return true;
   }
 
   // A word that was there before the control word is within reach of the mark; if a sweep came in between it has
