@@ -77,25 +77,25 @@ class KeyedRateLimiter {
 
   // Takes n permits of the key's or nothing.
   Decision try_acquire_at(LimiterKey key, TimePoint now, std::int64_t n = 1) noexcept {
-    return acquire(key.hash(table_.hash()), now, n);
+    return acquire(spot(key), now, n);
   }
   Decision try_acquire(LimiterKey key, std::int64_t n = 1) noexcept { return try_acquire(key, Clock(), n); }
   // Asks the memory for the key's line before it reads the clock.
   template <ReadableClock C>
   [[gnu::always_inline]] Decision try_acquire(LimiterKey key, const C& clock, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = key.hash(table_.hash());
-    table_.prefetch(hash);
-    return acquire(hash, relaxed_now(clock), n);
+    const Spot found = spot(key);
+    Table::prefetch(found);
+    return acquire(found, relaxed_now(clock), n);
   }
 
   // Where the key lies, and the memory is asked for it: the verbs that follow find it near.
   KeyPlace place_of(LimiterKey key) const noexcept {
     const KeyPlace place(key.hash(table_.hash()));
-    table_.prefetch(place.hash_);
+    Table::prefetch(table_.spot(place.hash_));
     return place;
   }
   Decision try_acquire_at(KeyPlace place, TimePoint now, std::int64_t n = 1) noexcept {
-    return acquire(place.hash_, now, n);
+    return acquire(table_.spot(place.hash_), now, n);
   }
 
   // try_acquire_at for each key in turn, with 16 lines at a time asked from memory first. decisions.size() at least
@@ -116,9 +116,9 @@ class KeyedRateLimiter {
     return peek_at(KeyPlace(key.hash(table_.hash())), now, n);
   }
   Decision peek_at(KeyPlace place, TimePoint now, std::int64_t n = 1) noexcept {
-    const std::uint64_t hash = place.hash_;
+    const Spot spot = table_.spot(place.hash_);
     Decision decision;
-    table_.line(hash).peek(table_.shared(hash), table_.tag(hash), table_.moment(now), n, decision);
+    spot.line->peek(table_.shared(spot), spot.tag, table_.moment(now), n, decision);
     return algorithm::seen_from(now, table_.epoch(), decision);
   }
   Decision peek(LimiterKey key, std::int64_t n = 1) noexcept { return peek_at(key, Clock::now(), n); }
@@ -129,8 +129,8 @@ class KeyedRateLimiter {
     return refund_at(KeyPlace(key.hash(table_.hash())), charge, now);
   }
   std::int64_t refund_at(KeyPlace place, Charge charge, TimePoint now) noexcept {
-    const std::uint64_t hash = place.hash_;
-    return table_.line(hash).refund(table_.shared(hash), table_.tag(hash), table_.elapsed(now), charge);
+    const Spot spot = table_.spot(place.hash_);
+    return spot.line->refund(table_.shared(spot), spot.tag, table_.elapsed(now), charge);
   }
   std::int64_t refund(LimiterKey key, Charge charge) noexcept { return refund_at(key, charge, Clock::now()); }
 
@@ -173,42 +173,48 @@ class KeyedRateLimiter {
     return KeyedRateLimiter(std::move(table).value());
   }
 
-  [[gnu::always_inline]] void acquire(std::uint64_t hash, const algorithm::KeyedMoment& at, std::int64_t n,
+  using Spot = typename Table::Spot;
+
+  Spot spot(LimiterKey key) const noexcept { return table_.spot(key.hash(table_.hash())); }
+
+  [[gnu::always_inline]] void acquire(const Spot& spot, const algorithm::KeyedMoment& at, std::int64_t n,
                                       Decision& decision) noexcept {
-    if (!table_.line(hash).acquire_met(table_.rule(), table_.tag(hash), at, n, decision)) [[unlikely]]
-      acquire_slowly(hash, at, n, decision);
+    if (!spot.line->acquire_met(table_.rule(), spot.tag, at, n, decision)) [[unlikely]]
+      acquire_slowly(spot, at, n, decision);
   }
   // Not inlined, these two: so what is common keeps its registers.
-  [[gnu::noinline]] void acquire_slowly(std::uint64_t hash, algorithm::KeyedMoment at, std::int64_t n,
+  [[gnu::noinline]] void acquire_slowly(Spot spot, algorithm::KeyedMoment at, std::int64_t n,
                                         Decision& decision) noexcept {
-    table_.line(hash).acquire(table_.shared(hash), table_.tag(hash), at, n, decision);
+    spot.line->acquire(table_.shared(spot), spot.tag, at, n, decision);
   }
-  [[gnu::noinline]] void acquire_early(std::uint64_t hash, TimePoint now, std::int64_t n, Decision& decision) noexcept {
-    acquire_slowly(hash, table_.moment(now), n, decision);
+  // Before the epoch, or thirty years after it.
+  [[gnu::noinline]] void acquire_outside(Spot spot, TimePoint now, std::int64_t n, Decision& decision) noexcept {
+    acquire_slowly(spot, table_.moment(now), n, decision);
     decision = algorithm::seen_from(now, table_.epoch(), decision);
   }
-  [[gnu::always_inline]] Decision acquire(std::uint64_t hash, TimePoint now, std::int64_t n) noexcept {
+  [[gnu::always_inline]] Decision acquire(const Spot& spot, TimePoint now, std::int64_t n) noexcept {
     Decision decision;
-    if (now < table_.epoch()) [[unlikely]] {
-      acquire_early(hash, now, n, decision);
+    algorithm::KeyedMoment at;
+    if (!table_.moment_within(now, at)) [[unlikely]] {
+      acquire_outside(spot, now, n, decision);
     } else {
-      acquire(hash, table_.moment(now), n, decision);
+      acquire(spot, at, n, decision);
     }
     return decision;
   }
 
   template <class Key, class Now>
   void batch(std::span<const Key> keys, std::span<Decision> decisions, std::int64_t n, const Now& read) noexcept {
-    std::array<std::uint64_t, 16> hashes;
+    std::array<Spot, 16> spots;
     TimePoint now;
     algorithm::KeyedMoment at{};
-    for (std::size_t done = 0; done < keys.size(); done += hashes.size()) {
-      const auto part = keys.subspan(done, std::min(hashes.size(), keys.size() - done));
+    for (std::size_t done = 0; done < keys.size(); done += spots.size()) {
+      const auto part = keys.subspan(done, std::min(spots.size(), keys.size() - done));
       for (std::size_t i = 0; i < part.size(); ++i) {
-        table_.prefetch(hashes[i] = LimiterKey(part[i]).hash(table_.hash()));
+        Table::prefetch(spots[i] = spot(part[i]));
       }
       if (done == 0) at = table_.moment(now = read());
-      for (std::size_t i = 0; i < part.size(); ++i) acquire(hashes[i], at, n, decisions[done + i]);
+      for (std::size_t i = 0; i < part.size(); ++i) acquire(spots[i], at, n, decisions[done + i]);
     }
     if (keys.empty() || now >= table_.epoch()) return;
     for (Decision& decision : decisions.first(keys.size())) {

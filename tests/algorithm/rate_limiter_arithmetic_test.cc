@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "seawall/algorithm/gcra.h"
+#include "seawall/algorithm/keyed_code.h"
 #include "seawall/algorithm/ratio.h"
 #include "seawall/algorithm/window.h"
 #include "support/catch.h"
@@ -33,6 +34,22 @@ TEST_CASE("a ratio divides as 128-bit arithmetic does") {
     const bool floor_ok = ratio.floor(x) == static_cast<std::uint64_t>(product / denominator);
     const bool ceil_ok = ratio.ceil(x) == static_cast<std::uint64_t>((product + denominator - 1) / denominator);
     if (!floor_ok || !ceil_ok) FAIL(x << " * " << numerator << " / " << denominator);
+  }
+}
+
+// A caller near the mark may take his own instant for it.
+TEST_CASE("near the mark is from the mark to half a reach after it") {
+  std::mt19937_64 random(1);
+  for (const int unit_shift : {0, 1, 5, 10}) {
+    const algorithm::KeyedCode code(28, 0, unit_shift);
+    for (int i = 0; i < 20'000; ++i) {
+      const std::uint64_t units = random() >> (12 + random() % 52);
+      const std::uint64_t control = algorithm::KeyedControl{units, random() % 8, random() % 256}.word();
+      const std::uint64_t mark = units << unit_shift;
+      const std::uint64_t edge = random() % 2 == 0 ? mark : mark + code.reach() / 2;
+      const std::uint64_t now = edge - std::min<std::uint64_t>(edge, 4) + random() % 9;
+      REQUIRE(code.near(now, control) == (now >= mark && !code.late(now, mark)));
+    }
   }
 }
 

@@ -145,7 +145,7 @@ TEST_CASE("keys that a shorter tag no longer tells apart are as used as the most
   std::map<std::uint64_t, std::uint64_t> seen;
   std::uint64_t one = 0, other = 1;
   for (;; ++other) {
-    const auto [same, is_new] = seen.emplace(LimiterKey(other).hash(hash) % (1U << fresh.tag_bits()), other);
+    const auto [same, is_new] = seen.emplace(LimiterKey(other).hash(hash) >> (64 - fresh.tag_bits()), other);
     one = same->second;
     if (!is_new) break;
   }

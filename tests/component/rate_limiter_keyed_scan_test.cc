@@ -51,16 +51,16 @@ TEST_CASE("a key is found in whichever slot it lies, by its whole tag and nothin
   std::mt19937_64 random(1);
   for (const int bits : {1, 16, 23, 28, 31, 32, 33, 38, 48}) {
     const KeyedCode code = with_tags_of(bits);
-    const std::uint64_t tags = ~std::uint64_t{0} >> (64 - bits);
+    const std::uint64_t one = std::uint64_t{1} << (64 - bits);  // the least tag
     for (int round = 0; round < 2'000; ++round) {
-      const std::uint64_t tag = (random() & tags) | 1;
+      const std::uint64_t tag = (random() & code.tag_place()) | one;
       const std::uint64_t word = code.word(tag, 0, 0) | (random() & ~code.tag_place());
       Line line;
       line.control = round % 2 == 0 ? word : random();  // a control word that looks like the key is none
       // The neighbours: vacant, or one bit of the tag apart; below 32 bits only their upper halves are compared first.
       for (std::size_t i = 0; i < kSlots; ++i) {
-        const std::uint64_t other = tag ^ std::uint64_t{1} << (random() % static_cast<unsigned>(std::min(bits, 32)) +
-                                                               static_cast<unsigned>(std::max(bits - 32, 0)));
+        const std::uint64_t other = tag ^ one << (random() % static_cast<unsigned>(std::min(bits, 32)) +
+                                                  static_cast<unsigned>(std::max(bits - 32, 0)));
         line.put(i, random() % 4 == 0 ? random() & ~code.tag_place() : code.word(other, 0, 0));
       }
       KeyedFound found{};
@@ -76,7 +76,7 @@ TEST_CASE("a key is found in whichever slot it lies, by its whole tag and nothin
 
 TEST_CASE("a key whose neighbour has the same upper half is found or missed, and never mistaken") {
   const KeyedCode code = with_tags_of(48);
-  const std::uint64_t tag = 0x123456789abc, twin = tag ^ 1;
+  const std::uint64_t tag = 0x1234'5678'9abc'0000, twin = tag ^ 0x10000;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     Line line;
     KeyedFound found{};

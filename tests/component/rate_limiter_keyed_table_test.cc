@@ -238,7 +238,7 @@ TEST_CASE("as many keys share a tag as the formula says") {
     const auto table = detail::KeyedTable<detail::KeyedBucketLine<std::atomic<std::uint64_t>>>::make(of_seed, at(0s));
     REQUIRE(table);
     for (std::uint64_t key = 0; key < 20'000; ++key) {
-      pairs += tags[table.value().tag(LimiterKey(key).hash(table.value().hash()))]++;
+      pairs += tags[table.value().spot(LimiterKey(key).hash(table.value().hash())).tag]++;
     }
   }
   const double expected = 20 * 20'000.0 * 20'000.0 / (1.0 * 33'554'432.0);  // one line: 2^25

@@ -37,7 +37,7 @@ class KeyedBucket {
   constexpr std::uint64_t ticks(Duration elapsed) const noexcept { return ticks_.floor(count(elapsed)); }
   constexpr KeyedMoment moment(Duration elapsed) const noexcept { return {elapsed, ticks(elapsed)}; }
   // The first nanosecond of a tick.
-  constexpr Duration at(std::uint64_t tick) const noexcept {
+  [[gnu::always_inline]] constexpr Duration at(std::uint64_t tick) const noexcept {
     return Duration(static_cast<std::int64_t>(ns_.ceil(tick)));
   }
 
@@ -46,13 +46,15 @@ class KeyedBucket {
                                                 Decision& answer) const noexcept {
     answer.limit = burst();
     const std::uint64_t next = std::max(tat, now.ticks) + cost(n);
-    if (n <= 0 || n > burst() || next - now.ticks > tolerance_) [[unlikely]]
+    std::uint64_t rest = 0;
+    if (n <= 0 || n > burst() || __builtin_sub_overflow(tolerance_, next - now.ticks, &rest)) [[unlikely]]
       return refuse(tat, now, n, answer);
+    if (next == 0) __builtin_unreachable();  // a permit costs a tick or more
     tat = next;
     answer.allowed = true;
-    answer.remaining = static_cast<std::int64_t>((tolerance_ - (next - now.ticks)) >> shift_);
+    answer.remaining = static_cast<std::int64_t>(rest >> shift_);
     answer.retry_after = Duration(0);
-    answer.reset_after = between(now.elapsed, at(next));  // after now: a tick is over before the next begins
+    answer.reset_after = at(next) - now.elapsed;  // after now: a tick is over before the next begins
     answer.charge = {next, n};
   }
   constexpr void peek(std::uint64_t tat, const KeyedMoment& now, std::int64_t n, Decision& answer) const noexcept {
@@ -105,6 +107,7 @@ class KeyedBucket {
 
   constexpr KeyedBucket(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept
       : shift_(best_shift(permits, period, burst)),
+        permit_(std::uint64_t{1} << shift_),
         burst_(static_cast<std::int64_t>(burst)),
         tolerance_(burst << shift_),
         ticks_(permits << shift_, period),
@@ -140,10 +143,11 @@ class KeyedBucket {
     return std::max(Duration(0), between(elapsed, at(tick)));
   }
   constexpr std::uint64_t cost(std::int64_t permits) const noexcept {
-    return static_cast<std::uint64_t>(permits) << shift_;
+    return static_cast<std::uint64_t>(permits) * permit_;
   }
 
   int shift_;
+  std::uint64_t permit_;  // in ticks: 2^shift
   std::int64_t burst_;
   std::uint64_t tolerance_;  // the burst in ticks
   Ratio ticks_;              // nanoseconds to ticks

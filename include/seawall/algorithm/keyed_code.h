@@ -26,34 +26,40 @@ struct KeyedMoment {
 
 struct KeyedControl {
   static constexpr std::uint64_t kSweep = 7;  // in place of a slot: all of them
+  static constexpr int kMarkShift = kStampBits + 3;
+  static constexpr std::uint64_t kNoMark = (std::uint64_t{1} << kMarkShift) - 1;  // the bits that are no mark
 
   std::uint64_t mark = 0;  // in units
   std::uint64_t slot = 0;
   std::uint64_t turn = 0;
 
   static constexpr KeyedControl from(std::uint64_t word) noexcept {
-    return {word >> (kStampBits + 3), word >> kStampBits & 7, word & kStampMask};
+    return {word >> kMarkShift, word >> kStampBits & 7, word & kStampMask};
   }
-  constexpr std::uint64_t word() const noexcept { return mark << (kStampBits + 3) | slot << kStampBits | turn; }
+  constexpr std::uint64_t word() const noexcept { return mark << kMarkShift | slot << kStampBits | turn; }
 };
 
 class KeyedCode {
  public:
-  static constexpr int kMarkBits = 64 - kStampBits - 3;
+  static constexpr int kMarkBits = 64 - KeyedControl::kMarkShift;
 
   // value_bits counts the instant's bits and `extra_bits` that the rule keeps above them.
   constexpr KeyedCode(int instant_bits, int extra_bits, int unit_shift) noexcept
       : unit_shift_(unit_shift),
+        mark_shift_(KeyedControl::kMarkShift - unit_shift),
         tag_shift_(instant_bits + extra_bits + kStampBits),
         unread_bits_(64 - instant_bits),
         half_reach_(std::uint64_t{1} << (instant_bits - 2)),
+        near_(units_down(half_reach_) << KeyedControl::kMarkShift),
         tag_place_(~std::uint64_t{0} << tag_shift_),
         value_place_(~tag_place_ & ~kStampMask) {}
 
   constexpr int tag_bits() const noexcept { return 64 - tag_shift_; }
-  constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word >> tag_shift_; }
-  // The least word of a tag.
-  constexpr std::uint64_t first(std::uint64_t tag) const noexcept { return tag << tag_shift_; }
+  // A tag stands where it does in a word: it is the least word of a key.
+  constexpr std::uint64_t tag(std::uint64_t word) const noexcept { return word & tag_place_; }
+  constexpr bool has_tag(std::uint64_t word, std::uint64_t tag) const noexcept {
+    return ((word ^ tag) & tag_place_) == 0;
+  }
   constexpr std::uint64_t tag_place() const noexcept { return tag_place_; }
   constexpr std::uint64_t value(std::uint64_t word) const noexcept { return (word & value_place_) >> kStampBits; }
   // What `value` has above a value's bits does not matter.
@@ -66,7 +72,7 @@ class KeyedCode {
   }
   constexpr bool vacant(std::uint64_t word) const noexcept { return tag(word) == 0; }
   constexpr std::uint64_t word(std::uint64_t tag, std::uint64_t value, std::uint64_t stamp) const noexcept {
-    return tag << tag_shift_ | value << kStampBits | stamp;
+    return tag | value << kStampBits | stamp;
   }
   // Vacated at `mark`: no mark is met twice by a sweep, so no thread that slept takes this vacancy for an earlier one.
   constexpr std::uint64_t vacancy(std::uint64_t mark, std::uint64_t stamp) const noexcept { return with(stamp, mark); }
@@ -80,6 +86,13 @@ class KeyedCode {
   // An instant so long after the mark that a value charged then could come out of reach.
   constexpr bool late(std::uint64_t now, std::uint64_t mark) const noexcept { return now >= mark + half_reach_; }
 
+  // Not late, and not before the mark of this control word.
+  constexpr bool near(std::uint64_t now, std::uint64_t control) const noexcept {
+    // In units, above the bits of a control word that are no mark, which are all ones here: nothing is borrowed.
+    const std::uint64_t latest = now << mark_shift_ | KeyedControl::kNoMark;
+    return latest - control < near_;
+  }
+
   constexpr std::uint64_t low_bits(std::uint64_t instant) const noexcept { return instant & (2 * reach() - 1); }
   // The bits above the instant's do not matter.
   constexpr std::uint64_t absolute(std::uint64_t value, std::uint64_t mark) const noexcept {
@@ -90,9 +103,11 @@ class KeyedCode {
 
  private:
   int unit_shift_;
+  int mark_shift_;  // from ticks to a control word
   int tag_shift_;
   int unread_bits_;  // 64 less an instant's
   std::uint64_t half_reach_;
+  std::uint64_t near_;         // half a reach as a control word has it
   std::uint64_t tag_place_;    // the bits of a word that are its tag
   std::uint64_t value_place_;  // and its value
 };

@@ -6,6 +6,10 @@
 // than x to the product's low half: only where x would carry there, one time in 2^64 / x, can the estimate be 1 too
 // low, and the remainder, computed modulo 2^64, says whether it is. This is Granlund and Montgomery's division by an
 // invariant.
+//
+// Rounding up starts from the greatest such reciprocal below the ratio, even where the ratio itself is one: then the
+// estimate is below the product, also where that is whole, and one more than its whole part is the answer. What is cut
+// off is at most 1 here, so it is 1 too low only where x - 1 would carry.
 #pragma once
 
 #include <cstdint>
@@ -23,27 +27,33 @@ class Ratio {
         denominator_(denominator),
         whole_(numerator / denominator),
         fraction_(static_cast<std::uint64_t>((Wide{numerator % denominator} << 64) / denominator)),
-        cut_((Wide{numerator % denominator} << 64) % denominator == 0 ? 0 : ~std::uint64_t{0}) {}
+        below_(below(numerator, denominator)) {}
 
   // The result must fit 64 bits: the caller bounds x.
-  constexpr std::uint64_t floor(std::uint64_t x) const noexcept {
-    const Estimate low = estimate(x);
+  [[gnu::always_inline]] constexpr std::uint64_t floor(std::uint64_t x) const noexcept {
+    const Product low = times(x, whole_, fraction_);
     return low.part + x < x ? corrected(x, low.whole, 0) : low.whole;
   }
-  constexpr std::uint64_t ceil(std::uint64_t x) const noexcept {
-    const Estimate low = estimate(x);
-    const std::uint64_t cut = x & cut_;
-    return low.part + cut < cut ? corrected(x, low.whole, 1) : low.whole + (low.part + cut != 0 ? 1 : 0);
+  [[gnu::always_inline]] constexpr std::uint64_t ceil(std::uint64_t x) const noexcept {
+    if (x == 0) return 0;
+    const Product low = times(x, static_cast<std::uint64_t>(below_ >> 64), static_cast<std::uint64_t>(below_));
+    return low.part + (x - 1) < x - 1 ? corrected(x, low.whole, 1) : low.whole + 1;
   }
 
  private:
-  struct Estimate {
-    std::uint64_t whole;  // at most 1 too low
-    std::uint64_t part;   // in units of 2^-64
+  struct Product {
+    std::uint64_t whole;
+    std::uint64_t part;  // in units of 2^-64
   };
-  constexpr Estimate estimate(std::uint64_t x) const noexcept {
-    const Wide product = Wide{x} * fraction_;
-    return {x * whole_ + static_cast<std::uint64_t>(product >> 64), static_cast<std::uint64_t>(product)};
+  static constexpr Product times(std::uint64_t x, std::uint64_t whole, std::uint64_t fraction) noexcept {
+    const Wide product = Wide{x} * fraction;
+    return {x * whole + static_cast<std::uint64_t>(product >> 64), static_cast<std::uint64_t>(product)};
+  }
+  // The greatest number of 64 bits and 64 bits of fraction that is below the ratio.
+  static constexpr Wide below(std::uint64_t numerator, std::uint64_t denominator) noexcept {
+    const Wide rest = Wide{numerator % denominator} << 64;
+    const Wide down = (Wide{numerator / denominator} << 64) + rest / denominator;
+    return rest % denominator == 0 ? down - 1 : down;
   }
   [[gnu::noinline, gnu::cold]] constexpr std::uint64_t corrected(std::uint64_t x, std::uint64_t quotient,
                                                                  std::uint64_t up) const noexcept {
@@ -59,7 +69,7 @@ class Ratio {
   std::uint64_t denominator_ = 1;
   std::uint64_t whole_ = 1;
   std::uint64_t fraction_ = 0;
-  std::uint64_t cut_ = 0;  // all ones where something was cut off the fraction
+  Wide below_ = (Wide{1} << 64) - 1;
 };
 
 }  // namespace seawall::algorithm

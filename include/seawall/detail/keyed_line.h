@@ -69,9 +69,9 @@ class alignas(kCacheLine) KeyedLine {
     KeyedFound found;
     if (!find_key(rule.code(), this, slots_, tag, found)) [[unlikely]]
       return false;
-    // Acquire: read after the word.
-    const Control control = Control::from(control_.load(std::memory_order_acquire));
-    return !rule.code().late(now, rule.code().ticks(control)) && hit(rule, found, control, ask);
+    // Acquire: read after the word. Near its mark, `now` stands for it: so nothing waits for the control word.
+    const std::uint64_t control = control_.load(std::memory_order_acquire);
+    return rule.code().near(now, control) && hit(found, now, ask);
   }
 
   // each(word, mark) for all keys, busy or not.
@@ -112,7 +112,7 @@ class alignas(kCacheLine) KeyedLine {
     const std::uint64_t before = control_.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < kSlots; ++i) {
       look.words[i] = slots_[i].load(std::memory_order_acquire);
-      if (code.tag(look.words[i]) == tag) look.at = i;
+      if (code.has_tag(look.words[i], tag)) look.at = i;
     }
     const std::uint64_t after = control_.load(std::memory_order_acquire);
     look.control = Control::from(after);
@@ -125,9 +125,10 @@ class alignas(kCacheLine) KeyedLine {
   [[gnu::noinline]] void decide_slowly(const Rule& rule, std::uint64_t tag, std::uint64_t now, Ask ask) noexcept {
     for (;;) {
       Look look = see(rule.code(), tag);
-      if (rule.code().late(now, rule.code().ticks(look.control))) {
+      const std::uint64_t mark = rule.code().ticks(look.control);
+      if (rule.code().late(now, mark)) {
         sweep(rule, now);
-      } else if (look.at != kSlots ? hit(rule, {look.at, look.words[look.at]}, look.control, ask)
+      } else if (look.at != kSlots ? hit({look.at, look.words[look.at]}, mark, ask)
                                    : look.steady && missed(rule, look, tag, now, ask)) {
         return;
       }
@@ -144,11 +145,11 @@ class alignas(kCacheLine) KeyedLine {
   }
 
   // A word that was there before the control word is within reach of the mark; if a sweep came in between it has
-  // another stamp by now, and the exchange or the second look finds out.
-  template <class Rule, class Ask>
-  [[gnu::always_inline]] bool hit(const Rule& rule, const KeyedFound& found, const Control& control,
-                                  const Ask& ask) noexcept {
-    const KeyedStep step = ask.hit(found.slot, found.word, rule.code().ticks(control));
+  // another stamp by now, and the exchange or the second look finds out. As `mark` any instant will do that is near it:
+  // no word is further behind the mark than a sweep raises it, a quarter of the reach.
+  template <class Ask>
+  [[gnu::always_inline]] bool hit(const KeyedFound& found, std::uint64_t mark, const Ask& ask) noexcept {
+    const KeyedStep step = ask.hit(found.slot, found.word, mark);
     if (step.next != found.word) return swap(found.slot, found.word, step.next) && step.answered;
     // Relaxed: only whether it is still the same; nothing is read after it.
     return step.answered && (step.done || slots_[found.slot].load(std::memory_order_relaxed) == found.word);

@@ -27,7 +27,7 @@
 namespace seawall::detail {
 
 struct KeyedHeader {
-  static constexpr std::uint64_t kMagic = 0x3264657965734b57;
+  static constexpr std::uint64_t kMagic = 0x3364657965734b57;  // another layout gets another number
 
   std::atomic<std::uint64_t> magic{0};  // written last
   std::uint64_t kind = 0;

@@ -31,7 +31,7 @@ template <class Cell, std::size_t kSlots>
                                             KeyedFound& found) noexcept {
   for (found.slot = 0; found.slot < kSlots; ++found.slot) {
     found.word = slots[found.slot].load(std::memory_order_acquire);
-    if (code.tag(found.word) == tag) return true;
+    if (code.has_tag(found.word, tag)) return true;
   }
   return false;
 }
@@ -39,7 +39,6 @@ template <class Cell, std::size_t kSlots>
 #if defined(__SSE2__) && defined(__GNUC__)
 
 using Halves [[gnu::vector_size(16)]] = std::int32_t;
-using Floats [[gnu::vector_size(16)]] = float;
 using Words [[gnu::vector_size(16)]] = std::uint64_t;
 
 // 16 bytes that others may write meanwhile: in assembly, since C++ has no such load.
@@ -49,8 +48,8 @@ inline Halves two_words(const void* line, std::size_t first) noexcept {
   return words;
 }
 
-// Bit i: in their upper halves, word i of a line and `wanted` agree where `mask` has ones.
-[[gnu::always_inline]] inline std::uint32_t words_like(const void* line, std::uint64_t wanted,
+// Bit i of the low eight: in their upper halves, word i of a line and `wanted` agree where `mask` has ones.
+[[gnu::always_inline]] inline std::uint64_t words_like(const void* line, std::uint64_t wanted,
                                                        std::uint64_t mask) noexcept {
   const auto spread = [](std::uint64_t word) {
     const auto halves = reinterpret_cast<Halves>(Words{word, 0});
@@ -60,21 +59,24 @@ inline Halves two_words(const void* line, std::size_t first) noexcept {
   const Halves look = spread(mask);
   const auto alike = [&](std::size_t first) {
     const Halves upper = __builtin_shufflevector(two_words(line, first), two_words(line, first + 2), 1, 3, 5, 7);
-    return static_cast<std::uint32_t>(__builtin_ia32_movmskps(reinterpret_cast<Floats>((upper & look) == want)));
+    return (upper & look) == want;
   };
-  return alike(0) | alike(4) << 4;
+  // All ones and zeros stay what they are when they are packed into less.
+  const auto shorts = __builtin_ia32_packssdw128(alike(0), alike(4));
+  const auto bytes = __builtin_ia32_packsswb128(shorts, shorts);
+  return static_cast<std::uint32_t>(__builtin_ia32_pmovmskb128(bytes));
 }
 
 // Of a line of 64 bytes whose first word is no slot.
 [[gnu::always_inline]] inline bool find_key(const algorithm::KeyedCode& code, const void* line,
                                             const std::array<std::atomic<std::uint64_t>, 7>& slots, std::uint64_t tag,
                                             KeyedFound& found) noexcept {
-  const std::uint32_t words = words_like(line, code.first(tag), code.tag_place()) & ~1U;
+  const std::uint64_t words = words_like(line, tag, code.tag_place()) & ~std::uint64_t{1};
   if (words == 0) [[unlikely]]
     return false;
-  found.slot = static_cast<unsigned>(std::countr_zero(words)) - 1U;
+  found.slot = static_cast<std::size_t>(std::countr_zero(words)) - 1;
   found.word = slots[found.slot].load(std::memory_order_acquire);
-  return code.tag(found.word) == tag;
+  return code.has_tag(found.word, tag);
 }
 
 #endif

@@ -17,7 +17,7 @@
 namespace seawall::detail {
 
 struct KeyedSnapshotHeader {
-  std::uint64_t magic = 0x324c415357414553;  // "SEAWSAL2"; another layout gets another number
+  std::uint64_t magic = 0x334c415357414553;  // "SEAWSAL3"; another layout gets another number
   std::uint64_t entries = 0;
   std::uint64_t kind = 0;
   std::int64_t permits = 0;

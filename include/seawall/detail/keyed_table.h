@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -74,23 +73,25 @@ class KeyedTable {
     return KeyedTable(rule.value(), quota.value(), found);
   }
 
-  // ---- where a key is: the line comes from the high bits of its hash, the tag from the low ones ---------------------
+  // ---- where a key is: the hash as a fraction of the lines, of which the whole part is the line and the rest the tag
+  // -
 
   const Rule& rule() const noexcept { return rule_; }
   const KeyedHash& hash() const noexcept { return hash_; }
-  std::size_t index(std::uint64_t hash) const noexcept {
-    return static_cast<std::size_t>((algorithm::Wide{hash} * line_count_) >> 64);
-  }
-  Line& line(std::uint64_t hash) const noexcept { return memory_.lines()[index(hash)]; }
-  std::uint64_t tag(std::uint64_t hash) const noexcept {
-    const std::uint64_t tag = hash & tag_mask_;
-    return tag == 0 ? 1 : tag;  // 0 is a vacant slot
+  struct Spot {
+    Line* line;
+    std::uint64_t tag;
+  };
+  Spot spot(std::uint64_t hash) const noexcept {
+    const algorithm::Wide place = algorithm::Wide{hash} * line_count_;
+    return {&memory_.lines()[static_cast<std::size_t>(place >> 64)], tags_.cut(static_cast<std::uint64_t>(place))};
   }
   // Always inlined: g++ 12 takes a function that only prefetches for one without effect, and leaves its calls out.
-  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&line(hash), 1); }
-  typename Line::Shared shared(std::uint64_t hash) const noexcept {
+  [[gnu::always_inline]] static void prefetch(const Spot& spot) noexcept { __builtin_prefetch(spot.line, 1); }
+  typename Line::Shared shared(const Spot& spot) const noexcept {
     auto& fixed = memory_.fixed();
-    return {rule_, when_full_, fixed.overflow[index(hash) % Memory::kGroups], fixed.tallies};
+    const auto index = static_cast<std::size_t>(spot.line - memory_.lines());
+    return {rule_, when_full_, fixed.overflow[index % Memory::kGroups], fixed.tallies};
   }
 
   // ---- time -------------------------------------------------------------------------------------------------------
@@ -98,6 +99,14 @@ class KeyedTable {
   TimePoint epoch() const noexcept { return epoch_; }
   Duration elapsed(TimePoint now) const noexcept { return algorithm::since(epoch_, now); }
   Moment moment(TimePoint now) const noexcept { return rule_.moment(elapsed(now)); }
+  // As moment(), where `elapsed` is `now`, neither before the epoch nor behind the horizon. False: it is.
+  bool moment_within(TimePoint now, Moment& moment) const noexcept {
+    const auto elapsed = static_cast<std::uint64_t>(to_ns(now)) - static_cast<std::uint64_t>(to_ns(epoch_));
+    if (elapsed > static_cast<std::uint64_t>(algorithm::kHorizon.count())) [[unlikely]]
+      return false;
+    moment = rule_.moment(Duration(static_cast<std::int64_t>(elapsed)));
+    return true;
+  }
 
   // ---- all keys ---------------------------------------------------------------------------------------------------
 
@@ -112,7 +121,7 @@ class KeyedTable {
     for_each_active(elapsed(now), [&](std::size_t, std::uint64_t, std::uint64_t) { ++stats.keys_active; });
     return stats;
   }
-  int tag_bits() const noexcept { return std::popcount(tag_mask_); }
+  int tag_bits() const noexcept { return tags_.bits(); }
 
   std::size_t save_at(std::span<std::byte> out, TimePoint now) const noexcept {
     KeyedSnapshotWriter writer(out, snapshot_header());
@@ -132,7 +141,7 @@ class KeyedTable {
       const KeyedSnapshotEntry entry = reader.entry(i);
       const bool overflow = group < Memory::kGroups;
       if (entry.line >= line_count_ || !Line::is_state(rule_, entry.state) || (entry.tag == 0) != overflow ||
-          (entry.tag & ~tag_mask_) != 0) {
+          !tags_.can_be(entry.tag)) {
         return emptied();
       }
       const std::uint64_t state = Line::aged(rule_, entry.state, std::max(passed, Duration(0)));
@@ -168,7 +177,7 @@ class KeyedTable {
         epoch_(epoch),
         when_full_(options.when_full),
         hash_(random_seed(options.seed)),
-        tag_mask_(mask_of(rule.code().tag_bits())),
+        tags_(rule.code().tag_bits()),
         line_count_(Memory::lines(options.memory_bytes)),
         memory_(memory) {
     memory_.construct(line_count_);
@@ -191,11 +200,9 @@ class KeyedTable {
         epoch_(time_from_ns(memory.fixed().header.epoch_ns)),
         when_full_(static_cast<WhenFull>(memory.fixed().header.when_full)),
         hash_(memory.fixed().header.seed),
-        tag_mask_(mask_of(static_cast<int>(memory.fixed().header.tag_bits))),
+        tags_(static_cast<int>(memory.fixed().header.tag_bits)),
         line_count_(memory.fixed().header.line_count),
         memory_(memory) {}
-
-  static constexpr std::uint64_t mask_of(int bits) noexcept { return ~std::uint64_t{0} >> (64 - bits); }
 
   // each(line, tag, state)
   template <class Each>
@@ -211,7 +218,7 @@ class KeyedTable {
     };
     std::array<Key, Line::kPlaces> keys{};
     old.memory_.lines()[i].for_each_active(old.rule_, old.elapsed(now), [&](auto found, auto state) {
-      const std::uint64_t wanted = tag(found);
+      const std::uint64_t wanted = tags_.cut(found);
       const auto place = std::find_if(keys.begin(), keys.end(), [&](auto k) { return k.tag == 0 || k.tag == wanted; });
       *place = {wanted, std::max(place->state, rule_.taken_over(old.rule_, state, how))};
     });
@@ -234,7 +241,7 @@ class KeyedTable {
     header.seed = seed;
     header.tag_bits = tag_bits;
     hash_ = KeyedHash(seed);
-    tag_mask_ = mask_of(static_cast<int>(tag_bits));
+    tags_ = KeyedTags(static_cast<int>(tag_bits));
   }
   static Error refused() noexcept {
     return {Code::kInvalidArgument, "the saved bytes are cut, changed, or of a table with another quota or size"};
@@ -250,7 +257,7 @@ class KeyedTable {
   TimePoint epoch_;
   WhenFull when_full_;
   KeyedHash hash_;
-  std::uint64_t tag_mask_;
+  KeyedTags tags_;
   std::size_t line_count_;
   Memory memory_;
   KeyedAllocation allocation_;
