@@ -45,9 +45,11 @@ class KeyedBucket {
   [[gnu::always_inline]] constexpr void acquire(std::uint64_t& tat, const KeyedMoment& now, std::int64_t n,
                                                 Decision& answer) const noexcept {
     answer.limit = burst();
-    const std::uint64_t next = std::max(tat, now.ticks) + cost(n);
+    // Signed: a TAT before the epoch, which only a fault can leave in memory, is not a very late one.
+    const auto start = static_cast<std::uint64_t>(std::max(signed_of(tat), signed_of(now.ticks)));
+    const std::uint64_t next = start + cost(n);
     std::uint64_t rest = 0;
-    if (n <= 0 || n > burst() || __builtin_sub_overflow(tolerance_, next - now.ticks, &rest)) [[unlikely]]
+    if (n <= 0 || n > burst() || __builtin_sub_overflow(now.ticks + tolerance_, next, &rest)) [[unlikely]]
       return refuse(tat, now, n, answer);
     if (next == 0) __builtin_unreachable();  // a permit costs a tick or more
     tat = next;
@@ -103,6 +105,7 @@ class KeyedBucket {
   constexpr std::uint64_t with(std::uint64_t word, std::uint64_t tat) const noexcept { return code_.with(word, tat); }
 
  private:
+  static constexpr std::int64_t signed_of(std::uint64_t ticks) noexcept { return static_cast<std::int64_t>(ticks); }
   static constexpr std::uint64_t count(Duration d) noexcept { return static_cast<std::uint64_t>(d.count()); }
 
   constexpr KeyedBucket(std::uint64_t permits, std::uint64_t period, std::uint64_t burst) noexcept
