@@ -90,3 +90,16 @@ TEST_CASE("a key whose neighbour has the same upper half is found or missed, and
     CHECK(found.slot == other);
   }
 }
+
+TEST_CASE("nothing behind a line is taken for a slot of it, whatever the control word looks like") {
+  const KeyedCode code = with_tags_of(28);
+  const std::uint64_t tag = std::uint64_t{5} << 40;
+  struct alignas(64) Lines {
+    std::atomic<std::uint64_t> control{0};
+    std::array<std::atomic<std::uint64_t>, kSlots> slots{};
+    std::atomic<std::uint64_t> next{0};  // the control word of the next line
+  } lines;
+  lines.control = lines.next = code.word(tag, 1, 1);
+  KeyedFound found{};
+  CHECK_FALSE(find_key(code, &lines, lines.slots, tag, found));
+}

@@ -48,7 +48,8 @@ inline Halves two_words(const void* line, std::size_t first) noexcept {
   return words;
 }
 
-// Bit i of the low eight: in their upper halves, word i of a line and `wanted` agree where `mask` has ones.
+// Bit i of the low eight (those above say it again): in their upper halves, word i of a line and `wanted` agree where
+// `mask` has ones.
 [[gnu::always_inline]] inline std::uint64_t words_like(const void* line, std::uint64_t wanted,
                                                        std::uint64_t mask) noexcept {
   const auto spread = [](std::uint64_t word) {
@@ -71,7 +72,7 @@ inline Halves two_words(const void* line, std::size_t first) noexcept {
 [[gnu::always_inline]] inline bool find_key(const algorithm::KeyedCode& code, const void* line,
                                             const std::array<std::atomic<std::uint64_t>, 7>& slots, std::uint64_t tag,
                                             KeyedFound& found) noexcept {
-  const std::uint64_t words = words_like(line, tag, code.tag_place()) & ~std::uint64_t{1};
+  const std::uint64_t words = words_like(line, tag, code.tag_place()) & 0xfe;  // the slots
   if (words == 0) [[unlikely]]
     return false;
   found.slot = static_cast<std::size_t>(std::countr_zero(words)) - 1;
