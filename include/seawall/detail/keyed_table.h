@@ -73,8 +73,7 @@ class KeyedTable {
     return KeyedTable(rule.value(), quota.value(), found);
   }
 
-  // ---- where a key is: the hash as a fraction of the lines, of which the whole part is the line and the rest the tag
-  // -
+  // ---- where a key is: the hash times the lines; 64 bits up stands the line, below it, from the top, the tag -------
 
   const Rule& rule() const noexcept { return rule_; }
   const KeyedHash& hash() const noexcept { return hash_; }
