@@ -69,7 +69,7 @@ class alignas(kCacheLine) KeyedLine {
     KeyedFound found;
     if (!find_key(rule.code(), this, slots_, tag, found)) [[unlikely]]
       return false;
-    // Acquire: read after the word. Near its mark, `now` stands for it: so nothing waits for the control word.
+    // Acquire: read after the word. Near its mark, `now` stands for it: so only a branch waits for the control word.
     const std::uint64_t control = control_.load(std::memory_order_acquire);
     return rule.code().near(now, control) && hit(found, now, ask);
   }
